@@ -1,0 +1,1 @@
+//! Builds, starts, waits and stops everything.

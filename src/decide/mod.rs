@@ -1,0 +1,1 @@
+//! Decisions as plain functions: merge, diff, due, admit, retry, recover.

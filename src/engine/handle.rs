@@ -1,0 +1,291 @@
+//! The engine as everyone else sees it: messages in, read-only views out.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ids::{JobName, RunId};
+use crate::model::{Job, Outcome, Run, RunState, Trigger};
+use crate::store::Mark;
+
+/// A cheap, cloneable way to talk to the engine. Every call waits for its turn in a bounded queue.
+#[derive(Clone)]
+pub struct Handle {
+    inbox: mpsc::Sender<Message>,
+}
+
+/// The engine has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the scheduler has stopped")]
+pub struct Gone;
+
+/// What can be said to the engine.
+pub enum Message {
+    /// Other jobs from now on.
+    Apply(Change, oneshot::Sender<ApplyAnswer>),
+    /// Run a job now.
+    Trigger(TriggerRequest, oneshot::Sender<Result<Triggered, Refusal>>),
+    /// A page of jobs.
+    Jobs(JobQuery, oneshot::Sender<JobPage>),
+    /// One job.
+    Job(JobName, oneshot::Sender<Option<JobView>>),
+    /// Sums.
+    Stats(oneshot::Sender<Stats>),
+    /// Take no more fires; let runs end until the deadline, then end them; answer when all is over.
+    Stop(Timestamp, oneshot::Sender<()>),
+    /// End everything at once.
+    StopNow,
+}
+
+/// A change of the set of jobs, already decided.
+///
+/// The engine first settles everything that was due up to `at` by the old
+/// schedules and policies, then puts the change in force: no fire at or before
+/// `at` comes from a new or changed schedule.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// When the sync decided it.
+    pub at: Timestamp,
+    /// New jobs, with what the store remembers of them: the mark is the first sight or older.
+    pub added: Vec<(Job, Mark)>,
+    /// Jobs that are there and whose definition or origin is another.
+    pub changed: Vec<Job>,
+    /// Jobs that go.
+    pub removed: Vec<JobName>,
+    /// All names that are held at the moment.
+    pub held: Vec<JobName>,
+    /// The revision of the whole set.
+    pub revision: Option<Arc<str>>,
+    /// The first change after a start: `startup` schedules fire after it.
+    pub first: bool,
+}
+
+/// What came of a [`Change`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ApplyAnswer {
+    /// How many jobs there are now.
+    pub jobs: usize,
+    /// Jobs whose fire of today moved from after now to before now.
+    pub will_not_fire_today: Vec<JobName>,
+}
+
+/// A run that somebody asks for.
+#[derive(Clone, Debug)]
+pub struct TriggerRequest {
+    /// Which job.
+    pub job: JobName,
+    /// The request's identity: the same one again answers with the same run.
+    pub request: Arc<str>,
+    /// [`Trigger::Manual`] or [`Trigger::Api`].
+    pub trigger: Trigger,
+}
+
+/// The run that answers a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Triggered {
+    /// Its identity.
+    pub run: RunId,
+    /// The request was known already, and this is its run.
+    pub repeated: bool,
+}
+
+/// Why a run was not made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such job.
+    #[error("there is no job {0:?}")]
+    NoSuchJob(String),
+    /// As many run already as may.
+    #[error("{job} runs already as often as max_instances allows: {blocking}")]
+    Overlap {
+        /// The job.
+        job: JobName,
+        /// A run that is in the way.
+        blocking: RunId,
+    },
+    /// The store cannot record it, so it must not start.
+    #[error("the run cannot be recorded, so it was not started: {0}")]
+    Store(String),
+    /// Elder is stopping.
+    #[error("elder is stopping and starts nothing any more")]
+    Stopping,
+}
+
+/// Which jobs to show.
+#[derive(Clone, Debug, Default)]
+pub struct JobQuery {
+    /// Only this status.
+    pub status: Option<JobStatus>,
+    /// Only names that hold this text.
+    pub name: Option<String>,
+    /// Only names after this one.
+    pub after: Option<String>,
+    /// At most so many; the engine's own bound is 1,000.
+    pub limit: usize,
+}
+
+/// A page of jobs, by name.
+#[derive(Clone, Debug, Default)]
+pub struct JobPage {
+    /// The jobs.
+    pub jobs: Vec<JobView>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// A job is exactly one of these, in this order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobStatus {
+    /// Gone from the files, kept until the removal is confirmed.
+    Held,
+    /// `enabled: false`.
+    Disabled,
+    /// Paused.
+    Paused,
+    /// Has a next fire.
+    Active,
+    /// Has none: manual, or over.
+    Idle,
+}
+
+impl JobStatus {
+    /// The word in API and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JobStatus::Held => "held",
+            JobStatus::Disabled => "disabled",
+            JobStatus::Paused => "paused",
+            JobStatus::Active => "active",
+            JobStatus::Idle => "idle",
+        }
+    }
+}
+
+/// One job at one moment.
+#[derive(Clone, Debug)]
+pub struct JobView {
+    /// The job.
+    pub job: Job,
+    /// Its status.
+    pub status: JobStatus,
+    /// When it is due next.
+    pub next: Option<Timestamp>,
+    /// Its runs that are not over, oldest first.
+    pub active: Vec<RunHead>,
+    /// Its last ended run that had an attempt, of this process.
+    pub last: Option<Run>,
+    /// Instants that the store remembers.
+    pub mark: Mark,
+}
+
+/// A run that is not over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunHead {
+    /// Its identity.
+    pub id: RunId,
+    /// Where it stands.
+    pub state: RunState,
+    /// Its instant.
+    pub scheduled_at: Timestamp,
+    /// Which attempt.
+    pub attempt: u32,
+}
+
+/// Sums since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Since when.
+    pub since: Timestamp,
+    /// Ended runs with at least one attempt.
+    pub total_executed: u64,
+    /// Those of them that failed, timed out or were interrupted.
+    pub total_errors: u64,
+    /// Fires that were missed.
+    pub total_missed: u64,
+    /// Fires that were skipped.
+    pub total_skipped: u64,
+    /// Jobs with a next fire.
+    pub active_jobs: u64,
+    /// All jobs.
+    pub jobs: u64,
+    /// Runs with an attempt under way.
+    pub running: u64,
+    /// Runs that wait for a place.
+    pub queued: u64,
+    /// When the loop last went round.
+    pub last_tick: Timestamp,
+    /// The store refused the last write, with its words.
+    pub store_error: Option<String>,
+    /// Ended runs by outcome.
+    pub outcomes: Vec<(Outcome, u64)>,
+}
+
+impl Handle {
+    /// A handle and the inbox that the engine reads.
+    #[must_use]
+    pub fn pair() -> (Self, mpsc::Receiver<Message>) {
+        let (inbox, messages) = mpsc::channel(1024);
+        (Self { inbox }, messages)
+    }
+
+    /// Puts a change in force.
+    ///
+    /// # Errors
+    /// When the engine has ended; so with all calls here.
+    pub async fn apply(&self, change: Change) -> Result<ApplyAnswer, Gone> {
+        self.ask(|answer| Message::Apply(change, answer)).await
+    }
+
+    /// Runs a job now.
+    ///
+    /// # Errors
+    /// [`Refusal`] says why not.
+    pub async fn trigger(&self, request: TriggerRequest) -> Result<Triggered, Refusal> {
+        self.ask(|answer| Message::Trigger(request, answer))
+            .await
+            .unwrap_or(Err(Refusal::Stopping))
+    }
+
+    /// A page of jobs.
+    ///
+    /// # Errors
+    /// When the engine has ended.
+    pub async fn jobs(&self, query: JobQuery) -> Result<JobPage, Gone> {
+        self.ask(|answer| Message::Jobs(query, answer)).await
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// When the engine has ended.
+    pub async fn job(&self, name: JobName) -> Result<Option<JobView>, Gone> {
+        self.ask(|answer| Message::Job(name, answer)).await
+    }
+
+    /// Sums.
+    ///
+    /// # Errors
+    /// When the engine has ended.
+    pub async fn stats(&self) -> Result<Stats, Gone> {
+        self.ask(Message::Stats).await
+    }
+
+    /// Takes no more fires, lets runs end until `deadline`, then ends them; comes back when all is over and recorded.
+    pub async fn stop(&self, deadline: Timestamp) {
+        // An engine that has ended has stopped.
+        let _ = self.ask(|answer| Message::Stop(deadline, answer)).await;
+    }
+
+    /// Ends everything at once.
+    pub async fn stop_now(&self) {
+        let _ = self.inbox.send(Message::StopNow).await;
+    }
+
+    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T, Gone> {
+        let (answer, wait) = oneshot::channel();
+        self.inbox.send(message(answer)).await.map_err(|_| Gone)?;
+        wait.await.map_err(|_| Gone)
+    }
+}

@@ -1,0 +1,87 @@
+//! The closed list of codes. A code is never reused for another meaning.
+
+use std::fmt;
+
+use super::Severity;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $severity:ident, $title:literal;)*) => {
+        /// Which rule a finding breaks.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code, in order.
+            pub const ALL: &'static [Code] = &[$(Code::$name,)*];
+
+            /// The stable text, such as `E012`.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $code,)* }
+            }
+
+            /// How bad it is, always alike for one code.
+            #[must_use]
+            pub fn severity(self) -> Severity {
+                match self { $(Code::$name => Severity::$severity,)* }
+            }
+
+            /// What the rule says, in a few words.
+            #[must_use]
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The text is not YAML.
+    Syntax = "E001", Error, "not valid YAML";
+    /// A key that does not exist here.
+    UnknownKey = "E002", Error, "unknown key";
+    /// The same key twice in one mapping.
+    DuplicateKey = "E003", Error, "key given twice";
+    /// A value of the wrong kind.
+    WrongType = "E004", Error, "wrong kind of value";
+    /// A key that must be there and is not.
+    MissingKey = "E005", Error, "key missing";
+    /// A file over a limit: size, depth, aliases, jobs.
+    Limit = "E006", Error, "over a limit";
+    /// Something that elder knows and this build does not have.
+    NotInThisBuild = "E007", Error, "not in this build";
+    /// A name that breaks the pattern.
+    BadName = "E010", Error, "bad name";
+    /// A name that two places claim.
+    DuplicateName = "E011", Error, "name defined twice";
+    /// A cron line that is none.
+    BadCron = "E012", Error, "bad cron expression";
+    /// A zone that tzdata does not have.
+    UnknownZone = "E013", Error, "unknown time zone";
+    /// A length of time that is none.
+    BadDuration = "E014", Error, "bad length of time";
+    /// A schedule that is none, other than cron.
+    BadSchedule = "E015", Error, "bad schedule";
+    /// A schedule that no date could make fire.
+    NeverFires = "E016", Error, "schedule that never fires";
+    /// `${NAME}` that is not set, not allowed, or not for this place.
+    BadVariable = "E017", Error, "bad ${…}";
+    /// A file that is missing, no regular file, or outside the tree.
+    BadPath = "E018", Error, "bad path";
+    /// A value out of its range.
+    OutOfRange = "E019", Error, "value out of range";
+    /// No action, or two.
+    BadAction = "E020", Error, "a job has exactly one action";
+    /// A URL or header that cannot be.
+    BadHttp = "E021", Error, "bad http request";
+    /// A reference to a name that no file defines.
+    DanglingName = "E022", Error, "name that is not defined";
+    /// A file that cannot be read as text.
+    Unreadable = "E023", Error, "file cannot be read";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

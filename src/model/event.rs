@@ -1,0 +1,278 @@
+//! What happens, told to whoever watches: one event becomes one log line and its metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::finding::Finding;
+use crate::ids::JobKey;
+
+use super::{Job, Outcome, Reason, Run};
+
+/// Receives events. Must not block: it is called from the engine's own loop.
+pub trait Observer: Send + Sync + 'static {
+    /// Something happened.
+    fn observe(&self, event: &Event<'_>);
+}
+
+/// Hears nothing; for tests and tools.
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn observe(&self, _event: &Event<'_>) {}
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A job is known from now on, under this key, until [`Event::JobRemoved`].
+    JobAdded {
+        /// Its key.
+        key: JobKey,
+        /// The job.
+        job: &'a Job,
+        /// What the store remembered of it.
+        memory: JobTimes,
+    },
+    /// A job's definition or origin is another from now on.
+    JobChanged {
+        /// Its key.
+        key: JobKey,
+        /// The job as it is now.
+        job: &'a Job,
+    },
+    /// A job is known no more; its key may be used again.
+    JobRemoved {
+        /// Its key.
+        key: JobKey,
+    },
+    /// A job's next fire is another, or there is none.
+    NextFire {
+        /// Whose.
+        key: JobKey,
+        /// When it is due.
+        due: Option<Timestamp>,
+    },
+    /// How many jobs there are in each status.
+    JobCounts {
+        /// With a next fire.
+        active: u64,
+        /// Enabled, without one.
+        idle: u64,
+        /// Paused.
+        paused: u64,
+        /// `enabled: false`.
+        disabled: u64,
+        /// Gone from the files, kept until confirmed.
+        held: u64,
+    },
+    /// An attempt begins.
+    AttemptStarted {
+        /// Whose.
+        key: JobKey,
+        /// The run, `attempt` already counted.
+        run: &'a Run,
+        /// `run`, `exec` or `http`.
+        action: &'static str,
+        /// How long after the due instant; `None` for further attempts and requests.
+        lateness: Option<Duration>,
+    },
+    /// An attempt ended and another will follow.
+    RetryPlanned {
+        /// Whose.
+        key: JobKey,
+        /// The run.
+        run: &'a Run,
+        /// When.
+        at: Timestamp,
+    },
+    /// A run with at least one attempt is over.
+    RunEnded {
+        /// Whose; `None` when the job is gone meanwhile.
+        key: Option<JobKey>,
+        /// The run.
+        run: &'a Run,
+        /// `run`, `exec` or `http`.
+        action: &'static str,
+        /// Whether output was cut.
+        output_truncated: bool,
+    },
+    /// Fires that did not run. `run` is their row; `added` how many were new in it.
+    NotRun {
+        /// Whose; `None` when the job is gone.
+        key: Option<JobKey>,
+        /// The row.
+        run: &'a Run,
+        /// How many fires this event adds to the row.
+        added: u64,
+    },
+    /// How many runs wait for a place.
+    Queued {
+        /// `processes` or `requests`.
+        pool: &'static str,
+        /// How many.
+        length: u64,
+    },
+    /// The engine's loop went round.
+    Tick {
+        /// When.
+        at: Timestamp,
+    },
+    /// The wall clock was set, or the machine slept.
+    ClockJump {
+        /// By how much.
+        by: Duration,
+        /// Whether forward.
+        forward: bool,
+    },
+    /// One operation of the store.
+    StoreOperation {
+        /// `commit`, `read`, `backup`, …
+        operation: &'static str,
+        /// How long.
+        took: Duration,
+        /// What went wrong.
+        error: Option<&'a str>,
+    },
+    /// Claims answered: rows that are ours, and rows that were there already.
+    Claims {
+        /// Ours.
+        won: u64,
+        /// There already.
+        lost: u64,
+    },
+    /// A reload came to its end.
+    Reloaded(&'a ReloadReport),
+    /// A source is gone or unreadable, or is back (`reason` is `None`).
+    SourceState {
+        /// Its PATH.
+        path: &'a str,
+        /// What is wrong.
+        reason: Option<&'a str>,
+    },
+    /// Anything else worth a line: start, stop, listening, legacy variables.
+    Notice {
+        /// A warning rather than information.
+        warning: bool,
+        /// A sentence.
+        text: &'a str,
+    },
+}
+
+/// Instants of a job's past, as the store remembers them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobTimes {
+    /// End of the last success.
+    pub last_success: Option<Timestamp>,
+    /// End of the last failed, timed out or interrupted run.
+    pub last_failure: Option<Timestamp>,
+    /// Begin of the last run.
+    pub last_run: Option<Timestamp>,
+    /// Length of the last run.
+    pub last_duration: Option<Duration>,
+}
+
+/// What a reload did.
+#[derive(Clone, Debug)]
+pub struct ReloadReport {
+    /// In one word.
+    pub result: ReloadResult,
+    /// What asked for it.
+    pub trigger: ReloadTrigger,
+    /// When it came to its end.
+    pub at: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// Jobs that are new.
+    pub added: usize,
+    /// Jobs with another schedule.
+    pub rescheduled: usize,
+    /// Jobs that differ otherwise.
+    pub changed: usize,
+    /// Jobs that are gone.
+    pub removed: usize,
+    /// Names that wait for a confirmation of their removal.
+    pub held: Vec<String>,
+    /// Jobs whose fire of today moved from after now to before now.
+    pub will_not_fire_today: Vec<String>,
+    /// How many jobs there are now.
+    pub jobs: usize,
+    /// How many files were read.
+    pub files: usize,
+    /// Everything found.
+    pub findings: Vec<Finding>,
+    /// The revision, if one is known.
+    pub revision: Option<Arc<str>>,
+    /// SHA-256 over all files, in hexadecimal.
+    pub content_hash: Arc<str>,
+}
+
+/// A reload's result, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReloadResult {
+    /// Everything is in force.
+    Applied,
+    /// What was good is in force; at least one file is bad.
+    Partial,
+    /// Nothing was in order.
+    Rejected,
+    /// Applied but for removals that wait for a confirmation.
+    Held,
+    /// Nothing was different.
+    Unchanged,
+}
+
+impl ReloadResult {
+    /// The word in API, metrics and log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReloadResult::Applied => "applied",
+            ReloadResult::Partial => "partial",
+            ReloadResult::Rejected => "rejected",
+            ReloadResult::Held => "held",
+            ReloadResult::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// What asked for a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReloadTrigger {
+    /// The start.
+    Start,
+    /// A change that the kernel reported.
+    Watch,
+    /// The regular rescan.
+    Poll,
+    /// SIGHUP.
+    Signal,
+    /// The API.
+    Api,
+}
+
+impl ReloadTrigger {
+    /// The word in API, metrics and log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ReloadTrigger::Start => "start",
+            ReloadTrigger::Watch => "watch",
+            ReloadTrigger::Poll => "poll",
+            ReloadTrigger::Signal => "signal",
+            ReloadTrigger::Api => "api",
+        }
+    }
+}
+
+/// Whether an outcome counts in `elder_errors_total`, and under which reason.
+#[must_use]
+pub fn error_reason(outcome: Outcome, reason: Option<Reason>) -> Option<Reason> {
+    match outcome {
+        Outcome::Failed => Some(reason.unwrap_or(Reason::Internal)),
+        Outcome::TimedOut => Some(Reason::Timeout),
+        Outcome::Interrupted => Some(Reason::Interrupted),
+        Outcome::Success | Outcome::Cancelled | Outcome::Skipped | Outcome::Missed => None,
+    }
+}

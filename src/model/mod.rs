@@ -1,0 +1,25 @@
+//! The words of elder as types: job, policy, action, run, outcome, event.
+//!
+//! No serde and no tokio here: what is written to files, wires and tables is
+//! translated at those edges. Types that have something to keep true hide their
+//! fields; the rest are plain records with public fields, compared by value.
+
+mod action;
+mod event;
+mod job;
+mod policy;
+mod run;
+mod set;
+mod text;
+
+pub use action::{
+    Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, StatusSet, TreePath,
+};
+pub use event::{
+    Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
+};
+pub use job::{About, Definition, Job, Origin};
+pub use policy::{Grace, Overlap, Policy, Retry, RetryOn};
+pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Run, RunState, Trigger};
+pub use set::JobSet;
+pub use text::{Part, Text, Variable};

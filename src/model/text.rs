@@ -1,0 +1,150 @@
+//! Text of a job file with `${…}` in it.
+//!
+//! `${NAME}` of elder's own environment is filled in when the file is loaded;
+//! what is left for the run are secrets and the run's own facts. A filled-in
+//! value is never scanned again, so the rest is kept as parts, not as text.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A value that may hold parts that only a run can fill in.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Text {
+    /// As it stands in the file; what the API, plan and UI show.
+    shown: Arc<str>,
+    /// What to build it from; `None` when `shown` is already the value.
+    parts: Option<Arc<[Part]>>,
+}
+
+/// One piece of a [`Text`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Taken as it is.
+    Literal(Arc<str>),
+    /// `${secrets.NAME}`
+    Secret(Arc<str>),
+    /// `${run.…}`, `${job.…}`, `${elder.…}`
+    Variable(Variable),
+}
+
+/// What a run can fill in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Variable {
+    /// `${run.id}`
+    RunId,
+    /// `${run.scheduled_at}`
+    ScheduledAt,
+    /// `${run.attempt}`
+    Attempt,
+    /// `${run.trigger}`
+    Trigger,
+    /// `${run.previous_success_at}`
+    PreviousSuccessAt,
+    /// `${job.name}`
+    JobName,
+    /// `${job.labels.NAME}`
+    JobLabel(Arc<str>),
+    /// `${elder.server}`
+    Server,
+}
+
+impl Text {
+    /// Text without anything to fill in.
+    #[must_use]
+    pub fn plain(text: &str) -> Self {
+        Self {
+            shown: Arc::from(text),
+            parts: None,
+        }
+    }
+
+    /// Text as written and the parts that it is built from.
+    #[must_use]
+    pub fn of_parts(shown: &str, parts: Vec<Part>) -> Self {
+        if let [Part::Literal(only)] = parts.as_slice()
+            && **only == *shown
+        {
+            return Self::plain(shown);
+        }
+        Self {
+            shown: Arc::from(shown),
+            parts: Some(parts.into()),
+        }
+    }
+
+    /// As it stands in the file.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// The parts, in order.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        match &self.parts {
+            Some(parts) => parts.to_vec(),
+            None => vec![Part::Literal(self.shown.clone())],
+        }
+    }
+
+    /// The value, when nothing is left for the run to fill in.
+    #[must_use]
+    pub fn fixed(&self) -> Option<String> {
+        match &self.parts {
+            None => Some(self.shown.to_string()),
+            Some(parts) => parts
+                .iter()
+                .map(|part| match part {
+                    Part::Literal(text) => Some(&**text),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+
+    /// Builds the value; `fill` answers for each part that is no literal.
+    ///
+    /// # Errors
+    /// Whatever `fill` fails with.
+    pub fn build<E>(&self, mut fill: impl FnMut(&Part) -> Result<String, E>) -> Result<String, E> {
+        let Some(parts) = &self.parts else {
+            return Ok(self.shown.to_string());
+        };
+        let mut text = String::new();
+        for part in parts.iter() {
+            match part {
+                Part::Literal(literal) => text.push_str(literal),
+                other => text.push_str(&fill(other)?),
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// Shows the text as written: a value of the environment may be nobody's business.
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.shown, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_built_from_its_parts_and_never_scanned_again() {
+        let text = Text::of_parts(
+            "${HOST}/${run.id}",
+            vec![
+                Part::Literal("${run.id}".into()),
+                Part::Literal("/".into()),
+                Part::Variable(Variable::RunId),
+            ],
+        );
+        let built = text.build(|_| Ok::<_, ()>("42".to_owned()));
+        assert_eq!(built.unwrap(), "${run.id}/42");
+        assert_eq!(text.fixed(), None);
+        assert_eq!(Text::plain("x").fixed().unwrap(), "x");
+    }
+}

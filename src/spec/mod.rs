@@ -1,0 +1,91 @@
+//! Job files: YAML text to a checked set of jobs, with all findings.
+//!
+//! [`check`] is pure: it takes what the source read and answers with jobs and
+//! findings, file by file. It never stops at the first finding and never reads
+//! a clock, a file or the environment.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::finding::Finding;
+use crate::model::Job;
+
+/// A file as it was read: what [`check`] needs of it.
+#[derive(Clone, Debug)]
+pub struct InputFile {
+    /// The PATH that it is below, as the command line named it.
+    pub root: Arc<str>,
+    /// The PATH, absolute and resolved: relative paths in the file must stay below it.
+    pub root_folder: Arc<Path>,
+    /// Below the PATH, with `/`.
+    pub path: Arc<str>,
+    /// As a person would name it.
+    pub shown: Arc<str>,
+    /// Its bytes, or a sentence that says why there are none.
+    pub content: Result<Arc<[u8]>, String>,
+    /// SHA-256 of the bytes; two inputs with equal root, path and hash are the same.
+    pub hash: [u8; 32],
+}
+
+/// What the check depends on beside the files.
+#[derive(Clone)]
+pub struct Options {
+    /// `--timezone`; UTC when absent.
+    pub timezone: Option<Arc<str>>,
+    /// Elder's environment, for `${NAME}`.
+    pub env: Arc<HashMap<String, String>>,
+    /// `--env-allow`: only these names may be used; `None` for all.
+    pub env_allow: Option<Arc<Vec<String>>>,
+    /// `--allow-missing-env`: a name that is not set is a warning and empty text.
+    pub allow_missing_env: bool,
+}
+
+/// The checked files.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// One for each input that is a job file or `_defaults.yaml`, in the order given.
+    pub files: Vec<Arc<CheckedFile>>,
+}
+
+/// One checked file. Cross-file checks (names claimed twice) are not in it: `decide::merge` makes them.
+#[derive(Clone, Debug)]
+pub struct CheckedFile {
+    /// The PATH.
+    pub root: Arc<str>,
+    /// Below the PATH.
+    pub path: Arc<str>,
+    /// As a person would name it.
+    pub shown: Arc<str>,
+    /// SHA-256 of the file's bytes and of every `_defaults.yaml` that it inherits from.
+    pub hash: [u8; 32],
+    /// Whether it is a `_defaults.yaml`.
+    pub is_defaults: bool,
+    /// Its jobs, in order; empty when it is bad.
+    pub jobs: Vec<Job>,
+    /// Where each job's name stands, also in a bad file as far as it could be read.
+    pub names: Vec<NamePlace>,
+    /// Everything found in it.
+    pub findings: Vec<Finding>,
+    /// For a good `_defaults.yaml`, its text; so that its last good version can serve while it is bad.
+    pub defaults_text: Option<Arc<str>>,
+}
+
+/// Where a job's name stands.
+#[derive(Clone, Debug)]
+pub struct NamePlace {
+    /// The name as written.
+    pub name: Arc<str>,
+    /// Where.
+    pub at: crate::finding::Excerpt,
+}
+
+impl CheckedFile {
+    /// Whether the file is refused.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        self.findings
+            .iter()
+            .any(|finding| finding.severity == crate::finding::Severity::Error)
+    }
+}

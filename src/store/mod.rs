@@ -1,0 +1,281 @@
+//! The ledger: rows of runs, marks of jobs, and the set that was last applied.
+//!
+//! One trait and its adapters, one conformance suite for all of them
+//! ([`conformance`]). A store keeps promises about rows; it decides no policy.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::ids::{JobName, RunId};
+use crate::model::{JobTimes, Outcome, Output, Run};
+
+/// What a store answers, later.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A name that is gone for less than this is the same job when it comes back.
+pub const RETURN_WITHIN: Duration = Duration::from_secs(600);
+
+/// Where elder remembers.
+pub trait Store: Send + Sync + 'static {
+    /// Commits all of `writes` in one transaction, in order, durably, before it
+    /// answers: one [`Written`] for each. On an error nothing of it is there.
+    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Vec<Written>>;
+
+    /// Everything that a start needs.
+    fn recall(&self) -> Answer<'_, Recalled>;
+
+    /// The marks of these jobs, in the order asked; `None` for one never seen or forgotten.
+    fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>>;
+
+    /// One page of rows, newest first.
+    fn runs(&self, query: RunQuery) -> Answer<'_, RunPage>;
+
+    /// One row with its output.
+    fn run(&self, id: RunId) -> Answer<'_, Option<(Run, Output)>>;
+
+    /// The run of `job` under this request.
+    fn run_of_request(&self, job: JobName, request: String) -> Answer<'_, Option<Run>>;
+
+    /// Sums per job over the rows whose `scheduled_at` lies in the span, for reports.
+    fn summary(&self, since: Timestamp, until: Timestamp) -> Answer<'_, Vec<JobSummary>>;
+
+    /// Deletes the ended runs beyond either bound, and at most `limit` rows at a time; says how many.
+    /// Marks stay: pruning never reopens an instant.
+    fn prune(&self, bounds: HistoryBounds, now: Timestamp, limit: usize) -> Answer<'_, u64>;
+
+    /// Copies the whole store to a new file while it is in use.
+    fn backup(&self, to: PathBuf) -> Answer<'_, ()>;
+
+    /// Tidies: statistics, free pages, log.
+    fn optimize(&self) -> Answer<'_, ()>;
+
+    /// Whether it can be written right now.
+    fn check(&self) -> Answer<'_, ()>;
+
+    /// The adapter's name: `sqlite`, `memory`.
+    fn kind(&self) -> &'static str;
+}
+
+/// One thing to write.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// A job is seen. A new name, or one gone for [`RETURN_WITHIN`] or longer, gets `at` as its
+    /// first sight and mark; any other keeps its own.
+    Seen {
+        /// Whose.
+        job: JobName,
+        /// When.
+        at: Timestamp,
+    },
+    /// A job is gone from the files.
+    Gone {
+        /// Whose.
+        job: JobName,
+        /// When.
+        at: Timestamp,
+    },
+    /// Moves a mark forward (never back), without a row.
+    Mark {
+        /// Whose.
+        job: JobName,
+        /// To where.
+        at: Timestamp,
+    },
+    /// Inserts a row unless its key is there: (job, scheduled instant) for fires, (job, request)
+    /// for requests. For fires it also refuses an instant at or before the job's mark, and moves the
+    /// mark to the row's last instant. The answer says whether it was inserted.
+    Claim {
+        /// The row.
+        run: Box<Run>,
+    },
+    /// Lets a row stand for more fires, and moves the job's mark to `until`.
+    Extend {
+        /// Which row.
+        id: RunId,
+        /// Whose.
+        job: JobName,
+        /// How many fires it stands for now.
+        count: u64,
+        /// Its last instant now.
+        until: Timestamp,
+        /// When.
+        at: Timestamp,
+    },
+    /// Replaces a row that is there, and keeps the output if there is some.
+    /// A done row also updates the job's times.
+    Update {
+        /// The row.
+        run: Box<Run>,
+        /// What it said.
+        output: Option<Output>,
+    },
+    /// What a file defines, as applied; replaces what it defined before.
+    File(AppliedFile),
+    /// A file defines nothing any more.
+    DropFile {
+        /// Its PATH.
+        root: String,
+        /// Below the PATH.
+        path: String,
+    },
+}
+
+/// What became of a [`Write`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is there.
+    Done,
+    /// The key was there already, or the instant is at or before the mark: not ours to start.
+    Taken,
+}
+
+/// A job's high-water mark and what else is remembered of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// When the job was first seen.
+    pub first_seen: Timestamp,
+    /// The last scheduled instant that was decided, or the first sight.
+    pub mark: Timestamp,
+    /// Since when it is gone.
+    pub gone_at: Option<Timestamp>,
+    /// The scheduled instant of the last successful run.
+    pub previous_success_at: Option<Timestamp>,
+    /// The newest begin of a run that `startup` made.
+    pub last_startup_at: Option<Timestamp>,
+    /// Instants for metrics.
+    pub times: JobTimes,
+}
+
+/// What a start needs.
+#[derive(Clone, Debug, Default)]
+pub struct Recalled {
+    /// Marks of every job that is not gone.
+    pub marks: Vec<(JobName, Mark)>,
+    /// Rows that are not done.
+    pub open: Vec<Run>,
+    /// What was applied last.
+    pub files: Vec<AppliedFile>,
+}
+
+/// What one file defined when it was applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedFile {
+    /// The PATH, as the command line named it.
+    pub root: String,
+    /// Below the PATH.
+    pub path: String,
+    /// SHA-256 of the file and of what it inherits, in hexadecimal.
+    pub hash: String,
+    /// The definitions in their canonical form.
+    pub definitions: String,
+}
+
+/// Which rows to read.
+#[derive(Clone, Debug, Default)]
+pub struct RunQuery {
+    /// Only this job's.
+    pub job: Option<JobName>,
+    /// Only these outcomes; empty for all.
+    pub outcomes: Vec<Outcome>,
+    /// `scheduled_at` at or after.
+    pub since: Option<Timestamp>,
+    /// `scheduled_at` at or before.
+    pub until: Option<Timestamp>,
+    /// Where the page before ended.
+    pub after: Option<Cursor>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A place in the order of rows: newest `scheduled_at` first, then by identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Of the last row of the page before.
+    pub scheduled_at: Timestamp,
+    /// Of the same row.
+    pub id: RunId,
+}
+
+/// A page of rows.
+#[derive(Clone, Debug, Default)]
+pub struct RunPage {
+    /// Newest first.
+    pub runs: Vec<Run>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Cursor>,
+}
+
+/// How much history is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryBounds {
+    /// So many started runs a job, and as many rows of fires that did not run.
+    pub keep: u32,
+    /// No row that ended longer ago.
+    pub max_age: Duration,
+}
+
+impl Default for HistoryBounds {
+    fn default() -> Self {
+        Self {
+            keep: 100,
+            max_age: Duration::from_secs(90 * 86_400),
+        }
+    }
+}
+
+/// A job's sums over a span.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSummary {
+    /// Whose.
+    pub job: JobName,
+    /// Fires by outcome; a row that stands for several counts them all.
+    pub outcomes: Vec<(Outcome, u64)>,
+    /// Total and longest run time of ended runs.
+    pub total_duration: Duration,
+    /// The longest.
+    pub longest: Duration,
+}
+
+/// Why a store did not do it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process holds it.
+    #[error(
+        "the store {path} is in use by process {pid}; stop that elder first, or use another --state"
+    )]
+    Locked {
+        /// Which file.
+        path: String,
+        /// Who holds it; 0 when that cannot be told.
+        pid: u32,
+    },
+    /// It was written by a newer elder.
+    #[error(
+        "the store {path} has version {found}, this elder knows up to {known}; use the newer elder, or restore a backup"
+    )]
+    Newer {
+        /// Which file.
+        path: String,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// It is damaged.
+    #[error(
+        "the store {path} is damaged: {detail}; put a backup in its place (elder writes them to backups/), the damaged file is left as it is"
+    )]
+    Corrupt {
+        /// Which file.
+        path: String,
+        /// What was seen.
+        detail: String,
+    },
+    /// It cannot be reached or written for the moment.
+    #[error("the store cannot be used: {0}")]
+    Unavailable(String),
+}

@@ -1,0 +1,1 @@
+//! Reports and other tools over the store.
