@@ -151,6 +151,20 @@ mod system {
         idle: Mutex<Vec<AsyncFd<OwnedFd>>>,
     }
 
+    /// A timer that goes back to the idle ones, also when its sleep is given up.
+    struct Borrowed<'a> {
+        timer: Option<AsyncFd<OwnedFd>>,
+        home: &'a Mutex<Vec<AsyncFd<OwnedFd>>>,
+    }
+
+    impl Drop for Borrowed<'_> {
+        fn drop(&mut self) {
+            if let (Some(timer), Ok(mut home)) = (self.timer.take(), self.home.lock()) {
+                home.push(timer);
+            }
+        }
+    }
+
     impl Default for SystemClock {
         fn default() -> Self {
             Self {
@@ -184,7 +198,13 @@ mod system {
             }
             let far = now.saturating_add(LONGEST).unwrap_or(Timestamp::MAX);
             let target = until.map_or(far, |until| until.min(far));
-            let timer = self.timer()?;
+            let borrowed = Borrowed {
+                timer: Some(self.timer()?),
+                home: &self.idle,
+            };
+            let Some(timer) = borrowed.timer.as_ref() else {
+                return Ok(Wake::ClockSet);
+            };
             let spec = Itimerspec {
                 it_interval: Timespec {
                     tv_sec: 0,
@@ -202,25 +222,21 @@ mod system {
                 Ok(_) | Err(rustix::io::Errno::CANCELED) => {}
                 Err(error) => return Err(error.into()),
             }
-            let wake = loop {
+            loop {
                 let mut ready = timer.readable().await?;
                 let read = ready.try_io(|fd| Ok(rustix::io::read(fd.get_ref(), &mut [0u8; 8])?));
                 match read {
-                    Ok(Ok(_)) => break Wake::Due,
+                    Ok(Ok(_)) => return Ok(Wake::Due),
                     Ok(Err(error))
                         if error.raw_os_error()
                             == Some(rustix::io::Errno::CANCELED.raw_os_error()) =>
                     {
-                        break Wake::ClockSet;
+                        return Ok(Wake::ClockSet);
                     }
                     Ok(Err(error)) => return Err(error),
                     Err(_would_block) => {}
                 }
-            };
-            if let Ok(mut idle) = self.idle.lock() {
-                idle.push(timer);
             }
-            Ok(wake)
         }
     }
 

@@ -1,1 +1,11 @@
 //! Decisions as plain functions: merge, diff, due, admit, retry, recover.
+//!
+//! Each takes everything it needs as an argument, the time too, and performs nothing.
+
+mod due;
+mod recover;
+mod retry;
+
+pub use due::{Due, Missed, due, grace};
+pub use recover::{JobPresence, Recovery, recover};
+pub use retry::{Failure, retry_after};

@@ -1,8 +1,19 @@
 //! The engine: decides in a pure state machine, acts through ports.
+//!
+//! [`state`] owns everything that runs or waits and has no idea of time
+//! passing, threads or stores; [`timetable`] keeps its deadlines. The driver is
+//! the loop around them: it gives inputs, carries effects out through the ports,
+//! and lets nobody else touch the state. [`Handle`] is how the rest of the house
+//! talks to it.
 
+mod driver;
 mod handle;
+pub mod state;
+pub mod timetable;
 
+pub use driver::{Driver, Parts};
 pub use handle::{
     ApplyAnswer, Change, Gone, Handle, JobPage, JobQuery, JobStatus, JobView, Message, Refusal,
     RunHead, Stats, TriggerRequest, Triggered,
 };
+pub use state::Settings;

@@ -1,0 +1,428 @@
+//! The loop around the state: inputs in, effects out. One task owns it all.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::action::{Attempt, Runner, Stop};
+use crate::clock::{Clock, Wake};
+use crate::ids::RunId;
+use crate::model::{AttemptEnd, Observer, Run};
+use crate::store::{Store, Write};
+
+use super::handle::{ApplyAnswer, Message, Refusal, Triggered};
+use super::state::{Direction, Effect, EndHow, Input, Now, Order, Settings, State, Ticket};
+
+/// The loop goes round at least so often, so that its last round tells that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Wall and monotonic time may drift apart by so much between two rounds before that is a step.
+const STEP: Duration = Duration::from_secs(1);
+
+/// How many inputs are taken before the state looks at the time again.
+const ROUND: usize = 256;
+
+/// What the engine acts through.
+pub struct Parts {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The ledger.
+    pub store: Arc<dyn Store>,
+    /// Processes and requests.
+    pub runner: Arc<dyn Runner>,
+    /// Who is told.
+    pub observer: Arc<dyn Observer>,
+    /// Bounds.
+    pub settings: Settings,
+    /// Rows that another process left open.
+    pub open: Vec<Run>,
+}
+
+/// The engine's loop.
+pub struct Driver {
+    parts: Parts,
+    state: State,
+    inbox: mpsc::Receiver<Message>,
+    ended: (mpsc::Sender<Finished>, mpsc::Receiver<Finished>),
+    committer: mpsc::UnboundedSender<Batch>,
+    committed: mpsc::Receiver<Input>,
+    found: (mpsc::Sender<Input>, mpsc::Receiver<Input>),
+    attempts: HashMap<RunId, watch::Sender<Stop>>,
+    tickets: HashMap<Ticket, Waiting>,
+    last_ticket: u64,
+    stopped: Vec<oneshot::Sender<()>>,
+    epoch: u64,
+    last: Now,
+    /// When the loop goes round even if nothing is due.
+    heartbeat: Timestamp,
+}
+
+type Finished = (RunId, Box<AttemptEnd>);
+
+/// Writes on their way.
+struct Batch {
+    number: u64,
+    /// How often the store had come back when it was sent.
+    epoch: u64,
+    writes: Vec<Write>,
+}
+
+/// Who waits for what.
+enum Waiting {
+    Applied(oneshot::Sender<ApplyAnswer>),
+    Triggered(oneshot::Sender<Result<Triggered, Refusal>>),
+}
+
+impl Driver {
+    /// An engine that reads `inbox`; [`Driver::run`] starts it.
+    #[must_use]
+    pub fn new(mut parts: Parts, inbox: mpsc::Receiver<Message>) -> Self {
+        let now = Now {
+            wall: parts.clock.now(),
+            monotonic: parts.clock.monotonic(),
+        };
+        let mut state = State::new(parts.settings, parts.observer.clone(), now);
+        let open = std::mem::take(&mut parts.open);
+        // Nothing can follow from this before the first change.
+        let _ = state.on(Input::Recalled(open), now);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "bounded by the runs under way: the state sends no write that it did not account for"
+        )]
+        let (committer, batches) = mpsc::unbounded_channel();
+        let (answers, committed) = mpsc::channel(64);
+        tokio::spawn(commit_in_order(
+            parts.store.clone(),
+            parts.clock.clone(),
+            batches,
+            answers,
+        ));
+        Self {
+            parts,
+            state,
+            inbox,
+            ended: mpsc::channel(4096),
+            committer,
+            committed,
+            found: mpsc::channel(64),
+            attempts: HashMap::new(),
+            tickets: HashMap::new(),
+            last_ticket: 0,
+            stopped: Vec::new(),
+            epoch: 0,
+            last: now,
+            heartbeat: now.wall,
+        }
+    }
+
+    /// Goes round until it was told to stop and everything is over.
+    pub async fn run(mut self) {
+        let clock = self.parts.clock.clone();
+        let mut target = None;
+        let mut sleep = clock.sleep_until(Some(self.last.wall));
+        while !self.state.is_drained() {
+            let wake = self.next_wake();
+            if target != Some(wake) {
+                target = Some(wake);
+                sleep = clock.sleep_until(Some(wake));
+            }
+            tokio::select! {
+                biased;
+                Some(input) = self.committed.recv() => self.feed(input),
+                Some((run, end)) = self.ended.1.recv() => self.attempt_ended(run, end),
+                Some(input) = self.found.1.recv() => self.feed(input),
+                Some(message) = self.inbox.recv() => self.message(message),
+                woke = &mut sleep => {
+                    target = None;
+                    self.woke(woke);
+                }
+            }
+            self.take_ready();
+        }
+        for stopped in self.stopped.drain(..) {
+            // Who asked may be gone.
+            let _ = stopped.send(());
+        }
+    }
+
+    fn next_wake(&self) -> Timestamp {
+        self.state
+            .next_wake()
+            .map_or(self.heartbeat, |wake| wake.min(self.heartbeat))
+    }
+
+    /// Takes what is there already, so that a burst is one round.
+    fn take_ready(&mut self) {
+        for _ in 0..ROUND {
+            if let Ok(input) = self.committed.try_recv() {
+                self.feed(input);
+            } else if let Ok((run, end)) = self.ended.1.try_recv() {
+                self.attempt_ended(run, end);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn woke(&mut self, wake: Wake) {
+        let now = self.now();
+        let heartbeat = now.wall.saturating_add(HEARTBEAT);
+        self.heartbeat = heartbeat.unwrap_or(Timestamp::MAX);
+        let passed = now.monotonic.saturating_sub(self.last.monotonic);
+        let expected = self.last.wall.saturating_add(passed).unwrap_or(now.wall);
+        let by = now.wall.duration_since(expected);
+        if by.unsigned_abs() > STEP {
+            let direction = if by.is_negative() {
+                Direction::Backward
+            } else {
+                Direction::Forward
+            };
+            self.feed_at(
+                Input::ClockSet {
+                    by: by.unsigned_abs(),
+                    direction,
+                },
+                now,
+            );
+        } else {
+            // A step too small to speak of moved the deadlines all the same; they are looked at anew.
+            let _ = wake;
+            self.feed_at(Input::Tick, now);
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            wall: self.parts.clock.now(),
+            monotonic: self.parts.clock.monotonic(),
+        }
+    }
+
+    fn feed(&mut self, input: Input) {
+        let now = self.now();
+        self.feed_at(input, now);
+    }
+
+    fn feed_at(&mut self, input: Input, now: Now) {
+        self.last = now;
+        if matches!(input, Input::StoreBack) {
+            self.epoch += 1;
+        }
+        for effect in self.state.on(input, now) {
+            self.carry_out(effect);
+        }
+    }
+
+    fn attempt_ended(&mut self, run: RunId, end: Box<AttemptEnd>) {
+        self.attempts.remove(&run);
+        self.feed(Input::Ended { run, end });
+    }
+
+    fn ticket(&mut self, waiting: Waiting) -> Ticket {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.tickets.insert(ticket, waiting);
+        ticket
+    }
+
+    fn message(&mut self, message: Message) {
+        // An answer that nobody waits for any more is dropped.
+        match message {
+            Message::Apply(change, answer) => {
+                let ticket = self.ticket(Waiting::Applied(answer));
+                self.feed(Input::Apply(ticket, Box::new(change)));
+            }
+            Message::Trigger(request, answer) => {
+                let ticket = self.ticket(Waiting::Triggered(answer));
+                self.feed(Input::Trigger(ticket, request));
+            }
+            Message::Jobs(query, answer) => drop(answer.send(self.state.jobs(&query))),
+            Message::Job(name, answer) => drop(answer.send(self.state.job_view(&name))),
+            Message::Stats(answer) => drop(answer.send(self.state.stats())),
+            Message::Stop(deadline, answer) => {
+                self.stopped.push(answer);
+                self.feed(Input::Stop(deadline));
+            }
+            Message::StopNow => self.feed(Input::StopNow),
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Commit { batch, writes } => {
+                // The committer lives as long as this loop.
+                let _ = self.committer.send(Batch {
+                    number: batch,
+                    epoch: self.epoch,
+                    writes,
+                });
+            }
+            Effect::Attempt(order) => self.attempt(*order),
+            Effect::End { run, how } => {
+                if let Some(stop) = self.attempts.get(&run) {
+                    let how = match how {
+                        EndHow::Gracefully => Stop::Gracefully,
+                        EndHow::Now => Stop::Now,
+                    };
+                    stop.send_if_modified(|now| {
+                        let is_more = how > *now;
+                        *now = how.max(*now);
+                        is_more
+                    });
+                }
+            }
+            Effect::Applied(ticket, answer) => {
+                if let Some(Waiting::Applied(to)) = self.tickets.remove(&ticket) {
+                    drop(to.send(answer));
+                }
+            }
+            Effect::Triggered(ticket, answer) => {
+                if let Some(Waiting::Triggered(to)) = self.tickets.remove(&ticket) {
+                    drop(to.send(answer));
+                }
+            }
+            Effect::FindRequest {
+                ticket,
+                job,
+                request,
+                otherwise,
+            } => {
+                let (store, back) = (self.parts.store.clone(), self.found.0.clone());
+                tokio::spawn(async move {
+                    let run = store.run_of_request(job, request.to_string()).await;
+                    let run = run.ok().flatten().map(|run| run.id);
+                    let found = Input::RequestFound {
+                        ticket,
+                        run,
+                        otherwise,
+                    };
+                    // The loop may have ended meanwhile.
+                    let _ = back.send(found).await;
+                });
+            }
+        }
+    }
+
+    fn attempt(&mut self, order: Order) {
+        let (stop, stopped) = watch::channel(Stop::No);
+        let run = order.run;
+        self.attempts.insert(run, stop);
+        let attempting = self.parts.runner.attempt(Attempt {
+            run,
+            job: order.job,
+            scheduled_at: order.scheduled_at,
+            attempt: order.attempt,
+            trigger: order.trigger,
+            previous_success_at: order.previous_success_at,
+            revision: order.revision,
+            stop: stopped,
+        });
+        let back = self.ended.0.clone();
+        tokio::spawn(async move {
+            let end = Box::new(attempting.await);
+            let _ = back.send((run, end)).await;
+        });
+    }
+}
+
+/// Commits one batch after the other. After a refusal it refuses whatever was
+/// sent before the state knew, asks the store ever more seldom until it can be
+/// written again, and says so.
+async fn commit_in_order(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    mut batches: mpsc::UnboundedReceiver<Batch>,
+    answers: mpsc::Sender<Input>,
+) {
+    let mut epoch = 0;
+    let mut refusal: Option<Refused> = None;
+    loop {
+        let batch = tokio::select! {
+            biased;
+            () = retry_time(&*clock, refusal.as_ref()) => None,
+            batch = batches.recv() => match batch {
+                Some(batch) => Some(batch),
+                None => return,
+            },
+        };
+        let answer = match (batch, &mut refusal) {
+            (None, None) => continue,
+            (None, Some(refused)) => {
+                if store.check().await.is_err() {
+                    refused.wait_longer(clock.now());
+                    continue;
+                }
+                refusal = None;
+                epoch += 1;
+                Input::StoreBack
+            }
+            (Some(batch), Some(refused)) => batch.refuse(&refused.error),
+            (Some(batch), None) if batch.epoch < epoch => {
+                batch.refuse("the store refused what was to be written before")
+            }
+            (Some(batch), None) => {
+                let kept = batch.writes.clone();
+                match store.commit(batch.writes).await {
+                    Ok(written) => Input::Committed {
+                        batch: batch.number,
+                        result: Ok(written),
+                    },
+                    Err(error) => {
+                        let error = error.to_string();
+                        let answer = Batch {
+                            writes: kept,
+                            ..batch
+                        };
+                        let answer = answer.refuse(&error);
+                        refusal = Some(Refused::new(error, clock.now()));
+                        answer
+                    }
+                }
+            }
+        };
+        if answers.send(answer).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The store refused, and is asked again.
+struct Refused {
+    error: String,
+    wait: Duration,
+    next: Timestamp,
+}
+
+impl Refused {
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    fn new(error: String, now: Timestamp) -> Self {
+        let wait = Duration::from_millis(100);
+        let next = now.saturating_add(wait).unwrap_or(now);
+        Self { error, wait, next }
+    }
+
+    fn wait_longer(&mut self, now: Timestamp) {
+        self.wait = (self.wait * 2).min(Self::LONGEST);
+        self.next = now.saturating_add(self.wait).unwrap_or(now);
+    }
+}
+
+async fn retry_time(clock: &dyn Clock, refused: Option<&Refused>) {
+    match refused {
+        Some(refused) => drop(clock.sleep_until(Some(refused.next)).await),
+        None => std::future::pending().await,
+    }
+}
+
+impl Batch {
+    fn refuse(self, error: &str) -> Input {
+        Input::Committed {
+            batch: self.number,
+            result: Err((error.to_owned(), self.writes)),
+        }
+    }
+}

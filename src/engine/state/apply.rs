@@ -1,0 +1,230 @@
+//! A change of the set of jobs comes in force.
+//!
+//! What was due before is settled by the old schedules and policies and runs
+//! by the new definitions; then the new schedules begin, and none of them
+//! fires at or before the instant of the change.
+
+use jiff::Timestamp;
+
+use crate::ids::{JobKey, JobName};
+use crate::model::{Event, Job, Reason};
+use crate::store::Mark;
+
+use super::runs::Stage;
+use super::{ApplyAnswer, Change, Effect, Incoming, JobState, Phase, State, Ticket};
+
+impl State {
+    pub(super) fn apply(&mut self, ticket: Ticket, change: Change) {
+        let at = change.at.min(self.now.wall);
+        if change.recalled {
+            self.take_back(change.added);
+            self.answer(ticket);
+            return;
+        }
+        self.announce(&change);
+        if change.first {
+            self.recover_rows();
+            self.settle_recalled();
+        } else if self.phase == Phase::Running {
+            self.fire_due();
+        }
+        self.incoming.clear();
+        if change.revision.is_some() {
+            self.revision = change.revision;
+        }
+        for name in &change.removed {
+            self.remove_job(name);
+        }
+        for job in change.changed {
+            self.change_job(job, at);
+        }
+        for (job, mark) in change.added {
+            let key = self.insert_job(job, &mark);
+            self.begin_schedule(key);
+        }
+        self.hold(change.held);
+        if change.first && self.phase == Phase::Starting {
+            self.phase = Phase::Running;
+            self.start_up();
+        }
+        self.tell_counts();
+        self.answer(ticket);
+    }
+
+    fn answer(&mut self, ticket: Ticket) {
+        let answer = ApplyAnswer {
+            jobs: self.names.len(),
+            will_not_fire_today: Vec::new(),
+        };
+        self.effects.push(Effect::Applied(ticket, answer));
+    }
+
+    /// The store's last applied set: known, and not yet decided.
+    fn take_back(&mut self, jobs: Vec<(Job, Mark)>) {
+        for (job, mark) in jobs {
+            let key = self.insert_job(job, &mark);
+            self.undecided.push(key);
+        }
+    }
+
+    /// Remembers what the change makes of each job, for fires that are settled on the way.
+    fn announce(&mut self, change: &Change) {
+        for name in &change.removed {
+            if let Some(key) = self.names.get(name.as_str()) {
+                self.incoming.insert(*key, Incoming::Gone);
+            }
+        }
+        for job in &change.changed {
+            if let Some(key) = self.names.get(job.name().as_str()) {
+                let incoming = if job.definition.enabled {
+                    Incoming::Job(job.clone())
+                } else {
+                    Incoming::Gone
+                };
+                self.incoming.insert(*key, incoming);
+            }
+        }
+    }
+
+    /// What the jobs of the last applied set missed, by what they were then.
+    fn settle_recalled(&mut self) {
+        for key in std::mem::take(&mut self.undecided) {
+            self.begin_schedule(key);
+        }
+    }
+
+    /// Settles what is due since the job's mark, then lets its schedule go on from now.
+    fn begin_schedule(&mut self, key: JobKey) {
+        let Some(job) = self.job(key) else { return };
+        let schedule = job.job.definition.schedule.clone();
+        if job.job.definition.enabled {
+            if self.phase != Phase::Starting || job.mark < self.now.wall {
+                self.settle(key, &schedule);
+            }
+            let next = self.timetable.insert(key, &schedule, self.now.wall);
+            self.tell_next(key, next.map(|fire| fire.due));
+        } else {
+            self.timetable.remove(key);
+            self.tell_next(key, None);
+        }
+        self.refresh_status(key);
+    }
+
+    fn insert_job(&mut self, job: Job, mark: &Mark) -> JobKey {
+        let name = job.name().clone();
+        if self.names.contains_key(name.as_str()) {
+            self.remove_job(&name);
+        }
+        let state = JobState::new(job, mark);
+        let key = match self.free.pop() {
+            Some(index) => JobKey(index),
+            None => {
+                self.jobs.push(None);
+                JobKey(u32::try_from(self.jobs.len() - 1).unwrap_or(u32::MAX))
+            }
+        };
+        self.observer.observe(&Event::JobAdded {
+            key,
+            job: &state.job,
+            memory: mark.times,
+        });
+        self.counts[state.status as usize] += 1;
+        self.jobs[key.index()] = Some(state);
+        self.names.insert(name, key);
+        key
+    }
+
+    fn change_job(&mut self, job: Job, at: Timestamp) {
+        let Some(key) = self.names.get(job.name().as_str()).copied() else {
+            return;
+        };
+        let Some(state) = self.job_mut(key) else {
+            return;
+        };
+        let old = std::mem::replace(&mut state.job, job);
+        let (before, after) = (&old.definition, &state.job.definition);
+        let is_rescheduled = before.schedule != after.schedule || before.enabled != after.enabled;
+        if is_rescheduled {
+            state.mark = state.mark.max(at);
+        }
+        let is_enabled = after.enabled;
+        if let Some(state) = self.job(key) {
+            self.observer.observe(&Event::JobChanged {
+                key,
+                job: &state.job,
+            });
+        }
+        if !is_enabled {
+            self.give_up_waiting(key);
+        }
+        if is_rescheduled {
+            self.begin_schedule(key);
+        }
+    }
+
+    fn remove_job(&mut self, name: &JobName) {
+        let Some(key) = self.names.get(name.as_str()).copied() else {
+            return;
+        };
+        self.give_up_waiting(key);
+        self.timetable.remove(key);
+        self.names.remove(name.as_str());
+        let Some(state) = self.jobs.get_mut(key.index()).and_then(Option::take) else {
+            return;
+        };
+        // Its runs go on by the definition that they began with.
+        for id in state.active() {
+            if let Some(active) = self.runs.get_mut(id) {
+                active.key = None;
+            }
+        }
+        self.counts[state.status as usize] -= 1;
+        self.held.remove(name.as_str());
+        self.undecided.retain(|other| *other != key);
+        self.commits.unsettled.remove(&key);
+        self.free.push(key.0);
+        self.observer.observe(&Event::JobRemoved { key });
+    }
+
+    /// Fires of a job that goes, and that have not begun, are missed.
+    fn give_up_waiting(&mut self, key: JobKey) {
+        let Some(job) = self.job(key) else { return };
+        let waits = |id: &&crate::ids::RunId| {
+            self.runs.get(*id).is_some_and(|active| {
+                active.run.attempt == 0 && matches!(active.stage, Stage::Queued | Stage::Backlog)
+            })
+        };
+        let ids: Vec<_> = job.active().iter().filter(waits).copied().collect();
+        for id in ids {
+            self.give_up(id, Reason::Removed);
+        }
+    }
+
+    fn hold(&mut self, names: Vec<JobName>) {
+        let before = std::mem::replace(&mut self.held, names.into_iter().collect());
+        let mut touched: Vec<_> = before.symmetric_difference(&self.held).cloned().collect();
+        touched.sort();
+        for name in touched {
+            if let Some(key) = self.names.get(name.as_str()).copied() {
+                self.refresh_status(key);
+            }
+        }
+    }
+
+    fn start_up(&mut self) {
+        let starting: Vec<_> = self
+            .names
+            .values()
+            .copied()
+            .filter(|key| {
+                self.job(*key).is_some_and(|state| {
+                    let definition = &state.job.definition;
+                    definition.enabled && definition.schedule.fires_at_startup()
+                })
+            })
+            .collect();
+        for key in starting {
+            self.startup(key);
+        }
+    }
+}

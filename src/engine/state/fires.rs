@@ -1,0 +1,294 @@
+//! From a due instant to a run, or to the row that says why there is none.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::decide;
+use crate::ids::{JobKey, RunId};
+use crate::model::{Job, Outcome, Reason, Run, RunState, Trigger};
+use crate::schedule::{Fire, Schedule};
+use crate::store::Write;
+
+use super::commits::Then;
+use super::runs::{Active, Place};
+use super::{Incoming, Span, State, just_before};
+
+/// Fires that did not run, before they are a row.
+pub(super) struct NotRun {
+    pub(super) outcome: Outcome,
+    pub(super) reason: Reason,
+    pub(super) first: Timestamp,
+    pub(super) last: Timestamp,
+    pub(super) count: u64,
+    pub(super) detail: Option<Arc<str>>,
+}
+
+impl State {
+    /// Every group that is due, each job of it.
+    pub(super) fn fire_due(&mut self) {
+        let now = self.now.wall;
+        while let Some(group) = self.timetable.pop_due(now) {
+            let next = group.next.map(|fire| fire.due);
+            // The usual case, decided once for the whole group: exactly one fire is due.
+            let second = group.schedule.next_after(group.first.scheduled);
+            let only = second == group.next;
+            for key in group.members {
+                self.tell_next(key, next);
+                if only {
+                    self.settle_one(key, group.first, second);
+                } else {
+                    self.settle(key, &group.schedule);
+                }
+                if next.is_none() {
+                    self.refresh_status(key);
+                }
+            }
+        }
+        self.lateness = Reason::Downtime;
+    }
+
+    /// One fire of one job is due, and no other.
+    fn settle_one(&mut self, key: JobKey, fire: Fire, next: Option<Fire>) {
+        let Some(job) = self.job(key) else { return };
+        // A clock that went back shows instants again that were decided already.
+        if fire.scheduled <= job.mark {
+            return;
+        }
+        let grace = decide::grace(&job.job.definition.policy, fire, next);
+        if self.now.wall.duration_since(fire.due).unsigned_abs() > grace {
+            let lateness = self.lateness;
+            self.missed_one(key, fire.scheduled, lateness);
+        } else {
+            self.fire(key, fire, next, Trigger::Schedule);
+        }
+    }
+
+    /// Everything of one job that became due since its mark, by its present schedule and policy.
+    pub(super) fn settle(&mut self, key: JobKey, schedule: &Arc<Schedule>) {
+        let Some(job) = self.job(key) else { return };
+        let policy = job.job.definition.policy.clone();
+        let due = decide::due(schedule, job.mark, self.now.wall, &policy, self.lateness);
+        for missed in due.missed {
+            let not_run = NotRun {
+                outcome: Outcome::Missed,
+                reason: missed.reason,
+                first: missed.first,
+                last: missed.last,
+                count: missed.count,
+                detail: None,
+            };
+            self.not_run(key, not_run);
+        }
+        if let [fire] = due.starts.as_slice() {
+            let next = schedule.next_after(fire.scheduled);
+            self.fire(key, *fire, next, Trigger::CatchUp);
+        } else {
+            for fire in due.starts {
+                self.add_backlog(key, fire);
+            }
+            self.next_of_backlog(key);
+        }
+    }
+
+    /// A fire that is in time: it runs, waits for a place, or is skipped.
+    fn fire(&mut self, key: JobKey, fire: Fire, next: Option<Fire>, trigger: Trigger) {
+        let Some(run_by) = self.run_by(key) else {
+            self.missed_one(key, fire.scheduled, Reason::Removed);
+            return;
+        };
+        let Some(job) = self.job(key) else { return };
+        let policy = &job.job.definition.policy;
+        let active = job.active();
+        if active.len() >= policy.max_instances as usize {
+            let blocking = active.first().copied();
+            self.skip_overlap(key, fire.scheduled, blocking);
+            return;
+        }
+        let grace = decide::grace(policy, fire, next);
+        let mut run = Run::new(
+            RunId::of_fire(run_by.name(), fire.scheduled),
+            run_by.name().clone(),
+            fire.scheduled,
+            trigger,
+        );
+        self.describe_source(&mut run, &run_by);
+        let grace_until = fire.due.saturating_add(grace).unwrap_or(Timestamp::MAX);
+        let mut active = Active::new(run, run_by, Some(key));
+        active.due = Some(fire.due);
+        active.grace_until = Some(grace_until);
+        self.move_mark(key, fire.scheduled);
+        self.add_run(active, Place::Pool);
+    }
+
+    /// What a run of this job runs by: the incoming definition where one is coming; `None` when the job goes.
+    fn run_by(&self, key: JobKey) -> Option<Job> {
+        match self.incoming.get(&key) {
+            Some(Incoming::Gone) => None,
+            Some(Incoming::Job(job)) => Some(job.clone()),
+            None => self.job(key).map(|job| job.job.clone()),
+        }
+    }
+
+    fn add_backlog(&mut self, key: JobKey, fire: Fire) {
+        let Some(run_by) = self.run_by(key) else {
+            self.missed_one(key, fire.scheduled, Reason::Removed);
+            return;
+        };
+        let mut run = Run::new(
+            RunId::of_fire(run_by.name(), fire.scheduled),
+            run_by.name().clone(),
+            fire.scheduled,
+            Trigger::CatchUp,
+        );
+        self.describe_source(&mut run, &run_by);
+        self.move_mark(key, fire.scheduled);
+        self.add_run(Active::new(run, run_by, Some(key)), Place::Backlog);
+    }
+
+    fn skip_overlap(&mut self, key: JobKey, scheduled: Timestamp, blocking: Option<RunId>) {
+        let not_run = NotRun {
+            outcome: Outcome::Skipped,
+            reason: Reason::Overlap,
+            first: scheduled,
+            last: scheduled,
+            count: 1,
+            detail: blocking.map(|id| format!("run {id} was still under way").into()),
+        };
+        self.not_run(key, not_run);
+    }
+
+    pub(super) fn missed_one(&mut self, key: JobKey, scheduled: Timestamp, reason: Reason) {
+        let not_run = NotRun {
+            outcome: Outcome::Missed,
+            reason,
+            first: scheduled,
+            last: scheduled,
+            count: 1,
+            detail: None,
+        };
+        self.not_run(key, not_run);
+    }
+
+    /// Records fires that do not run: in the row before, where that stands for
+    /// the same reason, else in a row of their own.
+    pub(super) fn not_run(&mut self, key: JobKey, not_run: NotRun) {
+        // The store takes a job's instants in order: what waits unrecorded comes first.
+        self.record_waiting(key, not_run.first);
+        let at = self.now.wall;
+        let reason = match self.incoming.get(&key) {
+            Some(Incoming::Gone) => Reason::Removed,
+            _ => not_run.reason,
+        };
+        let outcome = match reason {
+            Reason::Removed => Outcome::Missed,
+            _ => not_run.outcome,
+        };
+        self.move_mark(key, not_run.last);
+        let Some(job) = self.job_mut(key) else { return };
+        let name = job.job.name().clone();
+        if let Some(span) = job.past().span.as_mut()
+            && span.run.reason == Some(reason)
+        {
+            span.run.count += not_run.count;
+            span.run.scheduled_until = Some(not_run.last);
+            span.run.finished_at = Some(at);
+            let run = span.run.clone();
+            let write = Write::Extend {
+                id: run.id,
+                job: name,
+                count: run.count,
+                until: not_run.last,
+                at,
+            };
+            self.write(
+                write,
+                Then::NotRun {
+                    key,
+                    run,
+                    first: not_run.first,
+                    added: not_run.count,
+                },
+            );
+            return;
+        }
+        let id = RunId::of_fire(&name, not_run.first);
+        let source = job.job.clone();
+        let mut run = Run::new(id, name, not_run.first, Trigger::Schedule);
+        run.count = not_run.count;
+        run.scheduled_until = (not_run.last > not_run.first).then_some(not_run.last);
+        run.state = RunState::Done;
+        run.outcome = Some(outcome);
+        run.reason = Some(reason);
+        run.finished_at = Some(at);
+        run.detail = not_run.detail;
+        self.describe_source(&mut run, &source);
+        let run = Box::new(run);
+        if let Some(job) = self.job_mut(key) {
+            job.past().span = Some(Span { run: run.clone() });
+        }
+        self.write(
+            Write::Claim { run: run.clone() },
+            Then::NotRun {
+                key,
+                run,
+                first: not_run.first,
+                added: not_run.count,
+            },
+        );
+    }
+
+    /// Gives rows to the job's fires before `instant` that wait without one, so that a later row cannot close them.
+    fn record_waiting(&mut self, key: JobKey, instant: Timestamp) {
+        let Some(job) = self.job(key) else { return };
+        let ids: Vec<_> = job.active().to_vec();
+        for id in ids {
+            let Some(active) = self.runs.get_mut(&id) else {
+                continue;
+            };
+            if active.needs_row() && active.run.scheduled_at < instant {
+                active.is_recorded = true;
+                let run = Box::new(active.run.clone());
+                self.end_span(key);
+                self.write(Write::Claim { run }, Then::Recorded(id));
+            }
+        }
+    }
+
+    pub(super) fn move_mark(&mut self, key: JobKey, to: Timestamp) {
+        if let Some(job) = self.job_mut(key) {
+            job.mark = job.mark.max(to);
+        }
+    }
+
+    /// Opens instants again that could not be recorded, with everything after them:
+    /// the store takes a job's instants in order.
+    pub(super) fn reopen(&mut self, key: JobKey, first: Timestamp) {
+        let Some(job) = self.job(key) else { return };
+        let is_after = |id: &&RunId| {
+            let active = self.runs.get(*id);
+            active.is_some_and(|active| active.needs_row() && active.run.scheduled_at >= first)
+        };
+        let later: Vec<_> = job.active().iter().filter(is_after).copied().collect();
+        for id in later {
+            self.forget(id);
+        }
+        if let Some(job) = self.job_mut(key) {
+            job.mark = job.mark.min(just_before(first));
+            job.past().span = None;
+        }
+        self.commits.unsettled.insert(key);
+    }
+
+    pub(super) fn end_span(&mut self, key: JobKey) {
+        if let Some(past) = self.job_mut(key).and_then(|job| job.past.as_mut()) {
+            past.span = None;
+        }
+    }
+
+    pub(super) fn describe_source(&self, run: &mut Run, job: &Job) {
+        run.revision.clone_from(&self.revision);
+        let origin = &job.origin;
+        run.source = Some(format!("{}:{}", origin.file, origin.line).into());
+    }
+}

@@ -1,0 +1,433 @@
+//! Everything that runs or waits, and every decision about it: pure.
+//!
+//! [`State::on`] takes one input and the time and answers with effects; it
+//! performs nothing, reads no clock and throws no dice. The driver carries the
+//! effects out and brings their results back as inputs.
+
+mod apply;
+mod commits;
+mod fires;
+mod recovery;
+mod runs;
+mod stopping;
+#[cfg(test)]
+mod tests;
+mod views;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::ids::{JobKey, JobName, RunId};
+use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Run, Trigger};
+use crate::store::{Mark, Write, Written};
+
+use super::handle::{ApplyAnswer, Change, JobStatus, Refusal, Stats, TriggerRequest, Triggered};
+use super::timetable::Timetable;
+use commits::Commits;
+use runs::{Active, Pool};
+
+/// How many may run at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Processes.
+    pub max_workers: u32,
+    /// Requests.
+    pub max_requests: u32,
+}
+
+/// The time, both ways.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// When something is due.
+    pub wall: Timestamp,
+    /// How long something took.
+    pub monotonic: Duration,
+}
+
+/// Who waits for an answer; the driver knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// Time went on.
+    Tick,
+    /// Rows that another process left open; before the first change.
+    Recalled(Vec<Run>),
+    /// Other jobs from now on.
+    Apply(Ticket, Box<Change>),
+    /// A run is asked for.
+    Trigger(Ticket, TriggerRequest),
+    /// The answer to [`Effect::FindRequest`].
+    RequestFound {
+        /// Who waits.
+        ticket: Ticket,
+        /// The run of that request, if there is one.
+        run: Option<RunId>,
+        /// What to answer when there is none.
+        otherwise: Refusal,
+    },
+    /// An attempt ended.
+    Ended {
+        /// Of which run.
+        run: RunId,
+        /// How.
+        end: Box<AttemptEnd>,
+    },
+    /// The answer to [`Effect::Commit`]; a refused batch comes back. After a refusal all is refused until [`Input::StoreBack`].
+    Committed {
+        /// Which.
+        batch: u64,
+        /// What became of it.
+        result: Result<Vec<Written>, (String, Vec<Write>)>,
+    },
+    /// The store can be written again.
+    StoreBack,
+    /// The wall clock was set, or the machine slept.
+    ClockSet {
+        /// By how much.
+        by: Duration,
+        /// Which way.
+        direction: Direction,
+    },
+    /// Take no more fires; end what runs at the deadline.
+    Stop(Timestamp),
+    /// End everything at once.
+    StopNow,
+}
+
+/// Which way a clock was set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Later.
+    Forward,
+    /// Earlier.
+    Backward,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Commit these writes in order, after all batches before; refuse them when a batch
+    /// before was refused and [`Input::StoreBack`] was not said since.
+    Commit {
+        /// Its number.
+        batch: u64,
+        /// What to write.
+        writes: Vec<Write>,
+    },
+    /// Begin an attempt; its row is there.
+    Attempt(Box<Order>),
+    /// End an attempt: gracefully, or at once.
+    End {
+        /// Of which run.
+        run: RunId,
+        /// How.
+        how: EndHow,
+    },
+    /// Answer a change.
+    Applied(Ticket, ApplyAnswer),
+    /// Answer a trigger.
+    Triggered(Ticket, Result<Triggered, Refusal>),
+    /// Look for the run of a request.
+    FindRequest {
+        /// Who waits.
+        ticket: Ticket,
+        /// Whose run.
+        job: JobName,
+        /// Which request.
+        request: Arc<str>,
+        /// To be handed back.
+        otherwise: Refusal,
+    },
+}
+
+/// How to end an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndHow {
+    /// TERM, the job's grace, KILL.
+    Gracefully,
+    /// KILL.
+    Now,
+}
+
+/// An attempt to begin.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The run.
+    pub run: RunId,
+    /// Its definition.
+    pub job: Job,
+    /// Its instant.
+    pub scheduled_at: Timestamp,
+    /// From 1.
+    pub attempt: u32,
+    /// What made it.
+    pub trigger: Trigger,
+    /// The scheduled instant of the last successful run.
+    pub previous_success_at: Option<Timestamp>,
+    /// The revision of the definition.
+    pub revision: Option<Arc<str>>,
+}
+
+/// Everything that runs or waits.
+pub struct State {
+    observer: Arc<dyn Observer>,
+    now: Now,
+    jobs: Vec<Option<JobState>>,
+    free: Vec<u32>,
+    names: BTreeMap<JobName, JobKey>,
+    held: HashSet<JobName>,
+    counts: [u64; 5],
+    timetable: Timetable,
+    runs: HashMap<RunId, Active>,
+    pools: [Pool; 2],
+    /// Ends of graces and of waits between attempts.
+    timers: BTreeSet<(Timestamp, RunId)>,
+    commits: Commits,
+    effects: Vec<Effect>,
+    /// Rows that another process left open, until the first change decides them.
+    recalled: Vec<Run>,
+    /// Jobs of the store's last applied set, until the first change decides what they missed.
+    undecided: Vec<JobKey>,
+    /// What a change under way makes of a job that is due meanwhile.
+    incoming: HashMap<JobKey, Incoming>,
+    phase: Phase,
+    /// Why a fire that is late now is late.
+    lateness: Reason,
+    revision: Option<Arc<str>>,
+    stats: Stats,
+}
+
+/// From start to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Before the first change: nothing fires.
+    Starting,
+    /// Fires.
+    Running,
+    /// No fire any more; what runs may go on until then.
+    Stopping(Timestamp),
+}
+
+/// A change's word on a job that is due while it comes in force.
+enum Incoming {
+    /// Removed or disabled.
+    Gone,
+    /// Runs by this definition.
+    Job(Job),
+}
+
+/// One job.
+struct JobState {
+    job: Job,
+    /// The last decided instant, or the first sight.
+    mark: Timestamp,
+    first_seen: Timestamp,
+    status: JobStatus,
+    /// What only a job that has fired needs.
+    past: Option<Box<Past>>,
+}
+
+/// A job's runs and what is remembered of them.
+#[derive(Default)]
+struct Past {
+    /// Runs that are not over, oldest first.
+    active: Vec<RunId>,
+    /// The row that the next fire that does not run may join.
+    span: Option<Span>,
+    previous_success_at: Option<Timestamp>,
+    last_startup_at: Option<Timestamp>,
+    times: crate::model::JobTimes,
+    last: Option<Box<Run>>,
+}
+
+/// A row of successive fires that did not run for the same reason.
+#[derive(Clone)]
+struct Span {
+    run: Box<Run>,
+}
+
+impl State {
+    /// A state without jobs; nothing fires before the first change.
+    #[must_use]
+    pub fn new(settings: Settings, observer: Arc<dyn Observer>, now: Now) -> Self {
+        Self {
+            observer,
+            now,
+            jobs: Vec::new(),
+            free: Vec::new(),
+            names: BTreeMap::new(),
+            held: HashSet::new(),
+            counts: [0; 5],
+            timetable: Timetable::default(),
+            runs: HashMap::new(),
+            pools: [
+                Pool::new("processes", settings.max_workers),
+                Pool::new("requests", settings.max_requests),
+            ],
+            timers: BTreeSet::new(),
+            commits: Commits::default(),
+            effects: Vec::new(),
+            recalled: Vec::new(),
+            undecided: Vec::new(),
+            incoming: HashMap::new(),
+            phase: Phase::Starting,
+            lateness: Reason::Downtime,
+            revision: None,
+            stats: Stats {
+                since: now.wall,
+                last_tick: now.wall,
+                ..Stats::default()
+            },
+        }
+    }
+
+    /// Takes one input and answers with what to do.
+    pub fn on(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        self.now = now;
+        self.stats.last_tick = now.wall;
+        match input {
+            Input::Tick => self.observer.observe(&Event::Tick { at: now.wall }),
+            Input::Recalled(open) => self.recalled = open,
+            Input::Apply(ticket, change) => self.apply(ticket, *change),
+            Input::Trigger(ticket, request) => self.trigger(ticket, request),
+            Input::RequestFound {
+                ticket,
+                run,
+                otherwise,
+            } => self.request_found(ticket, run, otherwise),
+            Input::Ended { run, end } => self.ended(run, *end),
+            Input::Committed { batch, result } => self.committed(batch, result),
+            Input::StoreBack => self.store_back(),
+            Input::ClockSet { by, direction } => self.clock_set(by, direction),
+            Input::Stop(deadline) => self.stop(deadline),
+            Input::StopNow => self.stop_now(),
+        }
+        self.go_on();
+        self.flush();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When the next thing is due by itself.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        if self.commits.is_down() {
+            return self.stop_wake();
+        }
+        match self.phase {
+            Phase::Starting => None,
+            Phase::Stopping(_) => self.stop_wake(),
+            Phase::Running => {
+                let timer = self.timers.first().map(|(at, _)| *at);
+                [self.timetable.first_due(), timer]
+                    .into_iter()
+                    .flatten()
+                    .min()
+            }
+        }
+    }
+
+    /// Whatever became due by itself.
+    fn go_on(&mut self) {
+        match self.phase {
+            Phase::Starting => {}
+            Phase::Running if self.commits.is_down() => {}
+            Phase::Running => {
+                self.fire_due();
+                self.timers_due();
+                self.fill_pools();
+            }
+            Phase::Stopping(deadline) => self.stop_due(deadline),
+        }
+    }
+
+    fn clock_set(&mut self, by: Duration, direction: Direction) {
+        self.observer.observe(&Event::ClockJump {
+            by,
+            forward: direction == Direction::Forward,
+        });
+        match direction {
+            // What the step jumped over is late for that reason.
+            Direction::Forward => self.lateness = Reason::Clock,
+            // Marks see to it that nothing is repeated.
+            Direction::Backward => {
+                self.timetable.rebuild(self.now.wall);
+                self.tell_all_next();
+            }
+        }
+    }
+
+    fn job(&self, key: JobKey) -> Option<&JobState> {
+        self.jobs.get(key.index())?.as_ref()
+    }
+
+    fn job_mut(&mut self, key: JobKey) -> Option<&mut JobState> {
+        self.jobs.get_mut(key.index())?.as_mut()
+    }
+
+    fn tell_next(&self, key: JobKey, due: Option<Timestamp>) {
+        self.observer.observe(&Event::NextFire { key, due });
+    }
+
+    fn tell_all_next(&self) {
+        for key in self.names.values() {
+            let next = self.timetable.next_of(*key);
+            self.tell_next(*key, next.map(|fire| fire.due));
+        }
+    }
+}
+
+impl JobState {
+    fn new(job: Job, mark: &Mark) -> Self {
+        let mut state = Self {
+            job,
+            mark: mark.mark,
+            first_seen: mark.first_seen,
+            status: JobStatus::Idle,
+            past: None,
+        };
+        let times = mark.times;
+        if mark.previous_success_at.is_some()
+            || mark.last_startup_at.is_some()
+            || times != crate::model::JobTimes::default()
+        {
+            let past = state.past();
+            past.previous_success_at = mark.previous_success_at;
+            past.last_startup_at = mark.last_startup_at;
+            past.times = times;
+        }
+        state
+    }
+
+    fn past(&mut self) -> &mut Past {
+        self.past.get_or_insert_default()
+    }
+
+    fn active(&self) -> &[RunId] {
+        self.past.as_ref().map_or(&[], |past| &past.active)
+    }
+
+    fn mark(&self) -> Mark {
+        let past = self.past.as_ref();
+        Mark {
+            first_seen: self.first_seen,
+            mark: self.mark,
+            gone_at: None,
+            previous_success_at: past.and_then(|past| past.previous_success_at),
+            last_startup_at: past.and_then(|past| past.last_startup_at),
+            times: past.map(|past| past.times).unwrap_or_default(),
+        }
+    }
+}
+
+/// The last instant before `instant`.
+fn just_before(instant: Timestamp) -> Timestamp {
+    instant
+        .saturating_sub(Duration::from_nanos(1))
+        .unwrap_or(Timestamp::MIN)
+}
