@@ -12,7 +12,7 @@ use crate::ids::{JobKey, RunId};
 use crate::model::{Event, Outcome, Reason, Run, RunState};
 use crate::store::{Write, Written};
 
-use super::runs::Stage;
+use super::runs::{Row, Stage};
 use super::{Effect, Refusal, State};
 
 /// So many writes go in one commit, so that the first of a great many starts do not wait for the last.
@@ -135,8 +135,14 @@ impl State {
             (Then::Nothing, _) => {}
             (Then::Start(id), Written::Done) => self.launch(id),
             (Then::Recorded(id), Written::Done) => {
-                let ticket = self.runs.get_mut(&id).and_then(|a| a.ticket.take());
-                if let Some(ticket) = ticket {
+                let Some(active) = self.runs.get_mut(&id) else {
+                    return;
+                };
+                active.row = Row::There;
+                if let (Stage::Queued, Some(until)) = (active.stage, active.grace_until) {
+                    self.timers.insert((until, id));
+                }
+                if let Some(ticket) = active.ticket.take() {
                     self.request_found(ticket, Some(id), Refusal::Stopping);
                 }
             }
@@ -222,7 +228,7 @@ impl State {
             }
             return;
         }
-        active.is_recorded = !is_new;
+        active.row = if is_new { Row::Absent } else { Row::There };
         if active.stage == Stage::Recording {
             active.run.attempt -= 1;
             active.run.state = match active.run.attempt {

@@ -11,7 +11,7 @@ use crate::schedule::{Fire, Schedule};
 use crate::store::Write;
 
 use super::commits::Then;
-use super::runs::{Active, Place};
+use super::runs::{Active, Place, Row};
 use super::{Incoming, Span, State, just_before};
 
 /// Fires that did not run, before they are a row.
@@ -247,7 +247,7 @@ impl State {
                 continue;
             };
             if active.needs_row() && active.run.scheduled_at < instant {
-                active.is_recorded = true;
+                active.row = Row::OnItsWay;
                 let run = Box::new(active.run.clone());
                 self.end_span(key);
                 self.write(Write::Claim { run }, Then::Recorded(id));

@@ -7,7 +7,7 @@ use crate::schedule::Fire;
 use crate::store::Write;
 
 use super::commits::Then;
-use super::runs::{Active, Place, Stage};
+use super::runs::{Active, Place, Row, Stage};
 use super::{Incoming, State};
 
 impl State {
@@ -70,7 +70,7 @@ impl State {
         run.next_attempt_at = Some(at);
         let id = run.id;
         let mut active = Active::new(run, job, Some(key));
-        active.is_recorded = true;
+        active.row = Row::There;
         active.stage = Stage::Waiting;
         self.timers.insert((at, id));
         self.runs.insert(id, active);
@@ -104,7 +104,7 @@ impl State {
             return;
         }
         let mut active = Active::new(run, job, Some(key));
-        active.is_recorded = true;
+        active.row = Row::There;
         active.due = Some(scheduled);
         active.grace_until = Some(until);
         self.add_run(active, Place::Pool);

@@ -61,8 +61,8 @@ pub(super) struct Active {
     pub(super) due: Option<Timestamp>,
     /// How long it may wait for a place; `None` for as long as it takes.
     pub(super) grace_until: Option<Timestamp>,
-    /// Whether its row is in the store, or on its way there.
-    pub(super) is_recorded: bool,
+    /// Whether its row is in the store.
+    pub(super) row: Row,
     /// Who waits to hear that it was recorded.
     pub(super) ticket: Option<Ticket>,
     /// The monotonic time of the first attempt.
@@ -86,6 +86,17 @@ pub(super) enum Stage {
     Waiting,
 }
 
+/// Whether a run has its row in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    /// It has none: after a crash its fire is a late fire.
+    Absent,
+    /// The store has not answered yet.
+    OnItsWay,
+    /// It has.
+    There,
+}
+
 /// Where a new run goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -104,7 +115,7 @@ impl Active {
             stage: Stage::Queued,
             due: None,
             grace_until: None,
-            is_recorded: false,
+            row: Row::Absent,
             ticket: None,
             began: None,
             is_ending: false,
@@ -113,7 +124,7 @@ impl Active {
 
     /// Whether it waits for its first attempt without a row.
     pub(super) fn needs_row(&self) -> bool {
-        !self.is_recorded && matches!(self.stage, Stage::Queued | Stage::Backlog)
+        self.row == Row::Absent && matches!(self.stage, Stage::Queued | Stage::Backlog)
     }
 
     fn pool(&self) -> usize {
@@ -208,11 +219,12 @@ impl State {
         active.began.get_or_insert(now.monotonic);
         let run = Box::new(active.run.clone());
         let key = active.key;
-        let write = if active.is_recorded {
-            Write::Update { run, output: None }
-        } else {
-            active.is_recorded = true;
-            Write::Claim { run }
+        let write = match active.row {
+            Row::Absent => {
+                active.row = Row::OnItsWay;
+                Write::Claim { run }
+            }
+            Row::OnItsWay | Row::There => Write::Update { run, output: None },
         };
         if let Some(key) = key {
             self.end_span(key);
@@ -226,6 +238,7 @@ impl State {
             return;
         };
         active.stage = Stage::Running;
+        active.row = Row::There;
         if let Some(ticket) = active.ticket.take() {
             let triggered = Triggered {
                 run: id,
@@ -426,6 +439,10 @@ impl State {
                     self.timers.pop_first();
                     self.enqueue(id);
                 }
+                // Until the store has answered nobody knows which row to close; its answer brings the timer back.
+                Stage::Queued if active.row == Row::OnItsWay => {
+                    self.timers.pop_first();
+                }
                 // A place that is free now still serves a fire whose grace ends now.
                 Stage::Queued if self.has_place(active) => break,
                 Stage::Queued => {
@@ -451,7 +468,7 @@ impl State {
         };
         let scheduled = active.run.scheduled_at;
         match active.key {
-            Some(key) if !active.is_recorded => {
+            Some(key) if active.row == Row::Absent => {
                 self.missed_one(key, scheduled, reason);
                 self.next_of_backlog(key);
             }
@@ -522,7 +539,7 @@ impl State {
         if let Some(active) = self.runs.get_mut(&id)
             && self.pools[active.pool()].in_use >= self.pools[active.pool()].limit
         {
-            active.is_recorded = true;
+            active.row = Row::OnItsWay;
             let run = Box::new(active.run.clone());
             self.write(Write::Claim { run }, Then::Recorded(id));
         }
