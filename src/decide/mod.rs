@@ -3,9 +3,11 @@
 //! Each takes everything it needs as an argument, the time too, and performs nothing.
 
 mod due;
+mod lost_day;
 mod recover;
 mod retry;
 
 pub use due::{Due, Missed, due, grace};
+pub use lost_day::loses_today;
 pub use recover::{JobPresence, Recovery, recover};
 pub use retry::{Failure, retry_after};

@@ -277,6 +277,20 @@ impl Schedule {
         count::newest(self, after, until, limit)
     }
 
+    /// The day that `at` falls on, as its first and its last instant, in the zone of the first
+    /// item that has one, else in UTC.
+    #[must_use]
+    pub fn day_of(&self, at: Timestamp) -> (Timestamp, Timestamp) {
+        let wall = self.items().iter().find_map(|item| match item {
+            Item::Wall(wall) => Some(wall.zone.timezone().clone()),
+            _ => None,
+        });
+        let local = at.to_zoned(wall.unwrap_or(jiff::tz::TimeZone::UTC));
+        let start = local.start_of_day().map_or(at, |zoned| zoned.timestamp());
+        let end = local.end_of_day().map_or(at, |zoned| zoned.timestamp());
+        (start, end)
+    }
+
     /// Whether `startup` is among the items.
     #[must_use]
     pub fn fires_at_startup(&self) -> bool {

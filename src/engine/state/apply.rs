@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 
+use crate::decide;
 use crate::ids::{JobKey, JobName};
 use crate::model::{Event, Job, Reason};
 use crate::store::Mark;
@@ -13,12 +14,19 @@ use crate::store::Mark;
 use super::runs::Stage;
 use super::{ApplyAnswer, Change, Effect, Incoming, JobState, Phase, State, Ticket};
 
+/// What an edit did to a job's fire of today.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Today {
+    Kept,
+    Lost,
+}
+
 impl State {
     pub(super) fn apply(&mut self, ticket: Ticket, change: Change) {
         let at = change.at.min(self.now.wall);
         if change.recalled {
             self.take_back(change.added);
-            self.answer(ticket);
+            self.answer(ticket, Vec::new());
             return;
         }
         self.announce(&change);
@@ -35,8 +43,12 @@ impl State {
         for name in &change.removed {
             self.remove_job(name);
         }
+        let mut lost = Vec::new();
         for job in change.changed {
-            self.change_job(job, at);
+            let name = job.name().clone();
+            if self.change_job(job, at) == Today::Lost {
+                lost.push(name);
+            }
         }
         for (job, mark) in change.added {
             let key = self.insert_job(job, &mark);
@@ -48,13 +60,13 @@ impl State {
             self.start_up();
         }
         self.tell_counts();
-        self.answer(ticket);
+        self.answer(ticket, lost);
     }
 
-    fn answer(&mut self, ticket: Ticket) {
+    fn answer(&mut self, ticket: Ticket, will_not_fire_today: Vec<JobName>) {
         let answer = ApplyAnswer {
             jobs: self.names.len(),
-            will_not_fire_today: Vec::new(),
+            will_not_fire_today,
         };
         self.effects.push(Effect::Applied(ticket, answer));
     }
@@ -134,12 +146,12 @@ impl State {
         key
     }
 
-    fn change_job(&mut self, job: Job, at: Timestamp) {
+    fn change_job(&mut self, job: Job, at: Timestamp) -> Today {
         let Some(key) = self.names.get(job.name().as_str()).copied() else {
-            return;
+            return Today::Kept;
         };
         let Some(state) = self.job_mut(key) else {
-            return;
+            return Today::Kept;
         };
         let old = std::mem::replace(&mut state.job, job);
         let (before, after) = (&old.definition, &state.job.definition);
@@ -148,6 +160,10 @@ impl State {
             state.mark = state.mark.max(at);
         }
         let is_enabled = after.enabled;
+        let is_lost = is_rescheduled
+            && before.enabled
+            && is_enabled
+            && decide::loses_today(&before.schedule, &after.schedule, at);
         if let Some(state) = self.job(key) {
             self.observer.observe(&Event::JobChanged {
                 key,
@@ -160,6 +176,7 @@ impl State {
         if is_rescheduled {
             self.begin_schedule(key);
         }
+        if is_lost { Today::Lost } else { Today::Kept }
     }
 
     fn remove_job(&mut self, name: &JobName) {

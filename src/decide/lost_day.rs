@@ -1,0 +1,48 @@
+//! Whether an edit takes today's fire away.
+
+use jiff::Timestamp;
+
+use crate::schedule::Schedule;
+
+/// Whether a job that would still have fired today by `old` does not fire today by `new`, because
+/// the time moved from after `now` to before it.
+#[must_use]
+pub fn loses_today(old: &Schedule, new: &Schedule, now: Timestamp) -> bool {
+    let (start, end) = new.day_of(now);
+    let fires = |schedule: &Schedule, after, until| {
+        let next = schedule.next_after(after);
+        next.is_some_and(|fire| fire.scheduled <= until)
+    };
+    fires(old, now, old.day_of(now).1) && !fires(new, now, end) && fires(new, start, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::{Cron, Item, Zones};
+
+    fn cron(text: &str) -> Schedule {
+        let zone = Zones::bundled().get("Asia/Tokyo").unwrap();
+        Schedule::new(vec![Item::cron(Cron::parse(text).unwrap(), zone)])
+    }
+
+    #[test]
+    fn only_a_time_that_moved_into_the_past_loses_the_day() {
+        // Noon in Tokyo.
+        let now = "2027-01-04T03:00:00Z".parse().unwrap();
+        for (old, new, lost) in [
+            ("0 15 * * *", "0 9 * * *", true),
+            ("0 15 * * *", "0 16 * * *", false),
+            ("0 8 * * *", "0 9 * * *", false),
+            ("0 9 * * *", "0 15 * * *", false),
+            ("30 * * * *", "15 * * * *", false),
+            ("0 15 * * *", "0 15 1 * *", false),
+        ] {
+            assert_eq!(
+                loses_today(&cron(old), &cron(new), now),
+                lost,
+                "{old} -> {new}"
+            );
+        }
+    }
+}
