@@ -215,7 +215,10 @@ fn local_token(server: &Url, folders: &[PathBuf]) -> Option<Secret> {
 
 fn read_token(file: &Path) -> Result<Secret, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::no_answer(format!("cannot read --token-file {}: {error}", file.display()))
+        Failure::no_answer(format!(
+            "cannot read --token-file {}: {error}",
+            file.display()
+        ))
     })?;
     let token = text.trim();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -268,7 +271,10 @@ mod tests {
     fn a_problem_is_told_by_its_detail() {
         let body = serde_json::json!({"title": "Conflict", "detail": "run 01 blocks it"});
         assert_eq!(problem(&body).as_deref(), Some("run 01 blocks it"));
-        assert_eq!(problem(&serde_json::json!({"title": "No"})).as_deref(), Some("No"));
+        assert_eq!(
+            problem(&serde_json::json!({"title": "No"})).as_deref(),
+            Some("No")
+        );
         assert_eq!(problem(&Value::Null), None);
     }
 }

@@ -15,8 +15,6 @@ pub struct Environment {
     pub variables: HashMap<String, String>,
     /// Standard output is a terminal.
     pub out_is_terminal: bool,
-    /// Standard error is a terminal.
-    pub error_is_terminal: bool,
     /// This program's own file.
     pub program: Option<PathBuf>,
     /// The user that elder runs as.
@@ -34,7 +32,6 @@ impl Environment {
         Self {
             variables,
             out_is_terminal: std::io::stdout().is_terminal(),
-            error_is_terminal: std::io::stderr().is_terminal(),
             program: std::env::current_exe().ok(),
             user: rustix::process::getuid().as_raw(),
         }
@@ -50,13 +47,17 @@ impl Environment {
     /// Whether answers may have colours.
     #[must_use]
     pub fn out_colour(&self) -> Colour {
-        self.colour(self.out_is_terminal)
+        if self.out_is_terminal && self.wants_colour() {
+            Colour::On
+        } else {
+            Colour::Off
+        }
     }
 
-    /// Whether diagnostics and log lines may have colours.
+    /// Whether nothing speaks against colours, on a terminal.
     #[must_use]
-    pub fn error_colour(&self) -> Colour {
-        self.colour(self.error_is_terminal)
+    pub fn wants_colour(&self) -> bool {
+        self.get("NO_COLOR").is_none() && self.get("TERM") != Some("dumb")
     }
 
     /// Adds what `--env-file` holds. A name that is set already keeps its value,
@@ -78,15 +79,6 @@ impl Environment {
         folders.push(state.to_owned());
         folders
     }
-
-    fn colour(&self, terminal: bool) -> Colour {
-        let dumb = self.get("TERM") == Some("dumb");
-        if terminal && !dumb && self.get("NO_COLOR").is_none() {
-            Colour::On
-        } else {
-            Colour::Off
-        }
-    }
 }
 
 /// Reads a file of `NAME=value` lines, as systemd and docker know it.
@@ -95,7 +87,10 @@ impl Environment {
 /// When the file cannot be read or a line is no assignment.
 pub fn read_env_file(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Failure::no_answer(format!("cannot read --env-file {}: {error}", path.display()))
+        Failure::no_answer(format!(
+            "cannot read --env-file {}: {error}",
+            path.display()
+        ))
     })?;
     parse_env_file(&text).map_err(|(line, problem)| {
         Failure::no_answer(format!("{}:{line}: {problem}", path.display()))
@@ -119,7 +114,9 @@ fn parse_env_file(text: &str) -> Result<Vec<(String, String)>, (usize, String)> 
         };
         let name = name.trim_end();
         let mut characters = name.chars();
-        let starts = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        let starts = characters
+            .next()
+            .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
         if !starts || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Err((number, format!("{name:?} is no name of a variable")));
         }
@@ -170,7 +167,10 @@ mod tests {
             ("E", ""),
         ];
         let pairs = parse_env_file(text).unwrap();
-        let pairs: Vec<_> = pairs.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
         assert_eq!(pairs, want);
     }
 
@@ -209,7 +209,11 @@ mod tests {
         ] {
             assert_eq!(environment(pairs).out_colour(), want, "{pairs:?}");
         }
-        assert_eq!(environment(&[]).error_colour(), Colour::Off, "no terminal");
+        assert_eq!(
+            Environment::default().out_colour(),
+            Colour::Off,
+            "no terminal"
+        );
     }
 
     #[test]

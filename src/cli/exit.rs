@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn a_failure_is_a_sentence_with_its_mend() {
         let failure = Failure::no_answer("port 80 is taken").help("use --listen");
-        assert_eq!(failure.to_string(), "error: port 80 is taken\nhelp: use --listen");
+        assert_eq!(
+            failure.to_string(),
+            "error: port 80 is taken\nhelp: use --listen"
+        );
         assert_eq!(failure.exit, Exit::NoAnswer);
         let bare = Failure::does_not_hold("the run failed");
         assert_eq!(bare.to_string(), "error: the run failed");

@@ -156,7 +156,11 @@ mod tests {
         for (name, value, hint) in [
             ("ELDER_MAX_WORKERS", "many", "invalid digit"),
             ("ELDER_LISTEN", "8000", "write 127.0.0.1:8000"),
-            ("ELDER_TZDATA", "newest", "write one of auto, system, bundled"),
+            (
+                "ELDER_TZDATA",
+                "newest",
+                "write one of auto, system, bundled",
+            ),
             ("ELDER_STRICT", "maybe", "write one of true, false"),
         ] {
             let failure = parsed("elder run", &[(name, value)]).unwrap_err();

@@ -23,5 +23,7 @@ pub fn run(
 /// The one door to the daemon.
 fn start(options: RunOptions) -> Result<Exit, Failure> {
     let _ = options;
-    Err(Failure::no_answer("the daemon is not part of this build yet"))
+    Err(Failure::no_answer(
+        "the daemon is not part of this build yet",
+    ))
 }

@@ -4,10 +4,8 @@ use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::daemon::options::{
-    AuthChoice, LogFormat, LogLevel, Notice, Paths, RunOptions, StoreChoice, TzdataChoice,
-};
-use crate::finding::render::Colour;
+use crate::daemon::options::{AuthChoice, Notice, Paths, RunOptions, StoreChoice, TzdataChoice};
+use crate::telemetry::log;
 
 use super::args::run as typed_as;
 use super::args::{RunArgs, values};
@@ -44,13 +42,6 @@ pub fn of_run(
     } else {
         Paths::Named(distinct_paths(typed.paths)?)
     };
-    let log_format = match typed.log_format {
-        Some(typed_as::LogFormat::Text) => LogFormat::Text,
-        Some(typed_as::LogFormat::Json) => LogFormat::Json,
-        Some(typed_as::LogFormat::Logfmt) => LogFormat::Logfmt,
-        None if environment.error_is_terminal => LogFormat::Text,
-        None => LogFormat::Json,
-    };
     let timezone = typed.timezone.filter(|zone| !zone.is_empty());
     Ok(RunOptions {
         paths,
@@ -81,13 +72,16 @@ pub fn of_run(
             typed_as::Auth::Token => AuthChoice::Token,
             typed_as::Auth::None => AuthChoice::None,
         },
-        job_metrics: typed.job_metrics,
-        log_level: typed
-            .log_level
-            .or(legacy.log_level)
-            .unwrap_or(LogLevel::Info),
-        log_format,
-        log_colour: environment.error_colour() == Colour::On,
+        job_metrics: typed.job_metrics.unwrap_or_default(),
+        log: log::Options {
+            level: typed.log_level.or(legacy.log_level).unwrap_or_default(),
+            format: typed.log_format,
+            colour: if environment.wants_colour() {
+                log::Colour::Allowed
+            } else {
+                log::Colour::Never
+            },
+        },
         revision: typed.revision.map(Arc::from),
         program: environment.program.clone(),
         environment: Arc::new(environment.variables),
@@ -107,7 +101,7 @@ fn misspelt_notice((name, near): (String, String)) -> Notice {
 struct Legacy {
     timezone: Option<String>,
     max_workers: Option<NonZeroU32>,
-    log_level: Option<LogLevel>,
+    log_level: Option<log::Level>,
 }
 
 impl Legacy {
@@ -122,8 +116,9 @@ impl Legacy {
         ] {
             if environment.get(name).is_some_and(|value| !is_no(value)) {
                 let message = format!("{name} is set, and {}", values::not_built(store));
-                return Err(Failure::no_answer(message)
-                    .help(format!("unset {name} to use the local store, with one elder only")));
+                return Err(Failure::no_answer(message).help(format!(
+                    "unset {name} to use the local store, with one elder only"
+                )));
             }
         }
         let mut take = |name: &str, flag: &str, successor_is_set: bool| -> Option<String> {
@@ -159,9 +154,9 @@ impl Legacy {
                 Some(Err(_)) => return Err(bad("SCHEDULER_MAX_WORKERS", "write a number from 1")),
                 None => None,
             },
-            log_level: match level.map(|text| values::log_level(&text)) {
+            log_level: match level.map(|text| text.parse::<log::Level>()) {
                 Some(Ok(level)) => Some(level),
-                Some(Err(hint)) => return Err(bad("SCHEDULER_LOG_LEVEL", &hint)),
+                Some(Err(error)) => return Err(bad("SCHEDULER_LOG_LEVEL", &error.to_string())),
                 None => None,
             },
         })
@@ -170,7 +165,10 @@ impl Legacy {
 
 fn is_no(value: &str) -> bool {
     let value = value.trim().to_ascii_lowercase();
-    matches!(value.as_str(), "" | "0" | "false" | "no" | "off" | "f" | "n")
+    matches!(
+        value.as_str(),
+        "" | "0" | "false" | "no" | "off" | "f" | "n"
+    )
 }
 
 /// Refuses PATHs that hold each other: every job of the inner one would be claimed twice.
@@ -202,13 +200,16 @@ mod tests {
 
     use super::super::args::{Cli, Command, variables};
     use super::*;
+    use crate::telemetry::JobMetrics;
 
     fn options(line: &str, set: &[(&str, &str)]) -> Result<RunOptions, Failure> {
         let mut environment = Environment::default();
         let pairs = set.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
         environment.add(pairs.collect());
         let command = variables::apply(Cli::command(), &environment.variables);
-        let matches = command.try_get_matches_from(line.split_whitespace()).unwrap();
+        let matches = command
+            .try_get_matches_from(line.split_whitespace())
+            .unwrap();
         match Cli::from_arg_matches(&matches).unwrap().command {
             Command::Run(typed) => of_run(*typed, environment, Vec::new()),
             other => panic!("{other:?}"),
@@ -220,16 +221,22 @@ mod tests {
         let options = options("elder run", &[]).unwrap();
         assert_eq!(options.paths, Paths::Default);
         assert_eq!(options.listen.to_string(), "127.0.0.1:8000");
-        assert_eq!(options.store, StoreChoice::Sqlite("elder-state/elder.db".into()));
-        assert_eq!((options.max_workers.get(), options.max_requests.get()), (64, 1024));
+        assert_eq!(
+            options.store,
+            StoreChoice::Sqlite("elder-state/elder.db".into())
+        );
+        assert_eq!(
+            (options.max_workers.get(), options.max_requests.get()),
+            (64, 1024)
+        );
         assert_eq!(options.shutdown_grace.as_secs(), 30);
         assert_eq!(options.prune_limit, 50);
         assert_eq!(options.tzdata, TzdataChoice::Auto);
         assert_eq!(options.auth, AuthChoice::Token);
         assert!(options.public.metrics && options.public.health);
-        assert_eq!(options.job_metrics, None);
-        assert_eq!(options.log_level, LogLevel::Info);
-        assert_eq!(options.log_format, LogFormat::Json, "not on a terminal");
+        assert_eq!(options.job_metrics, JobMetrics::Auto);
+        assert_eq!(options.log.level, log::Level::Info);
+        assert_eq!(options.log.format, log::Format::Auto);
         assert_eq!(options.env_allow, None);
         assert!(options.notices.is_empty());
     }
@@ -239,7 +246,10 @@ mod tests {
         let options = options("elder run --state /var/lib/elder", &[]).unwrap();
         let want = StoreChoice::Sqlite("/var/lib/elder/elder.db".into());
         assert_eq!(options.store, want);
-        assert_eq!(options.token_folders.last().unwrap(), Path::new("/var/lib/elder"));
+        assert_eq!(
+            options.token_folders.last().unwrap(),
+            Path::new("/var/lib/elder")
+        );
     }
 
     #[test]
@@ -253,7 +263,7 @@ mod tests {
         let options = options("elder run --log-level debug", &set).unwrap();
         assert_eq!(options.timezone.as_deref(), Some("Asia/Tokyo"));
         assert_eq!(options.max_workers.get(), 6, "the successor wins");
-        assert_eq!(options.log_level, LogLevel::Debug, "the flag wins");
+        assert_eq!(options.log.level, log::Level::Debug, "the flag wins");
         let texts: Vec<_> = options.notices.iter().map(|n| n.text.as_str()).collect();
         assert_eq!(
             texts,
@@ -276,11 +286,18 @@ mod tests {
             ("SCHEDULER_LOG_LEVEL", "loud"),
         ] {
             let failure = options("elder run", &[(name, value)]).unwrap_err();
-            assert_eq!(failure.exit, super::super::exit::Exit::NoAnswer, "{name}={value}");
+            assert_eq!(
+                failure.exit,
+                super::super::exit::Exit::NoAnswer,
+                "{name}={value}"
+            );
             assert!(failure.message.contains(name), "{failure}");
         }
         for value in ["false", "0", "No", ""] {
-            assert!(options("elder run", &[("SCHEDULER_USE_REDIS", value)]).is_ok(), "{value}");
+            assert!(
+                options("elder run", &[("SCHEDULER_USE_REDIS", value)]).is_ok(),
+                "{value}"
+            );
         }
     }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::telemetry::{JobMetrics, log};
+
 /// Everything that a daemon is built from. The command line fills it in and has
 /// checked what can be checked without touching the machine.
 #[derive(Clone, Debug)]
@@ -50,14 +52,10 @@ pub struct RunOptions {
     pub auth: AuthChoice,
     /// Folders for `PORT.token`, best first; the last one is the state folder.
     pub token_folders: Vec<PathBuf>,
-    /// `--job-metrics`; `None` means `all`, and `top:10000` above 10,000 jobs.
-    pub job_metrics: Option<JobMetrics>,
-    /// `--log-level`
-    pub log_level: LogLevel,
-    /// `--log-format`
-    pub log_format: LogFormat,
-    /// Whether log lines may have colours.
-    pub log_colour: bool,
+    /// `--job-metrics`
+    pub job_metrics: JobMetrics,
+    /// `--log-level`, `--log-format`, and whether colours are welcome.
+    pub log: log::Options,
     /// `--revision`: what the files are at, told to jobs, runs and metrics.
     pub revision: Option<Arc<str>>,
     /// This program's own file, for `ELDER_BIN`.
@@ -125,43 +123,6 @@ pub struct PublicPages {
     pub metrics: bool,
     /// `/healthz`, `/readyz` and their other names.
     pub health: bool,
-}
-
-/// `--job-metrics`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobMetrics {
-    /// Series for every job.
-    All,
-    /// Series for so many jobs.
-    Top(u32),
-    /// No series with a job's name.
-    Off,
-}
-
-/// `--log-level`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LogLevel {
-    /// What went wrong.
-    Error,
-    /// And what is odd.
-    Warn,
-    /// And what happens.
-    Info,
-    /// And why.
-    Debug,
-    /// And everything else.
-    Trace,
-}
-
-/// `--log-format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-    /// `key=value` pairs.
-    Logfmt,
 }
 
 /// A line for the log that the command line could not write itself.

@@ -37,7 +37,14 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
 
 #[test]
 fn help_and_version_are_answers() {
-    for line in ["-h", "--help", "-V", "--version", "run -h", "validate --help"] {
+    for line in [
+        "-h",
+        "--help",
+        "-V",
+        "--version",
+        "run -h",
+        "validate --help",
+    ] {
         let finished = elder(line).run();
         assert_eq!(finished.code, Some(0), "{line}: {finished}");
         assert!(finished.stderr.is_empty(), "{line}: {finished}");
@@ -74,9 +81,19 @@ fn a_slip_of_the_pen_is_answered_with_what_was_meant() {
 #[test]
 fn what_this_build_has_not_is_refused_and_never_ignored() {
     for (line, name, value, hint) in [
-        ("run --store postgres://db/elder", "", "", "no PostgreSQL store"),
+        (
+            "run --store postgres://db/elder",
+            "",
+            "",
+            "no PostgreSQL store",
+        ),
         ("run --store redis://r", "", "", "no Redis store"),
-        ("run", "ELDER_STORE", "postgres://db/elder", "no PostgreSQL store"),
+        (
+            "run",
+            "ELDER_STORE",
+            "postgres://db/elder",
+            "no PostgreSQL store",
+        ),
         ("run", "SCHEDULER_USE_REDIS", "true", "no Redis store"),
         ("run", "SCHEDULER_USE_POSTGRES", "1", "no PostgreSQL store"),
         ("run --config elder.yaml", "", "", "unexpected argument"),
@@ -114,7 +131,10 @@ fn a_server_that_is_not_there_is_no_answer() {
         // Port 1 is reserved and nobody listens there.
         let finished = elder(line).env("ELDER_SERVER", "http://127.0.0.1:1").run();
         assert_eq!(finished.code, Some(2), "{line}: {finished}");
-        assert!(finished.stderr.contains("cannot reach"), "{line}: {finished}");
+        assert!(
+            finished.stderr.contains("cannot reach"),
+            "{line}: {finished}"
+        );
         assert!(finished.stderr.contains("--server"), "{line}: {finished}");
     }
 }

@@ -18,11 +18,19 @@ fn the_house_is_tidy() {
     for file in rust_files(root) {
         files += 1;
         let text = read(&file);
-        let path = file.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        let path = file
+            .strip_prefix(root)
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         complaints.extend(complain(&floors, &path, &text));
     }
     for file in text_files(root) {
-        let path = file.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        let path = file
+            .strip_prefix(root)
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         complaints.extend(machine_paths(&path, &read(&file)));
     }
     assert!(files > 30, "only {files} files were looked at");
@@ -153,7 +161,9 @@ fn group_heads(group: &str) -> Vec<String> {
 }
 
 fn head(text: &str) -> String {
-    let name = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_');
+    let name = text
+        .chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_');
     name.collect()
 }
 
@@ -201,10 +211,14 @@ fn length(path: &str, text: &str, code: &str) -> Vec<String> {
     let mut complaints = Vec::new();
     let (lines, all) = (code.lines().count(), text.lines().count());
     if lines > LONGEST {
-        complaints.push(format!("{path}: {lines} lines without tests, more than {LONGEST}"));
+        complaints.push(format!(
+            "{path}: {lines} lines without tests, more than {LONGEST}"
+        ));
     }
     if all > LONGEST_WITH_TESTS {
-        complaints.push(format!("{path}: {all} lines, more than {LONGEST_WITH_TESTS}"));
+        complaints.push(format!(
+            "{path}: {all} lines, more than {LONGEST_WITH_TESTS}"
+        ));
     }
     complaints
 }
@@ -219,12 +233,19 @@ fn allows(path: &str, text: &str) -> Option<String> {
     let inner = ["#![", "allow("].concat();
     let found = text.lines().map(str::trim_start);
     let mut found = found.filter(|line| line.starts_with(&attribute) || line.starts_with(&inner));
-    found.next().map(|line| format!("{path}: write #[expect(…, reason)] for {line}"))
+    found
+        .next()
+        .map(|line| format!("{path}: write #[expect(…, reason)] for {line}"))
 }
 
 /// Paths of somebody's own machine have no business in the project.
 fn machine_paths(path: &str, text: &str) -> Vec<String> {
-    let folders = [["/ho", "me/"], ["/ro", "ot/"], ["/wo", "rk/"], ["/Us", "ers/"]];
+    let folders = [
+        ["/ho", "me/"],
+        ["/ro", "ot/"],
+        ["/wo", "rk/"],
+        ["/Us", "ers/"],
+    ];
     let mut complaints = Vec::new();
     for (index, line) in text.lines().enumerate() {
         for folder in folders.map(|halves| halves.concat()) {
@@ -286,7 +307,9 @@ fn rust_files(root: &Path) -> Vec<PathBuf> {
 
 fn text_files(root: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let kinds = ["rs", "md", "toml", "yaml", "yml", "json", "sh", "service", "env"];
+    let kinds = [
+        "rs", "md", "toml", "yaml", "yml", "json", "sh", "service", "env",
+    ];
     walk(root, &mut |file| {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let kind = file.extension().unwrap_or_default().to_string_lossy();
@@ -332,18 +355,38 @@ mod the_test_itself {
     fn a_wrong_arrow_is_found_in_every_way_of_writing_it() {
         for (path, code, wrong) in [
             ("schedule/cron.rs", "use crate::spec::Options;", true),
-            ("schedule/cron.rs", "use crate::{ids, store::{Run, Mark}};", true),
-            ("schedule/cron.rs", "use crate::{\n    clock::Clock,\n    model,\n};", true),
-            ("schedule/cron.rs", "use super::super::engine::Handle;", true),
+            (
+                "schedule/cron.rs",
+                "use crate::{ids, store::{Run, Mark}};",
+                true,
+            ),
+            (
+                "schedule/cron.rs",
+                "use crate::{\n    clock::Clock,\n    model,\n};",
+                true,
+            ),
+            (
+                "schedule/cron.rs",
+                "use super::super::engine::Handle;",
+                true,
+            ),
             ("schedule/mod.rs", "use super::model::Job;", true),
-            ("spec/mod.rs", "fn x() -> crate::decide::Set { todo() }", true),
+            (
+                "spec/mod.rs",
+                "fn x() -> crate::decide::Set { todo() }",
+                true,
+            ),
             ("store/sqlite.rs", "use crate::action::Action;", true),
             ("sync/mod.rs", "use crate::cli::main;", true),
             ("schedule/cron.rs", "use crate::ids::JobName;", false),
             ("schedule/cron.rs", "use crate::schedule::Fire;", false),
             ("schedule/cron.rs", "use super::model::Inner;", false),
             ("schedule/cron.rs", "use mycrate::spec::X;", false),
-            ("sync/mod.rs", "use crate::{decide, spec::{store, cli}};", false),
+            (
+                "sync/mod.rs",
+                "use crate::{decide, spec::{store, cli}};",
+                false,
+            ),
             ("main.rs", "use elder::cli;", false),
         ] {
             let found = arrows(&floors(), path, code);
@@ -354,7 +397,10 @@ mod the_test_itself {
     #[test]
     fn an_arrow_in_a_test_or_a_comment_is_none() {
         let text = "//! Docs.\n\n// crate::cli::main\n\n#[cfg(test)]\nmod tests {\n    use crate::cli::main;\n}\n";
-        assert_eq!(complain(&floors(), "src/ids.rs", text), Vec::<String>::new());
+        assert_eq!(
+            complain(&floors(), "src/ids.rs", text),
+            Vec::<String>::new()
+        );
         let after = format!("{text}use crate::cli::main;\n");
         assert_eq!(complain(&floors(), "src/ids.rs", &after).len(), 1);
     }
@@ -383,16 +429,25 @@ mod the_test_itself {
         let line = "fn f() {}\n";
         let long = format!("{docs}{}", line.repeat(LONGEST));
         assert_eq!(complain(&floors(), "src/ids.rs", &long).len(), 1);
-        let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}\n", "    // x\n".repeat(250));
+        let tests = format!(
+            "#[cfg(test)]\nmod tests {{\n{}}}\n",
+            "    // x\n".repeat(250)
+        );
         let fine = format!("{docs}{}{tests}", line.repeat(LONGEST - 1));
-        assert_eq!(complain(&floors(), "src/ids.rs", &fine), Vec::<String>::new());
+        assert_eq!(
+            complain(&floors(), "src/ids.rs", &fine),
+            Vec::<String>::new()
+        );
         let whole = format!("{docs}{tests}{tests}{tests}{tests}");
         assert_eq!(complain(&floors(), "src/ids.rs", &whole).len(), 1);
     }
 
     #[test]
     fn a_module_without_docs_and_a_silenced_lint_are_found() {
-        assert_eq!(complain(&floors(), "src/ids.rs", "use std::fmt;\n").len(), 1);
+        assert_eq!(
+            complain(&floors(), "src/ids.rs", "use std::fmt;\n").len(),
+            1
+        );
         let silenced = ["//! Docs.\n#[", "allow(dead_code)]\nfn f() {}\n"].concat();
         assert_eq!(complain(&floors(), "src/ids.rs", &silenced).len(), 1);
         assert_eq!(complain(&floors(), "tests/it/x.rs", &silenced).len(), 1);

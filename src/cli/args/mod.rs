@@ -113,7 +113,10 @@ mod tests {
             ("elder --strict --validate a", "elder validate --strict a"),
             ("elder jobs.d --validate", "elder validate jobs.d"),
             ("elder run --validate", "elder run --validate"),
-            ("elder validate -- --validate", "elder validate -- --validate"),
+            (
+                "elder validate -- --validate",
+                "elder validate -- --validate",
+            ),
             ("elder", "elder"),
         ] {
             assert_eq!(with_validate_as_command(typed(line)), typed(want), "{line}");

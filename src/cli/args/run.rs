@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::daemon::options::{JobMetrics, LogLevel, PublicPages, StoreChoice};
+use crate::daemon::options::{PublicPages, StoreChoice};
+use crate::telemetry::{JobMetrics, log};
 
 use super::values;
 
@@ -79,14 +80,19 @@ pub struct RunArgs {
     #[arg(long, value_name = "HOW", default_value = "token")]
     pub auth: Auth,
     /// Which jobs have metrics: all, top:N or off [default: all, above 10,000 jobs top:10000]
-    #[arg(long, value_name = "WHICH", value_parser = values::job_metrics)]
+    #[arg(long, value_name = "WHICH")]
     pub job_metrics: Option<JobMetrics>,
     /// How much to say: error, warn, info, debug, trace [default: info]
-    #[arg(long, value_name = "LEVEL", value_parser = values::log_level)]
-    pub log_level: Option<LogLevel>,
-    /// How to say it [default: text on a terminal, else json]
-    #[arg(long, value_name = "FORMAT")]
-    pub log_format: Option<LogFormat>,
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<log::Level>,
+    /// How to say it: text, json or logfmt [default: text on a terminal, else json]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub log_format: log::Format,
     /// What the files are at, for runs and metrics
     #[arg(long, value_name = "TEXT")]
     pub revision: Option<String>,
@@ -110,15 +116,4 @@ pub enum Auth {
     Token,
     /// Nobody is asked
     None,
-}
-
-/// `--log-format`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people
-    Text,
-    /// One JSON object a line
-    Json,
-    /// key=value pairs
-    Logfmt,
 }

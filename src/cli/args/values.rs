@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::daemon::options::{JobMetrics, LogLevel, PublicPages, StoreChoice};
+use crate::daemon::options::{PublicPages, StoreChoice};
 
 /// `--listen`: an address with a port.
 ///
@@ -107,35 +107,6 @@ pub fn public(text: &str) -> Result<PublicPages, String> {
     Ok(pages)
 }
 
-/// `--job-metrics`: `all`, `top:N`, `off`.
-///
-/// # Errors
-/// With the words that there are.
-pub fn job_metrics(text: &str) -> Result<JobMetrics, String> {
-    let top = text.strip_prefix("top:").map(str::parse);
-    match (text, top) {
-        ("all", _) => Ok(JobMetrics::All),
-        ("off", _) => Ok(JobMetrics::Off),
-        (_, Some(Ok(count))) => Ok(JobMetrics::Top(count)),
-        _ => Err("write all, top:N or off".to_owned()),
-    }
-}
-
-/// `--log-level`, with the names that other systems use.
-///
-/// # Errors
-/// With the words that there are.
-pub fn log_level(text: &str) -> Result<LogLevel, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "error" | "critical" | "fatal" => Ok(LogLevel::Error),
-        "warn" | "warning" => Ok(LogLevel::Warn),
-        "info" => Ok(LogLevel::Info),
-        "debug" => Ok(LogLevel::Debug),
-        "trace" => Ok(LogLevel::Trace),
-        _ => Err("write error, warn, info, debug or trace".to_owned()),
-    }
-}
-
 /// An instant with an offset.
 ///
 /// # Errors
@@ -162,7 +133,9 @@ pub fn server(text: &str) -> Result<String, String> {
         return Err("write an address such as http://127.0.0.1:8000".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        return Err("an address has no '?', '#' or '@'; the token goes into --token-file".to_owned());
+        return Err(
+            "an address has no '?', '#' or '@'; the token goes into --token-file".to_owned(),
+        );
     }
     Ok(written.trim_end_matches('/').to_owned())
 }
@@ -207,14 +180,22 @@ mod tests {
 
     #[test]
     fn a_store_that_this_build_has_not_is_refused_and_never_replaced() {
-        for text in ["postgres://db/elder", "postgresql://db", "redis://r:6379/0", "rediss://r"] {
+        for text in [
+            "postgres://db/elder",
+            "postgresql://db",
+            "redis://r:6379/0",
+            "rediss://r",
+        ] {
             let error = store(text).unwrap_err();
             assert!(error.contains("this build has no"), "{text}: {error}");
         }
         for (text, want) in [
             ("memory:", StoreChoice::Memory),
             ("sqlite:a/b.db", StoreChoice::Sqlite("a/b.db".into())),
-            ("sqlite:///var/e.db", StoreChoice::Sqlite("/var/e.db".into())),
+            (
+                "sqlite:///var/e.db",
+                StoreChoice::Sqlite("/var/e.db".into()),
+            ),
         ] {
             assert_eq!(store(text).unwrap(), want, "{text}");
         }
@@ -226,12 +207,11 @@ mod tests {
         assert_eq!(percent("50%"), Ok(50));
         assert_eq!(percent("0"), Ok(0));
         assert!(percent("101%").is_err() && percent("half").is_err() && percent("-1").is_err());
-        assert_eq!(job_metrics("top:100"), Ok(JobMetrics::Top(100)));
-        assert!(job_metrics("top:").is_err() && job_metrics("some").is_err());
-        assert_eq!(log_level("WARNING"), Ok(LogLevel::Warn));
-        assert!(log_level("loud").is_err());
         assert!(public("metrics,logs").is_err());
-        let none = PublicPages { metrics: false, health: false };
+        let none = PublicPages {
+            metrics: false,
+            health: false,
+        };
         assert_eq!(public("none"), Ok(none));
         assert!(duration("30").unwrap_err().contains("30s"));
         assert!(variable_name("A_1").is_ok() && variable_name("A-1").is_err());
@@ -246,7 +226,13 @@ mod tests {
         ] {
             assert_eq!(server(text).as_deref(), Ok(want));
         }
-        for text in ["ftp://x", "http://user@x", "http://x/?token=1", "http://", ""] {
+        for text in [
+            "ftp://x",
+            "http://user@x",
+            "http://x/?token=1",
+            "http://",
+            "",
+        ] {
             assert!(server(text).is_err(), "{text:?} was taken");
         }
     }

@@ -51,7 +51,9 @@ pub fn apply(command: Command, variables: &HashMap<String, String>) -> Command {
             if !has_variable(&name, long) {
                 return argument;
             }
-            let value = variables.get(&of_flag(long)).filter(|value| !value.is_empty());
+            let value = variables
+                .get(&of_flag(long))
+                .filter(|value| !value.is_empty());
             let Some(value) = value else {
                 return argument;
             };
@@ -88,7 +90,9 @@ pub fn misspelt(command: &Command, variables: &HashMap<String, String>) -> Vec<(
         .filter(|name| name.starts_with("ELDER_"))
         .filter(|name| !known.contains(name) && !OTHERS.contains(&name.as_str()))
         .filter_map(|name| {
-            let near = known.iter().min_by_key(|other| strsim::damerau_levenshtein(name, other))?;
+            let near = known
+                .iter()
+                .min_by_key(|other| strsim::damerau_levenshtein(name, other))?;
             (strsim::damerau_levenshtein(name, near) <= 2).then(|| (name.clone(), near.clone()))
         })
         .collect();
@@ -154,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_check_of_files_answers_alike_whatever_is_set() {
-        let Ok(Typed::Validate(validate)) = parse("elder validate", &[("ELDER_STRICT", "1")]) else {
+        let Ok(Typed::Validate(validate)) = parse("elder validate", &[("ELDER_STRICT", "1")])
+        else {
             panic!("refused")
         };
         assert!(!validate.strict);
@@ -170,6 +175,9 @@ mod tests {
             ("ELDER_JOB", "x"),
         ]);
         let found = misspelt(&Cli::command(), &set);
-        assert_eq!(found, [("ELDER_LISTN".to_owned(), "ELDER_LISTEN".to_owned())]);
+        assert_eq!(
+            found,
+            [("ELDER_LISTN".to_owned(), "ELDER_LISTEN".to_owned())]
+        );
     }
 }

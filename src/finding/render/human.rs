@@ -35,7 +35,11 @@ fn one(renderer: &Renderer, finding: &Finding) -> String {
     let title = level
         .primary_title(on_one_line(&finding.message))
         .id(finding.code.as_str());
-    let mut group = place(Group::with_title(title), &finding.at, AnnotationKind::Primary);
+    let mut group = place(
+        Group::with_title(title),
+        &finding.at,
+        AnnotationKind::Primary,
+    );
     if let Some(also) = &finding.also {
         group = place(group, also, AnnotationKind::Context);
     }
@@ -162,7 +166,10 @@ mod tests {
         evil.at.line = "x: \u{1b}[31mred\u{202e}".to_owned();
         evil.at.place.column = 4;
         let text = plain(&[evil]);
-        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\u{202e}'),
+            "{text}"
+        );
     }
 
     #[test]

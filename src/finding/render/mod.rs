@@ -144,7 +144,9 @@ fn on_one_line(text: &str) -> String {
             '\n' => safe.push_str("\\n"),
             '\r' => safe.push_str("\\r"),
             '\t' => safe.push_str("\\t"),
-            c if c.is_control() || is_direction(c) => safe.push_str(&c.escape_unicode().to_string()),
+            c if c.is_control() || is_direction(c) => {
+                safe.push_str(&c.escape_unicode().to_string())
+            }
             c => safe.push(c),
         }
     }
@@ -258,7 +260,10 @@ mod tests {
         let none: [Finding; 0] = [];
         let all = [bad_cron(), warning(), unreadable()];
         for (report, want) in [
-            (Report::new(1, 2, &none), "1 file, 2 good jobs: nothing to mend"),
+            (
+                Report::new(1, 2, &none),
+                "1 file, 2 good jobs: nothing to mend",
+            ),
             (
                 Report::new(2, 1, &all),
                 "2 files, 1 good job: 2 errors, 1 warning",

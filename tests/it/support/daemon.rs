@@ -31,9 +31,10 @@ impl Daemon {
         std::fs::create_dir_all(folder.join("jobs.d")).unwrap();
         std::fs::create_dir_all(folder.join("runtime")).unwrap();
         let line = "run jobs.d --listen 127.0.0.1:0 --state state --log-format json";
-        let program = elder(line)
-            .within(folder.path())
-            .env("XDG_RUNTIME_DIR", &folder.join("runtime").display().to_string());
+        let program = elder(line).within(folder.path()).env(
+            "XDG_RUNTIME_DIR",
+            &folder.join("runtime").display().to_string(),
+        );
         let mut command = more(program).command();
         let mut child = command
             .stdin(Stdio::null())

@@ -37,7 +37,10 @@ pub fn send(
     let mut stream = TcpStream::connect_timeout(&to, Duration::from_secs(5))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    {
         request.push_str(&format!("Host: {to}\r\n"));
     }
     for (name, value) in headers {
@@ -70,7 +73,11 @@ fn parse(bytes: &[u8]) -> Option<Reply> {
     };
     let body = &bytes[end + 4..];
     let chunked = reply.header("transfer-encoding") == Some("chunked");
-    let body = if chunked { dechunk(body)? } else { body.to_vec() };
+    let body = if chunked {
+        dechunk(body)?
+    } else {
+        body.to_vec()
+    };
     reply.body = String::from_utf8(body).ok()?;
     Some(reply)
 }
@@ -94,7 +101,8 @@ fn answers_of_both_kinds_are_read() {
     let plain = parse(b"HTTP/1.1 404 Not Found\r\nX-A: b\r\n\r\ngone").unwrap();
     assert_eq!((plain.status, plain.body.as_str()), (404, "gone"));
     assert_eq!(plain.header("x-a"), Some("b"));
-    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+    let chunked =
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
     assert_eq!(parse(chunked).unwrap().body, "abcde");
     assert!(parse(b"nonsense").is_none());
 }

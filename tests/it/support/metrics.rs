@@ -16,7 +16,9 @@ struct Sample {
 impl Metrics {
     /// Reads the text format (0.0.4 and OpenMetrics alike); panics at a line that is neither.
     pub fn parse(text: &str) -> Self {
-        let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines = text
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         let sample = |line| parse(line).unwrap_or_else(|| panic!("no sample: {line}"));
         Self(lines.map(sample).collect())
     }

@@ -52,7 +52,9 @@ impl Program {
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_elder"));
         command.args(&self.arguments);
-        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         if let Some(folder) = &self.folder {
             command.current_dir(folder);
@@ -63,7 +65,10 @@ impl Program {
     /// Runs it to its end.
     pub fn run(self) -> Finished {
         let mut command = self.command();
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = self.input;
@@ -101,7 +106,10 @@ impl Finished {
 
 impl fmt::Display for Finished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let folder = self.folder.as_ref().map(|folder| folder.display().to_string());
+        let folder = self
+            .folder
+            .as_ref()
+            .map(|folder| folder.display().to_string());
         let plain = |text: &str| match &folder {
             Some(folder) => text.replace(folder, "[FOLDER]"),
             None => text.to_owned(),
