@@ -1,0 +1,16 @@
+//! What the tests have in common: folders of job files, the binary run to its
+//! end or in the background, a small HTTP client, a reader of metrics.
+
+mod daemon;
+mod folder;
+mod http;
+mod metrics;
+mod program;
+mod wait;
+
+pub use daemon::Daemon;
+pub use folder::Folder;
+pub use http::Reply;
+pub use metrics::Metrics;
+pub use program::{Finished, Program, elder};
+pub use wait::until;
