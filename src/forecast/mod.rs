@@ -1,1 +1,3 @@
-//! What will happen: next fires.
+//! What schedules will do: questions about the future, answered without a daemon.
+
+pub mod next;

