@@ -90,6 +90,8 @@ codes! {
     LongEvery = "W003", Warning, "a day or more of elapsed time";
     /// `${NAME}` that is not set, where that was allowed.
     MissingVariable = "W004", Warning, "variable that is not set";
+    /// So many findings that some are only counted.
+    MoreFindings = "W005", Warning, "more findings than are shown";
     /// A job file without a job.
     EmptyFile = "N001", Note, "file without a job";
     /// A date that is past.

@@ -13,7 +13,7 @@ use super::shared::Shared;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
 use super::{Options, limits, suggest};
 use crate::duration;
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::model::{Part, Text, Variable};
 
 /// Reads the values of one file and collects what is wrong with them.
@@ -22,6 +22,7 @@ pub(super) struct Decoder<'t, 's> {
     options: &'s Options,
     pub shared: &'s Shared<'s>,
     findings: Vec<Finding>,
+    errors: usize,
     left_out: usize,
     /// References to secrets and labels since the last [`Decoder::take_uses`].
     uses: Vec<(Reference, Span)>,
@@ -59,27 +60,37 @@ impl<'t, 's> Decoder<'t, 's> {
             options,
             shared,
             findings: Vec::new(),
+            errors: 0,
             left_out: 0,
             uses: Vec::new(),
         }
-    }
-
-    pub fn page(&self) -> &'t Page<'t> {
-        self.page
     }
 
     /// Everything found, with a last word on what was left out.
     pub fn finish(mut self) -> Vec<Finding> {
         if self.left_out > 0 {
             let message = format!("{} more findings in this file are not shown", self.left_out);
-            let problem = Problem::new(Code::Limit, Span::default(), &message, "");
+            let code = if self.errors > 0 {
+                Code::Limit
+            } else {
+                Code::MoreFindings
+            };
+            let problem = Problem::new(code, Span::default(), &message, "");
             self.findings.push(self.page.finding(problem));
         }
         self.findings
     }
 
     pub fn note(&mut self, problem: Problem) {
-        if self.findings.len() < limits::FINDINGS {
+        let is_error = problem.code.severity() == Severity::Error;
+        // Errors have room of their own: no flood of warnings hides them.
+        let kept = if is_error {
+            self.errors
+        } else {
+            self.findings.len().saturating_sub(self.errors)
+        };
+        self.errors += usize::from(is_error);
+        if kept < limits::FINDINGS {
             self.findings.push(self.page.finding(problem));
         } else {
             self.left_out += 1;
@@ -90,9 +101,14 @@ impl<'t, 's> Decoder<'t, 's> {
         self.note(Problem::new(code, span, message, help));
     }
 
-    /// How many findings there are so far.
-    pub fn count(&self) -> usize {
-        self.findings.len() + self.left_out
+    /// Whether anything that makes the file bad was found since there were `before` errors.
+    pub fn errors_since(&self, before: usize) -> bool {
+        self.errors > before
+    }
+
+    /// How many errors there are so far, warnings not counted.
+    pub fn errors(&self) -> usize {
+        self.errors
     }
 
     pub fn take_uses(&mut self) -> Vec<(Reference, Span)> {
@@ -160,7 +176,9 @@ impl<'t, 's> Decoder<'t, 's> {
 
     fn template_of(&mut self, key: &str, written: &str, span: Span, later: Later) -> Option<Text> {
         if interpolate::is_plain(written) {
-            return self.no_nul(key, written, span).then(|| Text::plain(written));
+            return self
+                .no_nul(key, written, span)
+                .then(|| Text::plain(written));
         }
         let parts = self.fill(written, span, later)?;
         for part in &parts {
@@ -176,14 +194,15 @@ impl<'t, 's> Decoder<'t, 's> {
     fn no_nul(&mut self, key: &str, text: &str, span: Span) -> bool {
         let fine = !text.contains('\0');
         if !fine {
-            let message = format!("`{key}` holds a NUL character, which no program and no request can take");
+            let message =
+                format!("`{key}` holds a NUL character, which no program and no request can take");
             self.report(Code::WrongType, span, &message, "");
         }
         fine
     }
 
     fn fill(&mut self, written: &str, span: Span, later: Later) -> Option<Vec<Part>> {
-        let before = self.count();
+        let before = self.errors();
         let mut parts: Vec<Part> = Vec::new();
         let mut literal = String::new();
         for piece in interpolate::pieces(written) {
@@ -224,16 +243,15 @@ impl<'t, 's> Decoder<'t, 's> {
             parts.push(Part::Literal(literal.into()));
         }
         // A warning (a variable that is not set, where that is allowed) is no reason to stop.
-        let errors = self.findings[before.min(self.findings.len())..]
-            .iter()
-            .any(|f| f.severity == crate::finding::Severity::Error);
-        (!errors && (self.left_out == 0 || before == self.count())).then_some(parts)
+        (!self.errors_since(before)).then_some(parts)
     }
 
     fn may_use_secret(&mut self, name: &str, span: Span, later: Later) {
         let help = match later {
             Later::RunAndSecrets => return,
-            Later::Run => format!("it would show in the process list; the process finds it in its environment as {name}"),
+            Later::Run => format!(
+                "it would show in the process list; the process finds it in its environment as {name}"
+            ),
             Later::Nothing => "secrets work in `http` and `env`".to_owned(),
         };
         let message = format!("`${{secrets.{name}}}` cannot stand here");
@@ -245,7 +263,8 @@ impl<'t, 's> Decoder<'t, 's> {
             return;
         }
         let name = interpolate::variable_name(variable);
-        let message = format!("`${{{name}}}` cannot stand here: it is known only when the run starts");
+        let message =
+            format!("`${{{name}}}` cannot stand here: it is known only when the run starts");
         self.report(
             Code::BadVariable,
             span,
@@ -257,8 +276,11 @@ impl<'t, 's> Decoder<'t, 's> {
     /// What `${NAME}` stands for.
     fn environment(&mut self, name: &str, default: Option<&str>, span: Span) -> String {
         if interpolate::looks_secret(name) {
-            let message = format!("`${{{name}}}` looks like a secret, which must not be filled in here");
-            let help = format!("write `secrets: {{ {name}: {{ env: {name} }} }}` and use `${{secrets.{name}}}`");
+            let message =
+                format!("`${{{name}}}` looks like a secret, which must not be filled in here");
+            let help = format!(
+                "write `secrets: {{ {name}: {{ env: {name} }} }}` and use `${{secrets.{name}}}`"
+            );
             self.report(Code::BadVariable, span, &message, &help);
             return String::new();
         }
@@ -319,7 +341,10 @@ impl<'t, 's> Decoder<'t, 's> {
     }
 
     /// A length of time, or one word beside it, which is `None`.
-    #[expect(clippy::option_option, reason = "outside: was it readable; inside: a length or the word")]
+    #[expect(
+        clippy::option_option,
+        reason = "outside: was it readable; inside: a length or the word"
+    )]
     pub fn duration_or(
         &mut self,
         key: &str,
@@ -370,7 +395,10 @@ impl<'t, 's> Decoder<'t, 's> {
         match text.parse::<i64>() {
             Ok(number) if (least..=most).contains(&number) => Some(number),
             _ => {
-                let message = format!("`{key}` is {}, and it goes from {least} to {most}", shorten(&text));
+                let message = format!(
+                    "`{key}` is {}, and it goes from {least} to {most}",
+                    shorten(&text)
+                );
                 self.report(Code::OutOfRange, node.span, &message, "");
                 None
             }
@@ -420,7 +448,12 @@ impl<'t, 's> Decoder<'t, 's> {
         }
     }
 
-    pub fn list<'n>(&mut self, key: &str, node: &'n Node<'t>, help: &str) -> Option<&'n [Node<'t>]> {
+    pub fn list<'n>(
+        &mut self,
+        key: &str,
+        node: &'n Node<'t>,
+        help: &str,
+    ) -> Option<&'n [Node<'t>]> {
         match &node.value {
             Value::List(items) => Some(items),
             _ => {
@@ -441,7 +474,12 @@ impl<'t, 's> Decoder<'t, 's> {
             }
             _ => {
                 let message = format!("`{key}` takes a mapping of names, not {}", node.kind());
-                self.report(Code::WrongType, node.span, &message, "write `{ NAME: value }`");
+                self.report(
+                    Code::WrongType,
+                    node.span,
+                    &message,
+                    "write `{ NAME: value }`",
+                );
                 None
             }
         }
@@ -454,6 +492,17 @@ impl<'t, 's> Decoder<'t, 's> {
         node: &'n Node<'t>,
         scope: Scope,
     ) -> Option<Vec<(&'static str, &'n Entry<'t>)>> {
+        self.fields_but(level, node, scope, |_| false)
+    }
+
+    /// The same, where some keys are nobody's business.
+    pub fn fields_but<'n>(
+        &mut self,
+        level: &'static Level,
+        node: &'n Node<'t>,
+        scope: Scope,
+        ignored: impl Fn(&str) -> bool,
+    ) -> Option<Vec<(&'static str, &'n Entry<'t>)>> {
         let Value::Map(entries) = &node.value else {
             let message = format!("{} is a mapping of keys, not {}", level.what, node.kind());
             let help = format!("its keys: {}", level.known().collect::<Vec<_>>().join(", "));
@@ -463,7 +512,9 @@ impl<'t, 's> Decoder<'t, 's> {
         let mut known = Vec::with_capacity(entries.len());
         for entry in entries.iter() {
             let Some(field) = level.find(&entry.key) else {
-                self.unknown_key(level, entry);
+                if !ignored(&entry.key) {
+                    self.unknown_key(level, entry);
+                }
                 continue;
             };
             match field.state {
@@ -533,6 +584,7 @@ fn synonym(key: &str) -> Option<&'static str> {
         "startingDeadlineSeconds" => "`misfire_grace_time: …`",
         "tags" => "`labels: { name: value }`",
         "job" => "`jobs:`",
+        "startup" | "manual" => "`schedule: startup` or `schedule: manual`, as one word",
         _ => return None,
     })
 }
@@ -545,7 +597,11 @@ pub(super) fn parse_permille(text: &str) -> Option<u32> {
         return None;
     }
     let thousandths: u32 = format!("{fraction:0<3}").parse().ok()?;
-    whole.parse::<u32>().ok()?.checked_mul(1000)?.checked_add(thousandths)
+    whole
+        .parse::<u32>()
+        .ok()?
+        .checked_mul(1000)?
+        .checked_add(thousandths)
 }
 
 fn print_permille(value: u32) -> String {

@@ -238,8 +238,18 @@ mod tests {
     #[test]
     fn what_is_no_reference_is_bad() {
         for text in [
-            "${", "${}", "${A", "${1A}", "${A-b}", "${run.ids}", "${secrets.}", "${secrets.a b}",
-            "${env.HOME}", "${A:-${B}}", "${job.labels.}", "${ A }",
+            "${",
+            "${}",
+            "${A",
+            "${1A}",
+            "${A-b}",
+            "${run.ids}",
+            "${secrets.}",
+            "${secrets.a b}",
+            "${env.HOME}",
+            "${A:-${B}}",
+            "${job.labels.}",
+            "${ A }",
         ] {
             let found = pieces(text);
             assert!(

@@ -38,7 +38,8 @@ impl Settings {
             "shell" => self.shell = slot(node, || shell::read(decoder, node)),
             "cwd" => {
                 self.cwd = slot(node, || {
-                    paths::read(decoder, key, node, home).map(|found| decoder.shared.path(&found.path))
+                    paths::read(decoder, key, node, home)
+                        .map(|found| decoder.shared.path(&found.path))
                 });
             }
             "timeout" => self.timeout = slot(node, || timeout(decoder, node)),
@@ -124,7 +125,10 @@ pub(super) fn bounded(
     if text.len() <= most {
         return Some(());
     }
-    let message = format!("`{key}` has {} bytes, and at most {most} are taken", text.len());
+    let message = format!(
+        "`{key}` has {} bytes, and at most {most} are taken",
+        text.len()
+    );
     decoder.report(Code::OutOfRange, node.span, &message, "");
     None
 }
@@ -192,7 +196,12 @@ fn inherited<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Vec<A
         };
         if name.is_empty() || name.contains(['=', '*', ' ']) {
             let message = format!("`{}` is no name of a variable", shorten(&name));
-            decoder.report(Code::BadName, item.span, &message, "write each name in full");
+            decoder.report(
+                Code::BadName,
+                item.span,
+                &message,
+                "write each name in full",
+            );
             fine = false;
         }
         names.push(decoder.shared.text(&name));
@@ -217,11 +226,14 @@ fn secret<'t>(
     }
     if let Value::Scalar(_) = entry.value.value {
         let message = format!("the secret `{}` must not stand in the file", entry.key);
-        let help = format!("write `{}: {{ env: NAME }}` or `{0}: {{ file: PATH }}`", entry.key);
+        let help = format!(
+            "write `{}: {{ env: NAME }}` or `{0}: {{ file: PATH }}`",
+            entry.key
+        );
         decoder.report(Code::WrongType, entry.key_span, &message, &help);
         return None;
     }
-    let before = decoder.count();
+    let before = decoder.errors();
     let fields = decoder.fields(&SECRET, &entry.value, Scope::Job)?;
     if let [(_, first), (_, second), ..] = fields.as_slice() {
         let mut problem = super::problem::Problem::new(
@@ -235,7 +247,7 @@ fn secret<'t>(
         return None;
     }
     let Some((key, entry)) = fields.first() else {
-        if decoder.count() == before {
+        if decoder.errors() == before {
             decoder.report(
                 Code::MissingKey,
                 entry.key_span,
@@ -257,7 +269,10 @@ fn secret<'t>(
     Some(SecretSource::Env(decoder.shared.text(&name)))
 }
 
-#[expect(clippy::option_option, reason = "outside: was it readable; inside: a length or `none`")]
+#[expect(
+    clippy::option_option,
+    reason = "outside: was it readable; inside: a length or `none`"
+)]
 fn timeout<'t>(
     decoder: &mut Decoder<'t, '_>,
     node: &Node<'t>,
@@ -307,7 +322,10 @@ fn exit_codes<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Arc<
     let mut codes = Vec::with_capacity(items.len());
     let mut fine = true;
     for item in items {
-        match decoder.number(key, item, 0, 255).and_then(|n| i32::try_from(n).ok()) {
+        match decoder
+            .number(key, item, 0, 255)
+            .and_then(|n| i32::try_from(n).ok())
+        {
             Some(code) if codes.contains(&code) => {}
             Some(code) => codes.push(code),
             None => fine = false,

@@ -79,7 +79,12 @@ pub(super) fn read<'t>(
     }
     if text == "~" || text.starts_with("~/") {
         let message = format!("`{}`: `~` means nothing here", shorten(&text));
-        decoder.report(Code::BadPath, node.span, &message, "write the whole path, or ${HOME}/…");
+        decoder.report(
+            Code::BadPath,
+            node.span,
+            &message,
+            "write the whole path, or ${HOME}/…",
+        );
         return None;
     }
     let resolved = home.resolve(&text);

@@ -17,7 +17,7 @@ pub(super) fn read<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option
         retry.max = max(decoder, "retry", node)?;
         return Some(retry);
     }
-    let before = decoder.count();
+    let before = decoder.errors();
     let mut has_max = false;
     let mut max_backoff = None;
     for (key, entry) in decoder.fields(&RETRY, node, Scope::Job)? {
@@ -61,7 +61,7 @@ pub(super) fn read<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option
         // A long backoff is not to be cut by a bound that nobody wrote.
         None => retry.max_backoff = retry.max_backoff.max(retry.backoff),
     }
-    if !has_max && decoder.count() == before {
+    if !has_max && decoder.errors() == before {
         decoder.report(
             Code::MissingKey,
             node.span,
@@ -69,7 +69,7 @@ pub(super) fn read<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option
             "write `max: 2`",
         );
     }
-    (decoder.count() == before).then_some(retry)
+    (decoder.errors() == before).then_some(retry)
 }
 
 fn max<'t>(decoder: &mut Decoder<'t, '_>, key: &str, node: &Node<'t>) -> Option<u32> {
@@ -95,7 +95,10 @@ fn when<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Arc<[Retry
             let message = format!("`{}` is no word of `when`", shorten(&word));
             let near = suggest::did_you_mean(&word, RETRY_WORDS.into_iter());
             let help = if near.is_empty() {
-                format!("write {}, an exit code or an HTTP status", RETRY_WORDS.join(", "))
+                format!(
+                    "write {}, an exit code or an HTTP status",
+                    RETRY_WORDS.join(", ")
+                )
             } else {
                 near
             };
@@ -122,7 +125,10 @@ pub(super) fn parse_word(word: &str) -> Option<RetryOn> {
         "429" => RetryOn::TooManyRequests,
         _ => {
             let digits = !word.starts_with('0') && word.bytes().all(|b| b.is_ascii_digit());
-            let code = word.parse::<u16>().ok().filter(|code| digits && *code <= 599)?;
+            let code = word
+                .parse::<u16>()
+                .ok()
+                .filter(|code| digits && *code <= 599)?;
             RetryOn::Code(code)
         }
     })

@@ -1,12 +1,12 @@
 //! What the jobs of a load have in common is kept once: a million jobs must fit.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::hash::Hash;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::{Context, Policy};
-use crate::schedule::{Schedule, Zone, Zones};
+use crate::schedule::{Schedule, Zones};
 
 /// Equal things of one load, each kept once; used by all threads.
 pub(super) struct Shared<'z> {
@@ -17,7 +17,7 @@ pub(super) struct Shared<'z> {
     contexts: Mutex<HashSet<Arc<Context>>>,
     shells: Mutex<HashSet<Arc<[Arc<str>]>>>,
     exit_codes: Mutex<HashSet<Arc<[i32]>>>,
-    schedules: Mutex<HashMap<(Arc<str>, Arc<str>), Arc<Schedule>>>,
+    schedules: Mutex<HashSet<Arc<Schedule>>>,
 }
 
 impl<'z> Shared<'z> {
@@ -70,19 +70,8 @@ impl<'z> Shared<'z> {
         keep_slice(&self.exit_codes, codes)
     }
 
-    pub fn zone(&self, name: &str) -> Option<Zone> {
-        self.zones.get(name).ok()
-    }
-
-    /// The schedule that these words mean in this zone, if it was built before.
-    pub fn schedule(&self, text: &Arc<str>, zone: &Arc<str>) -> Option<Arc<Schedule>> {
-        lock(&self.schedules)
-            .get(&(text.clone(), zone.clone()))
-            .cloned()
-    }
-
-    pub fn keep_schedule(&self, text: &Arc<str>, zone: &Arc<str>, schedule: Arc<Schedule>) {
-        lock(&self.schedules).insert((text.clone(), zone.clone()), schedule);
+    pub fn schedule(&self, schedule: Schedule) -> Arc<Schedule> {
+        keep(&self.schedules, schedule)
     }
 }
 

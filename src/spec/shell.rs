@@ -126,7 +126,8 @@ impl Options {
         let program = shell.first().map_or("sh", |program| &**program);
         let program = program.rsplit('/').next().unwrap_or(program);
         // `env bash -c` names the shell later.
-        let known = ["sh", "bash", "dash", "ash", "ksh", "zsh", "busybox", "env"].contains(&program);
+        let known =
+            ["sh", "bash", "dash", "ash", "ksh", "zsh", "busybox", "env"].contains(&program);
         let mut options = Self {
             known,
             pipefail: shell.iter().any(|word| &**word == "pipefail"),
@@ -273,7 +274,11 @@ mod tests {
             ("bash --norc -c", "a", false, false),
         ] {
             let options = Options::of(&words(shell), line);
-            assert_eq!((options.pipefail, options.errexit), (pipefail, errexit), "{shell} {line}");
+            assert_eq!(
+                (options.pipefail, options.errexit),
+                (pipefail, errexit),
+                "{shell} {line}"
+            );
         }
         assert!(!Options::of(&words("python3 -c"), "a").known);
     }

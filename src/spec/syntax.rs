@@ -25,7 +25,9 @@ pub(super) fn explain(error: &ScanError, text: &str) -> Problem {
             "a tab stands where YAML takes spaces only",
             "indent with spaces",
         )
-    } else if info.contains("mapping values are not allowed") || info.contains("illegal placement of ':'") {
+    } else if info.contains("mapping values are not allowed")
+        || info.contains("illegal placement of ':'")
+    {
         (
             "a `:` that cannot stand here",
             "quote the value when it holds `: `, or indent the line like its neighbours",
@@ -56,7 +58,10 @@ pub(super) fn explain(error: &ScanError, text: &str) -> Problem {
         ("a `{` or `}` without its partner, or a missing `,`", "")
     } else if info.contains("flow sequence") {
         ("a `[` or `]` without its partner, or a missing `,`", "")
-    } else if info.contains("indentation") || info.contains("did not find expected key") || info.contains("expected '-'") {
+    } else if info.contains("indentation")
+        || info.contains("did not find expected key")
+        || info.contains("expected '-'")
+    {
         (
             "a line that is not indented like its neighbours",
             "indent it like the other keys of the same mapping",
@@ -64,7 +69,10 @@ pub(super) fn explain(error: &ScanError, text: &str) -> Problem {
     } else if info.contains("block scalar") {
         ("a `|` or `>` whose text is not indented rightly", "")
     } else if info.contains("unprintable") {
-        ("a control character", "remove it, or write it as an escape in double quotes")
+        (
+            "a control character",
+            "remove it, or write it as an escape in double quotes",
+        )
     } else if info.contains("byte order mark") {
         ("a byte order mark in the middle of the file", "remove it")
     } else {
@@ -114,7 +122,10 @@ fn unquoted(at: Span, text: &str) -> Option<Problem> {
 /// Whether what follows a `*` could be the name of an anchor and nothing else.
 fn is_name(rest: &str) -> bool {
     let rest = rest.trim_end().trim_end_matches([',', '}', ']']);
-    !rest.is_empty() && rest.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
+    !rest.is_empty()
+        && rest
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 /// Where the value of `key: value` or `- value` begins.
@@ -131,7 +142,9 @@ fn value_offset(line: &str) -> Option<usize> {
 }
 
 fn nth_line(text: &str, number: u32) -> &str {
-    text.lines().nth(number.saturating_sub(1) as usize).unwrap_or("")
+    text.lines()
+        .nth(number.saturating_sub(1) as usize)
+        .unwrap_or("")
 }
 
 fn to_u32(value: usize) -> u32 {

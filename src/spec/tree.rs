@@ -205,10 +205,9 @@ impl<'t> Builder<'t> {
                 }
                 Event::SequenceEnd | Event::MappingEnd => self.close(Some(&marks)),
                 Event::Alias(anchor) => self.alias(anchor, &marks),
-                Event::Nothing
-                | Event::StreamStart
-                | Event::StreamEnd
-                | Event::DocumentEnd => Ok(()),
+                Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {
+                    Ok(())
+                }
             };
             if step.is_err() {
                 return false;
@@ -391,7 +390,12 @@ impl<'t> Builder<'t> {
         self.expanded.add(cost);
         if self.expanded.aliases > limits::ALIASES {
             let message = format!("more than {} expanded aliases", limits::ALIASES);
-            return self.stop(Code::Limit, span, &message, "write `_defaults.yaml` or `defaults:` for what all jobs share");
+            return self.stop(
+                Code::Limit,
+                span,
+                &message,
+                "write `_defaults.yaml` or `defaults:` for what all jobs share",
+            );
         }
         if self.expanded.bytes > limits::EXPANDED_BYTES {
             let message = format!(
@@ -401,7 +405,10 @@ impl<'t> Builder<'t> {
             return self.stop(Code::Limit, span, &message, "");
         }
         if self.frames.len() + height > limits::DEPTH {
-            let message = format!("more than {} levels deep with its aliases expanded", limits::DEPTH);
+            let message = format!(
+                "more than {} levels deep with its aliases expanded",
+                limits::DEPTH
+            );
             return self.stop(Code::Limit, span, &message, "");
         }
         self.put(node, 0, cost, height)
@@ -504,7 +511,10 @@ impl<'t> Builder<'t> {
             _ => self.problems.push(Problem::new(
                 Code::WrongType,
                 at,
-                &format!("`<<` takes a mapping or a list of mappings, not {}", node.kind()),
+                &format!(
+                    "`<<` takes a mapping or a list of mappings, not {}",
+                    node.kind()
+                ),
                 "write `<<: *anchor`",
             )),
         }
