@@ -1,0 +1,82 @@
+//! The runner of this machine: starts processes and sends requests itself.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+
+use crate::model::{Action, AttemptEnd};
+
+use super::failure::Failure;
+use super::{Attempt, Attempting, Runner, process};
+
+/// What surrounds every attempt.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Elder's own environment, of which jobs get only what they name, and little else.
+    pub env: Arc<HashMap<String, String>>,
+    /// Elder's own address; set once it listens.
+    pub server_url: Arc<OnceLock<String>>,
+    /// Elder's state folder, absolute.
+    pub state_dir: PathBuf,
+    /// Elder's own program, absolute.
+    pub elder_bin: PathBuf,
+}
+
+impl Surroundings {
+    /// Elder's own address; empty before it listens.
+    pub(super) fn server(&self) -> &str {
+        self.server_url
+            .get()
+            .map(String::as_str)
+            .unwrap_or_default()
+    }
+}
+
+/// Why there is no runner.
+#[derive(Debug, thiserror::Error)]
+#[error("requests cannot be sent: {0}")]
+pub struct NoRunner(String);
+
+/// Starts processes and sends requests from this machine.
+pub struct LocalRunner {
+    surroundings: Arc<Surroundings>,
+}
+
+impl LocalRunner {
+    /// A runner in these surroundings.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn new(surroundings: Surroundings) -> Result<Self, NoRunner> {
+        Ok(Self {
+            surroundings: Arc::new(surroundings),
+        })
+    }
+}
+
+impl Runner for LocalRunner {
+    fn attempt(&self, attempt: Attempt) -> Attempting {
+        let surroundings = Arc::clone(&self.surroundings);
+        Box::pin(without_panic(async move {
+            let definition = Arc::clone(&attempt.job.definition);
+            match &definition.action {
+                Action::Process(job) => process::carry_out(surroundings, attempt, job).await,
+                Action::Http(_) => Failure::internal("no http yet").end(),
+            }
+        }))
+    }
+}
+
+/// A panic inside an attempt is that attempt's failure and nobody else's.
+async fn without_panic(attempt: impl Future<Output = AttemptEnd>) -> AttemptEnd {
+    let mut attempt = Box::pin(attempt);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(context))).unwrap_or_else(|_| {
+            Poll::Ready(Failure::internal("the attempt panicked; the log says where").end())
+        })
+    })
+    .await
+}
