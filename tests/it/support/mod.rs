@@ -4,6 +4,7 @@
 mod daemon;
 mod folder;
 mod http;
+pub mod ledger;
 mod metrics;
 mod program;
 mod wait;
