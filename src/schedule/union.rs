@@ -145,8 +145,8 @@ fn mark(wall: &Wall, start: i64, map: &mut [u64]) {
 /// Puts up to 60 bits at a second of the day; what lies outside the day falls away.
 fn set(map: &mut [u64], at: i64, bits: u64) {
     let (at, bits) = match at {
-        ..-63 => return,
-        ..0 => (0, bits >> -at),
+        ..=-64 => return,
+        -63..0 => (0, bits >> -at),
         _ => (at, bits),
     };
     let Ok(at) = usize::try_from(at) else { return };

@@ -206,8 +206,9 @@ impl Zones {
                 .filter(|(distance, _)| *distance <= 1 + wanted.len() / 5)
                 .map(|(_, zone)| zone)
         };
-        // A long text is no name, and comparing it would take time for nothing.
-        let found = (wanted.len() <= 64)
+        // Two letters are near to many names, and a long text is near to none.
+        let found = (3..=64)
+            .contains(&wanted.len())
             .then(|| same_city.or_else(close))
             .flatten();
         let help = match found {
@@ -311,6 +312,7 @@ fn refused(name: &str) -> Option<UnknownZone> {
     if let Some(offset) = offset(&upper) {
         let suggestion = offset_name(offset);
         let help = match &suggestion {
+            Some(zone) if offset == 0 => format!("write {zone}"),
             Some(zone) => format!(
                 "an offset knows no summer time: write a place, such as Asia/Tokyo, or {zone} (its sign is turned round)"
             ),
@@ -330,6 +332,9 @@ fn refused(name: &str) -> Option<UnknownZone> {
 
 /// Minutes east of Greenwich, for `+09:00`, `UTC+9`, `GMT-0530`.
 fn offset(upper: &str) -> Option<i32> {
+    if upper == "Z" {
+        return Some(0);
+    }
     let rest = upper
         .strip_prefix("UTC")
         .or_else(|| upper.strip_prefix("GMT"))
@@ -405,7 +410,8 @@ mod tests {
             ("GMT-0500", Some("Etc/GMT+5")),
             ("+00:00", Some("UTC")),
             ("+05:30", None),
-            ("Z", None),
+            ("Z", Some("UTC")),
+            ("Q", None),
             ("", None),
             ("right/UTC", None),
             ("Factory", None),
