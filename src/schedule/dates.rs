@@ -261,7 +261,7 @@ impl Month {
         let week = u64::from(week);
         let turned = (week | week << 7) >> self.weekday & 0b111_1111;
         // Five copies side by side, the first of them at day 1; 35 bits, of which 31 are days.
-        (turned * 0b1_0000001_0000001_0000001_0000001 << 1) as u32
+        ((turned * 0b1_0000001_0000001_0000001_0000001) << 1) as u32
     }
 }
 
