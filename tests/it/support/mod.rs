@@ -6,6 +6,7 @@ mod folder;
 mod http;
 mod metrics;
 mod program;
+mod stand_in;
 mod wait;
 
 pub use daemon::Daemon;
@@ -13,4 +14,5 @@ pub use folder::Folder;
 pub use http::Reply;
 pub use metrics::Metrics;
 pub use program::{Finished, Program, elder};
+pub use stand_in::StandIn;
 pub use wait::until;
