@@ -4,12 +4,37 @@
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
+mod bytes;
+mod check;
+mod decode;
+mod fields;
+mod file;
+mod http;
+mod interpolate;
+mod job;
+mod keys;
+mod limits;
+mod paths;
+mod problem;
+mod retry;
+mod schedule;
+mod settings;
+mod shared;
+mod shell;
+mod suggest;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod tree;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::finding::Finding;
 use crate::model::Job;
+
+pub use check::check;
 
 /// A file as it was read: what [`check`] needs of it.
 #[derive(Clone, Debug)]
