@@ -25,6 +25,8 @@ pub struct Client {
     runtime: tokio::runtime::Runtime,
     http: reqwest::Client,
     server: Url,
+    /// As it was named.
+    shown: String,
     token: Option<Secret>,
 }
 
@@ -69,6 +71,7 @@ impl Client {
             runtime,
             http,
             server,
+            shown: typed.server.clone(),
             token,
         })
     }
@@ -135,7 +138,7 @@ impl Client {
         while let Some(part) = response.chunk().await.map_err(|error| self.lost(&error))? {
             bytes.extend_from_slice(&part);
             if bytes.len() > MAX_BODY {
-                let message = format!("the answer of {} is too large", self.server);
+                let message = format!("the answer of {} is too large", self.shown);
                 return Err(Failure::no_answer(message));
             }
         }
@@ -152,7 +155,7 @@ impl Client {
         match status {
             StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => Ok(answer),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let failure = Failure::no_answer(format!("{} refuses: {said}", self.server));
+                let failure = Failure::no_answer(format!("{} refuses: {said}", self.shown));
                 Err(failure.help(match self.token {
                     Some(_) => "the token does not allow it; name another with --token-file",
                     None => "no token was found; name its file with --token-file",
@@ -172,12 +175,12 @@ impl Client {
         } else {
             reason.to_string()
         };
-        Failure::no_answer(format!("cannot reach {}: {reason}", self.server))
+        Failure::no_answer(format!("cannot reach {}: {reason}", self.shown))
             .help("is elder running there? name another with --server URL (ELDER_SERVER)")
     }
 
     fn stranger(&self, status: StatusCode) -> Failure {
-        let message = format!("{} does not answer like an elder ({status})", self.server);
+        let message = format!("{} does not answer like an elder ({status})", self.shown);
         Failure::no_answer(message).help("name another with --server URL (ELDER_SERVER)")
     }
 }

@@ -7,8 +7,12 @@ pub mod client;
 pub mod console;
 pub mod environment;
 pub mod exit;
+mod report;
 mod run;
 pub mod settings;
+mod store;
+mod sync;
+mod trigger;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -60,6 +64,11 @@ fn carry_out(
             let misspelt = args::variables::misspelt(&Cli::command(), &environment.variables);
             run::run(*typed, environment, misspelt)
         }
+        Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
+        Command::Sync(typed) => sync::sync(&typed, &environment, console),
+        Command::Backup(typed) => store::backup(&typed, &environment, console),
+        Command::Optimize(typed) => store::optimize(&typed, &environment, console),
+        Command::Report(typed) => report::report(&typed, &environment, console),
         _ => Err(Failure::no_answer("not yet")),
     }
 }

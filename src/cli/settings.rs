@@ -46,7 +46,7 @@ pub fn of_run(
     Ok(RunOptions {
         paths,
         listen: typed.listen,
-        token_folders: environment.token_folders(&typed.state),
+        runtime_dir: environment.get("XDG_RUNTIME_DIR").map(PathBuf::from),
         state: typed.state,
         store,
         timezone: timezone.or(legacy.timezone).map(Arc::from),
@@ -246,10 +246,6 @@ mod tests {
         let options = options("elder run --state /var/lib/elder", &[]).unwrap();
         let want = StoreChoice::Sqlite("/var/lib/elder/elder.db".into());
         assert_eq!(options.store, want);
-        assert_eq!(
-            options.token_folders.last().unwrap(),
-            Path::new("/var/lib/elder")
-        );
     }
 
     #[test]

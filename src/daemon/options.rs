@@ -50,8 +50,8 @@ pub struct RunOptions {
     pub allowed_hosts: Vec<String>,
     /// `--auth`
     pub auth: AuthChoice,
-    /// Folders for `PORT.token`, best first; the last one is the state folder.
-    pub token_folders: Vec<PathBuf>,
+    /// `XDG_RUNTIME_DIR`, where elder leaves its own token for the command line.
+    pub runtime_dir: Option<PathBuf>,
     /// `--job-metrics`
     pub job_metrics: JobMetrics,
     /// `--log-level`, `--log-format`, and whether colours are welcome.

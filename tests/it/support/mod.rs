@@ -7,6 +7,7 @@ mod http;
 pub mod ledger;
 mod metrics;
 mod program;
+mod stand_in;
 mod wait;
 
 pub use daemon::Daemon;
@@ -14,4 +15,5 @@ pub use folder::Folder;
 pub use http::Reply;
 pub use metrics::Metrics;
 pub use program::{Finished, Program, elder};
+pub use stand_in::StandIn;
 pub use wait::until;
