@@ -1,7 +1,18 @@
 //! The ledger: rows of runs, marks of jobs, and the set that was last applied.
 //!
 //! One trait and its adapters, one conformance suite for all of them
-//! ([`conformance`]). A store keeps promises about rows; it decides no policy.
+//! (`conformance`). A store keeps promises about rows; it decides no policy.
+
+mod address;
+#[cfg(test)]
+mod conformance;
+mod memory;
+mod rules;
+mod sqlite;
+
+pub use address::{OpenError, open};
+pub use memory::{MemoryBounds, MemoryStore};
+pub use sqlite::SqliteStore;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -18,6 +29,9 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 
 /// A name that is gone for less than this is the same job when it comes back.
 pub const RETURN_WITHIN: Duration = Duration::from_secs(600);
+
+/// The largest page that a store gives, whatever was asked for.
+pub const MAX_PAGE: usize = 10_000;
 
 /// Where elder remembers.
 pub trait Store: Send + Sync + 'static {
