@@ -426,3 +426,170 @@ impl Batch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::action::Attempting;
+    use crate::clock::HandClock;
+    use crate::engine::handle::{Change, Handle, TriggerRequest};
+    use crate::engine::state::testing::{every, job, second};
+    use crate::ids::JobName;
+    use crate::model::{Ended, NoObserver, Outcome, Output, Trigger};
+    use crate::store::{Mark, MemoryStore, RunQuery};
+
+    /// Attempts that end as the test says, when it says.
+    #[derive(Default)]
+    struct Scripted {
+        begun: Mutex<Vec<(String, u32, oneshot::Sender<Ended>)>>,
+        changed: tokio::sync::Notify,
+    }
+
+    impl Scripted {
+        async fn next(&self) -> (String, u32, oneshot::Sender<Ended>) {
+            loop {
+                let changed = self.changed.notified();
+                let first = {
+                    let mut begun = self.begun.lock().unwrap();
+                    (!begun.is_empty()).then(|| begun.remove(0))
+                };
+                match first {
+                    Some(first) => return first,
+                    None => changed.await,
+                }
+            }
+        }
+    }
+
+    impl Runner for Scripted {
+        fn attempt(&self, mut attempt: Attempt) -> Attempting {
+            let (tell, told) = oneshot::channel();
+            let name = attempt.job.name().to_string();
+            let mut begun = self.begun.lock().unwrap();
+            begun.push((name, attempt.attempt, tell));
+            self.changed.notify_one();
+            Box::pin(async move {
+                let ended = tokio::select! {
+                    ended = told => ended.unwrap_or(Ended::Success),
+                    _ = attempt.stop.wait_for(|stop| *stop != Stop::No) => Ended::Stopped,
+                };
+                AttemptEnd {
+                    ended,
+                    output: Output::default(),
+                    exit_code: None,
+                    signal: None,
+                    http_status: None,
+                    detail: None,
+                }
+            })
+        }
+    }
+
+    struct Bench {
+        clock: HandClock,
+        store: Arc<MemoryStore>,
+        runner: Arc<Scripted>,
+        handle: Handle,
+        task: tokio::task::JoinHandle<()>,
+    }
+
+    async fn bench(jobs: Vec<crate::model::Job>) -> Bench {
+        let clock = HandClock::new(second(0));
+        let store = Arc::new(MemoryStore::default());
+        let runner = Arc::new(Scripted::default());
+        let (handle, inbox) = Handle::pair();
+        let parts = Parts {
+            clock: Arc::new(clock.clone()),
+            store: store.clone(),
+            runner: runner.clone(),
+            observer: Arc::new(NoObserver),
+            settings: Settings {
+                max_workers: 4,
+                max_requests: 4,
+            },
+            open: Vec::new(),
+        };
+        let task = tokio::spawn(Driver::new(parts, inbox).run());
+        let mark = Mark {
+            first_seen: second(0),
+            mark: second(0),
+            gone_at: None,
+            previous_success_at: None,
+            last_startup_at: None,
+            times: crate::model::JobTimes::default(),
+        };
+        let seen = jobs.iter().map(|job| Write::Seen {
+            job: job.name().clone(),
+            at: second(0),
+        });
+        store.commit(seen.collect()).await.unwrap();
+        let change = Change {
+            at: second(0),
+            added: jobs.into_iter().map(|job| (job, mark)).collect(),
+            first: true,
+            ..Change::default()
+        };
+        handle.apply(change).await.unwrap();
+        Bench {
+            clock,
+            store,
+            runner,
+            handle,
+            task,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fire_is_woken_for_recorded_started_and_closed() {
+        let bench = bench(vec![job("a", every(10), |_| {})]).await;
+        bench.clock.advance(Duration::from_secs(10));
+        let (name, attempt, end) = bench.runner.next().await;
+        assert_eq!((name.as_str(), attempt), ("a", 1));
+        let rows = bench.store.runs(query()).await.unwrap().runs;
+        assert_eq!(rows[0].scheduled_at, second(10));
+        assert_eq!(rows[0].outcome, None);
+        end.send(Ended::Success).unwrap();
+        bench.handle.stop(second(20)).await;
+        bench.task.await.unwrap();
+        let rows = bench.store.runs(query()).await.unwrap().runs;
+        assert_eq!(rows[0].outcome, Some(Outcome::Success));
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_what_runs_at_the_deadline_and_answers_when_it_is_recorded() {
+        let bench = bench(vec![job("a", every(10), |_| {})]).await;
+        let request = TriggerRequest {
+            job: JobName::new("a").unwrap(),
+            request: "r".into(),
+            trigger: Trigger::Manual,
+        };
+        let run = bench.handle.trigger(request).await.unwrap().run;
+        let kept = bench.runner.next().await;
+        let handle = bench.handle.clone();
+        let stopping = tokio::spawn(async move { handle.stop(second(5)).await });
+        // The order is heard when nothing more may be asked for.
+        let late = TriggerRequest {
+            job: JobName::new("a").unwrap(),
+            request: "s".into(),
+            trigger: Trigger::Manual,
+        };
+        while bench.handle.trigger(late.clone()).await != Err(Refusal::Stopping) {
+            tokio::task::yield_now().await;
+        }
+        bench.clock.advance(Duration::from_secs(5));
+        stopping.await.unwrap();
+        bench.task.await.unwrap();
+        let (row, _) = bench.store.run(run).await.unwrap().unwrap();
+        assert_eq!(row.outcome, Some(Outcome::Interrupted));
+        drop(kept);
+    }
+
+    fn query() -> RunQuery {
+        RunQuery {
+            limit: 10,
+            ..RunQuery::default()
+        }
+    }
+}

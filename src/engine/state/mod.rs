@@ -11,6 +11,8 @@ mod recovery;
 mod runs;
 mod stopping;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod views;
 

@@ -9,8 +9,7 @@ use serde_json::Value;
 use super::{Daemon, Folder};
 
 /// A job line that leaves a line behind: job, instant, attempt.
-pub const WITNESS: &str =
-    r#"echo "$ELDER_JOB $ELDER_SCHEDULED_AT $ELDER_ATTEMPT $ELDER_RUN_ID" >> "$ELDER_STATE_DIR/../witness""#;
+pub const WITNESS: &str = r#"echo "$ELDER_JOB $ELDER_SCHEDULED_AT $ELDER_ATTEMPT $ELDER_RUN_ID" >> "$ELDER_STATE_DIR/../witness""#;
 
 /// One row as the API tells it.
 #[derive(Clone, Debug)]
@@ -70,7 +69,11 @@ pub fn witnessed(folder: &Folder) -> BTreeMap<(String, String, u64), (u32, Strin
         let [job, at, attempt, run] = words.as_slice() else {
             panic!("half a line: {line:?}");
         };
-        let key = ((*job).to_owned(), (*at).to_owned(), attempt.parse().unwrap());
+        let key = (
+            (*job).to_owned(),
+            (*at).to_owned(),
+            attempt.parse().unwrap(),
+        );
         seen.entry(key).or_insert((0, (*run).to_owned())).0 += 1;
     }
     seen
@@ -81,7 +84,10 @@ pub fn witnessed(folder: &Folder) -> BTreeMap<(String, String, u64), (u32, Strin
 pub fn agree(daemon: &Daemon, folder: &Folder, jobs: &[&str], period: i128) {
     let seen = witnessed(folder);
     for ((job, at, attempt), (times, run)) in &seen {
-        assert_eq!(*times, 1, "{job} at {at}, attempt {attempt} ({run}) ran {times} times");
+        assert_eq!(
+            *times, 1,
+            "{job} at {at}, attempt {attempt} ({run}) ran {times} times"
+        );
     }
     for job in jobs {
         let rows = rows(daemon, job);
@@ -101,13 +107,20 @@ pub fn agree(daemon: &Daemon, folder: &Folder, jobs: &[&str], period: i128) {
             nanos / (period * 1_000_000)
         };
         for pair in rows.windows(2) {
-            assert_eq!(step(pair[0].last, pair[1].first), 1, "{job}: a gap or an overlap: {pair:?}");
+            assert_eq!(
+                step(pair[0].last, pair[1].first),
+                1,
+                "{job}: a gap or an overlap: {pair:?}"
+            );
         }
         let told: i128 = rows.iter().map(|row| row.count).sum();
         assert_eq!(told, step(first.first, last.last) + 1, "{job}: {rows:?}");
         for row in &rows {
             assert_eq!(row.state, "done", "{job}: left open: {row:?}");
-            assert!(!row.outcome.is_empty(), "{job}: without an outcome: {row:?}");
+            assert!(
+                !row.outcome.is_empty(),
+                "{job}: without an outcome: {row:?}"
+            );
         }
     }
 }
