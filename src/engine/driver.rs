@@ -11,8 +11,9 @@ use crate::action::{Attempt, Runner, Stop};
 use crate::clock::{Clock, Wake};
 use crate::ids::RunId;
 use crate::model::{AttemptEnd, Observer, Run};
-use crate::store::{Store, Write};
+use crate::store::Store;
 
+use super::committer::{self, Batch};
 use super::handle::{ApplyAnswer, Message, Refusal, Triggered};
 use super::state::{Direction, Effect, EndHow, Input, Now, Order, Settings, State, Ticket};
 
@@ -62,14 +63,6 @@ pub struct Driver {
 
 type Finished = (RunId, Box<AttemptEnd>);
 
-/// Writes on their way.
-struct Batch {
-    number: u64,
-    /// How often the store had come back when it was sent.
-    epoch: u64,
-    writes: Vec<Write>,
-}
-
 /// Who waits for what.
 enum Waiting {
     Applied(oneshot::Sender<ApplyAnswer>),
@@ -94,7 +87,7 @@ impl Driver {
         )]
         let (committer, batches) = mpsc::unbounded_channel();
         let (answers, committed) = mpsc::channel(64);
-        tokio::spawn(commit_in_order(
+        tokio::spawn(committer::commit_in_order(
             parts.store.clone(),
             parts.clock.clone(),
             batches,
@@ -328,105 +321,6 @@ impl Driver {
     }
 }
 
-/// Commits one batch after the other. After a refusal it refuses whatever was
-/// sent before the state knew, asks the store ever more seldom until it can be
-/// written again, and says so.
-async fn commit_in_order(
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    mut batches: mpsc::UnboundedReceiver<Batch>,
-    answers: mpsc::Sender<Input>,
-) {
-    let mut epoch = 0;
-    let mut refusal: Option<Refused> = None;
-    loop {
-        let batch = tokio::select! {
-            biased;
-            () = retry_time(&*clock, refusal.as_ref()) => None,
-            batch = batches.recv() => match batch {
-                Some(batch) => Some(batch),
-                None => return,
-            },
-        };
-        let answer = match (batch, &mut refusal) {
-            (None, None) => continue,
-            (None, Some(refused)) => {
-                if store.check().await.is_err() {
-                    refused.wait_longer(clock.now());
-                    continue;
-                }
-                refusal = None;
-                epoch += 1;
-                Input::StoreBack
-            }
-            (Some(batch), Some(refused)) => batch.refuse(&refused.error),
-            (Some(batch), None) if batch.epoch < epoch => {
-                batch.refuse("the store refused what was to be written before")
-            }
-            (Some(batch), None) => {
-                let kept = batch.writes.clone();
-                match store.commit(batch.writes).await {
-                    Ok(written) => Input::Committed {
-                        batch: batch.number,
-                        result: Ok(written),
-                    },
-                    Err(error) => {
-                        let error = error.to_string();
-                        let answer = Batch {
-                            writes: kept,
-                            ..batch
-                        };
-                        let answer = answer.refuse(&error);
-                        refusal = Some(Refused::new(error, clock.now()));
-                        answer
-                    }
-                }
-            }
-        };
-        if answers.send(answer).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// The store refused, and is asked again.
-struct Refused {
-    error: String,
-    wait: Duration,
-    next: Timestamp,
-}
-
-impl Refused {
-    const LONGEST: Duration = Duration::from_secs(5);
-
-    fn new(error: String, now: Timestamp) -> Self {
-        let wait = Duration::from_millis(100);
-        let next = now.saturating_add(wait).unwrap_or(now);
-        Self { error, wait, next }
-    }
-
-    fn wait_longer(&mut self, now: Timestamp) {
-        self.wait = (self.wait * 2).min(Self::LONGEST);
-        self.next = now.saturating_add(self.wait).unwrap_or(now);
-    }
-}
-
-async fn retry_time(clock: &dyn Clock, refused: Option<&Refused>) {
-    match refused {
-        Some(refused) => drop(clock.sleep_until(Some(refused.next)).await),
-        None => std::future::pending().await,
-    }
-}
-
-impl Batch {
-    fn refuse(self, error: &str) -> Input {
-        Input::Committed {
-            batch: self.number,
-            result: Err((error.to_owned(), self.writes)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -438,7 +332,7 @@ mod tests {
     use crate::engine::state::testing::{every, job, second};
     use crate::ids::JobName;
     use crate::model::{Ended, NoObserver, Outcome, Output, Trigger};
-    use crate::store::{Mark, MemoryStore, RunQuery};
+    use crate::store::{Mark, MemoryStore, RunQuery, Write};
 
     /// Attempts that end as the test says, when it says.
     #[derive(Default)]

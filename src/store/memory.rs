@@ -72,8 +72,9 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Vec<Written>> {
+    fn commit_shared(&self, writes: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>> {
         self.with(move |state| {
+            let writes = Arc::unwrap_or_clone(writes);
             let written = writes.into_iter().map(|write| state.write(write)).collect();
             state.bound(&self.bounds);
             written

@@ -17,6 +17,7 @@ pub use sqlite::SqliteStore;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -37,7 +38,13 @@ pub const MAX_PAGE: usize = 10_000;
 pub trait Store: Send + Sync + 'static {
     /// Commits all of `writes` in one transaction, in order, durably, before it
     /// answers: one [`Written`] for each. On an error nothing of it is there.
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Vec<Written>>;
+    /// The writes are shared, so that whoever sent them still has them when they are refused.
+    fn commit_shared(&self, writes: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>>;
+
+    /// [`Store::commit_shared`] for writes that nobody needs afterwards.
+    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Vec<Written>> {
+        self.commit_shared(Arc::new(writes))
+    }
 
     /// Everything that a start needs.
     fn recall(&self) -> Answer<'_, Recalled>;

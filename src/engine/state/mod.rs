@@ -8,6 +8,7 @@ mod apply;
 mod commits;
 mod fires;
 mod recovery;
+mod requests;
 mod runs;
 mod stopping;
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -80,7 +81,7 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Vec<Written>> {
+    fn commit_shared(&self, writes: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>> {
         Box::pin(async move {
             if writes.is_empty() {
                 return Ok(Vec::new());

@@ -2,6 +2,7 @@
 //! durable and answers: while it waits for the disk, the next group gathers.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// What the writer can do.
 pub(super) enum Work {
     /// A caller's writes, all or none.
-    Writes(Vec<Write>),
+    Writes(Arc<Vec<Write>>),
     /// Rows to delete so far as they have ended; answers how many.
     Delete(Vec<RunId>),
     /// Jobs to forget.
@@ -191,7 +192,7 @@ impl Desk {
             match &request.work {
                 Work::Writes(writes) => {
                     reply.written.reserve_exact(writes.len());
-                    for write in writes {
+                    for write in writes.iter() {
                         reply.written.push(transaction.write(write)?);
                     }
                 }
