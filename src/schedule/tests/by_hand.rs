@@ -176,3 +176,17 @@ fn after_the_last_second_of_the_calendar_nothing_fires() {
         }
     }
 }
+
+#[test]
+fn a_time_that_is_always_in_the_gap_never_fires_if_it_follows_the_clock() {
+    let following = cron("*/30 2 * 3 sun#2", "America/New_York");
+    let after = instant("2027-01-01T00:00:00Z");
+    assert_eq!(following.next_after(after), None);
+    let last = instant("2006-03-12T07:30:00Z");
+    assert_eq!(
+        walk(&following, instant("2006-01-01T00:00:00Z"), 9).last(),
+        Some(&last)
+    );
+    let fixed = cron("30 2 * 3 sun#2", "America/New_York");
+    assert_eq!(walk(&fixed, after, 1), [instant("2027-03-14T07:00:00Z")]);
+}
