@@ -7,6 +7,7 @@
 mod bytes;
 mod check;
 mod decode;
+mod expression;
 mod fields;
 mod file;
 mod http;
@@ -15,7 +16,9 @@ mod job;
 mod keys;
 mod limits;
 mod paths;
+mod print;
 mod problem;
+mod read;
 mod retry;
 mod schedule;
 mod settings;
@@ -26,6 +29,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod wire;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -35,6 +39,9 @@ use crate::finding::Finding;
 use crate::model::Job;
 
 pub use check::check;
+pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
+pub use print::print;
+pub use read::read;
 
 /// A file as it was read: what [`check`] needs of it.
 #[derive(Clone, Debug)]
