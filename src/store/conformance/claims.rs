@@ -159,7 +159,7 @@ async fn every_field(store: Arc<dyn Store>) {
         ..ended(asked("a", 3, "Ω"), Outcome::Failed)
     };
     one(&store, claim(full.clone())).await;
-    assert_eq!(all(&store).await, [full.clone()]);
+    assert_eq!(all(&store).await, std::slice::from_ref(&full));
     assert_eq!(store.run(full.id).await.unwrap().unwrap().0, full);
 }
 

@@ -1,8 +1,8 @@
 //! A copy of the whole store while it is in use.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
@@ -57,7 +57,9 @@ fn partial(to: &Path) -> Result<Partial, StoreError> {
     flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
         StoreError::Unavailable(format!("a backup to {} is under way", to.display()))
     })?;
+    // What a crash left may have any length and mode.
     file.set_len(0)
+        .and_then(|()| file.set_permissions(Permissions::from_mode(0o600)))
         .map_err(|error| fault::of_system(&path, "the backup cannot be made", &error))?;
     Ok(Partial { path, _file: file })
 }

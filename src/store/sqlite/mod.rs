@@ -18,6 +18,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -39,6 +40,27 @@ const SHRINK: u32 = 512;
 /// A file with fewer free pages than this is not worth making smaller.
 const WORTH_SHRINKING: u64 = 1024;
 
+/// What is set once for an open store. Tests set it low.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// The patience with other programs that lock the file.
+    lock_patience: Duration,
+    /// The log is cut back when it is larger than this, as soon as no reader needs it.
+    log: u64,
+    /// A file up to this size is checked page by page at each start; a larger one by `optimize`.
+    check_at_start: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            lock_patience: Duration::from_secs(5),
+            log: 64 << 20,
+            check_at_start: 16 << 20,
+        }
+    }
+}
+
 /// A ledger in an SQLite file.
 pub struct SqliteStore {
     place: PathBuf,
@@ -55,12 +77,16 @@ impl SqliteStore {
     /// [`StoreError::Corrupt`] for a file that is not to be touched; [`StoreError::Unavailable`]
     /// with what the system says.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, Limits::default())
+    }
+
+    fn open_with(path: &Path, limits: Limits) -> Result<Self, StoreError> {
         let place = schema::place(path)?;
         let lock = lock::Lock::take(&place)?;
-        let conn = schema::open(&place)?;
+        let conn = schema::open(&place, &limits)?;
         Ok(Self {
             readers: Readers::new(&place),
-            writer: Writer::start(conn, place.clone(), lock)?,
+            writer: Writer::start(conn, place.clone(), lock, limits)?,
             place,
         })
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::fault;
+use super::{Limits, fault};
 use crate::store::StoreError;
 
 /// Marks a file as elder's: "eldr".
@@ -21,9 +21,6 @@ const STEPS: &[&str] = &[include_str!("steps/0001_ledger.sql")];
 
 /// Older libraries have a defect in the write-ahead log that can damage a file.
 const LEAST_SQLITE: i32 = 3_051_003;
-
-/// A file up to this size is checked page by page at each start; a larger one by `optimize`.
-const CHECK_AT_START: u64 = 16 << 20;
 
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 
@@ -57,8 +54,8 @@ pub(super) fn place(path: &Path) -> Result<PathBuf, StoreError> {
 }
 
 /// The writing connection to the store in `place`, which the caller has locked.
-pub(super) fn open(place: &Path) -> Result<Connection, StoreError> {
-    open_with(place, STEPS)
+pub(super) fn open(place: &Path, limits: &Limits) -> Result<Connection, StoreError> {
+    open_with(place, STEPS, limits)
 }
 
 /// A connection that only reads.
@@ -97,7 +94,7 @@ pub(super) fn sync_folder(place: &Path) -> std::io::Result<()> {
         .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-fn open_with(place: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
+fn open_with(place: &Path, steps: &[&str], limits: &Limits) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < LEAST_SQLITE {
         return Err(StoreError::Unavailable(format!(
             "this elder is linked with SQLite {}, which can damage its files; build it with the one that it brings",
@@ -116,7 +113,7 @@ fn open_with(place: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => create(place, steps)?,
         Err(error) => return Err(fault::of_system(place, "it cannot be reached", &error)),
     }
-    connect(place, known, steps)
+    connect(place, known, steps, limits)
 }
 
 /// Reads the head of the file by itself: SQLite, once it has the file, may write to it.
@@ -140,7 +137,22 @@ fn look(place: &Path, known: i64) -> Result<(), StoreError> {
             .first_chunk::<4>()
             .map_or(0, |bytes| i32::from_be_bytes(*bytes))
     };
-    check_version(place, number(68), number(60).into(), known)
+    check_version(place, number(68), number(60).into(), known)?;
+    // With pages in the log the file may rightly be shorter than it says.
+    let log = fs::metadata(sibling(place, "-wal")).map_or(0, |data| data.len());
+    let size = fs::metadata(place).map_or(0, |data| data.len());
+    let page = match u64::from(u16::from_be_bytes([head[16], head[17]])) {
+        1 => 65_536,
+        page => page,
+    };
+    let pages = u64::try_from(number(28)).unwrap_or(0);
+    if log == 0 && size < pages * page {
+        return Err(fault::corrupt(
+            place,
+            &format!("it has {size} of its {} bytes", pages * page),
+        ));
+    }
+    Ok(())
 }
 
 fn check_version(place: &Path, application: i32, found: i64, known: i64) -> Result<(), StoreError> {
@@ -227,7 +239,12 @@ pub(super) fn remove_all(place: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn connect(place: &Path, known: i64, steps: &[&str]) -> Result<Connection, StoreError> {
+fn connect(
+    place: &Path,
+    known: i64,
+    steps: &[&str],
+    limits: &Limits,
+) -> Result<Connection, StoreError> {
     let said = |error: &rusqlite::Error| fault::of_sqlite(place, error);
     let size = fs::metadata(place).map_or(0, |data| data.len());
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -236,7 +253,7 @@ fn connect(place: &Path, known: i64, steps: &[&str]) -> Result<Connection, Store
     let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     let trust = || {
         conn.set_db_config(keep_log, true)?;
-        conn.busy_timeout(Duration::from_secs(5))?;
+        conn.busy_timeout(limits.lock_patience)?;
         let application: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
         Ok((application, version))
@@ -250,7 +267,7 @@ fn connect(place: &Path, known: i64, steps: &[&str]) -> Result<Connection, Store
             place.display()
         )));
     }
-    if size <= CHECK_AT_START {
+    if size <= limits.check_at_start {
         check_pages(&conn, place)?;
     }
     let settle = || {
@@ -302,6 +319,10 @@ mod tests {
 
     const SECOND: &str = "ALTER TABLE jobs ADD COLUMN paused_until INTEGER;";
 
+    fn open_at(place: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
+        open_with(place, steps, &Limits::default())
+    }
+
     fn version(conn: &Connection) -> i64 {
         conn.pragma_query_value(None, "user_version", |row| row.get(0))
             .unwrap()
@@ -311,7 +332,7 @@ mod tests {
     fn an_older_file_is_brought_up_to_date_and_keeps_its_rows() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("elder.db");
-        let conn = open_with(&place, STEPS).unwrap();
+        let conn = open_at(&place, STEPS).unwrap();
         conn.execute(
             "INSERT INTO jobs (name, first_seen, mark) VALUES ('a', 1, 2)",
             [],
@@ -319,7 +340,7 @@ mod tests {
         .unwrap();
         drop(conn);
         let steps = [STEPS[0], SECOND];
-        let conn = open_with(&place, &steps).unwrap();
+        let conn = open_at(&place, &steps).unwrap();
         assert_eq!(version(&conn), 2);
         let mark: i64 = conn
             .query_row(
@@ -335,13 +356,13 @@ mod tests {
     fn a_step_that_fails_leaves_the_version_before_it() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("elder.db");
-        drop(open_with(&place, STEPS).unwrap());
+        drop(open_at(&place, STEPS).unwrap());
         let broken = [
             STEPS[0],
             SECOND,
             "CREATE TABLE extra (a INTEGER); SELECT nonsense;",
         ];
-        let error = open_with(&place, &broken).unwrap_err().to_string();
+        let error = open_at(&place, &broken).unwrap_err().to_string();
         assert!(error.contains("nonsense"), "{error}");
         let conn = Connection::open(&place).unwrap();
         assert_eq!(version(&conn), 2);
@@ -360,7 +381,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("elder.db");
         let copy = folder.path().join("copy.db");
-        let conn = open_with(&place, STEPS).unwrap();
+        let conn = open_at(&place, STEPS).unwrap();
         conn.execute_batch("PRAGMA user_version = 9").unwrap();
         for suffix in ["", "-wal"] {
             fs::copy(sibling(&place, suffix), sibling(&copy, suffix)).unwrap();
@@ -368,7 +389,7 @@ mod tests {
         let before = fs::read(&copy).unwrap();
         let log = fs::read(sibling(&copy, "-wal")).unwrap();
         assert!(!log.is_empty());
-        let error = open_with(&copy, STEPS).unwrap_err();
+        let error = open_at(&copy, STEPS).unwrap_err();
         assert!(
             matches!(
                 error,

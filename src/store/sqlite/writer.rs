@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::apply::Transaction;
 use super::lock::Lock;
-use super::{fault, schema};
+use super::{Limits, fault, schema};
 use crate::ids::RunId;
 use crate::store::{StoreError, Write, Written};
 
@@ -22,14 +22,8 @@ const QUEUE: usize = 4096;
 /// A group is closed when it has so many writes: a caller behind a burst waits for one group, not for all.
 const GROUP: usize = 8192;
 
-/// The log is cut back when it is larger than this, as soon as no reader needs it.
-const LOG_LIMIT: u64 = 64 << 20;
-
 /// How long cutting back may wait for readers. It holds up writes.
 const LOG_PATIENCE: Duration = Duration::from_millis(100);
-
-/// The patience with other programs that lock the file.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the writer can do.
 pub(super) enum Work {
@@ -76,14 +70,20 @@ struct Request {
 
 impl Writer {
     /// Starts the thread; it keeps the lock as long as it has the file open.
-    pub(super) fn start(conn: Connection, place: PathBuf, lock: Lock) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        conn: Connection,
+        place: PathBuf,
+        lock: Lock,
+        limits: Limits,
+    ) -> Result<Self, StoreError> {
         let (queue, requests) = mpsc::channel(QUEUE);
         let log = schema::sibling(&place, "-wal");
         let mut desk = Desk {
             conn,
             place: place.clone(),
             log,
-            cut_log_at: LOG_LIMIT,
+            cut_log_at: limits.log,
+            limits,
         };
         let thread = std::thread::Builder::new()
             .name("elder-store".to_owned())
@@ -127,6 +127,8 @@ struct Desk {
     conn: Connection,
     place: PathBuf,
     log: PathBuf,
+    limits: Limits,
+    /// The size at which the log is next cut back.
     cut_log_at: u64,
 }
 
@@ -214,7 +216,7 @@ impl Desk {
         let done = match work {
             Work::Analyze => analyze(&self.conn).map(|()| 0),
             Work::Shrink(pages) => shrink(&self.conn, *pages),
-            Work::EmptyLog => empty_log(&self.conn).map(|()| 0),
+            Work::EmptyLog => self.empty_log().map(|()| 0),
             Work::Writes(_) | Work::Delete(_) | Work::Forget { .. } | Work::Probe => Ok(0),
         };
         done.map(|count| Reply {
@@ -231,14 +233,24 @@ impl Desk {
             return;
         }
         // A failure shows itself in the commits; until then the log only grows.
-        let _ = empty_log(&self.conn);
+        let _ = self.empty_log();
         let left = log_size(&self.log);
         // With a reader in the way, the next try comes when it has doubled: each holds up writes.
-        self.cut_log_at = if left < LOG_LIMIT {
-            LOG_LIMIT
+        self.cut_log_at = if left < self.limits.log {
+            self.limits.log
         } else {
             left * 2
         };
+    }
+
+    fn empty_log(&self) -> rusqlite::Result<()> {
+        self.conn.busy_timeout(LOG_PATIENCE)?;
+        // Says in its first column whether a reader was in the way, which is no failure.
+        let done = self
+            .conn
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        self.conn.busy_timeout(self.limits.lock_patience)?;
+        done
     }
 }
 
@@ -271,14 +283,6 @@ fn shrink(conn: &Connection, pages: u32) -> rusqlite::Result<u64> {
     conn.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let left: i64 = conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
     Ok(u64::try_from(left).unwrap_or(0))
-}
-
-fn empty_log(conn: &Connection) -> rusqlite::Result<()> {
-    conn.busy_timeout(LOG_PATIENCE)?;
-    // Says in its first column whether a reader was in the way, which is no failure.
-    let done = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    conn.busy_timeout(LOCK_PATIENCE)?;
-    done
 }
 
 fn log_size(log: &Path) -> u64 {
