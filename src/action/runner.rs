@@ -11,6 +11,7 @@ use crate::model::{Action, AttemptEnd};
 
 use super::failure::Failure;
 use super::http::{self, Client};
+use super::process::Gate;
 use super::{Attempt, Attempting, Runner, process};
 
 /// What surrounds every attempt.
@@ -44,6 +45,7 @@ pub struct NoRunner(String);
 /// Starts processes and sends requests from this machine.
 pub struct LocalRunner {
     surroundings: Arc<Surroundings>,
+    gate: Arc<Gate>,
     client: Arc<Client>,
 }
 
@@ -62,6 +64,7 @@ impl LocalRunner {
     pub(super) fn with_client(surroundings: Surroundings, client: Client) -> Self {
         Self {
             surroundings: Arc::new(surroundings),
+            gate: Arc::default(),
             client: Arc::new(client),
         }
     }
@@ -70,11 +73,12 @@ impl LocalRunner {
 impl Runner for LocalRunner {
     fn attempt(&self, attempt: Attempt) -> Attempting {
         let surroundings = Arc::clone(&self.surroundings);
+        let gate = Arc::clone(&self.gate);
         let client = Arc::clone(&self.client);
         Box::pin(without_panic(async move {
             let definition = Arc::clone(&attempt.job.definition);
             match &definition.action {
-                Action::Process(job) => process::carry_out(surroundings, attempt, job).await,
+                Action::Process(job) => process::carry_out(surroundings, gate, attempt, job).await,
                 Action::Http(job) => http::carry_out(client, surroundings, attempt, job).await,
             }
         }))
