@@ -7,6 +7,7 @@ mod cut;
 pub mod env_file;
 mod failure;
 mod fill;
+mod http;
 mod mask;
 mod output;
 pub mod process;

@@ -10,6 +10,8 @@ use std::task::Poll;
 use crate::model::{Action, AttemptEnd};
 
 use super::failure::Failure;
+use super::http::{self, Client};
+use super::process::Gate;
 use super::{Attempt, Attempting, Runner, process};
 
 /// What surrounds every attempt.
@@ -43,6 +45,8 @@ pub struct NoRunner(String);
 /// Starts processes and sends requests from this machine.
 pub struct LocalRunner {
     surroundings: Arc<Surroundings>,
+    gate: Arc<Gate>,
+    client: Arc<Client>,
 }
 
 impl LocalRunner {
@@ -51,20 +55,31 @@ impl LocalRunner {
     /// # Errors
     /// When the HTTP client cannot be built.
     pub fn new(surroundings: Surroundings) -> Result<Self, NoRunner> {
-        Ok(Self {
+        let client = Client::new().map_err(NoRunner)?;
+        Ok(Self::with_client(surroundings, client))
+    }
+}
+
+impl LocalRunner {
+    pub(super) fn with_client(surroundings: Surroundings, client: Client) -> Self {
+        Self {
             surroundings: Arc::new(surroundings),
-        })
+            gate: Arc::default(),
+            client: Arc::new(client),
+        }
     }
 }
 
 impl Runner for LocalRunner {
     fn attempt(&self, attempt: Attempt) -> Attempting {
         let surroundings = Arc::clone(&self.surroundings);
+        let gate = Arc::clone(&self.gate);
+        let client = Arc::clone(&self.client);
         Box::pin(without_panic(async move {
             let definition = Arc::clone(&attempt.job.definition);
             match &definition.action {
-                Action::Process(job) => process::carry_out(surroundings, attempt, job).await,
-                Action::Http(_) => Failure::internal("no http yet").end(),
+                Action::Process(job) => process::carry_out(surroundings, gate, attempt, job).await,
+                Action::Http(job) => http::carry_out(client, surroundings, attempt, job).await,
             }
         }))
     }
@@ -79,4 +94,17 @@ async fn without_panic(attempt: impl Future<Output = AttemptEnd>) -> AttemptEnd 
         })
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Ended, Reason};
+
+    #[tokio::test]
+    async fn a_panic_in_an_attempt_is_its_failure() {
+        let end = without_panic(async { panic!("for the test") }).await;
+        assert_eq!(end.ended, Ended::Failed(Reason::Internal));
+        assert!(end.detail.unwrap().contains("a defect of elder"));
+    }
 }

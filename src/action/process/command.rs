@@ -93,14 +93,14 @@ fn environment(
     put(
         &mut all,
         "ELDER_SCHEDULED_AT",
-        &attempt.scheduled_at.to_string(),
+        attempt.scheduled_at.to_string(),
     )?;
-    put(&mut all, "ELDER_ATTEMPT", &attempt.attempt.to_string())?;
+    put(&mut all, "ELDER_ATTEMPT", attempt.attempt.to_string())?;
     put(&mut all, "ELDER_TRIGGER", attempt.trigger.as_str())?;
     put(
         &mut all,
         "ELDER_PREVIOUS_SUCCESS_AT",
-        &facts.previous_success(),
+        facts.previous_success(),
     )?;
     put(
         &mut all,
@@ -113,7 +113,7 @@ fn environment(
     put(
         &mut all,
         "TRACEPARENT",
-        &traceparent(attempt.run, attempt.attempt),
+        traceparent(attempt.run, attempt.attempt),
     )?;
     for file in &context.env_files {
         let told = |error: String| Failure::setup(format!("env_file {error}"));

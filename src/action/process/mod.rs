@@ -20,6 +20,9 @@ mod supervise;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
 use crate::model::{AttemptEnd, Ended, Process, Reason};
 
 use super::cut::{Cut, Cutter};
@@ -36,9 +39,25 @@ use supervise::{Ending, supervise};
 /// How long an attempt that is to end while it is being started is waited for.
 const START_GRACE: Duration = Duration::from_millis(500);
 
+/// How long a start waits for others to be done. No longer: one that hangs in a file system must not hold up the rest.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Lets few processes be started at the same moment: they share the processors
+/// anyway, and the more threads are at it, the longer everything else waits for its turn.
+pub(super) struct Gate(Semaphore);
+
+impl Default for Gate {
+    fn default() -> Self {
+        const LEAST: usize = 4;
+        let processors = std::thread::available_parallelism().map_or(LEAST, usize::from);
+        Self(Semaphore::new(processors.max(LEAST)))
+    }
+}
+
 /// Carries the attempt out.
 pub(super) async fn carry_out(
     surroundings: Arc<Surroundings>,
+    gate: Arc<Gate>,
     attempt: Attempt,
     process: &Process,
 ) -> AttemptEnd {
@@ -47,6 +66,7 @@ pub(super) async fn carry_out(
         return never_began();
     }
     let grace = attempt.job.definition.policy.kill_grace;
+    let place = timeout(PATIENCE, gate.0.acquire()).await;
     // Files are read and a process is started off the loop: both can take their time.
     let mut starting = tokio::task::spawn_blocking(move || start(&surroundings, &attempt));
     let (started, cut) = tokio::select! {
@@ -54,9 +74,10 @@ pub(super) async fn carry_out(
         started = &mut starting => (Some(started), None),
         cut = cutter.next() => {
             starting.abort();
-            (tokio::time::timeout(START_GRACE, starting).await.ok(), Some(cut))
+            (timeout(START_GRACE, starting).await.ok(), Some(cut))
         }
     };
+    drop(place);
     let mut started = match started {
         Some(Ok(Ok(started))) => started,
         Some(Ok(Err(failure))) => return failure.end(),
