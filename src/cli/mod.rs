@@ -12,7 +12,9 @@ mod run;
 pub mod settings;
 mod store;
 mod sync;
+mod tree;
 mod trigger;
+mod validate;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -64,6 +66,7 @@ fn carry_out(
             let misspelt = args::variables::misspelt(&Cli::command(), &environment.variables);
             run::run(*typed, environment, misspelt)
         }
+        Command::Validate(typed) => validate::validate(&typed, environment, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),
