@@ -7,6 +7,7 @@ pub mod client;
 pub mod console;
 pub mod environment;
 pub mod exit;
+mod next;
 mod report;
 mod run;
 pub mod settings;
@@ -67,6 +68,7 @@ fn carry_out(
             run::run(*typed, environment, misspelt)
         }
         Command::Validate(typed) => validate::validate(&typed, environment, console),
+        Command::Next(typed) => next::next(&typed, environment, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),

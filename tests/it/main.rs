@@ -10,4 +10,6 @@ mod support;
 
 mod cli;
 mod client;
+mod next;
 mod tidy;
+mod validate;
