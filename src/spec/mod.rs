@@ -7,6 +7,7 @@
 mod bytes;
 mod check;
 mod decode;
+mod expression;
 mod fields;
 mod file;
 mod http;
@@ -15,9 +16,12 @@ mod job;
 mod keys;
 mod limits;
 mod paths;
+mod print;
 mod problem;
+mod read;
 mod retry;
 mod schedule;
+mod schema;
 mod settings;
 mod shared;
 mod shell;
@@ -26,6 +30,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod wire;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -35,6 +40,10 @@ use crate::finding::Finding;
 use crate::model::Job;
 
 pub use check::check;
+pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
+pub use print::print;
+pub use read::read;
+pub use schema::schema;
 
 /// A file as it was read: what [`check`] needs of it.
 #[derive(Clone, Debug)]

@@ -21,6 +21,8 @@ pub(super) struct Read {
     pub schedule: Arc<Schedule>,
     /// In the words of the job file, on one line; [`read`] takes it again.
     pub text: Arc<str>,
+    /// The zone that a single schedule names itself.
+    pub own_zone: Option<Zone>,
 }
 
 /// Finds a zone by name.
@@ -41,16 +43,21 @@ pub(super) fn read<'t>(
     node: &Node<'t>,
     zone: &Zone,
 ) -> Option<Read> {
+    let mut own_zone = None;
     let (items, text) = match &node.value {
         Value::List(nodes) => list(decoder, node, nodes, zone)?,
         _ => {
             let (item, text) = item(decoder, node, zone)?;
+            if let ItemText::Keyed(_, Some(name)) = &text {
+                own_zone = decoder.shared.zones.get(name).ok();
+            }
             (vec![item], text.alone())
         }
     };
     Some(Read {
         schedule: decoder.shared.schedule(Schedule::new(items)),
         text: decoder.shared.text(&text),
+        own_zone,
     })
 }
 

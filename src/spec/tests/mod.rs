@@ -2,6 +2,7 @@
 
 mod bad;
 mod good;
+mod stored;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
