@@ -2,7 +2,14 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use std::os::fd::AsFd;
+
+use rustix::fs::FileType;
+
+use super::read::{Stamp, Wanted, read_all};
+use super::walk::open_root;
 use super::*;
+use crate::source::{Content, File, Root, Unreadable};
 
 /// A folder with these files, and a look at it.
 struct Fixture {
