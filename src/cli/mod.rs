@@ -10,6 +10,7 @@ pub mod exit;
 mod next;
 mod report;
 mod run;
+mod schema;
 pub mod settings;
 mod store;
 mod sync;
@@ -69,12 +70,12 @@ fn carry_out(
         }
         Command::Validate(typed) => validate::validate(&typed, environment, console),
         Command::Next(typed) => next::next(&typed, environment, console),
+        Command::Schema => schema::schema(console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),
         Command::Optimize(typed) => store::optimize(&typed, &environment, console),
         Command::Report(typed) => report::report(&typed, &environment, console),
-        _ => Err(Failure::no_answer("not yet")),
     }
 }
 

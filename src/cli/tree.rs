@@ -239,7 +239,7 @@ fn stdin() -> Result<InputFile, Failure> {
 }
 
 /// A job file that is nowhere on a disk.
-pub fn text_input(name: &str, folder: &Path, content: Result<Arc<[u8]>, String>) -> InputFile {
+fn text_input(name: &str, folder: &Path, content: Result<Arc<[u8]>, String>) -> InputFile {
     let hash = content.as_ref().map(|bytes| Sha256::digest(bytes).into());
     InputFile {
         root: Arc::from(name),

@@ -1,6 +1,5 @@
 //! `elder next`: when a job or a schedule fires.
 
-mod query;
 mod stream;
 
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::clock::{Clock, SystemClock};
-use crate::model::Definition;
+use crate::finding::Severity;
 use crate::schedule::{HOST_TZDATA, Schedule, Zones};
 use crate::spec;
 
@@ -20,7 +19,16 @@ use super::environment::Environment;
 use super::exit::{Exit, Failure};
 use super::tree;
 
-use query::Question;
+/// What fires, and the zone to show it in.
+struct Subject {
+    schedule: Arc<Schedule>,
+    zone: TimeZone,
+    zone_name: String,
+    /// What stands before the words.
+    title: String,
+    /// What stands behind them.
+    remark: &'static str,
+}
 
 /// Prints the next fires of what was asked about.
 ///
@@ -32,80 +40,96 @@ pub fn next(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let zones = Zones::newest(HOST_TZDATA.as_ref());
+    let timezone = typed.timezone.as_deref().unwrap_or("UTC");
+    zones
+        .get(timezone)
+        .map_err(|error| Failure::no_answer(error.to_string()).help(error.help))?;
     let now = SystemClock::default().now();
-    let options = spec::Options {
-        timezone: typed.timezone.as_deref().map(Arc::from),
-        env: Arc::new(environment.variables),
-        env_allow: None,
-        allow_missing_env: false,
-    };
-    if let Some(zone) = &typed.timezone {
-        zones
-            .get(zone)
-            .map_err(|error| Failure::no_answer(error.to_string()).help(error.help))?;
-    }
+    let from = typed.from.unwrap_or(now);
     if typed.stdin {
-        let checker = query::Checker::new(options, zones);
         let defaults = stream::Defaults {
             count: typed.n,
-            from: typed.from.unwrap_or(now),
+            from,
+            timezone,
         };
-        stream::answer(&checker, &defaults, console)?;
+        stream::answer(&zones, &defaults, console)?;
         return Ok(Exit::Fine);
     }
-    let definition = match (&typed.schedule, &typed.job) {
-        (Some(expression), _) => {
-            let checker = query::Checker::new(options, zones.clone());
-            let question = Question::of_expression(expression);
-            checker
-                .check_one(&question)
-                .map_err(|said| said.failure())?
-        }
-        (None, Some(job)) => job_of(job, typed, options, &zones)?,
+    let subject = match (&typed.schedule, &typed.job) {
+        (Some(expression), _) => of_expression(expression, timezone, &zones)?,
+        (None, Some(job)) => of_job(job, typed, environment, &zones)?,
         (None, None) => return Err(Failure::no_answer("name a job or a --schedule")),
     };
     let count = usize::try_from(typed.n).unwrap_or(usize::MAX);
-    let from = typed.from.unwrap_or(now);
-    let fires = fires(&definition.schedule, from, count);
-    let zone = zone_of(&definition, &zones);
+    let fires = fires(&subject.schedule, from, count);
     let text = match typed.format {
-        TableFormat::Json => format!("{}\n", as_json(&definition, &fires, &zone)),
-        TableFormat::Human => as_table(&definition, &fires, &zone, now, typed.job.as_deref()),
+        TableFormat::Json => format!("{}\n", as_json(&subject, &fires)),
+        TableFormat::Human => as_table(&subject, &fires, now),
     };
     console.answer(&text)?;
     Ok(Exit::Fine)
 }
 
+fn of_expression(text: &str, timezone: &str, zones: &Zones) -> Result<Subject, Failure> {
+    let parsed = spec::parse_schedule(text, timezone, zones).map_err(|findings| {
+        let mut errors = findings.iter();
+        match errors.find(|finding| finding.severity == Severity::Error) {
+            Some(first) => Failure::no_answer(&*first.message).help(&*first.help),
+            None => Failure::no_answer("this is no schedule"),
+        }
+    })?;
+    Ok(Subject {
+        schedule: parsed.schedule,
+        zone: parsed.zone.timezone().clone(),
+        zone_name: parsed.zone.name().to_owned(),
+        title: String::new(),
+        remark: "",
+    })
+}
+
 /// A job of the tree. A file that is bad elsewhere in the tree does not stand in the way.
-fn job_of(
+fn of_job(
     name: &str,
     typed: &NextArgs,
-    options: spec::Options,
+    environment: Environment,
     zones: &Zones,
-) -> Result<Arc<Definition>, Failure> {
+) -> Result<Subject, Failure> {
     let tree = tree::check(&tree::Query {
         paths: &typed.paths,
         root: None,
         allow_empty: true,
-        options,
+        options: spec::Options {
+            timezone: typed.timezone.as_deref().map(Arc::from),
+            env: Arc::new(environment.variables),
+            env_allow: None,
+            allow_missing_env: false,
+        },
         zones,
     })?;
     let mut jobs = tree.jobs.iter();
     if let Some(job) = jobs.find(|job| job.name().as_str() == name) {
-        return Ok(job.definition.clone());
+        let definition = &job.definition;
+        let zone = zones.get(&definition.timezone);
+        return Ok(Subject {
+            schedule: definition.schedule.clone(),
+            zone: zone.map_or(TimeZone::UTC, |zone| zone.timezone().clone()),
+            zone_name: definition.timezone.to_string(),
+            title: format!("{name}: "),
+            remark: if definition.enabled {
+                ""
+            } else {
+                " (disabled: it does not fire)"
+            },
+        });
     }
     let failure = Failure::no_answer(format!("there is no good job {name}"));
-    let near = tree
-        .jobs
-        .iter()
-        .map(|job| job.name().as_str())
+    let names = tree.jobs.iter().map(|job| job.name().as_str());
+    let near = names
         .map(|known| (strsim::damerau_levenshtein(known, name), known))
         .filter(|(distance, known)| distance * 3 <= known.len().max(3))
         .min();
-    let bad = tree
-        .findings
-        .iter()
-        .any(|found| found.code.severity() == crate::finding::Severity::Error);
+    let mut findings = tree.findings.iter();
+    let bad = findings.any(|finding| finding.severity == Severity::Error);
     Err(match near {
         Some((_, near)) => failure.help(format!("did you mean {near}?")),
         None if bad => failure.help("some files are bad; see `elder validate`"),
@@ -126,11 +150,6 @@ fn fires(schedule: &Schedule, from: Timestamp, count: usize) -> Vec<Timestamp> {
     fires
 }
 
-fn zone_of(definition: &Definition, zones: &Zones) -> TimeZone {
-    let zone = zones.get(&definition.timezone);
-    zone.map_or(TimeZone::UTC, |zone| zone.timezone().clone())
-}
-
 /// RFC 3339 with the zone's offset.
 fn written(instant: Timestamp, zone: &TimeZone) -> String {
     instant
@@ -138,30 +157,23 @@ fn written(instant: Timestamp, zone: &TimeZone) -> String {
         .to_string()
 }
 
-fn as_json(definition: &Definition, fires: &[Timestamp], zone: &TimeZone) -> Value {
+fn as_json(subject: &Subject, fires: &[Timestamp]) -> Value {
+    let instants = fires.iter().map(|at| written(*at, &subject.zone));
     json!({
-        "next": fires.iter().map(|at| written(*at, zone)).collect::<Vec<_>>(),
-        "description": definition.schedule.describe(),
-        "timezone": &*definition.timezone,
+        "next": instants.collect::<Vec<_>>(),
+        "description": subject.schedule.describe(),
+        "timezone": subject.zone_name,
     })
 }
 
-fn as_table(
-    definition: &Definition,
-    fires: &[Timestamp],
-    zone: &TimeZone,
-    now: Timestamp,
-    job: Option<&str>,
-) -> String {
-    let mut text = String::new();
-    if let Some(job) = job {
-        text.push_str(&format!("{job}: "));
-    }
-    text.push_str(&definition.schedule.describe());
-    if !definition.enabled {
-        text.push_str(" (disabled: it does not fire)");
-    }
-    text.push('\n');
+fn as_table(subject: &Subject, fires: &[Timestamp], now: Timestamp) -> String {
+    let zone = &subject.zone;
+    let mut text = format!(
+        "{}{}{}\n",
+        subject.title,
+        subject.schedule.describe(),
+        subject.remark
+    );
     for at in fires {
         let day = at.to_zoned(zone.clone()).strftime("%a").to_string();
         text.push_str(&format!(

@@ -4,44 +4,44 @@
 //! with it: at once for one that asks and waits, many at a time for one that
 //! sends all it has.
 
-use std::collections::HashMap;
 use std::io::{self, BufRead, Write};
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
-use crate::model::Definition;
+use crate::finding::{Finding, Severity};
+use crate::ids::JobName;
+use crate::schedule::Zones;
+use crate::spec::{self, ParsedSchedule};
 
+use super::super::args::values;
 use super::super::console::Console;
 use super::super::exit::Failure;
-use super::query::{Checker, Question, Said};
-use super::{fires, zone_of};
+use super::fires;
 
 /// The longest line that is read.
 const LONGEST: usize = 1 << 20;
 /// The most fires that one line may ask for.
 const MOST: u64 = 10_000;
-/// How many schedules are remembered, so that the same one is read once.
-const REMEMBERED: usize = 10_000;
 /// How much of the input is taken at a time.
 const BUFFER: usize = 256 << 10;
 
 /// What holds for a query that does not say.
-pub(super) struct Defaults {
+pub(super) struct Defaults<'a> {
     pub(super) count: u32,
     pub(super) from: Timestamp,
+    pub(super) timezone: &'a str,
 }
 
 /// Answers until the input ends or nobody reads the answers any more.
 pub(super) fn answer(
-    checker: &Checker,
-    defaults: &Defaults,
+    zones: &Zones,
+    defaults: &Defaults<'_>,
     console: &mut Console,
 ) -> Result<(), Failure> {
     let mut input = io::BufReader::with_capacity(BUFFER, io::stdin().lock());
-    match converse(checker, defaults, &mut input, console.out()) {
+    match converse(zones, defaults, &mut input, console.out()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::no_answer(format!("cannot go on: {error}")))
         }
@@ -50,202 +50,164 @@ pub(super) fn answer(
 }
 
 fn converse(
-    checker: &Checker,
-    defaults: &Defaults,
+    zones: &Zones,
+    defaults: &Defaults<'_>,
     input: &mut impl BufRead,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut known = Known::default();
+    let mut answers = Vec::new();
     let mut rest = Vec::new();
     let mut skipping = false;
     loop {
         let buffer = input.fill_buf()?;
-        if buffer.is_empty() {
-            break;
-        }
         let taken = buffer.len();
-        let mut lines = Vec::new();
         for piece in buffer.split_inclusive(|byte| *byte == b'\n') {
             let ends = piece.ends_with(b"\n");
-            if !skipping {
-                rest.extend_from_slice(piece);
+            if skipping {
+                skipping = !ends;
+                continue;
             }
-            if rest.len() > LONGEST {
+            if rest.len() + piece.len() > LONGEST {
+                write_error(&mut answers, "the line is longer than 1 MiB");
                 rest.clear();
-                skipping = true;
-                lines.push(Err(Said::new("the line is longer than 1 MiB")));
+                skipping = !ends;
+                continue;
             }
+            rest.extend_from_slice(piece);
             if ends {
-                if !skipping {
-                    lines.push(Ok(std::mem::take(&mut rest)));
-                }
-                skipping = false;
-            }
-        }
-        input.consume(taken);
-        known.answer(checker, defaults, lines, out)?;
-    }
-    if !rest.is_empty() {
-        known.answer(checker, defaults, vec![Ok(rest)], out)?;
-    }
-    Ok(())
-}
-
-type Read = Result<(Arc<Definition>, TimeZone), Said>;
-
-/// Schedules that were read already, by their file.
-#[derive(Default)]
-struct Known(HashMap<String, Read>);
-
-/// One query, but for its schedule.
-struct Ask {
-    file: String,
-    from: Timestamp,
-    count: usize,
-}
-
-impl Known {
-    /// Answers lines in order, one line each.
-    fn answer(
-        &mut self,
-        checker: &Checker,
-        defaults: &Defaults,
-        lines: Vec<Result<Vec<u8>, Said>>,
-        out: &mut dyn Write,
-    ) -> io::Result<()> {
-        let mut answers = Vec::new();
-        let asks: Vec<Result<Ask, Said>> = lines
-            .into_iter()
-            .filter(|line| !line.as_ref().is_ok_and(|line| line.trim_ascii().is_empty()))
-            .map(|line| line.and_then(|line| parse(&line, defaults)))
-            .collect();
-        self.learn(checker, &asks);
-        for ask in &asks {
-            let read = match ask {
-                Ok(ask) => match self.0.get(&ask.file) {
-                    Some(Ok((definition, zone))) => Ok((ask, definition, zone)),
-                    Some(Err(said)) => Err(said.line()),
-                    None => Err("the schedule was not read".to_owned()),
-                },
-                Err(said) => Err(said.line()),
-            };
-            match read {
-                Ok((ask, definition, zone)) => write_fires(&mut answers, ask, definition, zone),
-                Err(line) => {
-                    answers.extend_from_slice(b"{\"error\":");
-                    answers.extend_from_slice(Value::from(line).to_string().as_bytes());
-                    answers.extend_from_slice(b"}\n");
-                }
+                write_answer(zones, defaults, &rest, &mut answers);
+                rest.clear();
             }
             if answers.len() > BUFFER {
                 out.write_all(&answers)?;
                 answers.clear();
             }
         }
+        if taken == 0 {
+            // The last line may lack its end.
+            write_answer(zones, defaults, &rest, &mut answers);
+        }
+        input.consume(taken);
         out.write_all(&answers)?;
-        out.flush()
-    }
-
-    /// Reads the schedules that are not known yet, all at once.
-    fn learn(&mut self, checker: &Checker, asks: &[Result<Ask, Said>]) {
-        if self.0.len() > REMEMBERED {
-            self.0.clear();
-        }
-        let mut files: Vec<String> = asks
-            .iter()
-            .filter_map(|ask| ask.as_ref().ok())
-            .filter(|ask| !self.0.contains_key(&ask.file))
-            .map(|ask| ask.file.clone())
-            .collect();
-        files.sort_unstable();
-        files.dedup();
-        let read = checker.check(&files);
-        for (file, definition) in files.into_iter().zip(read) {
-            let read = definition.map(|definition| {
-                let zone = zone_of(&definition, checker.zones());
-                (definition, zone)
-            });
-            self.0.insert(file, read);
+        out.flush()?;
+        answers.clear();
+        if taken == 0 {
+            return Ok(());
         }
     }
 }
 
-fn parse(line: &[u8], defaults: &Defaults) -> Result<Ask, Said> {
-    let query: Value = serde_json::from_slice(line)
-        .map_err(|error| Said::new(format!("the line is not JSON: {error}")))?;
-    let Value::Object(mut query) = query else {
-        return Err(Said::new("a query is an object"));
-    };
-    let question = Question::of_json(&mut query)?;
-    let from = match take(&mut query, "from") {
-        None => defaults.from,
-        Some(Value::String(text)) => super::super::args::values::instant(&text)
-            .map_err(|hint| Said::new(format!("`from`: {hint}")))?,
-        Some(_) => return Err(Said::new("`from` is a text")),
-    };
-    let count = match take(&mut query, "n") {
-        None => u64::from(defaults.count),
-        Some(value) => value
-            .as_u64()
-            .filter(|n| (1..=MOST).contains(n))
-            .ok_or_else(|| Said::new("`n` is a number from 1 to 10000"))?,
-    };
-    if let Some(key) = query.keys().next() {
-        return Err(Said::new(format!(
-            "a query has no `{key}`, only schedule, timezone, from, n and name"
-        )));
+fn write_answer(zones: &Zones, defaults: &Defaults<'_>, line: &[u8], answers: &mut Vec<u8>) {
+    if line.trim_ascii().is_empty() {
+        return;
     }
-    Ok(Ask {
-        file: question.file(),
-        from,
-        count: usize::try_from(count).unwrap_or(usize::MAX),
-    })
+    match Query::read(line, defaults, zones) {
+        Ok(query) => query.write_fires(answers),
+        Err(said) => write_error(answers, &said),
+    }
 }
 
-fn take(query: &mut Map<String, Value>, key: &str) -> Option<Value> {
-    query.remove(key).filter(|value| !value.is_null())
+fn write_error(answers: &mut Vec<u8>, said: &str) {
+    answers.extend_from_slice(b"{\"error\":");
+    answers.extend_from_slice(Value::from(said).to_string().as_bytes());
+    answers.extend_from_slice(b"}\n");
 }
 
-fn write_fires(answers: &mut Vec<u8>, ask: &Ask, definition: &Definition, zone: &TimeZone) {
-    answers.extend_from_slice(b"{\"next\":[");
-    for (index, at) in fires(&definition.schedule, ask.from, ask.count)
-        .iter()
-        .enumerate()
-    {
-        if index > 0 {
-            answers.push(b',');
+/// One line, understood.
+struct Query {
+    parsed: ParsedSchedule,
+    from: Timestamp,
+    count: usize,
+}
+
+impl Query {
+    fn read(line: &[u8], defaults: &Defaults<'_>, zones: &Zones) -> Result<Self, String> {
+        let query: Value = serde_json::from_slice(line)
+            .map_err(|error| format!("the line is not JSON: {error}"))?;
+        let Value::Object(mut query) = query else {
+            return Err("a query is an object".to_owned());
+        };
+        let schedule = query.remove("schedule");
+        let schedule = schedule.ok_or("the query has no `schedule`")?;
+        let timezone = text(&mut query, "timezone")?;
+        let from = match text(&mut query, "from")? {
+            Some(from) => values::instant(&from).map_err(|hint| format!("`from`: {hint}"))?,
+            None => defaults.from,
+        };
+        // What a name feeds is only in schedules that this build does not have; a bad one is bad all the same.
+        if let Some(name) = text(&mut query, "name")? {
+            JobName::new(&name).map_err(|error| format!("`name`: {error}"))?;
         }
-        answers.push(b'"');
-        let written = at.display_with_offset(zone.to_offset(*at));
-        // Nothing can fail in writing to memory.
-        let _ = write!(answers, "{written}");
-        answers.push(b'"');
+        let count = match query.remove("n").filter(|n| !n.is_null()) {
+            None => u64::from(defaults.count),
+            Some(n) => n
+                .as_u64()
+                .filter(|n| (1..=MOST).contains(n))
+                .ok_or("`n` is a number from 1 to 10000")?,
+        };
+        if let Some(key) = query.keys().next() {
+            return Err(format!(
+                "a query has no `{key}`, only schedule, timezone, from, n and name"
+            ));
+        }
+        let timezone = timezone.as_deref().unwrap_or(defaults.timezone);
+        let parsed =
+            spec::schedule_of_json(&schedule, timezone, zones).map_err(|found| said(&found))?;
+        Ok(Self {
+            parsed,
+            from,
+            count: usize::try_from(count).unwrap_or(usize::MAX),
+        })
     }
-    answers.extend_from_slice(b"]}\n");
+
+    fn write_fires(&self, answers: &mut Vec<u8>) {
+        let zone: &TimeZone = self.parsed.zone.timezone();
+        answers.extend_from_slice(b"{\"next\":[");
+        let fires = fires(&self.parsed.schedule, self.from, self.count);
+        for (index, at) in fires.iter().enumerate() {
+            if index > 0 {
+                answers.push(b',');
+            }
+            let written = at.display_with_offset(zone.to_offset(*at));
+            // Nothing can fail in writing to memory.
+            let _ = write!(answers, "\"{written}\"");
+        }
+        answers.extend_from_slice(b"]}\n");
+    }
+}
+
+fn text(query: &mut Map<String, Value>, key: &str) -> Result<Option<String>, String> {
+    match query.remove(key) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("`{key}` is a text")),
+    }
+}
+
+/// The first error with its mend, in one line.
+fn said(findings: &[Finding]) -> String {
+    let mut errors = findings.iter();
+    let first = errors.find(|finding| finding.severity == Severity::Error);
+    match first {
+        Some(finding) if finding.help.is_empty() => finding.message.clone(),
+        Some(finding) => format!("{}; {}", finding.message, finding.help),
+        None => "this is no schedule".to_owned(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::schedule::Zones;
-    use crate::spec;
-
     use super::*;
 
     fn answers_to(input: &[u8]) -> Vec<String> {
-        let options = spec::Options {
-            timezone: None,
-            env: Arc::new(HashMap::new()),
-            env_allow: None,
-            allow_missing_env: false,
-        };
-        let checker = Checker::new(options, Zones::bundled());
         let defaults = Defaults {
             count: 2,
             from: "2027-01-01T00:00:00Z".parse().unwrap(),
+            timezone: "UTC",
         };
         let mut out = Vec::new();
         let mut input = io::BufReader::with_capacity(64, input);
-        converse(&checker, &defaults, &mut input, &mut out).unwrap();
+        converse(&Zones::bundled(), &defaults, &mut input, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         text.lines().map(str::to_owned).collect()
     }
