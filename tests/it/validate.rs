@@ -264,9 +264,35 @@ fn a_variable_that_is_not_set_fails_unless_that_is_allowed() {
 fn a_name_that_two_files_claim_is_a_finding_in_both() {
     let folder = Folder::with(&[("jobs.d/a.yaml", GOOD), ("jobs.d/sub/b.yaml", GOOD)]);
     assert_snapshot!(elder("validate").within(folder.path()).run(), @r#"
-    exit 0
+    exit 1
     --- stdout
-    2 files, 2 good jobs: nothing to mend
+    error[E011]: the job name "good" is also defined in jobs.d/sub/b.yaml:2
+     --> jobs.d/a.yaml:2:3
+      |
+    2 |   good:
+      |   ^^^^
+      |
+     ::: jobs.d/sub/b.yaml:2:3
+      |
+    2 |   good:
+      |   ----
+      |
+      = help: rename one of the two; until then neither is in force
+
+    error[E011]: the job name "good" is also defined in jobs.d/a.yaml:2
+     --> jobs.d/sub/b.yaml:2:3
+      |
+    2 |   good:
+      |   ^^^^
+      |
+     ::: jobs.d/a.yaml:2:3
+      |
+    2 |   good:
+      |   ----
+      |
+      = help: rename one of the two; until then neither is in force
+
+    2 files, 0 good jobs: 2 errors
     "#);
 }
 
