@@ -228,7 +228,7 @@ fn input(root: &Root, file: &File) -> InputFile {
 
 fn stdin() -> Result<InputFile, Failure> {
     let mut bytes = Vec::new();
-    let limit = u64::try_from(MAX_FILE).unwrap_or(u64::MAX);
+    let limit = MAX_FILE;
     let mut bounded = std::io::stdin().lock().take(limit.saturating_add(1));
     bounded
         .read_to_end(&mut bytes)
