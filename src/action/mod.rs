@@ -3,6 +3,20 @@
 //! One trait and its adapters, one file each. An adapter reports how the
 //! attempt ended; whether there is another one is not its business.
 
+mod cut;
+pub mod env_file;
+mod failure;
+mod fill;
+mod http;
+mod mask;
+mod output;
+pub mod process;
+mod runner;
+mod secrets;
+#[cfg(test)]
+mod testing;
+mod trace;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,6 +26,9 @@ use tokio::sync::watch;
 
 use crate::ids::RunId;
 use crate::model::{AttemptEnd, Job, Trigger};
+
+pub use runner::{LocalRunner, NoRunner, Surroundings};
+pub use trace::{trace_id, traceparent};
 
 /// One attempt to carry out.
 #[derive(Clone, Debug)]

@@ -1,1 +1,200 @@
-//! The command line.
+//! The command line: flags to settings, one file per command, the table of exit codes.
+//!
+//! This is the only place that reads the environment, prints, or decides how elder ends.
+
+pub mod args;
+pub mod client;
+pub mod console;
+pub mod environment;
+pub mod exit;
+mod report;
+mod run;
+pub mod settings;
+mod store;
+mod sync;
+mod trigger;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches};
+
+use args::{Cli, Command};
+use console::Console;
+use environment::Environment;
+use exit::{Exit, Failure};
+
+/// Does what the command line says; the answer is for the shell.
+#[must_use]
+pub fn main() -> Exit {
+    let environment = Environment::read();
+    let mut console = Console::of_process(&environment);
+    let arguments = std::env::args_os().collect();
+    match parse(arguments, environment) {
+        Ok((command, environment)) => match carry_out(command, environment, &mut console) {
+            Ok(exit) => exit,
+            Err(failure) => {
+                console.fail(&failure);
+                failure.exit
+            }
+        },
+        Err(Refused::ByClap(error)) => {
+            // Help and version are answers; clap knows which stream is meant.
+            let _ = error.print();
+            match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Fine,
+                _ => Exit::NoAnswer,
+            }
+        }
+        Err(Refused::ByUs(failure)) => {
+            console.fail(&failure);
+            failure.exit
+        }
+    }
+}
+
+fn carry_out(
+    command: Command,
+    environment: Environment,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(typed) => {
+            let misspelt = args::variables::misspelt(&Cli::command(), &environment.variables);
+            run::run(*typed, environment, misspelt)
+        }
+        Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
+        Command::Sync(typed) => sync::sync(&typed, &environment, console),
+        Command::Backup(typed) => store::backup(&typed, &environment, console),
+        Command::Optimize(typed) => store::optimize(&typed, &environment, console),
+        Command::Report(typed) => report::report(&typed, &environment, console),
+        _ => Err(Failure::no_answer("not yet")),
+    }
+}
+
+/// Why a command line was not taken.
+enum Refused {
+    ByClap(Box<clap::Error>),
+    ByUs(Failure),
+}
+
+/// The command, and the environment with what `--env-file` adds to it.
+///
+/// The line is read twice: only the first reading can say where the variables
+/// are that the second one takes its defaults from.
+fn parse(
+    arguments: Vec<OsString>,
+    mut environment: Environment,
+) -> Result<(Command, Environment), Refused> {
+    let by_clap = |error| Refused::ByClap(Box::new(error));
+    let arguments = args::with_validate_as_command(arguments);
+    let first = Cli::try_parse_from_command(Cli::command(), &arguments).map_err(by_clap)?;
+    for file in env_files(&first, &environment) {
+        let pairs = environment::read_env_file(&file).map_err(Refused::ByUs)?;
+        environment.add(pairs);
+    }
+    let command = args::variables::apply(Cli::command(), &environment.variables);
+    // The first reading was fine, so what is wrong now came out of a variable.
+    let second = Cli::try_parse_from_command(command, &arguments)
+        .map_err(|error| Refused::ByUs(bad_variable(&error)))?;
+    Ok((second, environment))
+}
+
+fn env_files(command: &Command, environment: &Environment) -> Vec<PathBuf> {
+    let typed = match command {
+        Command::Run(typed) => &typed.env_file,
+        Command::Validate(typed) => return typed.env_file.clone(),
+        Command::Next(typed) => return typed.env_file.clone(),
+        _ => return Vec::new(),
+    };
+    let set = environment.get("ELDER_ENV_FILE");
+    match set {
+        Some(files) if typed.is_empty() => files.split(',').map(PathBuf::from).collect(),
+        _ => typed.clone(),
+    }
+}
+
+fn bad_variable(error: &clap::Error) -> Failure {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let flag = text(ContextKind::InvalidArg);
+    let long = flag.trim_start_matches('-');
+    let long = long.split([' ', '=', '[']).next().unwrap_or_default();
+    let name = args::variables::of_flag(long);
+    let value = text(ContextKind::InvalidValue);
+    let words = match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(words)) => format!("write one of {}", words.join(", ")),
+        _ => String::new(),
+    };
+    let reason = std::error::Error::source(error).map(ToString::to_string);
+    Failure::no_answer(format!("the variable {name} has the value {value:?}"))
+        .help(reason.unwrap_or(words))
+}
+
+impl Cli {
+    fn try_parse_from_command(
+        mut command: clap::Command,
+        arguments: &[OsString],
+    ) -> Result<Command, clap::Error> {
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        let typed = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        Ok(typed.command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str, set: &[(&str, &str)]) -> Result<(Command, Environment), Failure> {
+        let mut environment = Environment::default();
+        let pairs = set.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        environment.add(pairs.collect());
+        let arguments = line.split_whitespace().map(OsString::from).collect();
+        parse(arguments, environment).map_err(|refused| match refused {
+            Refused::ByUs(failure) => failure,
+            Refused::ByClap(error) => panic!("{error}"),
+        })
+    }
+
+    #[test]
+    fn a_bad_variable_is_named_with_its_mend() {
+        for (name, value, hint) in [
+            ("ELDER_MAX_WORKERS", "many", "invalid digit"),
+            ("ELDER_LISTEN", "8000", "write 127.0.0.1:8000"),
+            (
+                "ELDER_TZDATA",
+                "newest",
+                "write one of auto, system, bundled",
+            ),
+            ("ELDER_STRICT", "maybe", "write one of true, false"),
+        ] {
+            let failure = parsed("elder run", &[(name, value)]).unwrap_err();
+            assert!(failure.message.contains(name), "{failure}");
+            assert!(failure.help.contains(hint), "{failure}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_variables_sets_flags_and_environment_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("elder.env");
+        std::fs::write(&file, "ELDER_MAX_WORKERS=3\nGREETING=hello\n").unwrap();
+        let line = format!("elder run --env-file {}", file.display());
+        let (command, environment) = parsed(&line, &[]).unwrap();
+        let Command::Run(typed) = command else {
+            panic!("another command")
+        };
+        assert_eq!(typed.max_workers.unwrap().get(), 3);
+        assert_eq!(environment.get("GREETING"), Some("hello"));
+
+        let file = file.display().to_string();
+        let (_, environment) = parsed("elder run", &[("ELDER_ENV_FILE", &file)]).unwrap();
+        assert_eq!(environment.get("GREETING"), Some("hello"));
+        let missing = parsed("elder run --env-file nowhere.env", &[]).unwrap_err();
+        assert!(missing.message.contains("nowhere.env"), "{missing}");
+    }
+}

@@ -1,1 +1,3 @@
-//! Builds, starts, waits and stops everything.
+//! The daemon: builds everything from its options, starts it, waits, stops it in phases.
+
+pub mod options;

@@ -2,8 +2,10 @@
 //!
 //! Each takes everything it needs as an argument, the time too, and performs nothing.
 
+pub mod diff;
 mod due;
 mod lost_day;
+pub mod merge;
 mod recover;
 mod retry;
 

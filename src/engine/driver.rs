@@ -11,8 +11,9 @@ use crate::action::{Attempt, Runner, Stop};
 use crate::clock::{Clock, Wake};
 use crate::ids::RunId;
 use crate::model::{AttemptEnd, Observer, Run};
-use crate::store::{Store, Write};
+use crate::store::Store;
 
+use super::committer::{self, Batch};
 use super::handle::{ApplyAnswer, Message, Refusal, Triggered};
 use super::state::{Direction, Effect, EndHow, Input, Now, Order, Settings, State, Ticket};
 
@@ -62,14 +63,6 @@ pub struct Driver {
 
 type Finished = (RunId, Box<AttemptEnd>);
 
-/// Writes on their way.
-struct Batch {
-    number: u64,
-    /// How often the store had come back when it was sent.
-    epoch: u64,
-    writes: Vec<Write>,
-}
-
 /// Who waits for what.
 enum Waiting {
     Applied(oneshot::Sender<ApplyAnswer>),
@@ -94,7 +87,7 @@ impl Driver {
         )]
         let (committer, batches) = mpsc::unbounded_channel();
         let (answers, committed) = mpsc::channel(64);
-        tokio::spawn(commit_in_order(
+        tokio::spawn(committer::commit_in_order(
             parts.store.clone(),
             parts.clock.clone(),
             batches,
@@ -328,101 +321,169 @@ impl Driver {
     }
 }
 
-/// Commits one batch after the other. After a refusal it refuses whatever was
-/// sent before the state knew, asks the store ever more seldom until it can be
-/// written again, and says so.
-async fn commit_in_order(
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    mut batches: mpsc::UnboundedReceiver<Batch>,
-    answers: mpsc::Sender<Input>,
-) {
-    let mut epoch = 0;
-    let mut refusal: Option<Refused> = None;
-    loop {
-        let batch = tokio::select! {
-            biased;
-            () = retry_time(&*clock, refusal.as_ref()) => None,
-            batch = batches.recv() => match batch {
-                Some(batch) => Some(batch),
-                None => return,
-            },
-        };
-        let answer = match (batch, &mut refusal) {
-            (None, None) => continue,
-            (None, Some(refused)) => {
-                if store.check().await.is_err() {
-                    refused.wait_longer(clock.now());
-                    continue;
-                }
-                refusal = None;
-                epoch += 1;
-                Input::StoreBack
-            }
-            (Some(batch), Some(refused)) => batch.refuse(&refused.error),
-            (Some(batch), None) if batch.epoch < epoch => {
-                batch.refuse("the store refused what was to be written before")
-            }
-            (Some(batch), None) => {
-                let kept = batch.writes.clone();
-                match store.commit(batch.writes).await {
-                    Ok(written) => Input::Committed {
-                        batch: batch.number,
-                        result: Ok(written),
-                    },
-                    Err(error) => {
-                        let error = error.to_string();
-                        let answer = Batch {
-                            writes: kept,
-                            ..batch
-                        };
-                        let answer = answer.refuse(&error);
-                        refusal = Some(Refused::new(error, clock.now()));
-                        answer
-                    }
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::action::Attempting;
+    use crate::clock::HandClock;
+    use crate::engine::handle::{Change, Handle, TriggerRequest};
+    use crate::engine::state::testing::{every, job, second};
+    use crate::ids::JobName;
+    use crate::model::{Ended, NoObserver, Outcome, Output, Trigger};
+    use crate::store::{Mark, MemoryStore, RunQuery, Write};
+
+    /// Attempts that end as the test says, when it says.
+    #[derive(Default)]
+    struct Scripted {
+        begun: Mutex<Vec<(String, u32, oneshot::Sender<Ended>)>>,
+        changed: tokio::sync::Notify,
+    }
+
+    impl Scripted {
+        async fn next(&self) -> (String, u32, oneshot::Sender<Ended>) {
+            loop {
+                let changed = self.changed.notified();
+                let first = {
+                    let mut begun = self.begun.lock().unwrap();
+                    (!begun.is_empty()).then(|| begun.remove(0))
+                };
+                match first {
+                    Some(first) => return first,
+                    None => changed.await,
                 }
             }
-        };
-        if answers.send(answer).await.is_err() {
-            return;
         }
     }
-}
 
-/// The store refused, and is asked again.
-struct Refused {
-    error: String,
-    wait: Duration,
-    next: Timestamp,
-}
-
-impl Refused {
-    const LONGEST: Duration = Duration::from_secs(5);
-
-    fn new(error: String, now: Timestamp) -> Self {
-        let wait = Duration::from_millis(100);
-        let next = now.saturating_add(wait).unwrap_or(now);
-        Self { error, wait, next }
+    impl Runner for Scripted {
+        fn attempt(&self, mut attempt: Attempt) -> Attempting {
+            let (tell, told) = oneshot::channel();
+            let name = attempt.job.name().to_string();
+            let mut begun = self.begun.lock().unwrap();
+            begun.push((name, attempt.attempt, tell));
+            self.changed.notify_one();
+            Box::pin(async move {
+                let ended = tokio::select! {
+                    ended = told => ended.unwrap_or(Ended::Success),
+                    _ = attempt.stop.wait_for(|stop| *stop != Stop::No) => Ended::Stopped,
+                };
+                AttemptEnd {
+                    ended,
+                    output: Output::default(),
+                    exit_code: None,
+                    signal: None,
+                    http_status: None,
+                    detail: None,
+                }
+            })
+        }
     }
 
-    fn wait_longer(&mut self, now: Timestamp) {
-        self.wait = (self.wait * 2).min(Self::LONGEST);
-        self.next = now.saturating_add(self.wait).unwrap_or(now);
+    struct Bench {
+        clock: HandClock,
+        store: Arc<MemoryStore>,
+        runner: Arc<Scripted>,
+        handle: Handle,
+        task: tokio::task::JoinHandle<()>,
     }
-}
 
-async fn retry_time(clock: &dyn Clock, refused: Option<&Refused>) {
-    match refused {
-        Some(refused) => drop(clock.sleep_until(Some(refused.next)).await),
-        None => std::future::pending().await,
+    async fn bench(jobs: Vec<crate::model::Job>) -> Bench {
+        let clock = HandClock::new(second(0));
+        let store = Arc::new(MemoryStore::default());
+        let runner = Arc::new(Scripted::default());
+        let (handle, inbox) = Handle::pair();
+        let parts = Parts {
+            clock: Arc::new(clock.clone()),
+            store: store.clone(),
+            runner: runner.clone(),
+            observer: Arc::new(NoObserver),
+            settings: Settings {
+                max_workers: 4,
+                max_requests: 4,
+            },
+            open: Vec::new(),
+        };
+        let task = tokio::spawn(Driver::new(parts, inbox).run());
+        let mark = Mark {
+            first_seen: second(0),
+            mark: second(0),
+            gone_at: None,
+            previous_success_at: None,
+            last_startup_at: None,
+            times: crate::model::JobTimes::default(),
+        };
+        let seen = jobs.iter().map(|job| Write::Seen {
+            job: job.name().clone(),
+            at: second(0),
+        });
+        store.commit(seen.collect()).await.unwrap();
+        let change = Change {
+            at: second(0),
+            added: jobs.into_iter().map(|job| (job, mark)).collect(),
+            first: true,
+            ..Change::default()
+        };
+        handle.apply(change).await.unwrap();
+        Bench {
+            clock,
+            store,
+            runner,
+            handle,
+            task,
+        }
     }
-}
 
-impl Batch {
-    fn refuse(self, error: &str) -> Input {
-        Input::Committed {
-            batch: self.number,
-            result: Err((error.to_owned(), self.writes)),
+    #[tokio::test]
+    async fn a_fire_is_woken_for_recorded_started_and_closed() {
+        let bench = bench(vec![job("a", every(10), |_| {})]).await;
+        bench.clock.advance(Duration::from_secs(10));
+        let (name, attempt, end) = bench.runner.next().await;
+        assert_eq!((name.as_str(), attempt), ("a", 1));
+        let rows = bench.store.runs(query()).await.unwrap().runs;
+        assert_eq!(rows[0].scheduled_at, second(10));
+        assert_eq!(rows[0].outcome, None);
+        end.send(Ended::Success).unwrap();
+        bench.handle.stop(second(20)).await;
+        bench.task.await.unwrap();
+        let rows = bench.store.runs(query()).await.unwrap().runs;
+        assert_eq!(rows[0].outcome, Some(Outcome::Success));
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_what_runs_at_the_deadline_and_answers_when_it_is_recorded() {
+        let bench = bench(vec![job("a", every(10), |_| {})]).await;
+        let request = TriggerRequest {
+            job: JobName::new("a").unwrap(),
+            request: "r".into(),
+            trigger: Trigger::Manual,
+        };
+        let run = bench.handle.trigger(request).await.unwrap().run;
+        let kept = bench.runner.next().await;
+        let handle = bench.handle.clone();
+        let stopping = tokio::spawn(async move { handle.stop(second(5)).await });
+        // The order is heard when nothing more may be asked for.
+        let late = TriggerRequest {
+            job: JobName::new("a").unwrap(),
+            request: "s".into(),
+            trigger: Trigger::Manual,
+        };
+        while bench.handle.trigger(late.clone()).await != Err(Refusal::Stopping) {
+            tokio::task::yield_now().await;
+        }
+        bench.clock.advance(Duration::from_secs(5));
+        stopping.await.unwrap();
+        bench.task.await.unwrap();
+        let (row, _) = bench.store.run(run).await.unwrap().unwrap();
+        assert_eq!(row.outcome, Some(Outcome::Interrupted));
+        drop(kept);
+    }
+
+    fn query() -> RunQuery {
+        RunQuery {
+            limit: 10,
+            ..RunQuery::default()
         }
     }
 }

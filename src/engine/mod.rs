@@ -6,6 +6,7 @@
 //! and lets nobody else touch the state. [`Handle`] is how the rest of the house
 //! talks to it.
 
+mod committer;
 mod driver;
 mod handle;
 pub mod state;

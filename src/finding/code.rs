@@ -78,6 +78,24 @@ codes! {
     DanglingName = "E022", Error, "name that is not defined";
     /// A file that cannot be read as text.
     Unreadable = "E023", Error, "file cannot be read";
+    /// A key that says nothing in its company, such as `stdin` beside `http`.
+    NoEffect = "E024", Error, "key without effect here";
+    /// The `_defaults.yaml` above is bad and was never good.
+    BadDefaults = "E025", Error, "defaults that cannot be used";
+    /// A pipe whose first programs may fail unseen.
+    PipeHidesFailure = "W001", Warning, "pipe without pipefail";
+    /// Several lines of which only the last one's exit code counts.
+    LinesHideFailure = "W002", Warning, "several lines without set -e";
+    /// `every` of a day or more drifts against the wall clock.
+    LongEvery = "W003", Warning, "a day or more of elapsed time";
+    /// `${NAME}` that is not set, where that was allowed.
+    MissingVariable = "W004", Warning, "variable that is not set";
+    /// So many findings that some are only counted.
+    MoreFindings = "W005", Warning, "more findings than are shown";
+    /// A job file without a job.
+    EmptyFile = "N001", Note, "file without a job";
+    /// A date that is past.
+    PastDate = "N002", Note, "date that is past";
 }
 
 impl fmt::Display for Code {

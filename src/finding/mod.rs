@@ -4,6 +4,7 @@
 //! Checks collect all of them; nothing stops at the first.
 
 mod code;
+pub mod render;
 
 use std::sync::Arc;
 
@@ -55,6 +56,24 @@ pub struct Excerpt {
     pub line: String,
     /// What to write beside the carets; empty for none.
     pub label: String,
+}
+
+impl Excerpt {
+    /// Up to this column, a long line is cut at its end only.
+    pub const KEPT_WHOLE: u32 = 140;
+    /// Of a line that is cut at its front, so many characters before the column are kept.
+    pub const KEPT_BEFORE: u32 = 60;
+
+    /// Where in `line` the place begins, from 1: the column, unless the front of a very long line
+    /// was cut away (then `line` begins with `…`).
+    #[must_use]
+    pub fn caret_column(&self) -> u32 {
+        let column = self.place.column;
+        if column > Self::KEPT_WHOLE + 1 && self.line.starts_with('…') {
+            return Self::KEPT_BEFORE + 2;
+        }
+        column
+    }
 }
 
 /// One finding.

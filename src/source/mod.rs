@@ -1,9 +1,21 @@
 //! Where definitions come from. An adapter reads and watches; it understands nothing of what it reads.
+//!
+//! [`Directory`] looks at folders and says what is there now; [`Watcher`] says
+//! only that another look is worth it. Whatever an event claims, the next look
+//! is what counts.
 
+mod directory;
+mod watch;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use directory::{Directory, DirectoryOptions, Look, MAX_DEPTH, MAX_FILE};
+pub use watch::{Wakeups, Watcher, Watching};
+
 /// Everything that the sources hold at one moment. What did not change since
-/// the snapshot before is shared with it.
+/// the snapshot before is named and not repeated.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Each PATH, in the order of the command line.
@@ -16,11 +28,14 @@ pub struct Root {
     /// As the command line named it.
     pub path: Arc<str>,
     /// Absolute and resolved, for relative paths in job files.
-    pub folder: Arc<std::path::Path>,
+    pub folder: Arc<Path>,
     /// What is wrong with the PATH as a whole; then `files` is empty and nobody may take that for a removal.
     pub lost: Option<String>,
-    /// Its job files and `_defaults.yaml` files, by path.
+    /// Its job files and `_defaults.yaml` files, by path. A folder that cannot be
+    /// read stands here as a file that cannot be read.
     pub files: Vec<Arc<File>>,
+    /// What to watch so that no change of this is overlooked.
+    pub watch: Vec<Watch>,
 }
 
 /// One file.
@@ -30,10 +45,22 @@ pub struct File {
     pub path: Arc<str>,
     /// As a person would name it: PATH joined with `path`.
     pub shown: Arc<str>,
-    /// What is in it, or why that cannot be read.
-    pub content: Result<Vec<u8>, Unreadable>,
+    /// What is in it.
+    pub content: Content,
     /// SHA-256 of the content; zeros when it cannot be read.
     pub hash: [u8; 32],
+}
+
+/// What is in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// These bytes, which are new or differ from the look before. A first look has nothing else
+    /// but these and what cannot be read.
+    Read(Arc<[u8]>),
+    /// What the look before found; [`Directory::read_again`] has the bytes.
+    Unchanged,
+    /// Nothing that can be read.
+    Unreadable(Unreadable),
 }
 
 /// Why a file's content is not there.
@@ -45,6 +72,37 @@ pub enum Unreadable {
     NotAFile,
     /// A link that leaves the PATH.
     LeavesTree,
+    /// A folder nested deeper than [`MAX_DEPTH`].
+    TooDeep,
     /// What the system said.
     Io(String),
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unreadable::TooLarge(size) => write!(
+                f,
+                "the file has {size} bytes, and {} MiB is the limit",
+                MAX_FILE / (1024 * 1024)
+            ),
+            Unreadable::NotAFile => f.write_str("this is no regular file"),
+            Unreadable::LeavesTree => {
+                f.write_str("this link leads out of the folder that elder was given")
+            }
+            Unreadable::TooDeep => write!(f, "this folder is nested deeper than {MAX_DEPTH}"),
+            Unreadable::Io(text) => f.write_str(text),
+        }
+    }
+}
+
+/// A folder to watch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// The folder, absolute and resolved.
+    pub folder: PathBuf,
+    /// Device and inode: another pair under the same path is another folder.
+    pub identity: (u64, u64),
+    /// Only this name in it matters; `None` for all.
+    pub only: Option<std::ffi::OsString>,
 }

@@ -4,12 +4,44 @@
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
+mod bytes;
+mod check;
+mod decode;
+mod expression;
+mod fields;
+mod file;
+mod http;
+mod interpolate;
+mod job;
+mod keys;
+mod limits;
+mod paths;
+mod print;
+mod problem;
+mod read;
+mod retry;
+mod schedule;
+mod settings;
+mod shared;
+mod shell;
+mod suggest;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod wire;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::finding::Finding;
 use crate::model::Job;
+
+pub use check::check;
+pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
+pub use print::print;
+pub use read::read;
 
 /// A file as it was read: what [`check`] needs of it.
 #[derive(Clone, Debug)]

@@ -1,11 +1,23 @@
 //! The ledger: rows of runs, marks of jobs, and the set that was last applied.
 //!
 //! One trait and its adapters, one conformance suite for all of them
-//! ([`conformance`]). A store keeps promises about rows; it decides no policy.
+//! (`conformance`). A store keeps promises about rows; it decides no policy.
+
+mod address;
+#[cfg(test)]
+mod conformance;
+mod memory;
+mod rules;
+mod sqlite;
+
+pub use address::{OpenError, open};
+pub use memory::{MemoryBounds, MemoryStore};
+pub use sqlite::SqliteStore;
 
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,11 +31,20 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 /// A name that is gone for less than this is the same job when it comes back.
 pub const RETURN_WITHIN: Duration = Duration::from_secs(600);
 
+/// The largest page that a store gives, whatever was asked for.
+pub const MAX_PAGE: usize = 10_000;
+
 /// Where elder remembers.
 pub trait Store: Send + Sync + 'static {
     /// Commits all of `writes` in one transaction, in order, durably, before it
     /// answers: one [`Written`] for each. On an error nothing of it is there.
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Vec<Written>>;
+    /// The writes are shared, so that whoever sent them still has them when they are refused.
+    fn commit_shared(&self, writes: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>>;
+
+    /// [`Store::commit_shared`] for writes that nobody needs afterwards.
+    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Vec<Written>> {
+        self.commit_shared(Arc::new(writes))
+    }
 
     /// Everything that a start needs.
     fn recall(&self) -> Answer<'_, Recalled>;

@@ -1,1 +1,3 @@
-//! Reports and other tools over the store.
+//! Reports and other tools over what elder remembers.
+
+pub mod report;

@@ -8,8 +8,11 @@ mod apply;
 mod commits;
 mod fires;
 mod recovery;
+mod requests;
 mod runs;
 mod stopping;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod views;

@@ -1,0 +1,37 @@
+# The targets that people and CI both use. `make test` needs cargo and installs the rest.
+
+CARGO ?= cargo
+
+.PHONY: help run test lint format bench docs setup
+
+help: ## What there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
+
+run: ## Build elder and run jobs.d
+	$(CARGO) run --release --locked -- run jobs.d
+
+test: setup lint ## Lints, then all tests
+	$(CARGO) test --locked
+
+lint: setup ## Format and clippy, without changing anything
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+format: ## Format all of it
+	$(CARGO) fmt
+
+bench: setup ## Measure; tables on standard output
+	$(CARGO) bench --locked
+
+docs: ## The documentation of the code, in target/doc
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+# SQLite and ring are compiled from C, so a C compiler must be there; rustup
+# brings rustfmt and clippy where its minimal profile left them out.
+setup:
+	@command -v $(CARGO) >/dev/null || { echo "cargo is missing: see https://rustup.rs" >&2; exit 1; }
+	@command -v cc >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then as_root=; else as_root=sudo; fi; \
+	  $$as_root apt-get update && $$as_root apt-get install -y --no-install-recommends gcc libc6-dev; }
+	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	@$(CARGO) clippy --version >/dev/null 2>&1 || rustup component add clippy

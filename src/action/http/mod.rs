@@ -1,0 +1,143 @@
+//! Requests: `http`.
+//!
+//! One client for all jobs. An attempt fills the request in, checks every
+//! address before it is connected to, sends, reads a bounded part of the
+//! answer, and compares it with what the job expects. The job's timeout holds
+//! over all of that, whichever phase hangs.
+
+mod answer;
+mod client;
+mod egress;
+mod expect;
+mod failing;
+mod redirect;
+mod request;
+
+use std::sync::Arc;
+
+use crate::model::{AttemptEnd, Ended, Http, Reason};
+
+use super::Attempt;
+use super::cut::{Cut, Cutter};
+use super::failure::{Failure, end, never_began};
+use super::fill::Facts;
+use super::runner::Surroundings;
+use super::secrets::Secrets;
+
+pub(super) use client::Client;
+
+use answer::Answer;
+use expect::Expected;
+use request::Prepared;
+
+/// How many redirects are followed.
+const MOST_REDIRECTS: usize = 10;
+
+/// Carries the attempt out.
+pub(super) async fn carry_out(
+    client: Arc<Client>,
+    around: Arc<Surroundings>,
+    attempt: Attempt,
+    http: &Http,
+) -> AttemptEnd {
+    let mut cutter = Cutter::new(&attempt);
+    if cutter.is_stopped() {
+        return never_began();
+    }
+    let mut answer = Answer::default();
+    let result = tokio::select! {
+        biased;
+        result = converse(&client, &around, &attempt, http, &mut answer) => Ok(result),
+        cut = cutter.next() => Err(cut),
+    };
+    let (ended, said) = match result {
+        Ok(Ok(())) => (Ended::Success, None),
+        Ok(Err(failure)) => (Ended::Failed(failure.reason), Some(failure.message)),
+        Err(Cut::Stopped | Cut::StoppedNow) => (
+            Ended::Stopped,
+            Some("it was told to end; the request was given up".to_owned()),
+        ),
+        Err(Cut::TimedOut) => {
+            let within = cutter.timeout_text();
+            let said = match answer.status {
+                None => format!("there was no answer within {within}"),
+                Some(status) => format!(
+                    "it answered {}, but not to the end within {within}",
+                    status.as_u16()
+                ),
+            };
+            (Ended::TimedOut, Some(said))
+        }
+    };
+    let detail = said.map(|said| answer.mask.text(&format!("{}: {said}", shown(http))));
+    AttemptEnd {
+        http_status: answer.status.map(|status| status.as_u16()),
+        output: answer.finish(),
+        ..end(ended, detail)
+    }
+}
+
+async fn converse(
+    client: &Client,
+    around: &Surroundings,
+    attempt: &Attempt,
+    http: &Http,
+    answer: &mut Answer,
+) -> Result<(), Failure> {
+    let secrets = read_secrets(around, attempt).await?;
+    answer.mask(secrets.mask()?);
+    let facts = Facts {
+        attempt,
+        secrets: &secrets,
+        server: around.server(),
+    };
+    let mut request = Prepared::new(http, &facts)?;
+    let expected = Expected::new(&http.expect, &facts)?;
+    let mut redirects = 0;
+    let mut response = loop {
+        let response = client.send(&mut request, http.follow_redirects).await?;
+        let status = response.status();
+        answer.status = Some(status);
+        if !http.follow_redirects || !request.redirect(status, response.headers())? {
+            break response;
+        }
+        redirects += 1;
+        if redirects > MOST_REDIRECTS {
+            return Err(Failure::new(
+                Reason::Http,
+                format!("it redirects more than {MOST_REDIRECTS} times"),
+            ));
+        }
+    };
+    let status = response.status();
+    let location = redirect::location_text(status, response.headers());
+    let read = answer.read(&mut response, expected.wants_body()).await;
+    expected.check_status(status, location.as_deref())?;
+    read?;
+    expected.check_body(status, answer)
+}
+
+async fn read_secrets(around: &Surroundings, attempt: &Attempt) -> Result<Secrets, Failure> {
+    let context = Arc::clone(&attempt.job.definition.context);
+    if !Secrets::wait_for_files(&context) {
+        return Secrets::read(&context, &around.env);
+    }
+    let env = Arc::clone(&around.env);
+    let reading = tokio::task::spawn_blocking(move || Secrets::read(&context, &env));
+    match reading.await {
+        Ok(read) => read,
+        Err(_) => Err(Failure::internal("reading the secrets panicked")),
+    }
+}
+
+/// The request as it is written in the job file, where no secret is filled in.
+fn shown(http: &Http) -> String {
+    const MOST: usize = 200;
+    let url = http.url.shown();
+    let short: String = url.chars().take(MOST).collect();
+    let dots = if short.len() < url.len() { "…" } else { "" };
+    format!("{} {short}{dots}", http.method)
+}
+
+#[cfg(test)]
+mod tests;

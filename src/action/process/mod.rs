@@ -1,0 +1,188 @@
+//! Processes: `run` and `exec`.
+//!
+//! Each attempt is a process group. The group gets TERM, the job's grace, then
+//! KILL, while its output goes on being read; an attempt always ends, also when
+//! a descendant that left the group holds the output open. A child that a
+//! process left behind in the background is not killed when the process itself
+//! ends in time: elder merely stops listening to it.
+//!
+//! Processes are started by `posix_spawn` and by nothing else: `pre_exec`, `uid`, `gid`
+//! or a bare program name beside an own `PATH` would fall back to `fork`,
+//! which is many times slower in a large daemon.
+
+mod command;
+mod group;
+mod limit;
+mod program;
+mod start;
+mod supervise;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::model::{AttemptEnd, Ended, Process, Reason};
+
+use super::cut::{Cut, Cutter};
+use super::failure::{self, Failure};
+use super::output::{Collector, KEEP};
+use super::runner::Surroundings;
+use super::{Attempt, failure::never_began};
+
+pub use limit::{close_descriptors_on_exec, raise_descriptor_limit};
+
+use start::{Started, start};
+use supervise::{Ending, supervise};
+
+/// How long an attempt that is to end while it is being started is waited for.
+const START_GRACE: Duration = Duration::from_millis(500);
+
+/// How long a start waits for others to be done. No longer: one that hangs in a file system must not hold up the rest.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Lets few processes be started at the same moment: they share the processors
+/// anyway, and the more threads are at it, the longer everything else waits for its turn.
+pub(super) struct Gate(Semaphore);
+
+impl Default for Gate {
+    fn default() -> Self {
+        const LEAST: usize = 4;
+        let processors = std::thread::available_parallelism().map_or(LEAST, usize::from);
+        Self(Semaphore::new(processors.max(LEAST)))
+    }
+}
+
+/// Carries the attempt out.
+pub(super) async fn carry_out(
+    surroundings: Arc<Surroundings>,
+    gate: Arc<Gate>,
+    attempt: Attempt,
+    process: &Process,
+) -> AttemptEnd {
+    let mut cutter = Cutter::new(&attempt);
+    if cutter.is_stopped() {
+        return never_began();
+    }
+    let grace = attempt.job.definition.policy.kill_grace;
+    let place = timeout(PATIENCE, gate.0.acquire()).await;
+    // Files are read and a process is started off the loop: both can take their time.
+    let mut starting = tokio::task::spawn_blocking(move || start(&surroundings, &attempt));
+    let (started, cut) = tokio::select! {
+        biased;
+        started = &mut starting => (Some(started), None),
+        cut = cutter.next() => {
+            starting.abort();
+            (timeout(START_GRACE, starting).await.ok(), Some(cut))
+        }
+    };
+    drop(place);
+    let mut started = match started {
+        Some(Ok(Ok(started))) => started,
+        Some(Ok(Err(failure))) => return failure.end(),
+        Some(Err(error)) if error.is_panic() => {
+            return Failure::internal("starting the process panicked").end();
+        }
+        // Not begun, or hanging in a file system; if it comes to a process after all, that is killed at once.
+        Some(Err(_)) | None => {
+            return match cut {
+                Some(Cut::Stopped | Cut::StoppedNow) => never_began(),
+                _ => failure::end(
+                    Ended::TimedOut,
+                    Some(format!(
+                        "the process could not be started within {}: is a file system hanging?",
+                        cutter.timeout_text()
+                    )),
+                ),
+            };
+        }
+    };
+    let mut collector = Collector::new(started.mask.clone(), KEEP);
+    let stdin = process.stdin.clone();
+    let ending = supervise(&mut started, stdin, &mut collector, &mut cutter, grace, cut).await;
+    end(started, ending, collector, process, &cutter)
+}
+
+fn end(
+    started: Started,
+    ending: Ending,
+    collector: Collector,
+    process: &Process,
+    cutter: &Cutter,
+) -> AttemptEnd {
+    use std::os::unix::process::ExitStatusExt;
+
+    let exit_code = ending.status.and_then(|status| status.code());
+    let signal = ending.status.and_then(|status| status.signal());
+    let fine = exit_code.is_some_and(|code| process.success_exit_codes.contains(&code));
+    let ended = match (ending.cut, exit_code, signal) {
+        (Some(Cut::TimedOut), ..) => Ended::TimedOut,
+        (Some(Cut::Stopped | Cut::StoppedNow), ..) => Ended::Stopped,
+        (None, ..) if fine => Ended::Success,
+        (None, Some(_), _) => Ended::Failed(Reason::Exit),
+        (None, None, Some(_)) => Ended::Failed(Reason::Signal),
+        (None, None, None) => Ended::Failed(Reason::Internal),
+    };
+    let detail = match (ended, exit_code, signal) {
+        (Ended::Success, ..) => None,
+        (Ended::TimedOut, ..) => Some(format!(
+            "it took longer than {} and {}",
+            cutter.timeout_text(),
+            ending.how()
+        )),
+        (Ended::Stopped, ..) => Some(format!("it was told to end and {}", ending.how())),
+        (_, Some(code), _) => Some(exit_text(code)),
+        (_, None, Some(signal)) => Some(signal_text(signal)),
+        (_, None, None) => {
+            Some("its exit status was lost: something else in this process reaped it".to_owned())
+        }
+    };
+    AttemptEnd {
+        ended,
+        output: collector.finish(),
+        exit_code,
+        signal,
+        http_status: None,
+        detail: detail.map(|text| started.mask.text(&text).into()),
+    }
+}
+
+fn exit_text(code: i32) -> String {
+    match code {
+        126 => "exit code 126: a shell says so when a file cannot be executed".to_owned(),
+        127 => "exit code 127: a shell says so when it finds no such command".to_owned(),
+        _ => format!("exit code {code}"),
+    }
+}
+
+fn signal_text(signal: i32) -> String {
+    const NAMES: [(i32, &str); 16] = [
+        (1, "SIGHUP"),
+        (2, "SIGINT"),
+        (3, "SIGQUIT"),
+        (4, "SIGILL"),
+        (5, "SIGTRAP"),
+        (6, "SIGABRT"),
+        (7, "SIGBUS"),
+        (8, "SIGFPE"),
+        (
+            9,
+            "SIGKILL, not by elder: perhaps the kernel, for lack of memory",
+        ),
+        (11, "SIGSEGV"),
+        (13, "SIGPIPE"),
+        (14, "SIGALRM"),
+        (15, "SIGTERM, not by elder"),
+        (24, "SIGXCPU: its limit of CPU time"),
+        (25, "SIGXFSZ: its limit of file size"),
+        (31, "SIGSYS"),
+    ];
+    match NAMES.iter().find(|(number, _)| *number == signal) {
+        Some((_, name)) => format!("ended by signal {signal} ({name})"),
+        None => format!("ended by signal {signal}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! The runner of this machine: starts processes and sends requests itself.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+
+use crate::model::{Action, AttemptEnd};
+
+use super::failure::Failure;
+use super::http::{self, Client};
+use super::process::Gate;
+use super::{Attempt, Attempting, Runner, process};
+
+/// What surrounds every attempt.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Elder's own environment, of which jobs get only what they name, and little else.
+    pub env: Arc<HashMap<String, String>>,
+    /// Elder's own address; set once it listens.
+    pub server_url: Arc<OnceLock<String>>,
+    /// Elder's state folder, absolute.
+    pub state_dir: PathBuf,
+    /// Elder's own program, absolute.
+    pub elder_bin: PathBuf,
+}
+
+impl Surroundings {
+    /// Elder's own address; empty before it listens.
+    pub(super) fn server(&self) -> &str {
+        self.server_url
+            .get()
+            .map(String::as_str)
+            .unwrap_or_default()
+    }
+}
+
+/// Why there is no runner.
+#[derive(Debug, thiserror::Error)]
+#[error("requests cannot be sent: {0}")]
+pub struct NoRunner(String);
+
+/// Starts processes and sends requests from this machine.
+pub struct LocalRunner {
+    surroundings: Arc<Surroundings>,
+    gate: Arc<Gate>,
+    client: Arc<Client>,
+}
+
+impl LocalRunner {
+    /// A runner in these surroundings.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn new(surroundings: Surroundings) -> Result<Self, NoRunner> {
+        let client = Client::new().map_err(NoRunner)?;
+        Ok(Self::with_client(surroundings, client))
+    }
+}
+
+impl LocalRunner {
+    pub(super) fn with_client(surroundings: Surroundings, client: Client) -> Self {
+        Self {
+            surroundings: Arc::new(surroundings),
+            gate: Arc::default(),
+            client: Arc::new(client),
+        }
+    }
+}
+
+impl Runner for LocalRunner {
+    fn attempt(&self, attempt: Attempt) -> Attempting {
+        let surroundings = Arc::clone(&self.surroundings);
+        let gate = Arc::clone(&self.gate);
+        let client = Arc::clone(&self.client);
+        Box::pin(without_panic(async move {
+            let definition = Arc::clone(&attempt.job.definition);
+            match &definition.action {
+                Action::Process(job) => process::carry_out(surroundings, gate, attempt, job).await,
+                Action::Http(job) => http::carry_out(client, surroundings, attempt, job).await,
+            }
+        }))
+    }
+}
+
+/// A panic inside an attempt is that attempt's failure and nobody else's.
+async fn without_panic(attempt: impl Future<Output = AttemptEnd>) -> AttemptEnd {
+    let mut attempt = Box::pin(attempt);
+    poll_fn(|context| {
+        catch_unwind(AssertUnwindSafe(|| attempt.as_mut().poll(context))).unwrap_or_else(|_| {
+            Poll::Ready(Failure::internal("the attempt panicked; the log says where").end())
+        })
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Ended, Reason};
+
+    #[tokio::test]
+    async fn a_panic_in_an_attempt_is_its_failure() {
+        let end = without_panic(async { panic!("for the test") }).await;
+        assert_eq!(end.ended, Ended::Failed(Reason::Internal));
+        assert!(end.detail.unwrap().contains("a defect of elder"));
+    }
+}

@@ -1,0 +1,100 @@
+//! The commands that talk to a running elder, as they are typed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::TableFormat;
+use super::values;
+
+/// Which elder to talk to.
+#[derive(Debug, Args)]
+pub struct ClientArgs {
+    /// The elder to talk to
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000", value_parser = values::server)]
+    pub server: String,
+    /// The file with the token [default: the one that an elder on this machine left for its port]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// The flags of `elder trigger`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder trigger billing
+  elder trigger billing --wait    ends 0 when the run succeeded, else 1")]
+pub struct TriggerArgs {
+    /// The job's name
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// Wait for the run's end and end as it did
+    #[arg(long)]
+    pub wait: bool,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder sync`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder sync                     read the files again, say what came of it
+  elder sync --prune             confirm all removals that are held
+  elder sync --prune old-report  confirm this one")]
+pub struct SyncArgs {
+    /// Confirm held removals: all, or these jobs
+    #[arg(long, value_name = "JOB", num_args = 0..)]
+    pub prune: Option<Vec<String>>,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder backup`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  elder backup elder-$(date +%F).db    FILE must not exist yet; elder itself writes it")]
+pub struct BackupArgs {
+    /// The file to write, on the machine of that elder
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder optimize`.
+#[derive(Debug, Args)]
+pub struct OptimizeArgs {
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder report`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder report
+  elder report --since 7d --format json")]
+pub struct ReportArgs {
+    /// How far back
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = values::duration)]
+    pub since: Duration,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}

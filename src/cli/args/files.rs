@@ -1,0 +1,108 @@
+//! The commands that need files and nothing else, as they are typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::values;
+
+const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  elder validate                          the folder jobs.d
+  elder validate --strict --format json   for a pipeline: warnings fail, findings as JSON
+  elder validate jobs.d/billing.yaml      one file, within its tree
+  git show HEAD:jobs.d/a.yaml | elder validate -
+
+Exit status: 0 nothing to mend, 1 findings, 2 no answer (no such PATH, no job file).";
+
+const NEXT_EXAMPLES: &str = "\
+Examples:
+  elder next billing                                    a job of jobs.d
+  elder next --schedule '30 3 * * 1-5' --timezone Asia/Tokyo
+  elder next --schedule '{ every: 5m }' -n 3 --format json
+  echo '{\"schedule\": \"@daily\", \"n\": 2}' | elder next --stdin";
+
+/// The flags of `elder validate`.
+#[derive(Debug, Args)]
+#[command(after_help = VALIDATE_EXAMPLES)]
+pub struct ValidateArgs {
+    /// Folders of job files, single files, or - for standard input [default: jobs.d]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// How to write findings; auto is github where GITHUB_ACTIONS is set, else human
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub format: FindingFormat,
+    /// Warnings fail too
+    #[arg(long)]
+    pub strict: bool,
+    /// Files of NAME=value lines for ${NAME}
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub env_file: Vec<PathBuf>,
+    /// A ${NAME} that is not set is a warning
+    #[arg(long)]
+    pub allow_missing_env: bool,
+    /// A PATH without a job file is fine
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// The tree that a single file belongs to [default: the outermost parent with a _defaults.yaml, else its folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub root: Option<String>,
+}
+
+/// `--format` of findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FindingFormat {
+    /// github where GITHUB_ACTIONS is set, else human
+    Auto,
+    /// The line, carets, the mend
+    Human,
+    /// One line each
+    Concise,
+    /// One JSON object
+    Json,
+    /// Annotations
+    Github,
+}
+
+/// The flags of `elder next`.
+#[derive(Debug, Args)]
+#[command(after_help = NEXT_EXAMPLES)]
+pub struct NextArgs {
+    /// A job's name
+    #[arg(value_name = "JOB", required_unless_present_any = ["schedule", "stdin"])]
+    pub job: Option<String>,
+    /// Where the job files are [default: jobs.d]
+    #[arg(value_name = "PATH", requires = "job")]
+    pub paths: Vec<String>,
+    /// A schedule in any form of the job file
+    #[arg(long, value_name = "EXPR", conflicts_with = "job")]
+    pub schedule: Option<String>,
+    /// How many fires
+    #[arg(short, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub n: u32,
+    /// Fires after this instant [default: now]
+    #[arg(long, value_name = "RFC3339", value_parser = values::instant)]
+    pub from: Option<Timestamp>,
+    /// The zone of a schedule that names none [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// One JSON query a line in, one JSON answer a line out
+    #[arg(long, conflicts_with_all = ["job", "schedule", "format"])]
+    pub stdin: bool,
+    /// Files of NAME=value lines for ${NAME}
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub env_file: Vec<PathBuf>,
+}
+
+/// `--format` of answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+}

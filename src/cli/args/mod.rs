@@ -1,0 +1,137 @@
+//! The command line as it is typed. What it means is worked out in `settings`.
+
+mod client;
+mod files;
+pub mod run;
+pub mod values;
+pub mod variables;
+
+use std::ffi::OsString;
+
+use clap::{Parser, Subcommand};
+
+pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
+pub use files::{FindingFormat, NextArgs, TableFormat, ValidateArgs};
+pub use run::RunArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  elder run jobs.d                    load the folder, fire its jobs, watch it, serve :8000
+  elder validate jobs.d               what `run` would refuse, with place and mend; for CI
+  elder next --schedule '30 3 * * 1'  when that is, in words and as instants";
+
+/// A job scheduler that you run from a git repository
+#[derive(Debug, Parser)]
+#[command(
+    name = "elder",
+    version,
+    after_help = EXAMPLES,
+    after_long_help = EXAMPLES,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    disable_help_subcommand = true,
+    infer_subcommands = false,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the jobs of a folder: load, schedule, watch, serve
+    Run(Box<RunArgs>),
+    /// Check job files without running anything (also `elder --validate`)
+    Validate(ValidateArgs),
+    /// Show when a job or a schedule fires next
+    Next(NextArgs),
+    /// Print the JSON Schema of job files
+    Schema,
+    /// Start a run of a job now
+    Trigger(TriggerArgs),
+    /// Read the files again; confirm held removals
+    Sync(SyncArgs),
+    /// Copy the store while elder runs
+    Backup(BackupArgs),
+    /// Tidy the store while elder runs
+    Optimize(OptimizeArgs),
+    /// Say how the jobs did in the last hours
+    Report(ReportArgs),
+}
+
+/// Turns `elder [FLAG…] --validate [PATH…]` into `elder validate …`: the flag is
+/// what people type out of habit.
+#[must_use]
+pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
+    let flags = arguments.iter().take_while(|argument| *argument != "--");
+    let position = flags.skip(1).position(|argument| argument == "--validate");
+    let starts_with_command = arguments.get(1).is_some_and(|first| {
+        let first = first.to_string_lossy();
+        COMMANDS.contains(&first.as_ref())
+    });
+    let (Some(position), false) = (position, starts_with_command) else {
+        return arguments;
+    };
+    let mut arguments = arguments;
+    arguments.remove(position + 1);
+    arguments.insert(1, OsString::from("validate"));
+    arguments
+}
+
+const COMMANDS: [&str; 9] = [
+    "run", "validate", "next", "schema", "trigger", "sync", "backup", "optimize", "report",
+];
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn typed(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+        let names: Vec<_> = Cli::command()
+            .get_subcommands()
+            .map(|command| command.get_name().to_owned())
+            .collect();
+        assert_eq!(names, COMMANDS);
+    }
+
+    #[test]
+    fn the_flag_validate_is_the_command_validate() {
+        for (line, want) in [
+            ("elder --validate", "elder validate"),
+            ("elder --validate jobs.d x", "elder validate jobs.d x"),
+            ("elder --strict --validate a", "elder validate --strict a"),
+            ("elder jobs.d --validate", "elder validate jobs.d"),
+            ("elder run --validate", "elder run --validate"),
+            (
+                "elder validate -- --validate",
+                "elder validate -- --validate",
+            ),
+            ("elder", "elder"),
+        ] {
+            assert_eq!(with_validate_as_command(typed(line)), typed(want), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_sentence_and_every_flag_its_help() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                let help = argument.get_help().map(ToString::to_string);
+                let known = help.is_some_and(|help| !help.is_empty());
+                assert!(known, "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! `elder run` as it is typed. Each flag is also an `ELDER_…` variable.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::daemon::options::{PublicPages, StoreChoice};
+use crate::telemetry::{JobMetrics, log};
+
+use super::values;
+
+const EXAMPLES: &str = "\
+Examples:
+  elder run jobs.d
+  elder run jobs.d --timezone Asia/Tokyo --log-format json
+  elder run /etc/elder/jobs.d --state /var/lib/elder --listen 0.0.0.0:8000 --tokens tokens.yaml
+
+Every flag is also a variable: --max-workers is ELDER_MAX_WORKERS. The flag wins.
+SIGHUP reads the files again. SIGTERM lets runs end within --shutdown-grace; a second one ends at once.";
+
+/// The flags of `elder run`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RunArgs {
+    /// Folders of job files [default: jobs.d]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Where to serve metrics, health and the API
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000", value_parser = values::listen)]
+    pub listen: SocketAddr,
+    /// The folder for all that elder writes
+    #[arg(long, value_name = "FOLDER", default_value = "elder-state")]
+    pub state: PathBuf,
+    /// Where runs are remembered: sqlite:FILE or memory: [default: sqlite:STATE/elder.db]
+    #[arg(long, value_name = "STORE", value_parser = values::store)]
+    pub store: Option<StoreChoice>,
+    /// The zone of jobs that name none [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// Whose time zone data; auto takes the newer
+    #[arg(long, value_name = "WHICH", default_value = "auto")]
+    pub tzdata: Tzdata,
+    /// How many processes may run at once [default: 64]
+    #[arg(long, value_name = "N")]
+    pub max_workers: Option<NonZeroU32>,
+    /// How many http requests may run at once
+    #[arg(long, value_name = "N", default_value = "1024")]
+    pub max_requests: NonZeroU32,
+    /// How long runs may go on after SIGTERM
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = values::duration)]
+    pub shutdown_grace: Duration,
+    /// Removing a larger share of a PATH's jobs waits for `elder sync --prune`
+    #[arg(long, value_name = "SHARE", default_value = "50%", value_parser = values::percent)]
+    pub prune_limit: u8,
+    /// Refuse to start with a bad file
+    #[arg(long)]
+    pub strict: bool,
+    /// A PATH without a job file is fine
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// Files of NAME=value lines, added to elder's environment
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub env_file: Vec<PathBuf>,
+    /// Only these names may stand in ${NAME}
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = values::variable_name)]
+    pub env_allow: Option<Vec<String>>,
+    /// Tokens with their roles, for people and programs elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
+    /// What may be read without a token
+    #[arg(long, value_name = "PAGES", default_value = "metrics,health", value_parser = values::public)]
+    pub public: PublicPages,
+    /// Names by which this elder may be called
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
+    pub allowed_host: Vec<String>,
+    /// Whether writes need a token; none works on loopback alone
+    #[arg(long, value_name = "HOW", default_value = "token")]
+    pub auth: Auth,
+    /// Which jobs have metrics: all, top:N or off [default: all, above 10,000 jobs top:10000]
+    #[arg(long, value_name = "WHICH")]
+    pub job_metrics: Option<JobMetrics>,
+    /// How much to say: error, warn, info, debug, trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<log::Level>,
+    /// How to say it: text, json or logfmt [default: text on a terminal, else json]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub log_format: log::Format,
+    /// What the files are at, for runs and metrics
+    #[arg(long, value_name = "TEXT")]
+    pub revision: Option<String>,
+}
+
+/// `--tzdata`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Tzdata {
+    /// The newer of the two
+    Auto,
+    /// The machine's
+    System,
+    /// The one in the binary
+    Bundled,
+}
+
+/// `--auth`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Auth {
+    /// Every write needs a token
+    Token,
+    /// Nobody is asked
+    None,
+}

@@ -1,0 +1,245 @@
+//! Values of flags: text to something checked, with the mend in the message.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::daemon::options::{PublicPages, StoreChoice};
+
+/// `--listen`: an address with a port.
+///
+/// # Errors
+/// With the mend in its message.
+pub fn listen(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let port = |text: &str| text.parse::<u16>().ok();
+    match text.rsplit_once(':') {
+        Some(("localhost", rest)) => {
+            let port = port(rest).ok_or("the port is a number up to 65535")?;
+            Ok((IpAddr::V4(Ipv4Addr::LOCALHOST), port).into())
+        }
+        Some(("", rest)) if port(rest).is_some() => Err(format!(
+            "write 127.0.0.1:{rest} for this machine alone or 0.0.0.0:{rest} for everyone"
+        )),
+        _ if port(text).is_some() => Err(format!("write 127.0.0.1:{text}")),
+        _ => Err("write an address and a port, such as 127.0.0.1:8000".to_owned()),
+    }
+}
+
+/// `--store`
+///
+/// # Errors
+/// With the mend in its message; also for stores that this build does not have.
+pub fn store(text: &str) -> Result<StoreChoice, String> {
+    if text == "memory:" || text == "memory" {
+        return Ok(StoreChoice::Memory);
+    }
+    if let Some(file) = text.strip_prefix("sqlite:") {
+        let file = file.strip_prefix("//").unwrap_or(file);
+        if file.is_empty() {
+            return Err("write sqlite:FILE".to_owned());
+        }
+        return Ok(StoreChoice::Sqlite(PathBuf::from(file)));
+    }
+    for (scheme, name) in [
+        ("postgres:", "PostgreSQL"),
+        ("postgresql:", "PostgreSQL"),
+        ("redis:", "Redis"),
+        ("rediss:", "Redis"),
+    ] {
+        if text.starts_with(scheme) {
+            return Err(not_built(name));
+        }
+    }
+    Err("write sqlite:FILE or memory:".to_owned())
+}
+
+/// Why a shared store is refused and not quietly replaced by the local one.
+#[must_use]
+pub fn not_built(name: &str) -> String {
+    format!(
+        "this build has no {name} store; it is refused and not replaced, \
+         because replicas that share nothing would each run every job"
+    )
+}
+
+/// A length of time such as `30s`.
+///
+/// # Errors
+/// With the mend in its message.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    crate::duration::parse(text).map_err(|error| error.to_string())
+}
+
+/// `--prune-limit`: `50%`.
+///
+/// # Errors
+/// With the mend in its message.
+pub fn percent(text: &str) -> Result<u8, String> {
+    let number = text.strip_suffix('%').unwrap_or(text);
+    match number.parse::<u8>() {
+        Ok(percent) if percent <= 100 => Ok(percent),
+        _ => Err("write a share from 0% to 100%".to_owned()),
+    }
+}
+
+/// `--public`: `metrics`, `health`, both, or `none`.
+///
+/// # Errors
+/// With the words that there are.
+pub fn public(text: &str) -> Result<PublicPages, String> {
+    let mut pages = PublicPages {
+        metrics: false,
+        health: false,
+    };
+    for word in text.split(',').map(str::trim) {
+        match word {
+            "metrics" => pages.metrics = true,
+            "health" => pages.health = true,
+            "none" | "" => {}
+            _ => return Err("write metrics, health, metrics,health or none".to_owned()),
+        }
+    }
+    Ok(pages)
+}
+
+/// An instant with an offset.
+///
+/// # Errors
+/// With the mend in its message.
+pub fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| {
+        "write an instant with its offset, such as 2027-03-28T01:30:00+09:00".to_owned()
+    })
+}
+
+/// `--server`: where an elder listens, without a trailing slash.
+///
+/// # Errors
+/// With the mend in its message.
+pub fn server(text: &str) -> Result<String, String> {
+    let written = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("http://{text}")
+    };
+    let url = reqwest::Url::parse(&written)
+        .map_err(|_| "write an address such as http://127.0.0.1:8000".to_owned())?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err("write an address such as http://127.0.0.1:8000".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return Err(
+            "an address has no '?', '#' or '@'; the token goes into --token-file".to_owned(),
+        );
+    }
+    Ok(written.trim_end_matches('/').to_owned())
+}
+
+/// The name of a variable.
+///
+/// # Errors
+/// When it is none.
+pub fn variable_name(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let mut characters = text.chars();
+    let starts = characters
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+    if starts && characters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        Ok(text.to_owned())
+    } else {
+        Err("a name of a variable has letters, digits and '_'".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_or_answered_with_what_to_write() {
+        for text in ["127.0.0.1:8000", "[::1]:0", "0.0.0.0:80", "localhost:8000"] {
+            assert!(listen(text).is_ok(), "{text}");
+        }
+        for (text, hint) in [
+            (":8000", "0.0.0.0:8000 for everyone"),
+            ("8000", "127.0.0.1:8000"),
+            ("elder.example:8000", "an address and a port"),
+            ("localhost:99999", "up to 65535"),
+            ("", "an address and a port"),
+        ] {
+            let error = listen(text).unwrap_err();
+            assert!(error.contains(hint), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_this_build_has_not_is_refused_and_never_replaced() {
+        for text in [
+            "postgres://db/elder",
+            "postgresql://db",
+            "redis://r:6379/0",
+            "rediss://r",
+        ] {
+            let error = store(text).unwrap_err();
+            assert!(error.contains("this build has no"), "{text}: {error}");
+        }
+        for (text, want) in [
+            ("memory:", StoreChoice::Memory),
+            ("sqlite:a/b.db", StoreChoice::Sqlite("a/b.db".into())),
+            (
+                "sqlite:///var/e.db",
+                StoreChoice::Sqlite("/var/e.db".into()),
+            ),
+        ] {
+            assert_eq!(store(text).unwrap(), want, "{text}");
+        }
+        assert!(store("elder.db").is_err() && store("sqlite:").is_err());
+    }
+
+    #[test]
+    fn words_and_numbers_out_of_range_are_refused() {
+        assert_eq!(percent("50%"), Ok(50));
+        assert_eq!(percent("0"), Ok(0));
+        assert!(percent("101%").is_err() && percent("half").is_err() && percent("-1").is_err());
+        assert!(public("metrics,logs").is_err());
+        let none = PublicPages {
+            metrics: false,
+            health: false,
+        };
+        assert_eq!(public("none"), Ok(none));
+        assert!(duration("30").unwrap_err().contains("30s"));
+        assert!(variable_name("A_1").is_ok() && variable_name("A-1").is_err());
+    }
+
+    #[test]
+    fn a_server_is_an_address_without_a_secret_in_it() {
+        for (text, want) in [
+            ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
+            ("localhost:9000", "http://localhost:9000"),
+            ("https://elder.example/base", "https://elder.example/base"),
+        ] {
+            assert_eq!(server(text).as_deref(), Ok(want));
+        }
+        for text in [
+            "ftp://x",
+            "http://user@x",
+            "http://x/?token=1",
+            "http://",
+            "",
+        ] {
+            assert!(server(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn an_instant_needs_its_offset() {
+        assert!(instant("2027-03-28T01:30:00Z").is_ok());
+        assert!(instant("2027-03-28T01:30:00").is_err());
+    }
+}

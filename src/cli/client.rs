@@ -1,0 +1,283 @@
+//! A running elder, as the client commands talk to it.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode, Url};
+use serde_json::Value;
+
+use crate::secret::Secret;
+
+use super::args::ClientArgs;
+use super::environment::Environment;
+use super::exit::Failure;
+
+/// An elder on this machine answers at once or not at all.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A copy of a large store or a reload of a large tree takes its time.
+const ANSWER: Duration = Duration::from_secs(600);
+/// More than any answer is meant to be.
+const MAX_BODY: usize = 64 << 20;
+
+/// A running elder.
+pub struct Client {
+    runtime: tokio::runtime::Runtime,
+    http: reqwest::Client,
+    server: Url,
+    /// As it was named.
+    shown: String,
+    token: Option<Secret>,
+}
+
+/// What it answered, when that was an answer to the question.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body; null when it was empty.
+    pub body: Value,
+}
+
+impl Client {
+    /// Gets ready to talk; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When `--token-file` cannot be read or no client can be built.
+    pub fn new(typed: &ClientArgs, environment: &Environment) -> Result<Self, Failure> {
+        let server = Url::parse(&typed.server)
+            .map_err(|error| Failure::no_answer(format!("--server {}: {error}", typed.server)))?;
+        let token = match &typed.token_file {
+            Some(file) => Some(read_token(file)?),
+            None => local_token(&server, &token_folders(environment)),
+        };
+        let failed =
+            |error: &dyn std::fmt::Display| Failure::no_answer(format!("cannot start: {error}"));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| failed(&error))?;
+        // A second provider is no harm: the first one stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .user_agent(concat!("elder/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| failed(&error))?;
+        Ok(Self {
+            runtime,
+            http,
+            server,
+            shown: typed.server.clone(),
+            token,
+        })
+    }
+
+    /// Reads something.
+    ///
+    /// # Errors
+    /// When there is no answer, or elder refuses one.
+    pub fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, Failure> {
+        self.ask(Method::GET, path, query, None)
+    }
+
+    /// Asks for something to be done.
+    ///
+    /// # Errors
+    /// When there is no answer, or elder refuses one.
+    pub fn post(&self, path: &[&str], body: &Value) -> Result<Answer, Failure> {
+        self.ask(Method::POST, path, &[], Some(body))
+    }
+
+    /// Lets time pass between two questions.
+    pub fn pause(&self, length: Duration) {
+        self.runtime.block_on(tokio::time::sleep(length));
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        let mut url = self.server.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = self.http.request(method, url);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.expose()));
+        }
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_string());
+        }
+        let (status, bytes) = self.runtime.block_on(self.exchange(request))?;
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?
+        };
+        self.judge(Answer { status, body })
+    }
+
+    async fn exchange(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(StatusCode, Vec<u8>), Failure> {
+        let mut response = request.send().await.map_err(|error| self.lost(&error))?;
+        let mut bytes = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| self.lost(&error))? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() > MAX_BODY {
+                let message = format!("the answer of {} is too large", self.shown);
+                return Err(Failure::no_answer(message));
+            }
+        }
+        Ok((response.status(), bytes))
+    }
+
+    /// Answers that say yes, or no to the question itself, go on; all others end here.
+    fn judge(&self, answer: Answer) -> Result<Answer, Failure> {
+        let status = answer.status;
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let said = problem(&answer.body).unwrap_or_else(|| status.to_string());
+        match status {
+            StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => Ok(answer),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                let failure = Failure::no_answer(format!("{} refuses: {said}", self.shown));
+                Err(failure.help(match self.token {
+                    Some(_) => "the token does not allow it; name another with --token-file",
+                    None => "no token was found; name its file with --token-file",
+                }))
+            }
+            _ => Err(Failure::no_answer(said)),
+        }
+    }
+
+    fn lost(&self, error: &reqwest::Error) -> Failure {
+        let mut reason: &dyn std::error::Error = error;
+        while let Some(deeper) = reason.source() {
+            reason = deeper;
+        }
+        let reason = if error.is_timeout() {
+            "no answer in time".to_owned()
+        } else {
+            reason.to_string()
+        };
+        Failure::no_answer(format!("cannot reach {}: {reason}", self.shown))
+            .help("is elder running there? name another with --server URL (ELDER_SERVER)")
+    }
+
+    fn stranger(&self, status: StatusCode) -> Failure {
+        let message = format!("{} does not answer like an elder ({status})", self.shown);
+        Failure::no_answer(message).help("name another with --server URL (ELDER_SERVER)")
+    }
+}
+
+/// What a problem document (RFC 9457) says.
+#[must_use]
+pub fn problem(body: &Value) -> Option<String> {
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+    text("detail").or_else(|| text("title"))
+}
+
+/// Where an elder of this machine leaves its token. A process that elder started
+/// has the state folder's name, and not the variable of the user's session.
+fn token_folders(environment: &Environment) -> Vec<PathBuf> {
+    let state = environment.get("ELDER_STATE_DIR");
+    let mut folders = environment.token_folders(Path::new(state.unwrap_or("elder-state")));
+    let session = format!("/run/user/{}/elder", environment.user);
+    folders.insert(0, PathBuf::from(session));
+    folders
+}
+
+/// The token that an elder on this machine left, found by its port. It is never
+/// looked for on behalf of another machine.
+fn local_token(server: &Url, folders: &[PathBuf]) -> Option<Secret> {
+    let host = server.host_str()?.trim_matches(['[', ']']);
+    let address = host.parse::<IpAddr>();
+    if host != "localhost" && !address.is_ok_and(|address| address.is_loopback()) {
+        return None;
+    }
+    let name = format!("{}.token", server.port_or_known_default()?);
+    folders
+        .iter()
+        .find_map(|folder| read_token(&folder.join(&name)).ok())
+}
+
+fn read_token(file: &Path) -> Result<Secret, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::no_answer(format!(
+            "cannot read --token-file {}: {error}",
+            file.display()
+        ))
+    })?;
+    let token = text.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message = format!("{} holds no token", file.display());
+        return Err(Failure::no_answer(message));
+    }
+    Ok(Secret::new(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_local_token_is_found_by_port_and_never_goes_to_another_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("8000.token"), "secret-8000\n").unwrap();
+        std::fs::write(folder.path().join("80.token"), "secret-80\n").unwrap();
+        let folders = [PathBuf::from("/nowhere"), folder.path().to_owned()];
+        for (server, want) in [
+            ("http://127.0.0.1:8000", Some("secret-8000")),
+            ("http://localhost:8000/base", Some("secret-8000")),
+            ("http://[::1]", Some("secret-80")),
+            ("http://127.0.0.1:9000", None),
+            ("http://elder.example:8000", None),
+            ("http://10.0.0.1:8000", None),
+            ("http://127.0.0.1.example:8000", None),
+        ] {
+            let token = local_token(&url(server), &folders);
+            assert_eq!(token.as_ref().map(Secret::expose), want, "{server}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_token_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t");
+        for text in ["", "\n", "two words", "line\nline"] {
+            std::fs::write(&file, text).unwrap();
+            assert!(read_token(&file).is_err(), "{text:?}");
+        }
+        assert!(read_token(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_problem_is_told_by_its_detail() {
+        let body = serde_json::json!({"title": "Conflict", "detail": "run 01 blocks it"});
+        assert_eq!(problem(&body).as_deref(), Some("run 01 blocks it"));
+        assert_eq!(
+            problem(&serde_json::json!({"title": "No"})).as_deref(),
+            Some("No")
+        );
+        assert_eq!(problem(&Value::Null), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! `elder trigger`: a run of a job, now.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::args::{TableFormat, TriggerArgs};
+use super::client::{Client, problem};
+use super::console::Console;
+use super::environment::Environment;
+use super::exit::{Exit, Failure};
+
+/// How often to ask whether the run has ended: at once for short runs, rarely for long ones.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Starts a run and, with `--wait`, ends as the run did.
+///
+/// # Errors
+/// When there is no answer, or the job is not known.
+pub fn trigger(
+    typed: &TriggerArgs,
+    environment: &Environment,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let client = Client::new(&typed.client, environment)?;
+    let answer = client.post(
+        &["jobs", &typed.job, "run"],
+        &Value::Object(Default::default()),
+    )?;
+    if answer.status == StatusCode::CONFLICT {
+        let said = problem(&answer.body).unwrap_or_else(|| "the run was refused".to_owned());
+        return Err(Failure::does_not_hold(said));
+    }
+    let run_id = answer.body.get("run_id").and_then(Value::as_str);
+    let Some(run_id) = run_id else {
+        return Err(Failure::no_answer("elder did not say which run it started"));
+    };
+    if !typed.wait {
+        let text = match typed.format {
+            TableFormat::Human => format!("{}: run {run_id} begins\n", typed.job),
+            TableFormat::Json => format!("{}\n", answer.body),
+        };
+        console.answer(&text)?;
+        return Ok(Exit::Fine);
+    }
+    let run = wait(&client, run_id)?;
+    let text = match typed.format {
+        TableFormat::Human => told(&typed.job, run_id, &run),
+        TableFormat::Json => format!("{run}\n"),
+    };
+    console.answer(&text)?;
+    Ok(match run.get("outcome").and_then(Value::as_str) {
+        Some("success") => Exit::Fine,
+        _ => Exit::DoesNotHold,
+    })
+}
+
+fn wait(client: &Client, run_id: &str) -> Result<Value, Failure> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let run = client.get(&["runs", run_id], &[])?.body;
+        if run.get("state").and_then(Value::as_str) == Some("done") {
+            return Ok(run);
+        }
+        client.pause(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// `billing: run 01J… failed (exit) after 1.204 s, exit code 3`, and what it said.
+fn told(job: &str, run_id: &str, run: &Value) -> String {
+    let word = |key: &str| run.get(key).and_then(Value::as_str);
+    let mut text = format!("{job}: run {run_id} {}", word("outcome").unwrap_or("ended"));
+    if let Some(reason) = word("reason") {
+        text.push_str(&format!(" ({reason})"));
+    }
+    if let Some(seconds) = run.get("duration_seconds").and_then(Value::as_f64) {
+        text.push_str(&format!(" after {seconds:.3} s"));
+    }
+    for (key, name) in [
+        ("exit_code", "exit code"),
+        ("signal", "signal"),
+        ("http_status", "status"),
+    ] {
+        if let Some(value) = run.get(key).filter(|value| !value.is_null()) {
+            text.push_str(&format!(", {name} {value}"));
+        }
+    }
+    text.push('\n');
+    if let Some(output) = word("output").filter(|output| !output.is_empty()) {
+        text.push_str(output);
+        if !output.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_run_is_one_line_and_what_it_said() {
+        for (run, want) in [
+            (
+                json!({"outcome": "success", "reason": null, "duration_seconds": 0.5, "exit_code": 0, "output": "hi"}),
+                "job: run R success after 0.500 s, exit code 0\nhi\n",
+            ),
+            (
+                json!({"outcome": "failed", "reason": "http", "http_status": 404, "output": ""}),
+                "job: run R failed (http), status 404\n",
+            ),
+            (
+                json!({"outcome": "interrupted", "reason": "interrupted"}),
+                "job: run R interrupted (interrupted)\n",
+            ),
+        ] {
+            assert_eq!(told("job", "R", &run), want);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What `elder run` was asked to do: flags, variables and defaults resolved to plain data.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::telemetry::{JobMetrics, log};
+
+/// Everything that a daemon is built from. The command line fills it in and has
+/// checked what can be checked without touching the machine.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Where the job files are.
+    pub paths: Paths,
+    /// `--listen`; port 0 lets the system choose, the log says which.
+    pub listen: SocketAddr,
+    /// `--state`: everything that elder writes.
+    pub state: PathBuf,
+    /// `--store`
+    pub store: StoreChoice,
+    /// `--timezone`; UTC when absent. Not yet looked up: only tzdata knows whether it exists.
+    pub timezone: Option<Arc<str>>,
+    /// `--tzdata`
+    pub tzdata: TzdataChoice,
+    /// `--max-workers`: processes at once.
+    pub max_workers: NonZeroU32,
+    /// `--max-requests`: requests at once.
+    pub max_requests: NonZeroU32,
+    /// `--shutdown-grace`
+    pub shutdown_grace: Duration,
+    /// `--prune-limit`: removing more than so many percent of a PATH's jobs waits for a confirmation; 0 to 100.
+    pub prune_limit: u8,
+    /// `--strict`: refuse to start with a bad file.
+    pub strict: bool,
+    /// `--allow-empty`: a PATH without a job file is fine.
+    pub allow_empty: bool,
+    /// Elder's own environment with `--env-file` added to it: for `${NAME}`, `inherit_env`,
+    /// `secrets` and the few names that go along to every process.
+    pub environment: Arc<HashMap<String, String>>,
+    /// `--env-allow`: only these names may stand in `${NAME}`; `None` for all.
+    pub env_allow: Option<Arc<Vec<String>>>,
+    /// `--tokens`, reread on SIGHUP.
+    pub tokens: Option<PathBuf>,
+    /// `--public`: what anyone may read, also beyond loopback.
+    pub public: PublicPages,
+    /// `--allowed-host`: names by which this elder may be called, beside its own address.
+    pub allowed_hosts: Vec<String>,
+    /// `--auth`
+    pub auth: AuthChoice,
+    /// `XDG_RUNTIME_DIR`, where elder leaves its own token for the command line.
+    pub runtime_dir: Option<PathBuf>,
+    /// `--job-metrics`
+    pub job_metrics: JobMetrics,
+    /// `--log-level`, `--log-format`, and whether colours are welcome.
+    pub log: log::Options,
+    /// `--revision`: what the files are at, told to jobs, runs and metrics.
+    pub revision: Option<Arc<str>>,
+    /// This program's own file, for `ELDER_BIN`.
+    pub program: Option<PathBuf>,
+    /// To be logged as soon as there is a log, such as a legacy variable with its successor.
+    pub notices: Vec<Notice>,
+}
+
+/// Where the job files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Paths {
+    /// As named. One that is missing ends the start, unless this store loaded it before.
+    Named(Vec<String>),
+    /// Nothing was named: `jobs.d` in the working folder, and no jobs when it is not there.
+    Default,
+}
+
+impl Paths {
+    /// The folder that is taken when none is named.
+    pub const DEFAULT: &'static str = "jobs.d";
+
+    /// The PATHs as text.
+    #[must_use]
+    pub fn list(&self) -> Vec<String> {
+        match self {
+            Paths::Named(paths) => paths.clone(),
+            Paths::Default => vec![Self::DEFAULT.to_owned()],
+        }
+    }
+}
+
+/// `--store`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// `sqlite:FILE`
+    Sqlite(PathBuf),
+    /// `memory:`, which forgets at the end.
+    Memory,
+}
+
+/// `--tzdata`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TzdataChoice {
+    /// The newer of the two.
+    Auto,
+    /// The machine's.
+    System,
+    /// The one in the binary.
+    Bundled,
+}
+
+/// `--auth`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthChoice {
+    /// Every write needs a token; beyond loopback every read too.
+    Token,
+    /// Nobody is asked; on loopback alone.
+    None,
+}
+
+/// `--public`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublicPages {
+    /// `/metrics`
+    pub metrics: bool,
+    /// `/healthz`, `/readyz` and their other names.
+    pub health: bool,
+}
+
+/// A line for the log that the command line could not write itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Whether somebody should do something.
+    pub warning: bool,
+    /// A sentence.
+    pub text: String,
+}

@@ -1,0 +1,383 @@
+//! Which definitions are to be in force, from what the files say now and what was in force before.
+//!
+//! The law: one bad file never stops another, and what it last defined rightly
+//! goes on; of two files that claim a name the one that holds it keeps it; what
+//! vanishes is held back when it is much, or when something else cannot be read.
+//! Nothing here reads a file or a clock, and the same input gives the same answer.
+
+mod claims;
+mod guard;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::finding::{Code, Excerpt, Finding};
+use crate::ids::JobName;
+use crate::model::Job;
+
+use claims::Claims;
+
+/// As many jobs as a tree may define.
+pub const MAX_JOBS: usize = 2_000_000;
+
+/// Everything that is in force, file by file.
+#[derive(Clone, Debug, Default)]
+pub struct InForce {
+    /// By PATH, in no particular order.
+    pub roots: Vec<RootInForce>,
+}
+
+/// What is in force of one PATH.
+#[derive(Clone, Debug)]
+pub struct RootInForce {
+    /// The PATH, as the command line named it.
+    pub path: Arc<str>,
+    /// Its files, ascending by path.
+    pub files: Vec<FileInForce>,
+    /// Jobs that no file defines any more and whose removal waits, by name.
+    pub held: Vec<HeldJob>,
+}
+
+/// What is in force of one file: its last good content.
+#[derive(Clone, Debug)]
+pub struct FileInForce {
+    /// Below the PATH.
+    pub path: Arc<str>,
+    /// Of the content that this came from.
+    pub hash: [u8; 32],
+    /// What it defines.
+    pub content: Defined,
+}
+
+/// What a good file defines.
+#[derive(Clone, Debug)]
+pub enum Defined {
+    /// Jobs.
+    Jobs(Arc<[Job]>),
+    /// Defaults, as text.
+    Defaults(Arc<str>),
+}
+
+impl Defined {
+    /// The jobs; none in defaults.
+    #[must_use]
+    pub fn jobs(&self) -> &[Job] {
+        match self {
+            Defined::Jobs(jobs) => jobs,
+            Defined::Defaults(_) => &[],
+        }
+    }
+
+    /// Whether both are one and the same in memory, which says that they are equal at no cost.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Defined::Jobs(a), Defined::Jobs(b)) => Arc::ptr_eq(a, b),
+            (Defined::Defaults(a), Defined::Defaults(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// A job that goes on by its last definition although no file defines it.
+#[derive(Clone, Debug)]
+pub struct HeldJob {
+    /// Its last definition.
+    pub job: Job,
+    /// Why it is held.
+    pub cause: HoldCause,
+}
+
+/// Why a removal waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HoldCause {
+    /// Too much went at once: it waits for a confirmation or the job's return.
+    Guard,
+    /// A file was bad or a PATH was lost when it went: it is looked at again when all can be read.
+    Unsettled,
+}
+
+impl InForce {
+    /// How many jobs, held ones too.
+    #[must_use]
+    pub fn job_count(&self) -> usize {
+        self.roots.iter().map(RootInForce::job_count).sum()
+    }
+
+    /// Every job, held ones too.
+    pub fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.roots.iter().flat_map(RootInForce::jobs)
+    }
+
+    /// The names of held jobs, ascending.
+    #[must_use]
+    pub fn held(&self) -> Vec<JobName> {
+        let held = self.roots.iter().flat_map(|root| &root.held);
+        let mut names: Vec<_> = held.map(|held| held.job.name().clone()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl RootInForce {
+    fn job_count(&self) -> usize {
+        self.defined() + self.held.len()
+    }
+
+    /// How many jobs its files define.
+    fn defined(&self) -> usize {
+        self.files
+            .iter()
+            .map(|file| file.content.jobs().len())
+            .sum()
+    }
+
+    fn jobs(&self) -> impl Iterator<Item = &Job> {
+        let defined = self.files.iter().flat_map(|file| file.content.jobs());
+        defined.chain(self.held.iter().map(|held| &held.job))
+    }
+}
+
+/// What one PATH says now.
+#[derive(Clone, Debug)]
+pub struct RootNow<'a> {
+    /// The PATH.
+    pub path: &'a Arc<str>,
+    /// Whether it cannot be read at all: then it says nothing, and nothing of it goes.
+    pub lost: bool,
+    /// Its files, ascending by path.
+    pub files: Vec<FileNow<'a>>,
+}
+
+/// What one file says now.
+#[derive(Clone, Debug)]
+pub struct FileNow<'a> {
+    /// Below the PATH.
+    pub path: &'a Arc<str>,
+    /// As a person would name it.
+    pub shown: &'a Arc<str>,
+    /// Of its content.
+    pub hash: &'a [u8; 32],
+    /// What it defines; `None` when it is bad.
+    pub content: Option<&'a Defined>,
+}
+
+/// What a merge is to go by.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// `--prune-limit`, in percent: more than this part of a PATH's jobs does not go at once.
+    pub prune_limit: u8,
+    /// Held jobs whose removal is confirmed. Names that are not held are not touched by it.
+    pub confirmed: HashSet<JobName>,
+    /// As many jobs as the tree may define.
+    pub max_jobs: usize,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            prune_limit: 50,
+            confirmed: HashSet::new(),
+            max_jobs: MAX_JOBS,
+        }
+    }
+}
+
+/// What is to be in force, and what stood in the way.
+#[derive(Clone, Debug, Default)]
+pub struct Merged {
+    /// To be in force from now on.
+    pub in_force: InForce,
+    /// Names that two places claim; each makes one file bad.
+    pub conflicts: Vec<Conflict>,
+    /// Files that were good by themselves and are refused, by root and place in what was given.
+    pub refused: HashSet<(usize, usize)>,
+    /// PATHs that are no longer named, with the jobs that go with them.
+    pub let_go: Vec<(Arc<str>, Vec<JobName>)>,
+}
+
+/// Why a file that is good by itself is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The refused file, by root and place in what was given.
+    pub file: (usize, usize),
+    /// What is wrong with it.
+    pub kind: ConflictKind,
+}
+
+/// What is wrong with a file beside other files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConflictKind {
+    /// A name that is claimed twice.
+    Name {
+        /// As the refused file writes it.
+        name: JobName,
+        /// The line in the refused file.
+        line: u32,
+        /// As the other place writes it.
+        other: JobName,
+        /// The file of the other place, as a person would name it.
+        other_file: Arc<str>,
+        /// The line there; 0 when the file itself cannot tell any more.
+        other_line: u32,
+        /// Whether the other place keeps the name, or neither has it.
+        kept: bool,
+    },
+    /// The tree has more jobs than [`MAX_JOBS`] with this file.
+    TooMany,
+}
+
+impl Conflict {
+    /// The finding, with the places as the files' text shows them.
+    #[must_use]
+    pub fn finding(&self, at: Excerpt, also: Option<Excerpt>) -> Finding {
+        let (code, message, help) = match &self.kind {
+            ConflictKind::TooMany => (
+                Code::Limit,
+                format!("with this file the tree has more than {MAX_JOBS} jobs"),
+                "split the tree between two elders".to_owned(),
+            ),
+            ConflictKind::Name {
+                name,
+                other,
+                other_file,
+                other_line,
+                kept,
+                ..
+            } => {
+                let place = match other_line {
+                    0 => other_file.to_string(),
+                    line => format!("{other_file}:{line}"),
+                };
+                let message = if name == other {
+                    format!("the job name \"{name}\" is also defined in {place}")
+                } else {
+                    format!(
+                        "the job name \"{name}\" differs only in case from \"{other}\" in {place}"
+                    )
+                };
+                let help = if *kept {
+                    format!(
+                        "rename this one; the other has the name, and it keeps running from {other_file}"
+                    )
+                } else {
+                    "rename one of the two; until then neither is in force".to_owned()
+                };
+                (Code::DuplicateName, message, help)
+            }
+        };
+        Finding {
+            code,
+            severity: code.severity(),
+            at,
+            also,
+            message,
+            help,
+        }
+    }
+}
+
+/// Decides what is to be in force. `now` is in the order of the command line.
+#[must_use]
+pub fn merge(now: &[RootNow<'_>], before: &InForce, rules: &Rules) -> Merged {
+    let paired = pair(now, before);
+    let claims = Claims::settle(&paired.files, &paired.named, rules.max_jobs);
+    let mut merged = Merged {
+        in_force: paired.in_force(now, &claims),
+        conflicts: claims.conflicts(),
+        refused: claims.refused(),
+        let_go: Vec::new(),
+    };
+    guard::hold_back(now, before, rules, &claims, &mut merged);
+    merged
+}
+
+/// Each file beside what was in force of it before.
+struct Paired<'a> {
+    /// What was in force of PATHs that are still named.
+    named: Vec<&'a RootInForce>,
+    files: Vec<PairedFile<'a>>,
+}
+
+struct PairedFile<'a> {
+    /// By root and place in what was given; of a lost root only the root means something.
+    place: (usize, usize),
+    /// What it says now; `None` in a lost root.
+    now: Option<&'a FileNow<'a>>,
+    last: Option<&'a FileInForce>,
+}
+
+impl<'a> PairedFile<'a> {
+    /// What it says now, when it is good by itself.
+    fn good(&self) -> Option<&'a Defined> {
+        self.now.and_then(|now| now.content)
+    }
+
+    /// Its last good jobs.
+    fn last_jobs(&self) -> &'a [Job] {
+        self.last.map_or(&[], |last| last.content.jobs())
+    }
+}
+
+fn pair<'a>(now: &'a [RootNow<'a>], before: &'a InForce) -> Paired<'a> {
+    let known: HashMap<&str, &RootInForce> = before
+        .roots
+        .iter()
+        .map(|root| (&*root.path, root))
+        .collect();
+    let mut files = Vec::new();
+    for (index, root) in now.iter().enumerate() {
+        let last = known.get(&**root.path).map_or(&[][..], |last| &last.files);
+        if root.lost {
+            files.extend(last.iter().map(|last| PairedFile {
+                place: (index, 0),
+                now: None,
+                last: Some(last),
+            }));
+            continue;
+        }
+        let mut old = last.iter().peekable();
+        for (place, file) in root.files.iter().enumerate() {
+            while old.next_if(|old| *old.path < **file.path).is_some() {}
+            files.push(PairedFile {
+                place: (index, place),
+                now: Some(file),
+                last: old.next_if(|old| *old.path == **file.path),
+            });
+        }
+    }
+    let named = now.iter().filter_map(|root| known.get(&**root.path));
+    Paired {
+        named: named.copied().collect(),
+        files,
+    }
+}
+
+impl Paired<'_> {
+    /// What the files come to, root by root, given which of them are refused.
+    fn in_force(&self, now: &[RootNow<'_>], claims: &Claims<'_>) -> InForce {
+        let root = |root: &RootNow<'_>| RootInForce {
+            path: root.path.clone(),
+            files: Vec::with_capacity(root.files.len()),
+            held: Vec::new(),
+        };
+        let mut roots: Vec<RootInForce> = now.iter().map(root).collect();
+        for (index, file) in self.files.iter().enumerate() {
+            let in_force = match (file.now, file.good()) {
+                (Some(now), Some(content)) if !claims.is_refused(index) => Some(FileInForce {
+                    path: now.path.clone(),
+                    hash: *now.hash,
+                    content: content.clone(),
+                }),
+                _ => file.last.cloned(),
+            };
+            roots[file.place.0].files.extend(in_force);
+        }
+        InForce { roots }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

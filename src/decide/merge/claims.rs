@@ -1,0 +1,298 @@
+//! Who may have which name.
+//!
+//! What was in force before is free of conflicts, so only names that a file did
+//! not define before can bring one. A refused file falls back to its last good
+//! content, whose names may stand in the way of yet another file: that is
+//! settled in rounds, each deciding by the state at its beginning, so that the
+//! answer does not depend on the order of files.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+
+use super::{Conflict, ConflictKind, PairedFile, RootInForce};
+use crate::ids::{JobName, MAX_NAME};
+use crate::model::Job;
+
+/// The settled question of names.
+pub(super) struct Claims<'a> {
+    files: &'a [PairedFile<'a>],
+    refused: Vec<bool>,
+    conflicts: Vec<Conflict>,
+    /// Every claim to a name that some file did not define before.
+    new_names: HashMap<Folded<'a>, Vec<Claim<'a>>>,
+    /// Of the names in question, those that were in force: who has such a name now and not before has moved it.
+    was: HashMap<Folded<'a>, &'a Job>,
+}
+
+/// A file that wants a name.
+#[derive(Clone, Copy)]
+struct Claim<'a> {
+    file: usize,
+    job: &'a Job,
+    /// Whether by its last good content rather than by what it says now.
+    by_last: bool,
+    /// Whether the file had the very name in force before.
+    had: bool,
+}
+
+impl<'a> Claims<'a> {
+    /// `named` is what was in force of the PATHs that the command line still names.
+    pub(super) fn settle(
+        files: &'a [PairedFile<'a>],
+        named: &[&'a RootInForce],
+        max_jobs: usize,
+    ) -> Self {
+        let mut claims = Self {
+            files,
+            refused: vec![false; files.len()],
+            conflicts: Vec::new(),
+            new_names: HashMap::new(),
+            was: HashMap::new(),
+        };
+        claims.refuse_too_many(max_jobs);
+        claims.collect();
+        claims.decide(named);
+        claims.conflicts.sort_by(|a, b| order(a).cmp(&order(b)));
+        claims.conflicts.dedup();
+        claims
+    }
+
+    pub(super) fn is_refused(&self, file: usize) -> bool {
+        self.refused[file]
+    }
+
+    pub(super) fn refused(&self) -> HashSet<(usize, usize)> {
+        let files = self.files.iter().zip(&self.refused);
+        files
+            .filter_map(|(file, refused)| refused.then_some(file.place))
+            .collect()
+    }
+
+    pub(super) fn conflicts(&self) -> Vec<Conflict> {
+        self.conflicts.clone()
+    }
+
+    /// Whether a name that its file gave up stands elsewhere now: the job has moved, or another
+    /// that differs in case only has replaced it.
+    pub(super) fn has_moved(&self, name: &JobName) -> bool {
+        let claims = self.new_names.get(&Folded(name.as_str()));
+        claims.is_some_and(|claims| claims.iter().any(|claim| self.stands(claim)))
+    }
+
+    /// What a file comes to as things stand, and whether that is its last good content.
+    fn jobs(&self, file: usize) -> (&'a [Job], bool) {
+        match self.files[file].good() {
+            Some(content) if !self.refused[file] => (content.jobs(), false),
+            _ => (self.files[file].last_jobs(), true),
+        }
+    }
+
+    fn stands(&self, claim: &Claim<'a>) -> bool {
+        let good = self.files[claim.file].good().is_some() && !self.refused[claim.file];
+        good != claim.by_last
+    }
+
+    fn refuse_too_many(&mut self, limit: usize) {
+        let mut total = 0usize;
+        for file in 0..self.files.len() {
+            let (jobs, by_last) = self.jobs(file);
+            total = total.saturating_add(jobs.len());
+            if total > limit && !by_last {
+                self.refuse(file, ConflictKind::TooMany);
+                total = total - jobs.len() + self.files[file].last_jobs().len();
+            }
+        }
+    }
+
+    fn collect(&mut self) {
+        for file in 0..self.files.len() {
+            let (jobs, _) = self.jobs(file);
+            let had = self.had(file);
+            for job in jobs {
+                if !had.contains(job) {
+                    let name = Folded(job.name().as_str());
+                    self.new_names.entry(name).or_default();
+                }
+            }
+        }
+        if self.new_names.is_empty() {
+            return;
+        }
+        for file in 0..self.files.len() {
+            self.add(file);
+        }
+    }
+
+    /// The names that a file had in force before.
+    fn had(&self, file: usize) -> Had<'a> {
+        let (_, by_last) = self.jobs(file);
+        let paired = &self.files[file];
+        let unchanged = || match (paired.good(), paired.last) {
+            (Some(content), Some(last)) => content.is_same(&last.content),
+            _ => false,
+        };
+        if by_last || unchanged() {
+            return Had::All;
+        }
+        let last = paired.last_jobs().iter();
+        Had::These(last.map(|job| job.name().as_str()).collect())
+    }
+
+    /// Adds the claims of a file, as things stand, to names that are in question.
+    fn add(&mut self, file: usize) -> Vec<Folded<'a>> {
+        let (jobs, by_last) = self.jobs(file);
+        let had = self.had(file);
+        let mut touched = Vec::new();
+        for job in jobs {
+            let name = Folded(job.name().as_str());
+            if let Some(claims) = self.new_names.get_mut(&name) {
+                claims.push(Claim {
+                    file,
+                    job,
+                    by_last,
+                    had: had.contains(job),
+                });
+                touched.push(name);
+            }
+        }
+        touched
+    }
+
+    fn decide(&mut self, named: &[&'a RootInForce]) {
+        let names = self.new_names.iter();
+        let mut open: HashSet<Folded<'a>> = names
+            .filter(|(_, claims)| claims.len() > 1)
+            .map(|(name, _)| *name)
+            .collect();
+        if !open.is_empty() {
+            let jobs = named.iter().flat_map(|root| root.jobs());
+            self.was = jobs
+                .map(|job| (Folded(job.name().as_str()), job))
+                .filter(|(name, _)| open.contains(name))
+                .collect();
+        }
+        while !open.is_empty() {
+            let verdicts: Vec<_> = open.iter().flat_map(|name| self.judge(*name)).collect();
+            open.clear();
+            for (file, kind) in verdicts {
+                let was = self.refused[file];
+                self.refuse(file, kind);
+                if !was {
+                    open.extend(self.add(file));
+                }
+            }
+        }
+    }
+
+    /// Which files may not have the name, and why.
+    fn judge(&self, name: Folded<'a>) -> Vec<(usize, ConflictKind)> {
+        let all = self.new_names.get(&name).into_iter().flatten();
+        let standing: Vec<Claim<'a>> = all.filter(|claim| self.stands(claim)).copied().collect();
+        let keeper = standing
+            .iter()
+            .position(|claim| claim.had)
+            .or_else(|| self.moved(self.was.get(&name)?, &standing));
+        // Whom the others stand against; with none, each stands against another.
+        let against = keeper.map(|keeper| standing[keeper].job);
+        let mut verdicts = Vec::new();
+        for (index, claim) in standing.iter().enumerate() {
+            if keeper == Some(index) {
+                continue;
+            }
+            if let Some(other) = against {
+                verdicts.push((claim.file, clash(claim.job, other, true)));
+            } else if let Some(other) = standing.get(usize::from(index == 0)) {
+                verdicts.push((claim.file, clash(claim.job, other.job, false)));
+            }
+        }
+        verdicts
+    }
+
+    /// Which claim takes over a name that its own file gave up: that of the file which had it
+    /// before it was held, or the only one.
+    fn moved(&self, was: &Job, standing: &[Claim<'a>]) -> Option<usize> {
+        let same = standing.iter().enumerate();
+        let same: Vec<(usize, &Claim<'a>)> = same
+            .filter(|(_, claim)| claim.job.name() == was.name())
+            .collect();
+        let shown = |claim: &Claim<'a>| self.files[claim.file].now.map(|now| &**now.shown);
+        let its_own = same
+            .iter()
+            .find(|(_, claim)| shown(claim) == Some(&*was.origin.file));
+        match (its_own, same.as_slice()) {
+            (Some((index, _)), _) | (None, [(index, _)]) => Some(*index),
+            _ => None,
+        }
+    }
+
+    fn refuse(&mut self, file: usize, kind: ConflictKind) {
+        self.refused[file] = true;
+        let place = self.files[file].place;
+        self.conflicts.push(Conflict { file: place, kind });
+    }
+}
+
+/// Names that a file had in force before.
+enum Had<'a> {
+    /// Everything that it comes to now.
+    All,
+    These(HashSet<&'a str>),
+}
+
+impl Had<'_> {
+    fn contains(&self, job: &Job) -> bool {
+        match self {
+            Had::All => true,
+            Had::These(names) => names.contains(job.name().as_str()),
+        }
+    }
+}
+
+fn clash(mine: &Job, other: &Job, kept: bool) -> ConflictKind {
+    ConflictKind::Name {
+        name: mine.name().clone(),
+        line: mine.origin.line,
+        other: other.name().clone(),
+        other_file: other.origin.file.clone(),
+        other_line: other.origin.line,
+        kept,
+    }
+}
+
+/// By place, and alike for equal ones.
+fn order(conflict: &Conflict) -> ((usize, usize), u32, &str, &str, u32) {
+    match &conflict.kind {
+        ConflictKind::Name {
+            name,
+            line,
+            other_file,
+            other_line,
+            ..
+        } => (conflict.file, *line, name.as_str(), other_file, *other_line),
+        ConflictKind::TooMany => (conflict.file, 0, "", "", 0),
+    }
+}
+
+/// A name with its case left out of account.
+#[derive(Clone, Copy, Debug)]
+struct Folded<'a>(&'a str);
+
+impl PartialEq for Folded<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(other.0)
+    }
+}
+
+impl Eq for Folded<'_> {}
+
+impl Hash for Folded<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // One call for the whole name: names are short and this is done for each job.
+        let mut lower = [0u8; MAX_NAME];
+        for (slot, byte) in lower.iter_mut().zip(self.0.bytes()) {
+            *slot = byte.to_ascii_lowercase();
+        }
+        state.write(&lower[..self.0.len().min(MAX_NAME)]);
+        state.write_u8(0xff);
+    }
+}

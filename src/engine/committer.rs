@@ -1,0 +1,172 @@
+//! Writes go to the store in order: one commit at a time, everything that waits in it.
+//!
+//! After a refusal whatever was sent before the state knew of it is refused as
+//! well, so that no later instant of a job gets ahead of an earlier one. Then the
+//! store is asked, ever more seldom, until it can be written again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::store::{Store, Write, Written};
+
+use super::state::Input;
+
+/// So many writes go in one commit at most, so that whoever waits behind a burst does not wait for all of it.
+const MOST: usize = 4096;
+
+/// Writes on their way.
+pub(super) struct Batch {
+    pub(super) number: u64,
+    /// How often the store had come back when it was sent.
+    pub(super) epoch: u64,
+    pub(super) writes: Vec<Write>,
+}
+
+/// Commits until nobody sends any more.
+pub(super) async fn commit_in_order(
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    mut batches: mpsc::UnboundedReceiver<Batch>,
+    answers: mpsc::Sender<Input>,
+) {
+    let mut epoch = 0;
+    loop {
+        let Some(first) = batches.recv().await else {
+            return;
+        };
+        let group = gather(first, &mut batches);
+        let refused = match commit(&*store, group, epoch).await {
+            Ok(inputs) => {
+                if send(&answers, inputs).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            Err(refused) => refused,
+        };
+        if send(&answers, refused.inputs).await.is_err() {
+            return;
+        }
+        let outage = refuse_until_back(&*store, &*clock, &refused.error, &mut batches, &answers);
+        if outage.await.is_err() {
+            return;
+        }
+        epoch += 1;
+    }
+}
+
+/// Nobody hears any more.
+struct Unheard;
+
+struct Refusal {
+    error: String,
+    inputs: Vec<Input>,
+}
+
+fn gather(first: Batch, batches: &mut mpsc::UnboundedReceiver<Batch>) -> Vec<Batch> {
+    let mut size = first.writes.len();
+    let mut group = vec![first];
+    while size < MOST
+        && let Ok(next) = batches.try_recv()
+    {
+        size += next.writes.len();
+        group.push(next);
+    }
+    group
+}
+
+async fn commit(store: &dyn Store, group: Vec<Batch>, epoch: u64) -> Result<Vec<Input>, Refusal> {
+    let (group, old): (Vec<_>, Vec<_>) = group.into_iter().partition(|b| b.epoch == epoch);
+    let mut inputs: Vec<_> = old
+        .into_iter()
+        .map(|batch| {
+            refuse(
+                batch.number,
+                batch.writes,
+                "the store refused what came before",
+            )
+        })
+        .collect();
+    let parts: Vec<_> = group.iter().map(|b| (b.number, b.writes.len())).collect();
+    let writes: Vec<_> = group.into_iter().flat_map(|batch| batch.writes).collect();
+    if writes.is_empty() {
+        return Ok(inputs);
+    }
+    let writes = Arc::new(writes);
+    match store.commit_shared(writes.clone()).await {
+        Ok(written) => {
+            inputs.extend(split(parts, written));
+            Ok(inputs)
+        }
+        Err(error) => {
+            let error = error.to_string();
+            let mut writes = Arc::unwrap_or_clone(writes).into_iter();
+            for (number, length) in parts {
+                let own = writes.by_ref().take(length).collect();
+                inputs.push(refuse(number, own, &error));
+            }
+            Err(Refusal { error, inputs })
+        }
+    }
+}
+
+fn split(parts: Vec<(u64, usize)>, written: Vec<Written>) -> impl Iterator<Item = Input> {
+    let mut written = written.into_iter();
+    parts
+        .into_iter()
+        .map(move |(batch, length)| Input::Committed {
+            batch,
+            result: Ok(written.by_ref().take(length).collect()),
+        })
+}
+
+fn refuse(batch: u64, writes: Vec<Write>, error: &str) -> Input {
+    Input::Committed {
+        batch,
+        result: Err((error.to_owned(), writes)),
+    }
+}
+
+async fn send(answers: &mpsc::Sender<Input>, inputs: Vec<Input>) -> Result<(), Unheard> {
+    for input in inputs {
+        answers.send(input).await.map_err(|_| Unheard)?;
+    }
+    Ok(())
+}
+
+/// Refuses everything, and asks the store until it can be written again; then says so.
+async fn refuse_until_back(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    error: &str,
+    batches: &mut mpsc::UnboundedReceiver<Batch>,
+    answers: &mpsc::Sender<Input>,
+) -> Result<(), Unheard> {
+    const LONGEST: Duration = Duration::from_secs(5);
+    let mut wait = Duration::from_millis(100);
+    let mut next = later(clock.now(), wait);
+    loop {
+        tokio::select! {
+            biased;
+            _ = clock.sleep_until(Some(next)) => {
+                if store.check().await.is_ok() {
+                    return send(answers, vec![Input::StoreBack]).await;
+                }
+                wait = (wait * 2).min(LONGEST);
+                next = later(clock.now(), wait);
+            }
+            batch = batches.recv() => {
+                let batch = batch.ok_or(Unheard)?;
+                send(answers, vec![refuse(batch.number, batch.writes, error)]).await?;
+            }
+        }
+    }
+}
+
+fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,202 @@
+//! Findings for people: the line, carets under the value, the mend.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use super::{Colour, Report, on_one_line};
+use crate::finding::{Excerpt, Finding, Severity};
+
+/// Wide enough for a line of a job file with what is said beside it.
+const WIDTH: usize = 140;
+
+pub(super) fn render(report: &Report<'_>, colour: Colour) -> String {
+    let renderer = match colour {
+        Colour::On => Renderer::styled(),
+        Colour::Off => Renderer::plain(),
+    }
+    .term_width(WIDTH);
+    let mut text = String::new();
+    for finding in report.findings() {
+        text.push_str(&one(&renderer, finding));
+        text.push_str("\n\n");
+    }
+    text.push_str(&report.counts());
+    text.push('\n');
+    text
+}
+
+fn one(renderer: &Renderer, finding: &Finding) -> String {
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let title = level
+        .primary_title(on_one_line(&finding.message))
+        .id(finding.code.as_str());
+    let mut group = place(
+        Group::with_title(title),
+        &finding.at,
+        AnnotationKind::Primary,
+    );
+    if let Some(also) = &finding.also {
+        group = place(group, also, AnnotationKind::Context);
+    }
+    if !finding.help.is_empty() {
+        group = group.element(Level::HELP.message(on_one_line(&finding.help)));
+    }
+    renderer.render(&[group])
+}
+
+fn place<'a>(group: Group<'a>, excerpt: &'a Excerpt, kind: AnnotationKind) -> Group<'a> {
+    let path = on_one_line(&excerpt.place.file);
+    let line = usize::try_from(excerpt.place.line).unwrap_or(usize::MAX);
+    if line == 0 {
+        return group.element(Origin::path(path));
+    }
+    let mut annotation = kind.span(span(excerpt));
+    if !excerpt.label.is_empty() {
+        annotation = annotation.label(on_one_line(&excerpt.label));
+    }
+    group.element(
+        Snippet::source(excerpt.line.as_str())
+            .path(path)
+            .line_start(line)
+            .annotation(annotation),
+    )
+}
+
+/// The bytes of the line that are meant. What lies beyond the cut of a long line points at its end.
+fn span(excerpt: &Excerpt) -> Range<usize> {
+    let at = |character: u32| {
+        let index = usize::try_from(character).unwrap_or(usize::MAX);
+        let mut starts = excerpt.line.char_indices().map(|(byte, _)| byte);
+        starts.nth(index).unwrap_or(excerpt.line.len())
+    };
+    let first = excerpt.place.column.saturating_sub(1);
+    at(first)..at(first.saturating_add(excerpt.place.length))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::finding::Finding;
+    use crate::finding::render::samples::{bad_cron, duplicate, excerpt, unreadable, warning};
+    use crate::finding::render::{Colour, Format, Report};
+
+    fn plain(findings: &[Finding]) -> String {
+        Report::new(2, 3, findings).render(Format::Human(Colour::Off))
+    }
+
+    #[test]
+    fn a_finding_shows_place_line_carets_and_mend() {
+        insta::assert_snapshot!(plain(&[bad_cron()]), @r#"
+        error[E012]: minute 61 is not in 0-59
+         --> jobs.d/a.yaml:3:16
+          |
+        3 |     schedule: "61 * * * *"
+          |                ^^
+          |
+          = help: write a minute from 0 to 59
+
+        2 files, 3 good jobs: 1 error
+        "#);
+    }
+
+    #[test]
+    fn a_duplicate_shows_both_places() {
+        insta::assert_snapshot!(plain(&[duplicate()]), @r#"
+        error[E011]: job "billing" is defined twice
+         --> jobs.d/a.yaml:9:3
+          |
+        9 |   billing:
+          |   ^^^^^^^ here
+          |
+         ::: jobs.d/b.yaml:2:3
+          |
+        2 |   billing:
+          |   ------- and here
+          |
+          = help: rename one of them
+
+        2 files, 3 good jobs: 1 error
+        "#);
+    }
+
+    #[test]
+    fn a_whole_file_is_named_without_a_line() {
+        insta::assert_snapshot!(plain(&[unreadable()]), @r#"
+        error[E023]: permission denied
+        --> jobs.d/z.yaml
+
+        2 files, 3 good jobs: 1 error
+        "#);
+    }
+
+    #[test]
+    fn carets_stand_right_under_wide_characters_and_at_the_end_of_a_line() {
+        let mut wide = bad_cron();
+        wide.at = excerpt("a.yaml", 1, 6, 3, "日本: \"bad\"");
+        let mut end = bad_cron();
+        end.at = excerpt("b.yaml", 2, 6, 1, "name:");
+        insta::assert_snapshot!(plain(&[wide, end]), @r#"
+        error[E012]: minute 61 is not in 0-59
+         --> a.yaml:1:6
+          |
+        1 | 日本: "bad"
+          |        ^^^
+          |
+          = help: write a minute from 0 to 59
+
+        error[E012]: minute 61 is not in 0-59
+         --> b.yaml:2:6
+          |
+        2 | name:
+          |      ^
+          |
+          = help: write a minute from 0 to 59
+
+        2 files, 3 good jobs: 2 errors
+        "#);
+    }
+
+    #[test]
+    fn escapes_of_a_file_never_reach_the_terminal() {
+        let mut evil = warning();
+        evil.at.line = "x: \u{1b}[31mred\u{202e}".to_owned();
+        evil.at.place.column = 4;
+        let text = plain(&[evil]);
+        assert!(
+            !text.contains('\u{1b}') && !text.contains('\u{202e}'),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn colours_are_only_written_when_asked_for() {
+        let finding = [bad_cron()];
+        let styled = Report::new(1, 0, &finding).render(Format::Human(Colour::On));
+        assert!(styled.contains("\u{1b}["));
+        assert!(!plain(&finding).contains('\u{1b}'));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_place_and_no_text_can_panic(
+            line in "\\PC{0,30}|.{0,30}",
+            number in 0u32..4,
+            column in 0u32..60,
+            length in 0u32..60,
+            message in ".{0,20}",
+        ) {
+            let mut finding = bad_cron();
+            finding.at = excerpt("a.yaml", number, column, length, &line);
+            finding.message = message;
+            let report = [finding];
+            let report = Report::new(1, 1, &report);
+            for format in [Format::Human(Colour::On), Format::Concise, Format::Json, Format::Github] {
+                proptest::prop_assert!(!report.render(format).is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A PATH opened as a tree: a folder, or a single file in the folder that it belongs to.
+
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, statat};
+
+use super::Base;
+use super::read::sentence;
+use super::resolve::resolve;
+use super::walk::open_root;
+use crate::source::Watch;
+
+/// The file that every folder may have for its defaults.
+const DEFAULTS: &str = "_defaults.yaml";
+
+/// The tree behind a PATH, open.
+pub(super) struct Opened {
+    pub(super) fd: std::os::fd::OwnedFd,
+    pub(super) folder: PathBuf,
+    /// For a PATH that is a single file: what to look at.
+    pub(super) only: Option<Vec<String>>,
+    pub(super) shown: Shown,
+    pub(super) watch: Vec<Watch>,
+}
+
+/// How a path below the tree is named for people.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) prefix: String,
+}
+
+/// Why a PATH is lost, where it would be, and what to watch for its return.
+pub(super) type Lost = (String, PathBuf, Vec<Watch>);
+
+/// Opens the tree of the PATH that is `named` so, lies at `given`, and leads to `end`.
+pub(super) fn open_tree(
+    named: &str,
+    given: &Path,
+    base: &Base,
+    end: std::io::Result<PathBuf>,
+    mut watch: Vec<Watch>,
+) -> Result<Opened, Lost> {
+    let folder = match end {
+        Ok(end) => end,
+        Err(error) => {
+            let why = rustix::io::Errno::from_io_error(&error)
+                .map_or_else(|| error.to_string(), sentence);
+            return Err((why, given.to_owned(), watch));
+        }
+    };
+    let stat = match statat(rustix::fs::CWD, &folder, AtFlags::empty()) {
+        Ok(stat) => stat,
+        Err(error) => return Err((sentence(error), folder, watch)),
+    };
+    if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
+        let fd = match open_root(&folder) {
+            Ok(fd) => fd,
+            Err(error) => return Err((sentence(error), folder, watch)),
+        };
+        let shown = Shown {
+            prefix: joined(named, ""),
+        };
+        return Ok(Opened {
+            fd,
+            folder,
+            only: None,
+            shown,
+            watch,
+        });
+    }
+    let single = Single::of(given, named, base);
+    let root = resolve(Path::new("/"), &single.tree);
+    watch.extend(root.steps);
+    let opened = root.end.and_then(|tree| Ok((open_root(&tree)?, tree)));
+    match opened {
+        Ok((fd, folder)) => Ok(Opened {
+            fd,
+            folder,
+            only: Some(single.looked_at()),
+            shown: single.shown,
+            watch,
+        }),
+        Err(error) => Err((error.to_string(), single.tree, watch)),
+    }
+}
+
+/// A PATH that is one file, in its tree.
+struct Single {
+    tree: PathBuf,
+    /// The file below the tree.
+    path: String,
+    shown: Shown,
+}
+
+impl Single {
+    fn of(given: &Path, named: &str, base: &Base) -> Self {
+        let file = plain(given);
+        let parent = file.parent().unwrap_or(Path::new("/")).to_owned();
+        let named_tree = base.tree.as_deref().map(plain);
+        let tree = named_tree
+            .filter(|tree| file.starts_with(tree))
+            .or_else(|| {
+                let parents = parent.ancestors();
+                let with = parents.filter(|folder| folder.join(DEFAULTS).is_file());
+                with.last().map(Path::to_owned)
+            })
+            .unwrap_or(parent);
+        let path = file.strip_prefix(&tree).unwrap_or(&file);
+        let path = path.to_string_lossy().into_owned();
+        let prefix = match named.strip_suffix(path.as_str()) {
+            Some(prefix) => prefix.to_owned(),
+            None => joined(&tree.to_string_lossy(), ""),
+        };
+        Self {
+            tree,
+            path,
+            shown: Shown { prefix },
+        }
+    }
+
+    /// The file, and each `_defaults.yaml` that it may inherit from.
+    fn looked_at(&self) -> Vec<String> {
+        let folders = Path::new(&self.path).ancestors().skip(1);
+        let mut paths: Vec<String> = folders
+            .map(|folder| folder.join(DEFAULTS).to_string_lossy().into_owned())
+            .filter(|defaults| *defaults != self.path)
+            .collect();
+        paths.push(self.path.clone());
+        paths
+    }
+}
+
+/// A path without `.` and doubled slashes; what exists of it is not asked.
+fn plain(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+pub(super) fn joined(prefix: &str, path: &str) -> String {
+    if prefix.is_empty() || prefix.ends_with('/') {
+        format!("{prefix}{path}")
+    } else {
+        format!("{prefix}/{path}")
+    }
+}

@@ -1,0 +1,264 @@
+//! A schedule by itself, outside of a job file: for `elder next`, and for what was stored.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::decode::Decoder;
+use super::problem::{Page, Problem};
+use super::shared::Shared;
+use super::tree::{self, Entry, Node, Span, Style, Value};
+use super::{Options, schedule};
+use crate::finding::{Code, Finding};
+use crate::schedule::{Schedule, Zone, Zones};
+
+/// A schedule that was read by itself.
+#[derive(Clone, Debug)]
+pub struct ParsedSchedule {
+    /// When it fires.
+    pub schedule: Arc<Schedule>,
+    /// In the words of the job file, on one line; it can be parsed again.
+    pub text: Arc<str>,
+    /// The zone that its times are to be shown in: its own, else the one given.
+    pub zone: Zone,
+}
+
+/// Reads a schedule in any form of the job file: a cron line, `startup`, `every: 5m`,
+/// `{ daily: "02:00" }`, a list of them, as YAML or JSON.
+///
+/// # Errors
+/// Everything that is wrong with it; the place counts within the text.
+pub fn parse_schedule(
+    text: &str,
+    timezone: &str,
+    zones: &Zones,
+) -> Result<ParsedSchedule, Vec<Finding>> {
+    let page = Page::new(Arc::from("schedule"), text);
+    if !is_yaml(text) {
+        let mut node = Node::text(Cow::Borrowed(text), Style::Plain);
+        node.span = Span {
+            line: 1,
+            column: 1,
+            length: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
+        };
+        return read(&page, &node, Vec::new(), timezone, zones);
+    }
+    let tree = tree::parse(text);
+    let node = tree
+        .root
+        .unwrap_or_else(|| Node::text(Cow::Borrowed(""), Style::Plain));
+    if !tree.complete {
+        let findings = tree
+            .problems
+            .into_iter()
+            .map(|problem| page.finding(problem));
+        return Err(findings.collect());
+    }
+    read(&page, &node, tree.problems, timezone, zones)
+}
+
+/// The same from a JSON value.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn schedule_of_json(
+    value: &serde_json::Value,
+    timezone: &str,
+    zones: &Zones,
+) -> Result<ParsedSchedule, Vec<Finding>> {
+    let page = Page::new(Arc::from("schedule"), "");
+    read(&page, &node_of(value), Vec::new(), timezone, zones)
+}
+
+/// A cron line such as `*/5 * * * *` is no YAML, and need not be quoted on a command line.
+fn is_yaml(text: &str) -> bool {
+    let text = text.trim_start();
+    text.starts_with(['{', '[', '"', '\''])
+        || text.contains(": ")
+        || text.contains(['\n', '#']) && text.contains(':')
+}
+
+fn node_of(value: &serde_json::Value) -> Node<'_> {
+    use serde_json::Value as Given;
+    let plain = |text: Cow<'static, str>| Node::text(text, Style::Plain);
+    match value {
+        Given::Null => plain(Cow::Borrowed("null")),
+        Given::Bool(true) => plain(Cow::Borrowed("true")),
+        Given::Bool(false) => plain(Cow::Borrowed("false")),
+        Given::Number(number) => plain(Cow::Owned(number.to_string())),
+        Given::String(text) => Node::text(Cow::Borrowed(text), Style::Quoted),
+        Given::Array(items) => Node {
+            span: Span::default(),
+            value: Value::List(Rc::new(items.iter().map(node_of).collect())),
+        },
+        Given::Object(entries) => {
+            let entries = entries.iter().map(|(key, value)| Entry {
+                key: Cow::Borrowed(key),
+                key_span: Span::default(),
+                value: node_of(value),
+            });
+            Node {
+                span: Span::default(),
+                value: Value::Map(Rc::new(entries.collect())),
+            }
+        }
+    }
+}
+
+fn read<'t>(
+    page: &Page<'t>,
+    node: &Node<'t>,
+    problems: Vec<Problem>,
+    timezone: &str,
+    zones: &Zones,
+) -> Result<ParsedSchedule, Vec<Finding>> {
+    let shared = Shared::new(zones);
+    let options = Options {
+        timezone: None,
+        env: Arc::new(HashMap::new()),
+        env_allow: None,
+        allow_missing_env: false,
+    };
+    let mut decoder = Decoder::new(page, &options, &shared);
+    for problem in problems {
+        decoder.note(problem);
+    }
+    if node.is_empty() || node.is_null() {
+        let help = "write a cron line, `every: 5m`, `daily: \"02:00\"`, `startup` or `manual`";
+        decoder.report(Code::BadSchedule, node.span, "the schedule is empty", help);
+        return Err(decoder.finish());
+    }
+    let zone = schedule::zone(&mut decoder, timezone, Span::default());
+    let read = zone.and_then(|zone| {
+        let read = schedule::read(&mut decoder, node, &zone)?;
+        Some((read, zone))
+    });
+    match read {
+        Some((read, zone)) if decoder.errors() == 0 => Ok(ParsedSchedule {
+            schedule: read.schedule,
+            text: read.text,
+            zone: read.own_zone.unwrap_or(zone),
+        }),
+        _ => Err(decoder.finish()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::zones;
+    use super::*;
+
+    #[test]
+    fn every_form_is_read_and_its_text_is_read_again() {
+        for (text, shown) in [
+            ("*/5 * * * *", "*/5 * * * *"),
+            ("  30 3 * *   1-5 ", "30 3 * * 1-5"),
+            ("0 30 3 * * 1-5", "0 30 3 * * 1-5"),
+            ("@daily", "@daily"),
+            ("\"*/5 * * * *\"", "*/5 * * * *"),
+            ("startup", "startup"),
+            ("manual", "manual"),
+            ("every: 5m", "every: 5m"),
+            ("{ every: 300s }", "every: 5m"),
+            ("{\"every\": \"5m\"}", "every: 5m"),
+            ("hourly: 15", "hourly: 15"),
+            ("hourly: [0, 30]", "hourly: [0, 30]"),
+            ("daily: \"02:00\"", "daily: \"02:00\""),
+            (
+                "{daily: [\"10:00\", \"15:00:30\"]}",
+                "daily: [\"10:00\", \"15:00:30\"]",
+            ),
+            (
+                "weekly: { days: [mon, fri], at: \"09:00\" }",
+                "weekly: {days: [mon, fri], at: \"09:00\"}",
+            ),
+            (
+                "weekly: { days: weekdays, at: [\"09:00\", \"17:00\"] }",
+                "weekly: {days: weekdays, at: [\"09:00\", \"17:00\"]}",
+            ),
+            (
+                "at: 2027-09-20T15:00:00+09:00",
+                "at: \"2027-09-20T15:00:00+09:00\"",
+            ),
+            (
+                "{cron: \"0 3 * * *\", timezone: Europe/Berlin}",
+                "{cron: \"0 3 * * *\", timezone: Europe/Berlin}",
+            ),
+            (
+                "[\"0 3 * * *\", {every: 5m}, startup, {daily: \"02:00\", timezone: UTC}]",
+                "[\"0 3 * * *\", {every: 5m}, \"startup\", {daily: \"02:00\", timezone: UTC}]",
+            ),
+        ] {
+            let first = parse_schedule(text, "Asia/Tokyo", zones()).unwrap();
+            assert_eq!(&*first.text, shown, "{text}");
+            let again = parse_schedule(&first.text, "Asia/Tokyo", zones()).unwrap();
+            assert_eq!(first.schedule, again.schedule, "{text}");
+            assert_eq!(first.text, again.text, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_json_value_means_what_the_same_yaml_means() {
+        for text in [
+            "\"30 3 * * *\"",
+            "{\"every\": \"5m\"}",
+            "{\"hourly\": [0, 30]}",
+            "[\"@daily\", {\"weekly\": {\"days\": \"mon\", \"at\": \"09:00\"}}]",
+        ] {
+            let value = serde_json::from_str(text).unwrap();
+            let json = schedule_of_json(&value, "UTC", zones()).unwrap();
+            let yaml = parse_schedule(text, "UTC", zones()).unwrap();
+            assert_eq!(json.schedule, yaml.schedule, "{text}");
+            assert_eq!(json.text, yaml.text, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused_with_its_place() {
+        for (text, code, column) in [
+            ("", Code::BadSchedule, 1),
+            ("61 * * * *", Code::BadCron, 1),
+            ("0 0 31 2 *", Code::NeverFires, 5),
+            ("every: 10", Code::BadDuration, 8),
+            ("{every: 5m", Code::Syntax, 1),
+            ("every: 10ms", Code::OutOfRange, 8),
+            ("monthly: 1", Code::NotInThisBuild, 1),
+            ("daly: \"02:00\"", Code::UnknownKey, 1),
+            ("weekly: { days: mon }", Code::MissingKey, 9),
+            ("[]", Code::BadSchedule, 1),
+            ("statup", Code::BadSchedule, 1),
+        ] {
+            let findings = parse_schedule(text, "UTC", zones()).unwrap_err();
+            assert_eq!(findings[0].code, code, "{text}: {findings:?}");
+            if !text.is_empty() && code != Code::Syntax {
+                assert_eq!(findings[0].at.place.column, column, "{text}");
+            }
+        }
+        let findings = parse_schedule("@daily", "Mars/Base", zones()).unwrap_err();
+        assert_eq!(findings[0].code, Code::UnknownZone);
+    }
+
+    #[test]
+    fn the_zone_is_the_schedules_own_where_it_has_one() {
+        let zone = |text| {
+            parse_schedule(text, "UTC", zones())
+                .unwrap()
+                .zone
+                .name()
+                .to_owned()
+        };
+        assert_eq!(zone("@daily"), "UTC");
+        assert_eq!(
+            zone("{daily: \"02:00\", timezone: Asia/Tokyo}"),
+            "Asia/Tokyo"
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "[ -~\\n]{0,60}|.{0,30}") {
+            let _ = parse_schedule(&text, "Europe/Berlin", zones());
+        }
+    }
+}

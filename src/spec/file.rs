@@ -1,0 +1,237 @@
+//! One file: bytes to text to tree to jobs, with everything that is wrong with it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::decode::{Decoder, Scope};
+use super::fields::{JOB, TOP};
+use super::job::{self, Surroundings};
+use super::paths::Home;
+use super::problem::{Page, Problem};
+use super::settings::Settings;
+use super::shared::Shared;
+use super::tree::{self, Entry, Node, Span, Tree, Value, shorten};
+use super::{InputFile, NamePlace, Options, bytes};
+use crate::finding::{Code, Finding};
+use crate::model::Job;
+use crate::schedule::Zone;
+
+/// What came of a file.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub jobs: Vec<Job>,
+    pub names: Vec<NamePlace>,
+    pub findings: Vec<Finding>,
+}
+
+/// What a file needs beside its text.
+pub(super) struct Setting<'a> {
+    pub options: &'a Options,
+    pub shared: &'a Shared<'a>,
+    /// `--timezone`, else UTC.
+    pub timezone: &'a Zone,
+}
+
+/// Checks a job file.
+pub(super) fn check(
+    input: &InputFile,
+    inherited: &Settings,
+    first: Vec<Problem>,
+    setting: &Setting<'_>,
+) -> Outcome {
+    let text = match bytes::text_of(input) {
+        Ok(text) => text,
+        Err(finding) => {
+            return Outcome {
+                findings: vec![*finding],
+                ..Outcome::default()
+            };
+        }
+    };
+    let page = Page::new(input.shown.clone(), text);
+    let mut decoder = Decoder::new(&page, setting.options, setting.shared);
+    for problem in first {
+        decoder.note(problem);
+    }
+    let tree = tree::parse(text);
+    let names = names(&tree, &page);
+    let complete = tree.complete;
+    for problem in tree.problems {
+        decoder.note(problem);
+    }
+    let mut jobs = Vec::new();
+    if complete {
+        let home = Home::new(&input.root_folder, &input.path);
+        match &tree.root {
+            Some(root) => {
+                jobs = top(&mut decoder, root, &home, inherited, &input.shown, setting);
+            }
+            None => decoder.report(
+                Code::EmptyFile,
+                Span::default(),
+                "the file holds no job",
+                "",
+            ),
+        }
+    }
+    let bad = decoder.errors_since(0);
+    Outcome {
+        jobs: if bad { Vec::new() } else { jobs },
+        names,
+        findings: decoder.finish(),
+    }
+}
+
+fn top<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    root: &Node<'t>,
+    home: &Home,
+    inherited: &Settings,
+    shown: &Arc<str>,
+    setting: &Setting<'_>,
+) -> Vec<Job> {
+    let fields = top_fields(decoder, root);
+    let mut own = Settings::default();
+    let mut jobs_node = None;
+    for (key, entry) in fields {
+        match key {
+            "defaults" if !entry.value.is_null() => {
+                own = defaults(decoder, &entry.value, home);
+            }
+            "jobs" if !entry.value.is_null() => jobs_node = Some(&entry.value),
+            _ => {}
+        }
+    }
+    let settings = own.over(inherited);
+    let around = Surroundings {
+        home,
+        defaults: &settings,
+        timezone: setting.timezone,
+        file: shown,
+    };
+    let Some(node) = jobs_node else {
+        if !decoder.errors_since(0) {
+            decoder.report(
+                Code::EmptyFile,
+                Span::default(),
+                "the file holds no job",
+                "",
+            );
+        }
+        return Vec::new();
+    };
+    let Value::Map(entries) = &node.value else {
+        let message = format!("`jobs` is a mapping of names, not {}", node.kind());
+        let help = "write each job under its name: `jobs: { NAME: { … } }`";
+        decoder.report(Code::WrongType, node.span, &message, help);
+        return Vec::new();
+    };
+    names_in_another_case(decoder, entries);
+    if entries.is_empty() {
+        decoder.report(
+            Code::EmptyFile,
+            Span::default(),
+            "the file holds no job",
+            "",
+        );
+    }
+    entries
+        .iter()
+        .filter_map(|entry| job::read(decoder, entry, &around))
+        .collect()
+}
+
+/// The known keys of the top; what begins with `x-` is for anchors.
+fn top_fields<'n, 't>(
+    decoder: &mut Decoder<'t, '_>,
+    root: &'n Node<'t>,
+) -> Vec<(&'static str, &'n Entry<'t>)> {
+    decoder
+        .fields_but(&TOP, root, Scope::Job, |key| key.starts_with("x-"))
+        .unwrap_or_default()
+}
+
+fn defaults<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>, home: &Home) -> Settings {
+    let mut settings = Settings::default();
+    for (key, entry) in decoder
+        .fields(&JOB, node, Scope::Defaults)
+        .unwrap_or_default()
+    {
+        settings.take(decoder, key, entry, home);
+    }
+    // What a default refers to is looked up in the jobs that take it.
+    decoder.take_uses();
+    settings
+}
+
+/// Checks a `_defaults.yaml` and gives its settings; they are worth something only when nothing is wrong.
+pub(super) fn check_defaults(
+    input: &InputFile,
+    text: &str,
+    setting: &Setting<'_>,
+) -> (Settings, Vec<Finding>) {
+    let page = Page::new(input.shown.clone(), text);
+    let mut decoder = Decoder::new(&page, setting.options, setting.shared);
+    let home = Home::new(&input.root_folder, &input.path);
+    let tree = tree::parse(text);
+    for problem in tree.problems {
+        decoder.note(problem);
+    }
+    let mut settings = Settings::default();
+    if let Some(root) = tree.root.as_ref().filter(|_| tree.complete) {
+        for (key, entry) in top_fields(&mut decoder, root) {
+            match key {
+                "defaults" if !entry.value.is_null() => {
+                    settings = defaults(&mut decoder, &entry.value, &home);
+                }
+                "jobs" => decoder.report(
+                    Code::UnknownKey,
+                    entry.key_span,
+                    "`_defaults.yaml` holds `defaults:` and nothing else",
+                    "put the jobs into a file of another name",
+                ),
+                _ => {}
+            }
+        }
+    }
+    (settings, decoder.finish())
+}
+
+fn names_in_another_case(decoder: &mut Decoder<'_, '_>, entries: &[Entry<'_>]) {
+    let mut seen: HashMap<String, &Entry<'_>> = HashMap::with_capacity(entries.len());
+    for entry in entries {
+        let Some(first) = seen.insert(entry.key.to_ascii_lowercase(), entry) else {
+            continue;
+        };
+        let message = format!(
+            "`{}` and `{}` differ only in case",
+            shorten(&first.key),
+            shorten(&entry.key)
+        );
+        let mut problem = Problem::new(
+            Code::DuplicateName,
+            entry.key_span,
+            &message,
+            "give one of the two another name",
+        );
+        problem.also = Some((first.key_span, "first given here"));
+        decoder.note(problem);
+    }
+}
+
+/// Where the names of jobs stand, as far as the text could be read.
+fn names(tree: &Tree<'_>, page: &Page<'_>) -> Vec<NamePlace> {
+    let Some(Value::Map(top)) = tree.root.as_ref().map(|root| &root.value) else {
+        return Vec::new();
+    };
+    let Some(Value::Map(jobs)) = top.iter().find(|e| e.key == "jobs").map(|e| &e.value.value)
+    else {
+        return Vec::new();
+    };
+    jobs.iter()
+        .map(|entry| NamePlace {
+            name: Arc::from(&*entry.key),
+            at: page.excerpt(entry.key_span, ""),
+        })
+        .collect()
+}

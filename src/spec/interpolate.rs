@@ -1,0 +1,277 @@
+//! `${…}`: what is filled in when the file is loaded, and what waits for the run.
+//!
+//! A value is scanned once. What comes in from the environment is literal text
+//! from then on, whatever it looks like.
+
+use crate::model::Variable;
+
+/// One piece of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece<'t> {
+    /// As it stands.
+    Literal(&'t str),
+    /// `${NAME}`, `${NAME:-default}`
+    Env {
+        name: &'t str,
+        default: Option<&'t str>,
+    },
+    /// `${secrets.NAME}`
+    Secret(&'t str),
+    /// `${run.…}`, `${job.…}`, `${elder.…}`
+    Run(Variable),
+    /// None of these; what is wrong and what to write.
+    Bad { message: String, help: String },
+}
+
+/// Whether there is anything to look at.
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.contains("${")
+}
+
+/// Cuts a value into its pieces.
+pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        if rest[..at].ends_with('$') {
+            // `$${` is a literal `${`.
+            push_literal(&mut pieces, &rest[..at - 1]);
+            push_literal(&mut pieces, &rest[at..at + 2]);
+            rest = &rest[at + 2..];
+            continue;
+        }
+        push_literal(&mut pieces, &rest[..at]);
+        let inner = &rest[at + 2..];
+        let Some(end) = inner.find('}') else {
+            pieces.push(bad(
+                "`${` without its `}`",
+                "close it, or write `$${` for a literal `${`",
+            ));
+            return pieces;
+        };
+        pieces.push(reference(&inner[..end]));
+        rest = &inner[end + 1..];
+    }
+    push_literal(&mut pieces, rest);
+    pieces
+}
+
+fn push_literal<'t>(pieces: &mut Vec<Piece<'t>>, text: &'t str) {
+    if !text.is_empty() {
+        pieces.push(Piece::Literal(text));
+    }
+}
+
+fn bad<'t>(message: impl Into<String>, help: impl Into<String>) -> Piece<'t> {
+    Piece::Bad {
+        message: message.into(),
+        help: help.into(),
+    }
+}
+
+fn reference(inner: &str) -> Piece<'_> {
+    if let Some(name) = inner.strip_prefix("secrets.") {
+        return if is_variable_name(name) {
+            Piece::Secret(name)
+        } else {
+            bad(
+                format!("`${{{inner}}}`: {name:?} is no name of a secret"),
+                "a name holds letters, digits and `_`",
+            )
+        };
+    }
+    if let Some(variable) = variable(inner) {
+        return Piece::Run(variable);
+    }
+    if let Some((space, _)) = inner.split_once('.')
+        && !inner.contains(":-")
+    {
+        let known = [
+            "run.id",
+            "run.scheduled_at",
+            "run.attempt",
+            "run.trigger",
+            "run.previous_success_at",
+            "job.name",
+            "job.labels.NAME",
+            "elder.server",
+            "secrets.NAME",
+        ];
+        let help = match super::suggest::nearest(inner, known.iter().copied()) {
+            Some(near) => format!("did you mean `${{{near}}}`?"),
+            None if space == "env" => "elder's environment is `${NAME}`, without `env.`".to_owned(),
+            None => format!("there are {}", known.join(", ")),
+        };
+        return bad(format!("`${{{inner}}}` does not exist"), help);
+    }
+    let (name, default) = match inner.split_once(":-") {
+        Some((name, default)) => (name, Some(default)),
+        None => (inner, None),
+    };
+    if !is_variable_name(name) {
+        return bad(
+            format!("`${{{inner}}}` holds no name of a variable"),
+            "write `${NAME}` or `${NAME:-default}`, or `$${` for a literal `${`",
+        );
+    }
+    if default.is_some_and(|default| default.contains("${")) {
+        return bad(
+            format!("the default of `${{{name}}}` holds another `${{`"),
+            "a default is plain text",
+        );
+    }
+    Piece::Env { name, default }
+}
+
+/// Reads `run.id`, `job.labels.team` and the like.
+pub(super) fn variable(text: &str) -> Option<Variable> {
+    Some(match text {
+        "run.id" => Variable::RunId,
+        "run.scheduled_at" => Variable::ScheduledAt,
+        "run.attempt" => Variable::Attempt,
+        "run.trigger" => Variable::Trigger,
+        "run.previous_success_at" => Variable::PreviousSuccessAt,
+        "job.name" => Variable::JobName,
+        "elder.server" => Variable::Server,
+        _ => match text.strip_prefix("job.labels.") {
+            Some(label) if !label.is_empty() => Variable::JobLabel(label.into()),
+            _ => return None,
+        },
+    })
+}
+
+/// What [`variable`] reads.
+pub(super) fn variable_name(variable: &Variable) -> String {
+    match variable {
+        Variable::RunId => "run.id".to_owned(),
+        Variable::ScheduledAt => "run.scheduled_at".to_owned(),
+        Variable::Attempt => "run.attempt".to_owned(),
+        Variable::Trigger => "run.trigger".to_owned(),
+        Variable::PreviousSuccessAt => "run.previous_success_at".to_owned(),
+        Variable::JobName => "job.name".to_owned(),
+        Variable::JobLabel(label) => format!("job.labels.{label}"),
+        Variable::Server => "elder.server".to_owned(),
+    }
+}
+
+/// The variable of the child's environment that says the same, for `run`.
+pub(super) fn environment_name(variable: &Variable) -> Option<&'static str> {
+    Some(match variable {
+        Variable::RunId => "ELDER_RUN_ID",
+        Variable::ScheduledAt => "ELDER_SCHEDULED_AT",
+        Variable::Attempt => "ELDER_ATTEMPT",
+        Variable::Trigger => "ELDER_TRIGGER",
+        Variable::PreviousSuccessAt => "ELDER_PREVIOUS_SUCCESS_AT",
+        Variable::JobName => "ELDER_JOB",
+        Variable::Server => "ELDER_SERVER",
+        Variable::JobLabel(_) => return None,
+    })
+}
+
+/// The names that `${…}` and secrets may have.
+pub(super) fn is_variable_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Whether a name looks like that of a secret, which belongs under `secrets`.
+pub(super) fn looks_secret(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    ["TOKEN", "SECRET", "PASSWORD", "KEY"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_cut_into_pieces() {
+        use Piece::{Env, Literal, Run, Secret};
+        let env = |name| Env {
+            name,
+            default: None,
+        };
+        for (text, expected) in [
+            ("", vec![]),
+            ("plain $HOME", vec![Literal("plain $HOME")]),
+            ("${A}", vec![env("A")]),
+            ("a${A}b", vec![Literal("a"), env("A"), Literal("b")]),
+            (
+                "${A:-x:-y}",
+                vec![Env {
+                    name: "A",
+                    default: Some("x:-y"),
+                }],
+            ),
+            (
+                "${A:-}",
+                vec![Env {
+                    name: "A",
+                    default: Some(""),
+                }],
+            ),
+            (
+                "${A:-a.b}",
+                vec![Env {
+                    name: "A",
+                    default: Some("a.b"),
+                }],
+            ),
+            ("$${A}", vec![Literal("${"), Literal("A}")]),
+            ("$$${A}", vec![Literal("$"), Literal("${"), Literal("A}")]),
+            ("${secrets.T}", vec![Secret("T")]),
+            ("${run.id}", vec![Run(Variable::RunId)]),
+            (
+                "${job.labels.a-b.c}",
+                vec![Run(Variable::JobLabel("a-b.c".into()))],
+            ),
+        ] {
+            assert_eq!(pieces(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference_is_bad() {
+        for text in [
+            "${",
+            "${}",
+            "${A",
+            "${1A}",
+            "${A-b}",
+            "${run.ids}",
+            "${secrets.}",
+            "${secrets.a b}",
+            "${env.HOME}",
+            "${A:-${B}}",
+            "${job.labels.}",
+            "${ A }",
+        ] {
+            let found = pieces(text);
+            assert!(
+                found.iter().any(|p| matches!(p, Piece::Bad { .. })),
+                "{text}: {found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_of_variables_read_as_they_print() {
+        for text in [
+            "run.id",
+            "run.scheduled_at",
+            "run.attempt",
+            "run.trigger",
+            "run.previous_success_at",
+            "job.name",
+            "job.labels.team",
+            "elder.server",
+        ] {
+            assert_eq!(variable_name(&variable(text).unwrap()), text);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Checked definitions to their stored form.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::interpolate::variable_name;
+use super::retry::print_word;
+use super::wire::{
+    Sheet, VERSION, WireAbout, WireAction, WireBody, WireContext, WireHttp, WireJob, WirePart,
+    WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTreePath,
+};
+use crate::model::{
+    Action, Body, Command, Context, Grace, Http, Job, Json, Overlap, Part, Policy, Process,
+    RetryOn, SecretSource, StatusSet, Text, TreePath,
+};
+
+/// The canonical text of checked definitions and their origins, as last-good is stored:
+/// defaults and `${NAME}` filled in, secrets as references. [`read`](super::read()) takes it back.
+#[must_use]
+pub fn print(jobs: &[Job]) -> String {
+    let mut policies = Table::default();
+    let mut contexts = Table::default();
+    let wire_jobs = jobs
+        .iter()
+        .map(|job| {
+            let definition = &*job.definition;
+            WireJob {
+                name: definition.name.as_str().into(),
+                disabled: !definition.enabled,
+                schedule: (&*definition.schedule_text).into(),
+                timezone: (&*definition.timezone).into(),
+                action: action(&definition.action),
+                context: contexts.number(&definition.context),
+                policy: policies.number(&definition.policy),
+                about: definition.about.as_deref().map(|about| WireAbout {
+                    description: about.description.as_deref().map(Cow::from),
+                    owner: about.owner.as_deref().map(Cow::from),
+                    labels: named(&about.labels),
+                }),
+                file: (&*job.origin.file).into(),
+                line: job.origin.line,
+            }
+        })
+        .collect();
+    let sheet = Sheet {
+        v: VERSION,
+        policies: policies.rows.iter().map(|row| policy(row)).collect(),
+        contexts: contexts.rows.iter().map(|row| context(row)).collect(),
+        jobs: wire_jobs,
+    };
+    // These shapes hold nothing that JSON could refuse: keys of maps are strings, numbers are whole.
+    serde_json::to_string(&sheet).unwrap_or_default()
+}
+
+/// What many jobs share, each once.
+struct Table<'a, T> {
+    rows: Vec<&'a T>,
+    numbers: HashMap<&'a T, usize>,
+}
+
+impl<T> Default for Table<'_, T> {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            numbers: HashMap::new(),
+        }
+    }
+}
+
+impl<'a, T: std::hash::Hash + Eq> Table<'a, T> {
+    fn number(&mut self, row: &'a Arc<T>) -> usize {
+        *self.numbers.entry(row).or_insert_with(|| {
+            self.rows.push(row);
+            self.rows.len() - 1
+        })
+    }
+}
+
+fn action(action: &Action) -> WireAction<'_> {
+    match action {
+        Action::Http(http) => WireAction::Http(Box::new(request(http))),
+        Action::Process(process) => match &process.command {
+            Command::Shell { shell, line } => WireAction::Run {
+                shell: shell.iter().map(|word| Cow::from(&**word)).collect(),
+                line: (&**line).into(),
+                process: rest_of(process),
+            },
+            Command::Exec(words) => WireAction::Exec {
+                words: words.iter().map(text).collect(),
+                process: rest_of(process),
+            },
+        },
+    }
+}
+
+fn rest_of(process: &Process) -> WireProcess<'_> {
+    WireProcess {
+        stdin: process.stdin.as_deref().map(Cow::from),
+        success_exit_codes: process.success_exit_codes.to_vec(),
+    }
+}
+
+fn request(http: &Http) -> WireHttp<'_> {
+    WireHttp {
+        method: (&*http.method).into(),
+        url: text(&http.url),
+        query: named(&http.query),
+        headers: named(&http.headers),
+        body: match &http.body {
+            Body::Empty => None,
+            Body::Text(body) => Some(WireBody::Text(text(body))),
+            Body::Json(body) => Some(WireBody::Json(json(body))),
+            Body::Form(fields) => Some(WireBody::Form(named(fields))),
+        },
+        follow_redirects: http.follow_redirects,
+        expect_status: http
+            .expect
+            .status
+            .iter()
+            .map(|status| match status {
+                StatusSet::Class(class) => WireStatus::Class(*class),
+                StatusSet::Exactly(code) => WireStatus::Exactly(*code),
+            })
+            .collect(),
+        expect_body_contains: http.expect.body_contains.as_deref().map(Cow::from),
+        expect_json: http
+            .expect
+            .json
+            .iter()
+            .map(|(pointer, value)| (Cow::from(&**pointer), json(value)))
+            .collect(),
+    }
+}
+
+fn named(entries: &[(Arc<str>, Text)]) -> Vec<(Cow<'_, str>, WireText<'_>)> {
+    entries
+        .iter()
+        .map(|(name, value)| (Cow::from(&**name), text(value)))
+        .collect()
+}
+
+fn text(text: &Text) -> WireText<'_> {
+    let parts = text.parts();
+    if let [Part::Literal(only)] = parts.as_slice()
+        && **only == *text.shown()
+    {
+        return WireText::Plain(text.shown().into());
+    }
+    WireText::Parts {
+        shown: text.shown().into(),
+        parts: parts.iter().map(part).collect(),
+    }
+}
+
+fn part<'a>(part: &Part) -> WirePart<'a> {
+    match part {
+        Part::Literal(text) => WirePart::Text(Cow::Owned(text.to_string())),
+        Part::Secret(name) => WirePart::Secret(Cow::Owned(name.to_string())),
+        Part::Variable(variable) => WirePart::Variable(Cow::Owned(variable_name(variable))),
+    }
+}
+
+/// One level of nesting for one level of the value, so that the reader's bound on depth is that of the
+/// job file: `null`, `true` and text as they are, all else a list that begins with its kind.
+fn json(value: &Json) -> Value {
+    let kind = |kind: &str| Value::String(kind.to_owned());
+    match value {
+        Json::Null => Value::Null,
+        Json::Bool(flag) => Value::Bool(*flag),
+        Json::Number(number) => {
+            Value::Array(vec![kind("number"), Value::String(number.to_string())])
+        }
+        Json::String(string) => match text(string) {
+            WireText::Plain(plain) => Value::String(plain.into_owned()),
+            WireText::Parts { shown, parts } => {
+                let mut items = vec![kind("text"), Value::String(shown.into_owned())];
+                for part in parts {
+                    let (word, value) = match part {
+                        WirePart::Text(text) => ("text", text),
+                        WirePart::Secret(name) => ("secret", name),
+                        WirePart::Variable(name) => ("variable", name),
+                    };
+                    items.push(kind(word));
+                    items.push(Value::String(value.into_owned()));
+                }
+                Value::Array(items)
+            }
+        },
+        Json::Array(items) => {
+            let items = items.iter().map(json);
+            Value::Array(std::iter::once(kind("list")).chain(items).collect())
+        }
+        Json::Object(entries) => {
+            let entries = entries
+                .iter()
+                .flat_map(|(key, value)| [Value::String(key.to_string()), json(value)]);
+            Value::Array(std::iter::once(kind("map")).chain(entries).collect())
+        }
+    }
+}
+
+fn context(context: &Context) -> WireContext<'_> {
+    WireContext {
+        env: named(&context.env),
+        env_files: context.env_files.iter().map(tree_path).collect(),
+        inherit_env: context
+            .inherit_env
+            .iter()
+            .map(|name| Cow::from(&**name))
+            .collect(),
+        secrets: context
+            .secrets
+            .iter()
+            .map(|(name, source)| {
+                let source = match source {
+                    SecretSource::Env(name) => WireSecret::Env((&**name).into()),
+                    SecretSource::File(file) => WireSecret::File(tree_path(file)),
+                };
+                (Cow::from(&**name), source)
+            })
+            .collect(),
+        cwd: context.cwd.as_deref().map(path),
+    }
+}
+
+fn tree_path(file: &TreePath) -> WireTreePath<'_> {
+    WireTreePath {
+        path: path(&file.path),
+        within: file.within.as_deref().map(path),
+    }
+}
+
+fn path(path: &Path) -> WirePath<'_> {
+    match path.to_str() {
+        Some(text) => WirePath::Text(text.into()),
+        None => WirePath::Bytes(path.as_os_str().as_bytes().to_vec()),
+    }
+}
+
+fn policy(policy: &Policy) -> WirePolicy<'static> {
+    WirePolicy {
+        timeout: policy.timeout,
+        kill_grace: policy.kill_grace,
+        retry_max: policy.retry.max,
+        backoff: policy.retry.backoff,
+        factor_permille: policy.retry.factor_permille,
+        max_backoff: policy.retry.max_backoff,
+        jitter_permille: policy.retry.jitter_permille,
+        when: policy
+            .retry
+            .when
+            .iter()
+            .map(|on| match on {
+                RetryOn::Code(code) => WireRetryOn::Code(*code),
+                word => WireRetryOn::Word(print_word(*word).into()),
+            })
+            .collect(),
+        max_instances: policy.max_instances,
+        overlap: match policy.overlap {
+            Overlap::Skip => "skip".into(),
+        },
+        grace: match policy.grace {
+            Grace::Auto => None,
+            Grace::Fixed(length) => Some(length),
+        },
+        coalesce: policy.coalesce,
+    }
+}

@@ -1,0 +1,532 @@
+//! `schedule`: every form of the job file to one union of items, and back to one line of text.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{Timestamp, civil};
+
+use super::decode::{Decoder, Scope};
+use super::fields::{DAYS, SCHEDULE, SCHEDULE_WORDS, WEEKLY};
+use super::suggest;
+use super::tree::{Entry, Node, Span, Style, Value, shorten};
+use crate::duration;
+use crate::finding::Code;
+use crate::schedule::{BadSchedule, Cron, CronErrorKind, Days, Item, Schedule, Zone, parse_time};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A schedule and the words that mean it.
+pub(super) struct Read {
+    pub schedule: Arc<Schedule>,
+    /// In the words of the job file, on one line; [`read`] takes it again.
+    pub text: Arc<str>,
+    /// The zone that a single schedule names itself.
+    pub own_zone: Option<Zone>,
+}
+
+/// Finds a zone by name.
+pub(super) fn zone(decoder: &mut Decoder<'_, '_>, name: &str, span: Span) -> Option<Zone> {
+    match decoder.shared.zones.get(name) {
+        Ok(zone) => Some(zone),
+        Err(unknown) => {
+            let message = format!("`{}` is no time zone", shorten(name));
+            decoder.report(Code::UnknownZone, span, &message, &unknown.help);
+            None
+        }
+    }
+}
+
+/// Reads one schedule or a list.
+pub(super) fn read<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+    zone: &Zone,
+) -> Option<Read> {
+    let mut own_zone = None;
+    let (items, text) = match &node.value {
+        Value::List(nodes) => list(decoder, node, nodes, zone)?,
+        _ => {
+            let (item, text) = item(decoder, node, zone)?;
+            if let ItemText::Keyed(_, Some(name)) = &text {
+                own_zone = decoder.shared.zones.get(name).ok();
+            }
+            (vec![item], text.alone())
+        }
+    };
+    Some(Read {
+        schedule: decoder.shared.schedule(Schedule::new(items)),
+        text: decoder.shared.text(&text),
+        own_zone,
+    })
+}
+
+fn list<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+    nodes: &[Node<'t>],
+    zone: &Zone,
+) -> Option<(Vec<Item>, String)> {
+    if nodes.is_empty() {
+        decoder.report(
+            Code::BadSchedule,
+            node.span,
+            "`schedule` is an empty list",
+            "write `manual` for a job that never fires by itself",
+        );
+        return None;
+    }
+    let mut items = Vec::with_capacity(nodes.len());
+    let mut texts = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let Some((item, text)) = item(decoder, node, zone) else {
+            continue;
+        };
+        if item == Item::Manual && nodes.len() > 1 {
+            decoder.report(
+                Code::NoEffect,
+                node.span,
+                "`manual` says nothing beside other schedules",
+                "remove it: any job can be started by hand",
+            );
+            continue;
+        }
+        items.push(item);
+        texts.push(text.in_list());
+    }
+    (items.len() == nodes.len()).then(|| (items, format!("[{}]", texts.join(", "))))
+}
+
+/// How an item is written.
+enum ItemText {
+    /// A cron line or a word.
+    Scalar(String),
+    /// `key: value`, and the zone that it names itself.
+    Keyed(String, Option<String>),
+}
+
+impl ItemText {
+    fn alone(self) -> String {
+        match self {
+            ItemText::Scalar(text) | ItemText::Keyed(text, None) => text,
+            ItemText::Keyed(text, Some(zone)) => format!("{{{text}, timezone: {zone}}}"),
+        }
+    }
+
+    fn in_list(self) -> String {
+        match self {
+            ItemText::Scalar(text) => format!("\"{text}\""),
+            ItemText::Keyed(text, None) => format!("{{{text}}}"),
+            both => both.alone(),
+        }
+    }
+}
+
+fn item<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+    zone: &Zone,
+) -> Option<(Item, ItemText)> {
+    match &node.value {
+        Value::Scalar(_) => {
+            let text = decoder.text("schedule", node)?;
+            match text.trim() {
+                "startup" => Some((Item::Startup, ItemText::Scalar("startup".to_owned()))),
+                "manual" => Some((Item::Manual, ItemText::Scalar("manual".to_owned()))),
+                word if is_word(word) => {
+                    not_a_word(decoder, word, node.span);
+                    None
+                }
+                _ => {
+                    let (cron, line) = cron(decoder, node, &text)?;
+                    Some((Item::cron(cron, zone.clone()), ItemText::Scalar(line)))
+                }
+            }
+        }
+        Value::Map(_) => mapping(decoder, node, zone),
+        Value::List(_) => {
+            decoder.report(
+                Code::BadSchedule,
+                node.span,
+                "a list of schedules inside a list",
+                "write one list",
+            );
+            None
+        }
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_')
+}
+
+fn not_a_word(decoder: &mut Decoder<'_, '_>, word: &str, span: Span) {
+    let message = format!("`{}` is no schedule", shorten(word));
+    let help = if SCHEDULE.find(word).is_some() {
+        format!("write `{{ {word}: … }}`")
+    } else {
+        let near = suggest::did_you_mean(word, SCHEDULE_WORDS.into_iter());
+        if near.is_empty() {
+            "write a cron line, `{ every: 5m }`, `{ daily: \"02:00\" }`, `startup` or `manual`"
+                .to_owned()
+        } else {
+            near
+        }
+    };
+    decoder.report(Code::BadSchedule, span, &message, &help);
+}
+
+fn mapping<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+    default_zone: &Zone,
+) -> Option<(Item, ItemText)> {
+    let before = decoder.errors();
+    let mut fields = decoder.fields(&SCHEDULE, node, Scope::Job)?;
+    fields.retain(|(_, entry)| !entry.value.is_null());
+    let own_zone = fields.iter().find(|(key, _)| *key == "timezone").copied();
+    let kinds: Vec<_> = fields
+        .iter()
+        .filter(|(key, _)| *key != "timezone")
+        .collect();
+    let (kind, entry) = match kinds.as_slice() {
+        [only] => **only,
+        [] => {
+            if decoder.errors() == before {
+                decoder.report(
+                    Code::BadSchedule,
+                    node.span,
+                    "the schedule does not say when",
+                    "write `cron`, `every`, `hourly`, `daily`, `weekly` or `at`",
+                );
+            }
+            return None;
+        }
+        [(first, one), (second, two), ..] => {
+            let message = format!("`{first}` and `{second}` in one schedule");
+            let help = "write a list: `schedule: [{ … }, { … }]`";
+            let mut problem =
+                super::problem::Problem::new(Code::BadSchedule, two.key_span, &message, help);
+            problem.also = Some((one.key_span, "the first is here"));
+            decoder.note(problem);
+            return None;
+        }
+    };
+    let mut zone = Cow::Borrowed(default_zone);
+    let mut zone_name = None;
+    if let Some((_, entry)) = own_zone {
+        if kind == "every" {
+            decoder.report(
+                Code::NoEffect,
+                entry.key_span,
+                "`timezone` says nothing beside `every`, which is elapsed time",
+                "remove it",
+            );
+            return None;
+        }
+        let name = decoder.text("timezone", &entry.value)?;
+        zone = Cow::Owned(self::zone(decoder, &name, entry.value.span)?);
+        zone_name = Some(name.into_owned());
+    }
+    let (item, text) = kind_of(decoder, kind, entry, &zone)?;
+    Some((item, ItemText::Keyed(text, zone_name)))
+}
+
+fn kind_of<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    kind: &'static str,
+    entry: &Entry<'t>,
+    zone: &Zone,
+) -> Option<(Item, String)> {
+    let node = &entry.value;
+    let (item, text) = match kind {
+        "cron" => {
+            let text = decoder.text(kind, node)?;
+            let (cron, line) = cron(decoder, node, &text)?;
+            return Some((Item::cron(cron, zone.clone()), format!("cron: \"{line}\"")));
+        }
+        "every" => {
+            let period = decoder.duration(kind, node)?;
+            if period >= DAY && period.as_secs().is_multiple_of(DAY.as_secs()) {
+                decoder.report(
+                    Code::LongEvery,
+                    node.span,
+                    "`every` is elapsed time: it knows no time of day and no change of the clock",
+                    "write `daily: \"02:00\"` or `weekly: { days: mon, at: \"02:00\" }`",
+                );
+            }
+            (Item::every(period), duration::print(period))
+        }
+        "hourly" => {
+            let minutes = minutes(decoder, node)?;
+            let texts: Vec<_> = minutes.iter().map(u8::to_string).collect();
+            (Item::hourly(&minutes, zone.clone()), one_or_list(&texts))
+        }
+        "daily" => {
+            let times = times(decoder, kind, node)?;
+            (Item::daily(&times, zone.clone()), times_text(&times))
+        }
+        "weekly" => return weekly(decoder, node, zone),
+        "at" => return at(decoder, node, zone),
+        _ => return None,
+    };
+    match item {
+        Ok(item) => Some((item, format!("{kind}: {text}"))),
+        Err(error) => {
+            bad_schedule(decoder, kind, node.span, error);
+            None
+        }
+    }
+}
+
+fn bad_schedule(decoder: &mut Decoder<'_, '_>, kind: &str, span: Span, error: BadSchedule) {
+    let code = match error {
+        BadSchedule::TooOften | BadSchedule::BadMinute(_) => Code::OutOfRange,
+        _ => Code::BadSchedule,
+    };
+    decoder.report(code, span, &format!("`{kind}`: {error}"), "");
+}
+
+/// Reads a cron line; a finding points into it.
+fn cron<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>, text: &str) -> Option<(Cron, String)> {
+    match Cron::parse(text) {
+        Ok(cron) => {
+            let words: Vec<_> = text.split_whitespace().collect();
+            Some((cron, words.join(" ")))
+        }
+        Err(error) => {
+            let code = match error.kind {
+                CronErrorKind::Syntax => Code::BadCron,
+                CronErrorKind::NeverFires => Code::NeverFires,
+            };
+            let span = within(node, text, error.offset, error.length);
+            decoder.report(code, span, &error.message, &error.help);
+            None
+        }
+    }
+}
+
+/// The place of a part of a scalar, where the text in the file is the text that was read.
+fn within(node: &Node<'_>, text: &str, offset: usize, length: usize) -> Span {
+    let count = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+    let (Some(before), Some(part)) = (text.get(..offset), text.get(offset..offset + length)) else {
+        return node.span;
+    };
+    let Some(scalar) = node.scalar().filter(|scalar| scalar.text == text) else {
+        return node.span;
+    };
+    let quotes = match scalar.style {
+        Style::Plain => 0,
+        Style::Quoted => 1,
+    };
+    // With escapes or an anchor before it, the lengths disagree and the whole value is marked.
+    if node.span.length != count(text) + 2 * quotes || part.is_empty() {
+        return node.span;
+    }
+    Span {
+        column: node.span.column + quotes + count(before),
+        length: count(part),
+        ..node.span
+    }
+}
+
+fn minutes<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Vec<u8>> {
+    let items = decoder.one_or_more("hourly", node)?;
+    let read: Vec<_> = items
+        .iter()
+        .map(|item| decoder.number("hourly", item, 0, 59))
+        .collect();
+    let minutes: Option<Vec<u8>> = read
+        .into_iter()
+        .map(|minute| u8::try_from(minute?).ok())
+        .collect();
+    minutes
+}
+
+fn times<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    key: &str,
+    node: &Node<'t>,
+) -> Option<Vec<civil::Time>> {
+    let items = decoder.one_or_more(key, node)?;
+    let mut times = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(text) = decoder.text(key, item) else {
+            continue;
+        };
+        match parse_time(text.trim()) {
+            Ok(time) => times.push(time),
+            Err(error) => {
+                let message = format!("`{}` is no time of day", shorten(&text));
+                decoder.report(Code::BadSchedule, item.span, &message, &error.help);
+            }
+        }
+    }
+    (times.len() == items.len()).then_some(times)
+}
+
+fn times_text(times: &[civil::Time]) -> String {
+    let texts: Vec<_> = times
+        .iter()
+        .map(|time| match time.second() {
+            0 => format!("\"{:02}:{:02}\"", time.hour(), time.minute()),
+            second => format!("\"{:02}:{:02}:{second:02}\"", time.hour(), time.minute()),
+        })
+        .collect();
+    one_or_list(&texts)
+}
+
+fn one_or_list(texts: &[String]) -> String {
+    match texts {
+        [only] => only.clone(),
+        many => format!("[{}]", many.join(", ")),
+    }
+}
+
+fn weekly<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+    zone: &Zone,
+) -> Option<(Item, String)> {
+    let mut read_days = None;
+    let mut read_times = None;
+    let before = decoder.errors();
+    for (key, entry) in decoder.fields(&WEEKLY, node, Scope::Job)? {
+        match key {
+            "days" => read_days = days(decoder, &entry.value),
+            "at" => read_times = times(decoder, "at", &entry.value),
+            _ => {}
+        }
+    }
+    let (Some(days), Some(times)) = (&read_days, &read_times) else {
+        if decoder.errors() == before {
+            let missing = if read_days.is_none() { "days" } else { "at" };
+            let message = format!("`weekly` has no `{missing}`");
+            let help = "write `weekly: { days: [mon, fri], at: \"09:00\" }`";
+            decoder.report(Code::MissingKey, node.span, &message, help);
+        }
+        return None;
+    };
+    let union = days
+        .iter()
+        .fold(Days::NONE, |all, (day, _)| all.union(*day));
+    let words: Vec<_> = days.iter().map(|(_, word)| word.clone()).collect();
+    match Item::weekly(union, times, zone.clone()) {
+        Ok(item) => {
+            let text = format!(
+                "weekly: {{days: {}, at: {}}}",
+                one_or_list(&words),
+                times_text(times)
+            );
+            Some((item, text))
+        }
+        Err(error) => {
+            bad_schedule(decoder, "weekly", node.span, error);
+            None
+        }
+    }
+}
+
+fn days<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Vec<(Days, String)>> {
+    let items = decoder.one_or_more("days", node)?;
+    let mut days = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(text) = decoder.text("days", item) else {
+            continue;
+        };
+        match Days::parse(&text) {
+            Ok(day) => days.push((day, text.into_owned())),
+            Err(error) => {
+                let message = format!("`{}` is no day", shorten(&text));
+                let near = suggest::did_you_mean(&text, DAYS.into_iter());
+                let help = if near.is_empty() { error.help } else { near };
+                decoder.report(Code::BadSchedule, item.span, &message, &help);
+            }
+        }
+    }
+    (days.len() == items.len()).then_some(days)
+}
+
+fn at<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>, zone: &Zone) -> Option<(Item, String)> {
+    let items = decoder.one_or_more("at", node)?;
+    if items.is_empty() {
+        bad_schedule(decoder, "at", node.span, BadSchedule::NoTime);
+        return None;
+    }
+    let mut instants = Vec::with_capacity(items.len());
+    let mut texts = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(text) = decoder.text("at", item) else {
+            continue;
+        };
+        match parse_instant(text.trim(), zone) {
+            Ok(instant) => {
+                instants.push(instant);
+                texts.push(format!("\"{}\"", text.trim()));
+            }
+            Err(help) => {
+                let message = format!("`{}` is no instant", shorten(&text));
+                decoder.report(Code::BadSchedule, item.span, &message, &help);
+            }
+        }
+    }
+    (instants.len() == items.len())
+        .then(|| (Item::At(instants), format!("at: {}", one_or_list(&texts))))
+}
+
+/// With an offset it is an instant; without, it is a reading of the zone's clock.
+fn parse_instant(text: &str, zone: &Zone) -> Result<Timestamp, String> {
+    let form =
+        || "write 2027-09-20T15:00:00+09:00, or without an offset for the job's zone".to_owned();
+    // A zone in brackets would be read and dropped.
+    if text.contains(['[', '"', '\\']) || text.len() > 64 {
+        return Err(form());
+    }
+    if text.parse::<civil::Date>().is_ok() && !text.contains(['T', 't', ' ', ':']) {
+        return Err(format!("a time of day is missing: write {text}T09:00:00"));
+    }
+    if text
+        .split(':')
+        .nth(2)
+        .is_some_and(|second| second.starts_with("60"))
+    {
+        return Err("leap seconds are not scheduled: write 59 or the minute after".to_owned());
+    }
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    let reading: civil::DateTime = text.parse().map_err(|_| form())?;
+    zone.instant_of(reading)
+        .ok_or_else(|| "a year from 1 to 9999".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_read_with_and_without_an_offset() {
+        let tokyo = crate::schedule::Zones::bundled().get("Asia/Tokyo").unwrap();
+        for (text, expected) in [
+            ("2027-09-20T15:00:00+09:00", "2027-09-20T06:00:00Z"),
+            ("2027-09-20T15:00:00", "2027-09-20T06:00:00Z"),
+            ("2027-09-20 15:00", "2027-09-20T06:00:00Z"),
+            ("2027-09-20T15:00Z", "2027-09-20T15:00:00Z"),
+            ("9999-01-01T00:00:00Z", "9999-01-01T00:00:00Z"),
+        ] {
+            let found = parse_instant(text, &tokyo).map(|t| t.to_string());
+            assert_eq!(found.as_deref(), Ok(expected), "{text}");
+        }
+        for text in [
+            "2027-09-20",
+            "2027-13-20T15:00:00",
+            "2027-06-30T23:59:60Z",
+            "15:00",
+            "tomorrow",
+            "",
+            "2027-09-20T15:00:00+09:00[Asia/Tokyo]",
+        ] {
+            assert!(parse_instant(text, &tokyo).is_err(), "{text} was taken");
+        }
+    }
+}

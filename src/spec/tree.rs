@@ -1,0 +1,597 @@
+//! YAML text to a tree whose nodes know their places.
+//!
+//! Anchors, aliases and merge keys are resolved here, within budgets; what the
+//! scalars mean is decided by whoever reads them, because only that reader
+//! knows whether text, a number or a switch is meant.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as Marks, StrInput, Tag};
+
+use super::limits;
+use super::problem::Problem;
+use super::syntax;
+use crate::finding::Code;
+
+/// Where something stands: line and column from 1, both in characters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    pub line: u32,
+    pub column: u32,
+    /// In characters; 0 means up to the end of the line.
+    pub length: u32,
+}
+
+/// A value and its place.
+#[derive(Clone, Debug)]
+pub(super) struct Node<'t> {
+    pub span: Span,
+    pub value: Value<'t>,
+}
+
+/// What stands there. Collections are shared, so that an alias costs nothing.
+#[derive(Clone, Debug)]
+pub(super) enum Value<'t> {
+    Scalar(Scalar<'t>),
+    List(Rc<Vec<Node<'t>>>),
+    Map(Rc<Vec<Entry<'t>>>),
+}
+
+/// A scalar as it was written, without its quotes.
+#[derive(Clone, Debug)]
+pub(super) struct Scalar<'t> {
+    pub text: Cow<'t, str>,
+    pub style: Style,
+}
+
+/// Whether a scalar was quoted; only a plain one can be `null`, `true` or a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    Plain,
+    Quoted,
+}
+
+/// One key of a mapping.
+#[derive(Clone, Debug)]
+pub(super) struct Entry<'t> {
+    pub key: Cow<'t, str>,
+    pub key_span: Span,
+    pub value: Node<'t>,
+}
+
+impl<'t> Node<'t> {
+    /// A node that was not written anywhere.
+    pub fn text(text: Cow<'t, str>, style: Style) -> Self {
+        Self {
+            span: Span::default(),
+            value: Value::Scalar(Scalar { text, style }),
+        }
+    }
+
+    pub fn scalar(&self) -> Option<&Scalar<'t>> {
+        match &self.value {
+            Value::Scalar(scalar) => Some(scalar),
+            _ => None,
+        }
+    }
+
+    /// A plain `null`, which returns to the built-in.
+    pub fn is_null(&self) -> bool {
+        self.scalar()
+            .is_some_and(|s| s.style == Style::Plain && s.text == "null")
+    }
+
+    /// Nothing at all or `~`: most often a value that somebody forgot.
+    pub fn is_empty(&self) -> bool {
+        self.scalar()
+            .is_some_and(|s| s.style == Style::Plain && matches!(&*s.text, "" | "~"))
+    }
+
+    /// In words, for "found …".
+    pub fn kind(&self) -> &'static str {
+        match &self.value {
+            Value::Scalar(_) if self.is_empty() => "nothing",
+            Value::Scalar(_) => "a single value",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// What came of a text.
+pub(super) struct Tree<'t> {
+    /// The document; `None` when it is empty. After a fatal problem it holds what was read before it.
+    pub root: Option<Node<'t>>,
+    /// What is wrong with the text as YAML.
+    pub problems: Vec<Problem>,
+    /// Whether the text was read to its end.
+    pub complete: bool,
+}
+
+/// Reads one document.
+pub(super) fn parse(text: &str) -> Tree<'_> {
+    let mut builder = Builder::default();
+    let mut parser = Parser::new_from_str(text);
+    let complete = builder.run(&mut parser, text);
+    builder.finish(complete)
+}
+
+#[derive(Default)]
+struct Builder<'t> {
+    root: Option<Node<'t>>,
+    frames: Vec<Frame<'t>>,
+    anchors: HashMap<usize, Anchored<'t>>,
+    problems: Vec<Problem>,
+    expanded: Cost,
+}
+
+struct Frame<'t> {
+    span: Span,
+    anchor: usize,
+    items: Items<'t>,
+    cost: Cost,
+    height: usize,
+}
+
+enum Items<'t> {
+    List(Vec<Node<'t>>),
+    Map {
+        entries: Vec<Entry<'t>>,
+        key: Option<(Cow<'t, str>, Span, Style)>,
+        merges: Vec<(Span, Node<'t>)>,
+    },
+}
+
+struct Anchored<'t> {
+    node: Node<'t>,
+    cost: Cost,
+    height: usize,
+}
+
+/// What a node costs whoever walks it.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    aliases: usize,
+    bytes: usize,
+}
+
+impl Cost {
+    const NODE: usize = 64;
+
+    fn add(&mut self, other: Cost) {
+        self.aliases = self.aliases.saturating_add(other.aliases);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
+/// Reading has ended before the text has; the problem is already noted.
+struct Stop;
+
+impl<'t> Builder<'t> {
+    fn run(&mut self, parser: &mut Parser<'t, StrInput<'t>>, text: &'t str) -> bool {
+        let mut documents = 0;
+        while let Some(event) = parser.next_event() {
+            let (event, marks) = match event {
+                Ok(event) => event,
+                Err(error) => {
+                    self.problems.push(syntax::explain(&error, text));
+                    return false;
+                }
+            };
+            let step = match event {
+                Event::DocumentStart(_) => {
+                    documents += 1;
+                    if documents > 1 {
+                        self.problems.push(syntax::second_document(start(&marks)));
+                        return false;
+                    }
+                    Ok(())
+                }
+                Event::Scalar(text, style, anchor, tag) => {
+                    self.scalar(text, style, anchor, tag.as_deref(), &marks)
+                }
+                Event::SequenceStart(anchor, tag) => {
+                    self.open(Items::List(Vec::new()), anchor, tag.as_deref(), &marks)
+                }
+                Event::MappingStart(anchor, tag) => {
+                    let items = Items::Map {
+                        entries: Vec::new(),
+                        key: None,
+                        merges: Vec::new(),
+                    };
+                    self.open(items, anchor, tag.as_deref(), &marks)
+                }
+                Event::SequenceEnd | Event::MappingEnd => self.close(Some(&marks)),
+                Event::Alias(anchor) => self.alias(anchor, &marks),
+                Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {
+                    Ok(())
+                }
+            };
+            if step.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Closes what is still open, so that what was read so far can be looked at.
+    fn finish(mut self, complete: bool) -> Tree<'t> {
+        while !self.frames.is_empty() {
+            if self.close(None).is_err() {
+                break;
+            }
+        }
+        let root = self.root.filter(|node| {
+            // `---` alone, or comments: a document with nothing in it.
+            node.scalar()
+                .is_none_or(|s| s.style == Style::Quoted || !s.text.is_empty())
+        });
+        Tree {
+            root,
+            problems: self.problems,
+            complete,
+        }
+    }
+
+    fn stop(&mut self, code: Code, span: Span, message: &str, help: &str) -> Result<(), Stop> {
+        self.problems.push(Problem::new(code, span, message, help));
+        Err(Stop)
+    }
+
+    fn scalar(
+        &mut self,
+        text: Cow<'t, str>,
+        style: ScalarStyle,
+        anchor: usize,
+        tag: Option<&Tag>,
+        marks: &Marks,
+    ) -> Result<(), Stop> {
+        let mut span = whole(marks);
+        let mut style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            _ => Style::Quoted,
+        };
+        if style == Style::Plain && text.is_empty() {
+            // The parser's mark is at whatever follows; the key is what a person looks for.
+            if let Some(Frame {
+                items: Items::Map { key: Some(key), .. },
+                ..
+            }) = self.frames.last()
+            {
+                span = key.1;
+            }
+        }
+        match tag {
+            Some(tag) if is_core(tag, "str") => style = Style::Quoted,
+            Some(tag) => self.problems.push(syntax::tag(tag, span)),
+            None => {}
+        }
+        let cost = Cost {
+            aliases: 0,
+            bytes: text.len() + Cost::NODE,
+        };
+        let node = Node {
+            span,
+            value: Value::Scalar(Scalar { text, style }),
+        };
+        self.put(node, anchor, cost, 0)
+    }
+
+    fn open(
+        &mut self,
+        items: Items<'t>,
+        anchor: usize,
+        tag: Option<&Tag>,
+        marks: &Marks,
+    ) -> Result<(), Stop> {
+        let span = start(marks);
+        if let Some(tag) = tag
+            && !(is_core(tag, "map") || is_core(tag, "seq"))
+        {
+            self.problems.push(syntax::tag(tag, span));
+        }
+        if self.frames.len() >= limits::DEPTH {
+            let message = format!("more than {} levels deep", limits::DEPTH);
+            return self.stop(Code::Limit, span, &message, "");
+        }
+        if let Some(frame) = self.frames.last()
+            && let Items::Map { key: None, .. } = frame.items
+        {
+            return self.stop(
+                Code::Syntax,
+                span,
+                "a key must be text, not a list or a mapping",
+                "quote it when it is text that begins with `{` or `[`",
+            );
+        }
+        self.frames.push(Frame {
+            span,
+            anchor,
+            items,
+            cost: Cost {
+                aliases: 0,
+                bytes: Cost::NODE,
+            },
+            height: 0,
+        });
+        Ok(())
+    }
+
+    fn close(&mut self, marks: Option<&Marks>) -> Result<(), Stop> {
+        let Some(mut frame) = self.frames.pop() else {
+            return Ok(());
+        };
+        if let Some(marks) = marks
+            && line(&marks.end) == frame.span.line
+        {
+            frame.span.length = column(&marks.end).saturating_sub(frame.span.column);
+        }
+        let value = match frame.items {
+            Items::List(items) => Value::List(Rc::new(items)),
+            Items::Map {
+                mut entries,
+                merges,
+                key,
+            } => {
+                if let Some((key, key_span, _)) = key {
+                    // Only after a fatal problem: the key is known, its value is not.
+                    let mut value = Node::text(Cow::Borrowed(""), Style::Plain);
+                    value.span = key_span;
+                    entries.push(Entry {
+                        key,
+                        key_span,
+                        value,
+                    });
+                }
+                let names_of_jobs = self.names_of_jobs();
+                self.drop_duplicates(&mut entries, names_of_jobs);
+                for (span, node) in merges {
+                    self.merge(&mut entries, span, &node);
+                }
+                Value::Map(Rc::new(entries))
+            }
+        };
+        let node = Node {
+            span: frame.span,
+            value,
+        };
+        self.put(node, frame.anchor, frame.cost, frame.height + 1)
+    }
+
+    /// Whether the mapping that was just closed stands under `jobs` at the top.
+    fn names_of_jobs(&self) -> bool {
+        match self.frames.as_slice() {
+            [
+                Frame {
+                    items: Items::Map { key: Some(key), .. },
+                    ..
+                },
+            ] => key.0 == "jobs",
+            _ => false,
+        }
+    }
+
+    fn alias(&mut self, anchor: usize, marks: &Marks) -> Result<(), Stop> {
+        let span = whole(marks);
+        let Some(anchored) = self.anchors.get(&anchor) else {
+            return self.stop(
+                Code::Limit,
+                span,
+                "this alias stands inside its own anchor: it would never end",
+                "",
+            );
+        };
+        let node = anchored.node.clone();
+        let height = anchored.height;
+        let mut cost = anchored.cost;
+        cost.aliases = cost.aliases.saturating_add(1);
+        self.expanded.add(cost);
+        if self.expanded.aliases > limits::ALIASES {
+            let message = format!("more than {} expanded aliases", limits::ALIASES);
+            return self.stop(
+                Code::Limit,
+                span,
+                &message,
+                "write `_defaults.yaml` or `defaults:` for what all jobs share",
+            );
+        }
+        if self.expanded.bytes > limits::EXPANDED_BYTES {
+            let message = format!(
+                "the aliases up to here expand to more than {} MiB",
+                limits::EXPANDED_BYTES >> 20
+            );
+            return self.stop(Code::Limit, span, &message, "");
+        }
+        if self.frames.len() + height > limits::DEPTH {
+            let message = format!(
+                "more than {} levels deep with its aliases expanded",
+                limits::DEPTH
+            );
+            return self.stop(Code::Limit, span, &message, "");
+        }
+        self.put(node, 0, cost, height)
+    }
+
+    fn put(
+        &mut self,
+        node: Node<'t>,
+        anchor: usize,
+        cost: Cost,
+        height: usize,
+    ) -> Result<(), Stop> {
+        if anchor > 0 {
+            let node = node.clone();
+            self.anchors.insert(anchor, Anchored { node, cost, height });
+        }
+        let Some(frame) = self.frames.last_mut() else {
+            self.root.get_or_insert(node);
+            return Ok(());
+        };
+        frame.cost.add(cost);
+        frame.height = frame.height.max(height);
+        match &mut frame.items {
+            Items::List(items) => items.push(node),
+            Items::Map {
+                entries,
+                key,
+                merges,
+            } => match key.take() {
+                None => match node.value {
+                    Value::Scalar(scalar) => *key = Some((scalar.text, node.span, scalar.style)),
+                    _ => {
+                        return self.stop(
+                            Code::Syntax,
+                            node.span,
+                            "a key must be text, not a list or a mapping",
+                            "",
+                        );
+                    }
+                },
+                Some((text, span, Style::Plain)) if text == "<<" => merges.push((span, node)),
+                Some((key, key_span, _)) => entries.push(Entry {
+                    key,
+                    key_span,
+                    value: node,
+                }),
+            },
+        }
+        Ok(())
+    }
+
+    fn drop_duplicates(&mut self, entries: &mut Vec<Entry<'t>>, names_of_jobs: bool) {
+        let mut first_of = KeyIndex::new(entries.len());
+        let mut duplicates = Vec::new();
+        for index in 0..entries.len() {
+            match first_of.find(entries, index) {
+                Some(first) => duplicates.push((first, index)),
+                None => first_of.add(entries, index),
+            }
+        }
+        for (first, index) in duplicates.iter().rev() {
+            let again = entries.remove(*index);
+            let (code, what) = if names_of_jobs {
+                (Code::DuplicateName, "job")
+            } else {
+                (Code::DuplicateKey, "key")
+            };
+            let message = format!("{what} `{}` is given twice", shorten(&again.key));
+            let help = if names_of_jobs {
+                "give one of the two another name"
+            } else {
+                "remove one of the two"
+            };
+            let mut problem = Problem::new(code, again.key_span, &message, help);
+            problem.also = Some((entries[*first].key_span, "first given here"));
+            self.problems.push(problem);
+        }
+    }
+
+    /// Adds what `<<` brings; a key that is there already wins.
+    fn merge(&mut self, entries: &mut Vec<Entry<'t>>, at: Span, node: &Node<'t>) {
+        match &node.value {
+            Value::Map(more) => {
+                let mut index = KeyIndex::new(entries.len() + more.len());
+                for position in 0..entries.len() {
+                    index.add(entries, position);
+                }
+                for entry in more.iter() {
+                    if index.find_key(entries, &entry.key).is_none() {
+                        entries.push(entry.clone());
+                        index.add(entries, entries.len() - 1);
+                    }
+                }
+            }
+            Value::List(list) if list.iter().all(|n| matches!(n.value, Value::Map(_))) => {
+                for node in list.iter() {
+                    self.merge(entries, at, node);
+                }
+            }
+            _ => self.problems.push(Problem::new(
+                Code::WrongType,
+                at,
+                &format!(
+                    "`<<` takes a mapping or a list of mappings, not {}",
+                    node.kind()
+                ),
+                "write `<<: *anchor`",
+            )),
+        }
+    }
+}
+
+/// Finds a key among entries: by looking at each while they are few, by hash when they are many.
+struct KeyIndex<'t> {
+    many: Option<HashMap<Cow<'t, str>, usize>>,
+    known: usize,
+}
+
+impl<'t> KeyIndex<'t> {
+    fn new(len: usize) -> Self {
+        Self {
+            many: (len > 24).then(|| HashMap::with_capacity(len)),
+            known: 0,
+        }
+    }
+
+    fn add(&mut self, entries: &[Entry<'t>], index: usize) {
+        self.known = index + 1;
+        if let Some(map) = &mut self.many {
+            map.entry(entries[index].key.clone()).or_insert(index);
+        }
+    }
+
+    fn find(&self, entries: &[Entry<'t>], index: usize) -> Option<usize> {
+        match &self.many {
+            Some(map) => map.get(&entries[index].key).copied(),
+            None => entries[..index]
+                .iter()
+                .position(|e| e.key == entries[index].key),
+        }
+    }
+
+    fn find_key(&self, entries: &[Entry<'t>], key: &str) -> Option<usize> {
+        match &self.many {
+            Some(map) => map.get(key).copied(),
+            None => entries[..self.known].iter().position(|e| e.key == key),
+        }
+    }
+}
+
+fn is_core(tag: &Tag, suffix: &str) -> bool {
+    tag.is_yaml_core_schema() && tag.suffix == suffix
+}
+
+/// A text of a file, short enough for a message.
+pub(super) fn shorten(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 60;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+pub(super) fn line(marker: &Marker) -> u32 {
+    u32::try_from(marker.line()).unwrap_or(u32::MAX)
+}
+
+pub(super) fn column(marker: &Marker) -> u32 {
+    u32::try_from(marker.col()).map_or(u32::MAX, |c| c.saturating_add(1))
+}
+
+fn start(marks: &Marks) -> Span {
+    Span {
+        line: line(&marks.start),
+        column: column(&marks.start),
+        length: 0,
+    }
+}
+
+fn whole(marks: &Marks) -> Span {
+    let mut span = start(marks);
+    if marks.start.line() == marks.end.line() {
+        span.length = column(&marks.end).saturating_sub(span.column).max(1);
+    }
+    span
+}

@@ -1,0 +1,301 @@
+//! What a write does to the memory of one job: the rules that every adapter shares.
+//!
+//! Pure. An adapter finds rows and keeps them; what a mark becomes is said here alone.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Mark, RETURN_WITHIN};
+use crate::model::{JobTimes, Outcome, Output, Run, RunState, Trigger};
+
+/// What makes a row the only one of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// (job, scheduled instant), and nothing at or before the mark.
+    Fire,
+    /// (job, instant), whatever the mark says.
+    Startup,
+    /// (job, request).
+    Request,
+}
+
+/// Ended rows are counted against the history's bound in two classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Class {
+    /// An attempt was begun.
+    Started,
+    /// Fires that did not run.
+    Quiet,
+}
+
+/// The memory of a job at its first sight.
+pub(super) fn first_sight(at: Timestamp) -> Mark {
+    Mark {
+        first_seen: at,
+        mark: at,
+        gone_at: None,
+        previous_success_at: None,
+        last_startup_at: None,
+        times: JobTimes::default(),
+    }
+}
+
+/// A known job is seen.
+pub(super) fn seen(mark: &mut Mark, at: Timestamp) {
+    let Some(gone_at) = mark.gone_at.take() else {
+        return;
+    };
+    let returns = SignedDuration::try_from(RETURN_WITHIN).unwrap_or(SignedDuration::MAX);
+    if at.duration_since(gone_at) >= returns {
+        mark.first_seen = at;
+        advance(mark, at);
+    }
+}
+
+/// A job is gone; the first time that was said counts.
+pub(super) fn gone(mark: &mut Mark, at: Timestamp) {
+    mark.gone_at.get_or_insert(at);
+}
+
+/// Marks never move back.
+pub(super) fn advance(mark: &mut Mark, to: Timestamp) {
+    mark.mark = mark.mark.max(to);
+}
+
+/// What makes this row the only one of its kind.
+pub(super) fn key(run: &Run) -> Key {
+    match (&run.request, run.trigger) {
+        (Some(_), _) => Key::Request,
+        (None, Trigger::Startup) => Key::Startup,
+        (None, _) => Key::Fire,
+    }
+}
+
+/// Whether the mark lets this row in; the key is looked up by the adapter.
+pub(super) fn admits(mark: &Mark, run: &Run) -> bool {
+    key(run) != Key::Fire || run.scheduled_at > mark.mark
+}
+
+/// The row was inserted.
+pub(super) fn claimed(mark: &mut Mark, run: &Run) {
+    if key(run) == Key::Fire {
+        advance(mark, last_instant(run));
+    }
+    written(mark, run, Origin::of(run));
+}
+
+/// What a row began with and keeps, whatever an update says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    /// Its instant.
+    pub(super) scheduled_at: Timestamp,
+    /// What made it.
+    pub(super) trigger: Trigger,
+}
+
+impl Origin {
+    /// The origin that a row says it has.
+    pub(super) fn of(run: &Run) -> Self {
+        Self {
+            scheduled_at: run.scheduled_at,
+            trigger: run.trigger,
+        }
+    }
+}
+
+/// A row of this origin is there as given, inserted or replaced.
+pub(super) fn written(mark: &mut Mark, run: &Run, origin: Origin) {
+    if origin.trigger == Trigger::Startup {
+        // A crash between the claim and the first attempt still counts as a start: that is what
+        // keeps a crash loop from storming.
+        let under_way = matches!(run.state, RunState::Running | RunState::Waiting);
+        let began = run
+            .started_at
+            .or_else(|| under_way.then_some(origin.scheduled_at));
+        mark.last_startup_at = mark.last_startup_at.max(began);
+    }
+    if run.state != RunState::Done {
+        return;
+    }
+    let times = &mut mark.times;
+    match run.outcome {
+        Some(Outcome::Success) => {
+            times.last_success = times.last_success.max(run.finished_at);
+            mark.previous_success_at = mark.previous_success_at.max(Some(origin.scheduled_at));
+        }
+        Some(Outcome::Failed | Outcome::TimedOut | Outcome::Interrupted) => {
+            times.last_failure = times.last_failure.max(run.finished_at);
+        }
+        Some(Outcome::Cancelled | Outcome::Skipped | Outcome::Missed) | None => {}
+    }
+    if run.started_at.is_some() && run.started_at >= times.last_run {
+        times.last_run = run.started_at;
+        times.last_duration = run.duration;
+    }
+}
+
+/// Lets a row stand for more fires; it never shrinks.
+pub(super) fn extend(run: &mut Run, count: u64, until: Timestamp, at: Timestamp) {
+    run.count = run.count.max(count);
+    run.scheduled_until = Some(last_instant(run).max(until));
+    if run.state == RunState::Done {
+        run.finished_at = run.finished_at.max(Some(at));
+    }
+}
+
+/// The last instant that the row stands for.
+pub(super) fn last_instant(run: &Run) -> Timestamp {
+    run.scheduled_until.unwrap_or(run.scheduled_at)
+}
+
+/// The class of an ended row; `None` while it is open.
+pub(super) fn class(run: &Run) -> Option<Class> {
+    (run.state == RunState::Done).then_some(if run.attempt > 0 {
+        Class::Started
+    } else {
+        Class::Quiet
+    })
+}
+
+/// What was kept of a run's output, or how much of it there was.
+pub(super) fn shown_output(run: &Run, output: Option<Output>) -> Output {
+    output.unwrap_or(Output {
+        total: run.output_bytes,
+        ..Output::default()
+    })
+}
+
+/// Whether there is anything to keep.
+pub(super) fn is_empty(output: &Output) -> bool {
+    output.head.is_empty() && output.tail.is_empty() && output.total == 0
+}
+
+/// Rows that ended before this instant are too old.
+pub(super) fn oldest_kept(now: Timestamp, max_age: std::time::Duration) -> Timestamp {
+    SignedDuration::try_from(max_age)
+        .ok()
+        .and_then(|age| now.checked_sub(age).ok())
+        .unwrap_or(Timestamp::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{JobName, RunId};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn run(second: i64, trigger: Trigger) -> Run {
+        let job = JobName::new("a").unwrap();
+        Run::new(RunId::of_fire(&job, at(second)), job, at(second), trigger)
+    }
+
+    #[test]
+    fn a_name_that_is_gone_for_less_than_ten_minutes_is_the_same_job() {
+        for (gone, back, first_seen, mark) in [
+            (100, 100, 0, 0),
+            (100, 699, 0, 0),
+            (100, 700, 700, 700),
+            (100, 50, 0, 0),
+            (100, 9_999, 9_999, 9_999),
+        ] {
+            let mut job = first_sight(at(0));
+            super::gone(&mut job, at(gone));
+            super::gone(&mut job, at(gone + 5));
+            assert_eq!(job.gone_at, Some(at(gone)), "the first time counts");
+            seen(&mut job, at(back));
+            assert_eq!(
+                (job.first_seen, job.mark, job.gone_at),
+                (at(first_seen), at(mark), None),
+                "gone at {gone}, back at {back}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_new_first_sight_does_not_move_a_mark_back() {
+        let mut job = first_sight(at(0));
+        advance(&mut job, at(5_000));
+        gone(&mut job, at(10));
+        seen(&mut job, at(1_000));
+        assert_eq!((job.first_seen, job.mark), (at(1_000), at(5_000)));
+    }
+
+    #[test]
+    fn only_fires_of_a_schedule_ask_and_move_the_mark() {
+        let mut manual = run(5, Trigger::Manual);
+        manual.request = Some("r".into());
+        for (run, admitted, moves) in [
+            (run(10, Trigger::Schedule), false, false),
+            (run(11, Trigger::Schedule), true, true),
+            (run(11, Trigger::CatchUp), true, true),
+            (run(5, Trigger::Startup), true, false),
+            (run(15, Trigger::Startup), true, false),
+            (manual, true, false),
+        ] {
+            let mut job = first_sight(at(10));
+            assert_eq!(admits(&job, &run), admitted, "{run:?}");
+            if admitted {
+                claimed(&mut job, &run);
+                assert_eq!(job.mark > at(10), moves, "{run:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_startup_run_counts_from_its_begin_and_a_skipped_one_not() {
+        let began = |state, started: Option<i64>| {
+            let mut run = run(5, Trigger::Startup);
+            run.state = state;
+            run.started_at = started.map(at);
+            let mut job = first_sight(at(0));
+            claimed(&mut job, &run);
+            job.last_startup_at
+        };
+        assert_eq!(began(RunState::Running, Some(6)), Some(at(6)));
+        assert_eq!(began(RunState::Running, None), Some(at(5)));
+        assert_eq!(began(RunState::Queued, None), None);
+        assert_eq!(began(RunState::Done, None), None);
+    }
+
+    #[test]
+    fn the_times_are_those_of_the_newest_run_in_whatever_order_they_end() {
+        let ended = |second: i64, outcome| {
+            let mut run = run(second, Trigger::Schedule);
+            run.state = RunState::Done;
+            run.attempt = 1;
+            run.outcome = Some(outcome);
+            run.started_at = Some(at(second));
+            run.finished_at = Some(at(second + 1));
+            run.duration = Some(std::time::Duration::from_millis(second as u64));
+            run
+        };
+        let mut job = first_sight(at(0));
+        for run in [
+            ended(20, Outcome::Success),
+            ended(10, Outcome::Success),
+            ended(30, Outcome::TimedOut),
+            ended(25, Outcome::Cancelled),
+        ] {
+            written(&mut job, &run, Origin::of(&run));
+        }
+        assert_eq!(job.previous_success_at, Some(at(20)));
+        assert_eq!(job.times.last_success, Some(at(21)));
+        assert_eq!(job.times.last_failure, Some(at(31)));
+        assert_eq!(job.times.last_run, Some(at(30)));
+        assert_eq!(
+            job.times.last_duration,
+            Some(std::time::Duration::from_millis(30))
+        );
+    }
+
+    #[test]
+    fn an_age_beyond_all_time_keeps_everything() {
+        assert_eq!(oldest_kept(at(0), std::time::Duration::MAX), Timestamp::MIN);
+        assert_eq!(
+            oldest_kept(at(10), std::time::Duration::from_secs(4)),
+            at(6)
+        );
+    }
+}

@@ -1,0 +1,423 @@
+//! One transaction of the writer: writes go in, in order, and become rows and marks.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use super::rows;
+use crate::ids::{JobName, RunId};
+use crate::model::{Output, Run};
+use crate::store::rules::{self, Class, Origin};
+use crate::store::{AppliedFile, Mark, Write, Written};
+
+/// A transaction under way. Dropped without [`Transaction::commit`] it is rolled back.
+pub(super) struct Transaction<'c> {
+    conn: &'c Connection,
+    hot: Hot<'c>,
+    /// The jobs it has touched: read once, written back once.
+    seats: Vec<Seat>,
+    by_name: HashMap<JobName, usize>,
+}
+
+struct Seat {
+    id: i64,
+    mark: Mark,
+    /// The mark as it is stored.
+    stored: Mark,
+    /// How many ended rows it gained by this transaction, by class.
+    started: i64,
+    quiet: i64,
+}
+
+/// The statements that nearly every transaction needs.
+struct Hot<'c> {
+    find_job: CachedStatement<'c>,
+    insert_job: CachedStatement<'c>,
+    update_job: CachedStatement<'c>,
+    insert_run: CachedStatement<'c>,
+    find_run: CachedStatement<'c>,
+    update_run: CachedStatement<'c>,
+}
+
+/// What an update must know of the row that is there.
+struct Found {
+    job: i64,
+    class: Option<Class>,
+    origin: Origin,
+}
+
+impl<'c> Transaction<'c> {
+    /// Begins. Takes the right to write at once, so that nothing later fails for another's lock.
+    pub(super) fn begin(conn: &'c Connection) -> rusqlite::Result<Self> {
+        let hot = Hot {
+            find_job: conn.prepare_cached(&format!(
+                "SELECT id, {} FROM jobs WHERE name = ?1",
+                rows::MARK
+            ))?,
+            insert_job: conn
+                .prepare_cached("INSERT INTO jobs (name, first_seen, mark) VALUES (?1, ?2, ?2)")?,
+            update_job: conn.prepare_cached(
+                "UPDATE jobs SET first_seen = ?2, mark = ?3, gone_at = ?4, \
+                 previous_success_at = ?5, last_startup_at = ?6, last_success = ?7, \
+                 last_failure = ?8, last_run = ?9, last_duration = ?10, \
+                 started_rows = started_rows + ?11, quiet_rows = quiet_rows + ?12 WHERE id = ?1",
+            )?,
+            insert_run: conn.prepare_cached(rows::INSERT_RUN)?,
+            find_run: conn.prepare_cached(
+                "SELECT job, state = 'done', attempt > 0, scheduled_at, trigger FROM runs WHERE id = ?1",
+            )?,
+            update_run: conn.prepare_cached(rows::UPDATE_RUN)?,
+        };
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(Self {
+            conn,
+            hot,
+            seats: Vec::new(),
+            by_name: HashMap::new(),
+        })
+    }
+
+    /// Makes it durable.
+    pub(super) fn commit(mut self) -> rusqlite::Result<()> {
+        self.settle()?;
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// One write of a caller.
+    pub(super) fn write(&mut self, write: &Write) -> rusqlite::Result<Written> {
+        match write {
+            Write::Seen { job, at } => {
+                self.with_job(job, *at, |mark| rules::seen(mark, *at))?;
+                Ok(Written::Done)
+            }
+            Write::Mark { job, at } => {
+                self.with_job(job, *at, |mark| rules::advance(mark, *at))?;
+                Ok(Written::Done)
+            }
+            Write::Gone { job, at } => {
+                if let Some(index) = self.seat(job)? {
+                    rules::gone(&mut self.seats[index].mark, *at);
+                }
+                Ok(Written::Done)
+            }
+            Write::Claim { run } => self.claim(run),
+            Write::Extend {
+                id,
+                job,
+                count,
+                until,
+                at,
+            } => self.extend(id, job, *count, *until, *at),
+            Write::Update { run, output } => self.update(run, output.as_ref()),
+            Write::File(file) => self.file(file),
+            Write::DropFile { root, path } => {
+                self.conn
+                    .prepare_cached("DELETE FROM files WHERE root = ?1 AND path = ?2")?
+                    .execute([root, path])?;
+                Ok(Written::Done)
+            }
+        }
+    }
+
+    /// Deletes these rows so far as they have ended; says how many.
+    pub(super) fn delete(&mut self, runs: &[RunId]) -> rusqlite::Result<u64> {
+        let mut delete = self.conn.prepare_cached("DELETE FROM runs WHERE id = ?1")?;
+        let mut delete_output = self
+            .conn
+            .prepare_cached("DELETE FROM outputs WHERE run = ?1")?;
+        let mut fewer: HashMap<i64, (i64, i64)> = HashMap::new();
+        let mut deleted = 0;
+        for id in runs {
+            let Some(found) = self.hot.find(id)? else {
+                continue;
+            };
+            let (started, quiet) = fewer.entry(found.job).or_default();
+            match found.class {
+                Some(Class::Started) => *started += 1,
+                Some(Class::Quiet) => *quiet += 1,
+                None => continue,
+            }
+            delete.execute([id.as_str()])?;
+            delete_output.execute([id.as_str()])?;
+            deleted += 1;
+        }
+        let mut count = self.conn.prepare_cached(
+            "UPDATE jobs SET started_rows = started_rows - ?2, quiet_rows = quiet_rows - ?3 \
+             WHERE id = ?1",
+        )?;
+        for (job, (started, quiet)) in fewer {
+            count.execute([job, started, quiet])?;
+        }
+        Ok(deleted)
+    }
+
+    /// Forgets jobs that are gone since before `gone_before` and have no row any more.
+    pub(super) fn forget(&mut self, gone_before: Timestamp, limit: i64) -> rusqlite::Result<u64> {
+        self.settle()?;
+        self.seats.clear();
+        self.by_name.clear();
+        let forgotten = self
+            .conn
+            .prepare_cached(
+                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE gone_at < ?1 \
+                 AND NOT EXISTS (SELECT 1 FROM runs WHERE job = jobs.id AND request IS NULL) \
+                 AND NOT EXISTS (SELECT 1 FROM runs WHERE job = jobs.id AND request IS NOT NULL) \
+                 LIMIT ?2)",
+            )?
+            .execute([rows::nanos(gone_before), limit])?;
+        Ok(forgotten as u64)
+    }
+
+    /// Writes something that means nothing.
+    pub(super) fn probe(&mut self) -> rusqlite::Result<()> {
+        self.conn
+            .prepare_cached("UPDATE probe SET times = times + 1 WHERE id = 1")?
+            .execute([])?;
+        Ok(())
+    }
+
+    fn claim(&mut self, run: &Run) -> rusqlite::Result<Written> {
+        let index = match self.seat(&run.job)? {
+            Some(index) if !rules::admits(&self.seats[index].mark, run) => {
+                return Ok(Written::Taken);
+            }
+            Some(index) => index,
+            // A row under this identity has its job; a refused claim must not leave a new one.
+            None if self.hot.find(&run.id)?.is_some() => return Ok(Written::Taken),
+            None => self.new_seat(&run.job, run.scheduled_at)?,
+        };
+        let seat = &mut self.seats[index];
+        rows::bind_run(&mut self.hot.insert_run, seat.id, run)?;
+        if self.hot.insert_run.raw_execute()? == 0 {
+            return Ok(Written::Taken);
+        }
+        rules::claimed(&mut seat.mark, run);
+        seat.count(rules::class(run), 1);
+        Ok(Written::Done)
+    }
+
+    fn update(&mut self, run: &Run, output: Option<&Output>) -> rusqlite::Result<Written> {
+        let Some(index) = self.seat(&run.job)? else {
+            return Ok(Written::Taken);
+        };
+        let seat = &mut self.seats[index];
+        let Some(found) = self.hot.find(&run.id)?.filter(|row| row.job == seat.id) else {
+            return Ok(Written::Taken);
+        };
+        rows::bind_update(&mut self.hot.update_run, run)?;
+        self.hot.update_run.raw_execute()?;
+        rules::written(&mut seat.mark, run, found.origin);
+        seat.count(found.class, -1);
+        seat.count(rules::class(run), 1);
+        match output {
+            Some(output) if rules::is_empty(output) => {
+                self.conn
+                    .prepare_cached("DELETE FROM outputs WHERE run = ?1")?
+                    .execute([run.id.as_str()])?;
+            }
+            Some(output) => {
+                let (head, tail) = (&output.head, &output.tail);
+                self.conn
+                    .prepare_cached(
+                        "INSERT INTO outputs (run, head, tail, total) VALUES (?1, ?2, ?3, ?4) \
+                         ON CONFLICT (run) DO UPDATE SET head = excluded.head, \
+                         tail = excluded.tail, total = excluded.total",
+                    )?
+                    .execute(params![
+                        run.id.as_str(),
+                        head,
+                        tail,
+                        rows::number(output.total)
+                    ])?;
+            }
+            None => {}
+        }
+        Ok(Written::Done)
+    }
+
+    fn extend(
+        &mut self,
+        id: &RunId,
+        job: &JobName,
+        count: u64,
+        until: Timestamp,
+        at: Timestamp,
+    ) -> rusqlite::Result<Written> {
+        let Some(index) = self.seat(job)? else {
+            return Ok(Written::Taken);
+        };
+        let seat = &mut self.seats[index];
+        // As `rules::extend` has it.
+        let extended = self
+            .conn
+            .prepare_cached(
+                "UPDATE runs SET count = max(count, ?3), \
+                 scheduled_until = max(coalesce(scheduled_until, scheduled_at), ?4), \
+                 finished_at = CASE WHEN state = 'done' \
+                 THEN max(coalesce(finished_at, ?5), ?5) ELSE finished_at END \
+                 WHERE id = ?1 AND job = ?2",
+            )?
+            .execute(params![
+                id.as_str(),
+                seat.id,
+                rows::number(count),
+                rows::nanos(until),
+                rows::nanos(at)
+            ])?;
+        if extended == 0 {
+            return Ok(Written::Taken);
+        }
+        rules::advance(&mut seat.mark, until);
+        Ok(Written::Done)
+    }
+
+    fn file(&mut self, file: &AppliedFile) -> rusqlite::Result<Written> {
+        self.conn
+            .prepare_cached(
+                "INSERT INTO files (root, path, hash, definitions) VALUES (?1, ?2, ?3, ?4) \
+                 ON CONFLICT (root, path) DO UPDATE SET hash = excluded.hash, \
+                 definitions = excluded.definitions",
+            )?
+            .execute([&file.root, &file.path, &file.hash, &file.definitions])?;
+        Ok(Written::Done)
+    }
+
+    /// Changes the memory of a job that is known, or sees it for the first time.
+    fn with_job(
+        &mut self,
+        job: &JobName,
+        at: Timestamp,
+        change: impl FnOnce(&mut Mark),
+    ) -> rusqlite::Result<()> {
+        match self.seat(job)? {
+            Some(index) => change(&mut self.seats[index].mark),
+            None => {
+                self.new_seat(job, at)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn seat(&mut self, job: &JobName) -> rusqlite::Result<Option<usize>> {
+        if let Some(index) = self.by_name.get(job) {
+            return Ok(Some(*index));
+        }
+        let found = self
+            .hot
+            .find_job
+            .query_row([job.as_str()], |row| {
+                Ok((row.get::<_, i64>(0)?, rows::mark(row, 1)?))
+            })
+            .optional()?;
+        Ok(found.map(|(id, mark)| self.sit(job, id, mark)))
+    }
+
+    fn new_seat(&mut self, job: &JobName, at: Timestamp) -> rusqlite::Result<usize> {
+        self.hot
+            .insert_job
+            .execute(params![job.as_str(), rows::nanos(at)])?;
+        let id = self.conn.last_insert_rowid();
+        Ok(self.sit(job, id, rules::first_sight(at)))
+    }
+
+    fn sit(&mut self, job: &JobName, id: i64, mark: Mark) -> usize {
+        let index = self.seats.len();
+        self.seats.push(Seat {
+            id,
+            mark,
+            stored: mark,
+            started: 0,
+            quiet: 0,
+        });
+        self.by_name.insert(job.clone(), index);
+        index
+    }
+
+    /// Writes the jobs back.
+    fn settle(&mut self) -> rusqlite::Result<()> {
+        for seat in &mut self.seats {
+            if seat.mark == seat.stored && seat.started == 0 && seat.quiet == 0 {
+                continue;
+            }
+            let Mark {
+                first_seen,
+                mark,
+                gone_at,
+                previous_success_at,
+                last_startup_at,
+                times,
+            } = seat.mark;
+            self.hot.update_job.execute(params![
+                seat.id,
+                rows::nanos(first_seen),
+                rows::nanos(mark),
+                gone_at.map(rows::nanos),
+                previous_success_at.map(rows::nanos),
+                last_startup_at.map(rows::nanos),
+                times.last_success.map(rows::nanos),
+                times.last_failure.map(rows::nanos),
+                times.last_run.map(rows::nanos),
+                times.last_duration.map(rows::length),
+                seat.started,
+                seat.quiet,
+            ])?;
+            seat.stored = seat.mark;
+            (seat.started, seat.quiet) = (0, 0);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        // SQLite itself has already rolled back after some errors. A failing rollback leaves the
+        // transaction open, and the next `BEGIN` says so.
+        if !self.conn.is_autocommit() {
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+impl Seat {
+    fn count(&mut self, class: Option<Class>, by: i64) {
+        match class {
+            Some(Class::Started) => self.started += by,
+            Some(Class::Quiet) => self.quiet += by,
+            None => {}
+        }
+    }
+}
+
+impl Hot<'_> {
+    fn find(&mut self, id: &RunId) -> rusqlite::Result<Option<Found>> {
+        self.find_run
+            .query_row([id.as_str()], |row| {
+                let class = match (row.get(1)?, row.get(2)?) {
+                    (false, _) => None,
+                    (true, true) => Some(Class::Started),
+                    (true, false) => Some(Class::Quiet),
+                };
+                Ok(Found {
+                    job: row.get(0)?,
+                    class,
+                    origin: Origin {
+                        scheduled_at: rows::instant(row, 3)?,
+                        trigger: rows::trigger(row, 4)?,
+                    },
+                })
+            })
+            .optional()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::RunState;
+
+    #[test]
+    fn the_statements_know_the_word_of_an_ended_row() {
+        assert_eq!(RunState::Done.as_str(), "done");
+    }
+}

@@ -1,0 +1,215 @@
+//! The default store: one SQLite file, one thread that writes, two connections that read.
+//!
+//! A commit is answered when the disk has it (`synchronous=FULL`), and what waits meanwhile shares
+//! the next trip to the disk. Only one elder may have the file open. A file that is damaged, newer
+//! or not elder's is refused and left as it is. Nothing here reads a clock.
+
+mod apply;
+mod backup;
+mod fault;
+mod lock;
+mod queries;
+mod reader;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use self::reader::Readers;
+use self::writer::{Work, Writer};
+use super::{
+    Answer, HistoryBounds, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write,
+    Written, rules,
+};
+use crate::ids::{JobName, RunId};
+use crate::model::{Output, Run};
+
+/// So many rows are deleted in one transaction, so that commits get their turn between.
+const SLICE: usize = 500;
+
+/// So many free pages are given back in one transaction.
+const SHRINK: u32 = 512;
+
+/// A file with fewer free pages than this is not worth making smaller.
+const WORTH_SHRINKING: u64 = 1024;
+
+/// What is set once for an open store. Tests set it low.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// The patience with other programs that lock the file.
+    lock_patience: Duration,
+    /// The log is cut back when it is larger than this, as soon as no reader needs it.
+    log: u64,
+    /// A file up to this size is checked page by page at each start; a larger one by `optimize`.
+    check_at_start: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            lock_patience: Duration::from_secs(5),
+            log: 64 << 20,
+            check_at_start: 16 << 20,
+        }
+    }
+}
+
+/// A ledger in an SQLite file.
+pub struct SqliteStore {
+    place: PathBuf,
+    // Before the writer: the last connection to close tidies the log away, and readers cannot.
+    readers: Readers,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the store in this file, makes it when there is none, and holds it until dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another elder has it; [`StoreError::Newer`] and
+    /// [`StoreError::Corrupt`] for a file that is not to be touched; [`StoreError::Unavailable`]
+    /// with what the system says.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, Limits::default())
+    }
+
+    fn open_with(path: &Path, limits: Limits) -> Result<Self, StoreError> {
+        let place = schema::place(path)?;
+        let lock = lock::Lock::take(&place)?;
+        let conn = schema::open(&place, &limits)?;
+        Ok(Self {
+            readers: Readers::new(&place),
+            writer: Writer::start(conn, place.clone(), lock, limits)?,
+            place,
+        })
+    }
+
+    /// The file, absolute and without links.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.place
+    }
+
+    async fn delete(&self, runs: &[RunId]) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        for slice in runs.chunks(SLICE) {
+            deleted += self.writer.ask(Work::Delete(slice.to_vec())).await?.count;
+        }
+        Ok(deleted)
+    }
+}
+
+impl Store for SqliteStore {
+    fn commit_shared(&self, writes: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>> {
+        Box::pin(async move {
+            if writes.is_empty() {
+                return Ok(Vec::new());
+            }
+            Ok(self.writer.ask(Work::Writes(writes)).await?.written)
+        })
+    }
+
+    fn recall(&self) -> Answer<'_, Recalled> {
+        Box::pin(self.readers.read(queries::recall))
+    }
+
+    fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
+        Box::pin(self.readers.read(move |conn| queries::marks(conn, &jobs)))
+    }
+
+    fn runs(&self, query: RunQuery) -> Answer<'_, RunPage> {
+        Box::pin(self.readers.read(move |conn| queries::page(conn, &query)))
+    }
+
+    fn run(&self, id: RunId) -> Answer<'_, Option<(Run, Output)>> {
+        Box::pin(self.readers.read(move |conn| queries::run(conn, id)))
+    }
+
+    fn run_of_request(&self, job: JobName, request: String) -> Answer<'_, Option<Run>> {
+        Box::pin(
+            self.readers
+                .read(move |conn| queries::run_of_request(conn, &job, &request)),
+        )
+    }
+
+    fn summary(&self, since: Timestamp, until: Timestamp) -> Answer<'_, Vec<JobSummary>> {
+        Box::pin(
+            self.readers
+                .read(move |conn| queries::summary(conn, since, until)),
+        )
+    }
+
+    fn prune(&self, bounds: HistoryBounds, now: Timestamp, limit: usize) -> Answer<'_, u64> {
+        Box::pin(async move {
+            let oldest_kept = rules::oldest_kept(now, bounds.max_age);
+            let aged = self
+                .readers
+                .read(move |conn| queries::aged(conn, oldest_kept, limit))
+                .await?;
+            let mut deleted = self.delete(&aged).await?;
+            let room = limit.saturating_sub(aged.len());
+            if room > 0 {
+                let beyond = self
+                    .readers
+                    .read(move |conn| queries::beyond(conn, bounds.keep, room))
+                    .await?;
+                deleted += self.delete(&beyond).await?;
+                let forget = Work::Forget {
+                    gone_before: oldest_kept,
+                    limit,
+                };
+                self.writer.ask(forget).await?;
+            }
+            Ok(deleted)
+        })
+    }
+
+    fn backup(&self, to: PathBuf) -> Answer<'_, ()> {
+        let place = self.place.clone();
+        Box::pin(async move {
+            tokio::task::spawn_blocking(move || backup::copy(&place, &to))
+                .await
+                .map_err(|error| {
+                    StoreError::Unavailable(format!("the backup broke off: {error}"))
+                })?
+        })
+    }
+
+    fn optimize(&self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let place = self.place.clone();
+            self.readers
+                .read(move |conn| Ok(schema::check_pages(conn, &place)))
+                .await??;
+            self.writer.ask(Work::Analyze).await?;
+            let mut free = self.writer.ask(Work::Shrink(1)).await?.count;
+            if free >= WORTH_SHRINKING {
+                loop {
+                    let left = self.writer.ask(Work::Shrink(SHRINK)).await?.count;
+                    // Writes may need pages meanwhile; without progress there is nothing to win.
+                    if left == 0 || left >= free {
+                        break;
+                    }
+                    free = left;
+                }
+            }
+            self.writer.ask(Work::EmptyLog).await?;
+            Ok(())
+        })
+    }
+
+    fn check(&self) -> Answer<'_, ()> {
+        Box::pin(async move { self.writer.ask(Work::Probe).await.map(drop) })
+    }
+
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+}

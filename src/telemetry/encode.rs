@@ -1,0 +1,373 @@
+//! Every family of `/metrics`, in the order in which it is shown.
+//!
+//! The samples of the jobs are copied first; from there on nothing is locked.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+
+use super::Telemetry;
+use super::exposition::{Exposition, Family, Format, Kind};
+use super::jobs::{ERRORS, EXECUTED, MISSED, SKIPPED, Sample};
+use super::totals::{ACTIONS, ConfigState, POOLS, RESULTS, TRIGGERS};
+
+/// What the text of one job takes, about.
+const JOB_BYTES: usize = 2_800;
+
+const fn counter(name: &'static str, help: &'static str) -> Family {
+    family(Kind::Counter, name, None, help)
+}
+
+const fn gauge(name: &'static str, help: &'static str) -> Family {
+    family(Kind::Gauge, name, None, help)
+}
+
+const fn seconds(name: &'static str, help: &'static str) -> Family {
+    family(Kind::Gauge, name, Some("seconds"), help)
+}
+
+const fn bytes(name: &'static str, help: &'static str) -> Family {
+    family(Kind::Gauge, name, Some("bytes"), help)
+}
+
+const fn info(name: &'static str, help: &'static str) -> Family {
+    family(Kind::Info, name, None, help)
+}
+
+const fn histogram(name: &'static str, help: &'static str) -> Family {
+    family(Kind::Histogram, name, Some("seconds"), help)
+}
+
+const fn family(
+    kind: Kind,
+    name: &'static str,
+    unit: Option<&'static str>,
+    help: &'static str,
+) -> Family {
+    Family {
+        kind,
+        name,
+        unit,
+        help,
+    }
+}
+
+/// Writes everything.
+pub(super) fn encode(telemetry: &Telemetry, format: Format) -> String {
+    let samples = telemetry.jobs.samples(telemetry.shown_jobs());
+    let mut out = Exposition::new(format, 32 * 1024 + samples.len() * JOB_BYTES);
+    let config = telemetry.totals.config();
+    jobs(&mut out, &samples, config.revision.as_deref());
+    scheduler(&mut out, telemetry);
+    configuration(&mut out, &config);
+    store(&mut out, telemetry);
+    process(&mut out, telemetry);
+    out.finish()
+}
+
+fn jobs(out: &mut Exposition, samples: &[Sample], revision: Option<&str>) {
+    out.family(counter(
+        "elder_executed",
+        "Ended runs with at least one attempt, by outcome.",
+    ));
+    for sample in samples {
+        for (outcome, count) in EXECUTED.iter().zip(sample.counts.executed) {
+            let labels = [name(sample), ("outcome", outcome.as_str())];
+            out.count(&labels, count);
+        }
+    }
+    let reasons = counter(
+        "elder_errors",
+        "Runs that failed, timed out or were interrupted, once each, by the reason of the last attempt.",
+    );
+    by_reason(out, reasons, samples, &ERRORS, |sample| {
+        &sample.counts.errors
+    });
+    let reasons = counter(
+        "elder_missed",
+        "Fires that came too late to start, by reason.",
+    );
+    by_reason(out, reasons, samples, &MISSED, |sample| {
+        &sample.counts.missed
+    });
+    let reasons = counter(
+        "elder_skipped",
+        "Fires that policy kept from starting, by reason.",
+    );
+    by_reason(out, reasons, samples, &SKIPPED, |sample| {
+        &sample.counts.skipped
+    });
+    let each = |out: &mut Exposition, family: Family, value: fn(&Sample) -> u64| {
+        out.family(family);
+        for sample in samples {
+            out.count(&[name(sample)], value(sample));
+        }
+    };
+    let retries = counter("elder_retries", "Further attempts after a first one.");
+    each(out, retries, |sample| sample.counts.retries);
+    let running = gauge("elder_running", "Runs with an attempt under way.");
+    each(out, running, Sample::running);
+    let truncated = counter("elder_output_truncated", "Runs of which output was cut.");
+    each(out, truncated, |sample| sample.counts.truncated);
+    let instants = |out: &mut Exposition, family, value: fn(&Sample) -> Option<Timestamp>| {
+        out.family(family);
+        for sample in samples {
+            if let Some(at) = value(sample) {
+                out.instant(&[name(sample)], at);
+            }
+        }
+    };
+    instants(
+        out,
+        seconds(
+            "elder_job_last_success_timestamp_seconds",
+            "End of the last successful run.",
+        ),
+        |sample| sample.times.last_success,
+    );
+    instants(
+        out,
+        seconds(
+            "elder_job_last_failure_timestamp_seconds",
+            "End of the last failed, timed out or interrupted run.",
+        ),
+        |sample| sample.times.last_failure,
+    );
+    instants(
+        out,
+        seconds(
+            "elder_job_last_run_timestamp_seconds",
+            "Begin of the last run.",
+        ),
+        |sample| sample.times.last_run,
+    );
+    instants(
+        out,
+        seconds(
+            "elder_job_next_run_timestamp_seconds",
+            "When the next fire is due.",
+        ),
+        |sample| sample.next,
+    );
+    out.family(seconds(
+        "elder_job_last_run_duration_seconds",
+        "Length of the last run.",
+    ));
+    for sample in samples {
+        if let Some(length) = sample.times.last_duration {
+            out.length(&[name(sample)], length);
+        }
+    }
+    out.family(info("elder_job", "What is known of a job."));
+    for sample in samples {
+        let definition = &*sample.definition;
+        let about = definition.about.as_deref();
+        let owner = about.and_then(|about| about.owner.as_deref());
+        let labels = [
+            name(sample),
+            ("schedule", &*definition.schedule_text),
+            ("timezone", &*definition.timezone),
+            ("file", &*sample.file),
+            ("owner", owner.unwrap_or_default()),
+            ("revision", revision.unwrap_or_default()),
+        ];
+        out.count(&labels, 1);
+    }
+}
+
+fn by_reason(
+    out: &mut Exposition,
+    family: Family,
+    samples: &[Sample],
+    reasons: &[crate::model::Reason],
+    counts: fn(&Sample) -> &[u64],
+) {
+    out.family(family);
+    for sample in samples {
+        for (reason, count) in reasons.iter().zip(counts(sample)) {
+            out.count(&[name(sample), ("reason", reason.as_str())], *count);
+        }
+    }
+}
+
+fn name(sample: &Sample) -> (&'static str, &str) {
+    ("job_name", sample.definition.name.as_str())
+}
+
+fn scheduler(out: &mut Exposition, telemetry: &Telemetry) {
+    let totals = &telemetry.totals;
+    let counts = totals.jobs();
+    out.family(gauge("elder_active_jobs", "Jobs with a next fire."));
+    out.count(&[], counts.active);
+    out.family(gauge("elder_jobs", "Jobs by status."));
+    for (status, count) in [
+        ("active", counts.active),
+        ("idle", counts.idle),
+        ("paused", counts.paused),
+        ("disabled", counts.disabled),
+        ("held", counts.held),
+    ] {
+        out.count(&[("status", status)], count);
+    }
+    out.family(gauge("elder_queued", "Runs that wait for a place."));
+    for (pool, length) in POOLS.iter().zip(&totals.queued) {
+        out.count(&[("pool", pool)], read(length));
+    }
+    out.family(histogram(
+        "elder_run_duration_seconds",
+        "Length of ended runs, from the first attempt's begin to the end.",
+    ));
+    for (action, runs) in ACTIONS.iter().zip(&totals.runs) {
+        out.histogram(&[("action", action)], &runs.read());
+    }
+    out.family(histogram(
+        "elder_fire_lateness_seconds",
+        "How long after its due instant a fire started.",
+    ));
+    out.histogram(&[], &totals.lateness.read());
+    out.family(seconds(
+        "elder_scheduler_last_tick_timestamp_seconds",
+        "When the scheduler's loop last went round.",
+    ));
+    if let Some(at) = totals.tick.get() {
+        out.instant(&[], at);
+    }
+    out.family(counter(
+        "elder_clock_jumps",
+        "Steps of the wall clock, sleeps of the machine among them.",
+    ));
+    out.count(&[("direction", "forward")], read(&totals.jumps_forward));
+    out.count(&[("direction", "backward")], read(&totals.jumps_backward));
+    out.family(counter(
+        "elder_claims",
+        "Fires asked of the store: ours, or there already.",
+    ));
+    out.count(&[("result", "won")], read(&totals.claims_won));
+    out.count(&[("result", "lost")], read(&totals.claims_lost));
+}
+
+fn configuration(out: &mut Exposition, config: &ConfigState) {
+    out.family(gauge(
+        "elder_config_last_reload_successful",
+        "1 when the last reload refused no file, 0 while any file is bad.",
+    ));
+    out.count(&[], u64::from(config.successful));
+    out.family(seconds(
+        "elder_config_last_reload_success_timestamp_seconds",
+        "When a reload last refused no file.",
+    ));
+    if let Some(at) = config.successful_at {
+        out.instant(&[], at);
+    }
+    out.family(counter(
+        "elder_config_reloads",
+        "Reloads by result and by what asked for them.",
+    ));
+    for (result, row) in RESULTS.iter().zip(config.reloads) {
+        for (trigger, count) in TRIGGERS.iter().zip(row) {
+            let labels = [("result", result.as_str()), ("trigger", trigger.as_str())];
+            out.count(&labels, count);
+        }
+    }
+    out.family(gauge(
+        "elder_config_errors",
+        "Errors in a job file, by file.",
+    ));
+    for (file, count) in &config.errors {
+        out.count(&[("file", file)], *count);
+    }
+    out.family(gauge(
+        "elder_config_pending_removals",
+        "Jobs whose removal waits for a confirmation.",
+    ));
+    out.count(&[], config.pending);
+    out.family(info("elder_config", "What is in force."));
+    if let Some(hash) = &config.hash {
+        let revision = config.revision.as_deref().unwrap_or_default();
+        out.count(&[("revision", revision), ("hash", hash)], 1);
+    }
+}
+
+fn store(out: &mut Exposition, telemetry: &Telemetry) {
+    let operations = telemetry.totals.operations();
+    out.family(histogram(
+        "elder_store_op_seconds",
+        "Operations of the store.",
+    ));
+    for (op, operation) in &operations {
+        out.histogram(&[("op", op)], &operation.took.read());
+    }
+    out.family(counter(
+        "elder_store_errors",
+        "Operations of the store that failed.",
+    ));
+    for (op, operation) in &operations {
+        out.count(&[("op", op)], read(&operation.errors));
+    }
+}
+
+fn process(out: &mut Exposition, telemetry: &Telemetry) {
+    let options = &telemetry.options;
+    out.family(info(
+        "elder_tzdata",
+        "The rules of time zones that are in use.",
+    ));
+    out.count(
+        &[
+            ("version", &*options.tzdata_version),
+            ("source", &*options.tzdata_source),
+        ],
+        1,
+    );
+    out.family(info("elder_build", "The program."));
+    out.count(&[("version", &*options.version)], 1);
+    let process = super::process::look();
+    out.family(family(
+        Kind::Counter,
+        "process_cpu_seconds",
+        Some("seconds"),
+        "Total user and system CPU time spent in seconds.",
+    ));
+    out.length(&[], process.cpu);
+    for (family, value) in [
+        (
+            bytes(
+                "process_resident_memory_bytes",
+                "Resident memory size in bytes.",
+            ),
+            process.resident,
+        ),
+        (
+            bytes(
+                "process_virtual_memory_bytes",
+                "Virtual memory size in bytes.",
+            ),
+            process.virtual_size,
+        ),
+        (
+            gauge("process_open_fds", "Number of open file descriptors."),
+            process.open_fds,
+        ),
+        (
+            gauge(
+                "process_max_fds",
+                "Maximum number of open file descriptors.",
+            ),
+            process.max_fds,
+        ),
+    ] {
+        if let Some(value) = value {
+            out.family(family);
+            out.count(&[], value);
+        }
+    }
+    out.family(seconds(
+        "process_start_time_seconds",
+        "Start time of the process since unix epoch in seconds.",
+    ));
+    out.instant(&[], options.started_at);
+}
+
+fn read(value: &AtomicU64) -> u64 {
+    value.load(Ordering::Relaxed)
+}

@@ -1,0 +1,193 @@
+//! How the jobs did in a span: the daemon's sums as a table.
+
+use serde::Deserialize;
+
+/// What the daemon says about a span.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Report {
+    /// Where the span begins.
+    pub since: String,
+    /// Where it ends.
+    pub until: String,
+    /// Each job with a fire in it.
+    pub jobs: Vec<Row>,
+}
+
+/// One job in a span.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Row {
+    /// Its name.
+    pub job_id: String,
+    /// Runs that succeeded.
+    #[serde(default)]
+    pub success: u64,
+    /// Runs that failed.
+    #[serde(default)]
+    pub failed: u64,
+    /// Runs that took too long.
+    #[serde(default)]
+    pub timed_out: u64,
+    /// Runs that somebody ended.
+    #[serde(default)]
+    pub cancelled: u64,
+    /// Runs that elder's own end cut off.
+    #[serde(default)]
+    pub interrupted: u64,
+    /// Fires that did not run because of another run.
+    #[serde(default)]
+    pub skipped: u64,
+    /// Fires that came too late.
+    #[serde(default)]
+    pub missed: u64,
+    /// All run times together.
+    #[serde(default)]
+    pub total_duration_seconds: f64,
+    /// The longest of them.
+    #[serde(default)]
+    pub longest_seconds: f64,
+}
+
+impl Row {
+    /// Runs that did what they should not.
+    #[must_use]
+    pub fn bad(&self) -> u64 {
+        self.failed + self.timed_out + self.interrupted
+    }
+
+    /// Runs that ended after at least one attempt.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        self.success + self.bad() + self.cancelled
+    }
+}
+
+impl Report {
+    /// A table for people: what needs somebody's eyes stands first.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut rows: Vec<&Row> = self.jobs.iter().collect();
+        rows.sort_by(|a, b| {
+            let trouble = |row: &Row| (row.bad(), row.missed, row.skipped);
+            trouble(b)
+                .cmp(&trouble(a))
+                .then_with(|| a.job_id.cmp(&b.job_id))
+        });
+        let mut text = format!("{} to {}\n", self.since, self.until);
+        if rows.is_empty() {
+            text.push_str("no job fired\n");
+            return text;
+        }
+        let mut lines = vec![HEAD.map(str::to_owned)];
+        lines.extend(rows.iter().map(|row| cells(row)));
+        text.push_str(&aligned(&lines));
+        let sum = |of: fn(&Row) -> u64| rows.iter().map(|row| of(row)).sum::<u64>();
+        text.push_str(&format!(
+            "{} jobs, {} runs, {} failed, {} missed, {} skipped\n",
+            rows.len(),
+            sum(Row::runs),
+            sum(Row::bad),
+            sum(|row| row.missed),
+            sum(|row| row.skipped)
+        ));
+        text
+    }
+}
+
+const HEAD: [&str; 8] = [
+    "JOB", "RUNS", "SUCCESS", "FAILED", "MISSED", "SKIPPED", "MEAN", "LONGEST",
+];
+
+fn cells(row: &Row) -> [String; 8] {
+    let mean = match row.runs() {
+        0 => None,
+        // A mean of more runs than a float counts exactly is as good as exact.
+        #[expect(clippy::cast_precision_loss, reason = "a mean for people")]
+        runs => Some(row.total_duration_seconds / runs as f64),
+    };
+    let longest = (row.runs() > 0).then_some(row.longest_seconds);
+    [
+        row.job_id.clone(),
+        row.runs().to_string(),
+        row.success.to_string(),
+        row.bad().to_string(),
+        row.missed.to_string(),
+        row.skipped.to_string(),
+        seconds(mean),
+        seconds(longest),
+    ]
+}
+
+fn seconds(length: Option<f64>) -> String {
+    match length {
+        None => "-".to_owned(),
+        Some(length) if length < 60.0 => format!("{length:.1} s"),
+        Some(length) if length < 3600.0 => format!("{:.1} m", length / 60.0),
+        Some(length) => format!("{:.1} h", length / 3600.0),
+    }
+}
+
+/// The first column to the left, all others to the right.
+fn aligned(lines: &[[String; 8]]) -> String {
+    let mut widths = [0; 8];
+    for line in lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in lines {
+        for (index, (width, cell)) in widths.into_iter().zip(line).enumerate() {
+            if index == 0 {
+                text.push_str(&format!("{cell:<width$}"));
+            } else {
+                text.push_str(&format!("  {cell:>width$}"));
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_went_wrong_stands_first_and_the_sums_last() {
+        let row = |job: &str, success, failed, missed| Row {
+            job_id: job.to_owned(),
+            success,
+            failed,
+            missed,
+            total_duration_seconds: 90.0,
+            longest_seconds: 80.0,
+            ..Row::default()
+        };
+        let report = Report {
+            since: "2027-01-01T00:00:00Z".to_owned(),
+            until: "2027-01-02T00:00:00Z".to_owned(),
+            jobs: vec![
+                row("a-fine-job", 24, 0, 0),
+                row("late", 1, 0, 7),
+                row("broken", 1, 2, 0),
+                row("only-missed", 0, 0, 1),
+            ],
+        };
+        insta::assert_snapshot!(report.table(), @r#"
+        2027-01-01T00:00:00Z to 2027-01-02T00:00:00Z
+        JOB          RUNS  SUCCESS  FAILED  MISSED  SKIPPED    MEAN  LONGEST
+        broken          3        1       2       0        0  30.0 s    1.3 m
+        late            1        1       0       7        0   1.5 m    1.3 m
+        only-missed     0        0       0       1        0       -        -
+        a-fine-job     24       24       0       0        0   3.8 s    1.3 m
+        4 jobs, 28 runs, 2 failed, 8 missed, 0 skipped
+        "#);
+    }
+
+    #[test]
+    fn a_span_without_a_fire_says_so() {
+        let report: Report =
+            serde_json::from_str(r#"{"since": "a", "until": "b", "jobs": []}"#).unwrap();
+        assert_eq!(report.table(), "a to b\nno job fired\n");
+    }
+}

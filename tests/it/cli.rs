@@ -1,0 +1,140 @@
+//! Words in, words out: help, usage, exit codes.
+
+use insta::assert_snapshot;
+
+use super::support::{Folder, elder};
+
+#[test]
+fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
+    assert_snapshot!(elder("").run(), @r#"
+    exit 2
+    --- stderr
+    A job scheduler that you run from a git repository
+
+    Usage: elder <COMMAND>
+
+    Commands:
+      run       Run the jobs of a folder: load, schedule, watch, serve
+      validate  Check job files without running anything (also `elder --validate`)
+      next      Show when a job or a schedule fires next
+      schema    Print the JSON Schema of job files
+      trigger   Start a run of a job now
+      sync      Read the files again; confirm held removals
+      backup    Copy the store while elder runs
+      optimize  Tidy the store while elder runs
+      report    Say how the jobs did in the last hours
+
+    Options:
+      -h, --help     Print help (see more with '--help')
+      -V, --version  Print version
+
+    Examples:
+      elder run jobs.d                    load the folder, fire its jobs, watch it, serve :8000
+      elder validate jobs.d               what `run` would refuse, with place and mend; for CI
+      elder next --schedule '30 3 * * 1'  when that is, in words and as instants
+    "#);
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    for line in [
+        "-h",
+        "--help",
+        "-V",
+        "--version",
+        "run -h",
+        "validate --help",
+    ] {
+        let finished = elder(line).run();
+        assert_eq!(finished.code, Some(0), "{line}: {finished}");
+        assert!(finished.stderr.is_empty(), "{line}: {finished}");
+        assert!(!finished.stdout.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn a_slip_of_the_pen_is_answered_with_what_was_meant() {
+    assert_snapshot!(elder("valdate").run(), @r#"
+    exit 2
+    --- stderr
+    error: unrecognized subcommand 'valdate'
+
+      tip: a similar subcommand exists: 'validate'
+
+    Usage: elder <COMMAND>
+
+    For more information, try '--help'.
+    "#);
+    assert_snapshot!(elder("run --lisen 127.0.0.1:1").run(), @r#"
+    exit 2
+    --- stderr
+    error: unexpected argument '--lisen' found
+
+      tip: a similar argument exists: '--listen'
+
+    Usage: elder run --listen <ADDRESS> [PATH]...
+
+    For more information, try '--help'.
+    "#);
+}
+
+#[test]
+fn what_this_build_has_not_is_refused_and_never_ignored() {
+    for (line, name, value, hint) in [
+        (
+            "run --store postgres://db/elder",
+            "",
+            "",
+            "no PostgreSQL store",
+        ),
+        ("run --store redis://r", "", "", "no Redis store"),
+        (
+            "run",
+            "ELDER_STORE",
+            "postgres://db/elder",
+            "no PostgreSQL store",
+        ),
+        ("run", "SCHEDULER_USE_REDIS", "true", "no Redis store"),
+        ("run", "SCHEDULER_USE_POSTGRES", "1", "no PostgreSQL store"),
+        ("run --config elder.yaml", "", "", "unexpected argument"),
+        ("run --egress x", "", "", "unexpected argument"),
+        ("run --no-new-privs", "", "", "unexpected argument"),
+        ("run --audit-log x", "", "", "unexpected argument"),
+        ("validate --format sarif", "", "", "invalid value 'sarif'"),
+        ("validate --format gitlab", "", "", "invalid value 'gitlab'"),
+        ("run --auth none --listen 0.0.0.0:0", "", "", "loopback"),
+    ] {
+        let folder = Folder::new();
+        let mut program = elder(line).within(folder.path());
+        if !name.is_empty() {
+            program = program.env(name, value);
+        }
+        let finished = program.run();
+        assert_eq!(finished.code, Some(2), "{line} {name}: {finished}");
+        assert!(finished.stderr.contains(hint), "{line} {name}: {finished}");
+        assert!(finished.stdout.is_empty(), "{line}: {finished}");
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 0, "{line} {name}: something was written");
+    }
+}
+
+#[test]
+fn a_server_that_is_not_there_is_no_answer() {
+    for line in [
+        "trigger billing",
+        "sync",
+        "sync --prune",
+        "backup copy.db",
+        "optimize",
+        "report",
+    ] {
+        // Port 1 is reserved and nobody listens there.
+        let finished = elder(line).env("ELDER_SERVER", "http://127.0.0.1:1").run();
+        assert_eq!(finished.code, Some(2), "{line}: {finished}");
+        assert!(
+            finished.stderr.contains("cannot reach"),
+            "{line}: {finished}"
+        );
+        assert!(finished.stderr.contains("--server"), "{line}: {finished}");
+    }
+}

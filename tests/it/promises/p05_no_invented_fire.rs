@@ -1,0 +1,67 @@
+//! An edit never makes a fire in the past and never loses one; running runs keep their definition.
+
+use crate::support::{Daemon, Folder, ledger, until};
+
+#[test]
+fn an_edited_time_that_is_past_does_not_fire() {
+    let daily = |time: &str| {
+        format!("jobs:\n  once:\n    schedule: {{ daily: \"{time}\" }}\n    run: '{}'\n", ledger::WITNESS)
+    };
+    // Both are hours away from now, on either side, whatever the time of day.
+    let now = jiff::Timestamp::now();
+    let clock = |hours: i64| {
+        let at = now.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap();
+        at.strftime("%H:%M").to_string()
+    };
+    let folder = Folder::with(&[("jobs.d/a.yaml", &daily(&clock(3)))]);
+    let daemon = Daemon::start(&folder);
+    folder.write("jobs.d/a.yaml", &daily(&clock(-3)));
+    let next = until("the edit is in force", || {
+        let job = daemon.get("/api/v1/jobs/once").json();
+        let next: jiff::Timestamp = job["next_run_time"].as_str()?.parse().ok()?;
+        (next.duration_since(now).as_hours() >= 20).then_some(next)
+    });
+    assert!(next.duration_since(now).as_hours() < 24);
+    assert!(ledger::rows(&daemon, "once").is_empty());
+    daemon.kill();
+    let daemon = Daemon::start(&folder);
+    assert!(ledger::rows(&daemon, "once").is_empty());
+    assert!(ledger::witnessed(&folder).is_empty());
+}
+
+#[test]
+fn an_edit_while_elder_is_down_makes_no_fire_of_the_new_schedule_in_the_past() {
+    let yearly = "jobs:\n  a:\n    schedule: \"0 0 1 1 *\"\n    run: 'true'\n";
+    let often = format!("jobs:\n  a:\n    schedule: {{ every: 100ms }}\n    misfire_grace_time: 1h\n    coalesce: false\n    run: '{}'\n", ledger::WITNESS);
+    let folder = Folder::with(&[("jobs.d/a.yaml", yearly)]);
+    Daemon::start(&folder).kill();
+    std::thread::sleep(std::time::Duration::from_millis(800));
+    folder.write("jobs.d/a.yaml", &often);
+    let started = jiff::Timestamp::now();
+    let daemon = Daemon::start(&folder);
+    until("it fires by the new schedule", || {
+        (!ledger::witnessed(&folder).is_empty()).then_some(())
+    });
+    for row in ledger::rows(&daemon, "a") {
+        assert!(row.first >= started, "a fire from before the edit was seen: {row:?}");
+    }
+}
+
+#[test]
+fn a_running_run_ends_by_the_definition_that_it_began_with() {
+    let job = |code: u8| {
+        format!("jobs:\n  slow:\n    schedule: manual\n    run: 'touch \"$ELDER_STATE_DIR/../began\"; sleep 1; exit {code}'\n    success_exit_codes: [{code}]\n")
+    };
+    let folder = Folder::with(&[("jobs.d/a.yaml", &job(3))]);
+    let daemon = Daemon::start(&folder);
+    assert_eq!(daemon.post("/api/v1/jobs/slow/run", "{}").status, 202);
+    until("it began", || folder.join("began").exists().then_some(()));
+    folder.write("jobs.d/a.yaml", &job(4));
+    let reload = daemon.post("/-/reload", "");
+    assert_eq!(reload.status, 200, "{reload:?}");
+    let row = until("it ended", || {
+        let rows = ledger::rows(&daemon, "slow");
+        (rows.first()?.state == "done").then(|| rows[0].clone())
+    });
+    assert_eq!(row.outcome, "success");
+}

@@ -1,0 +1,180 @@
+//! `elder run` in the background.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::http::send;
+use super::{Folder, Metrics, Program, Reply, elder, until};
+
+/// A running elder; killed when it is dropped.
+pub struct Daemon {
+    child: Child,
+    address: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+    token: Option<String>,
+}
+
+impl Daemon {
+    /// Starts `elder run jobs.d` in a folder, with its state there, and waits until it is ready.
+    pub fn start(folder: &Folder) -> Self {
+        let daemon = Self::start_with(folder, |program| program);
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    /// The same with more flags or variables; waits only until it listens.
+    pub fn start_with(folder: &Folder, more: impl FnOnce(Program) -> Program) -> Self {
+        std::fs::create_dir_all(folder.join("jobs.d")).unwrap();
+        std::fs::create_dir_all(folder.join("runtime")).unwrap();
+        let line = "run jobs.d --listen 127.0.0.1:0 --state state --log-format json";
+        let program = elder(line).within(folder.path()).env(
+            "XDG_RUNTIME_DIR",
+            &folder.join("runtime").display().to_string(),
+        );
+        let mut command = more(program).command();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let lines = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                lines.lock().unwrap().push(line);
+            }
+        });
+        let address = until("elder listens", || {
+            let lines = log.lock().unwrap();
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("elder ended ({status}):\n{}", lines.join("\n"));
+            }
+            lines.iter().find_map(|line| listening_at(line))
+        });
+        let name = format!("runtime/elder/{}.token", address.port());
+        let token = folder.read(&name).trim().to_owned();
+        Self {
+            child,
+            address,
+            log,
+            token: (!token.is_empty()).then_some(token),
+        }
+    }
+
+    /// Waits until the first sync is done and the store answers.
+    pub fn wait_until_ready(&self) {
+        until("elder is ready", || {
+            let reply = send(self.address, "GET", "/readyz", &[], "").ok()?;
+            (reply.status == 200).then_some(())
+        });
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The token that it left for this machine.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().expect("elder left a token")
+    }
+
+    /// Everything that it logged so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Reads something, without a token.
+    pub fn get(&self, path: &str) -> Reply {
+        send(self.address, "GET", path, &[], "").unwrap()
+    }
+
+    /// Asks for something to be done, with the token.
+    pub fn post(&self, path: &str, body: &str) -> Reply {
+        let bearer = format!("Bearer {}", self.token());
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        send(self.address, "POST", path, &headers, body).unwrap()
+    }
+
+    /// Any request.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        send(self.address, method, path, headers, body).unwrap()
+    }
+
+    /// One scrape.
+    pub fn metrics(&self) -> Metrics {
+        let reply = self.get("/metrics");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        Metrics::parse(&reply.body)
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Ends it as a power cut does.
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end and waits for that.
+    pub fn stop(mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        until("elder ends", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the log of elder:\n{}", self.log().join("\n"));
+        }
+    }
+}
+
+/// The address in the line that says where elder listens, in whatever format.
+fn listening_at(line: &str) -> Option<SocketAddr> {
+    if !line.contains("listening") {
+        return None;
+    }
+    let after = line.split("http://").nth(1)?;
+    let end = after.find(|c: char| !(c.is_ascii_digit() || ".:[]".contains(c)));
+    after[..end.unwrap_or(after.len())].parse().ok()
+}
+
+#[test]
+fn the_address_is_found_in_lines_of_any_format() {
+    let want: SocketAddr = "127.0.0.1:4711".parse().unwrap();
+    for line in [
+        r#"{"message":"listening on http://127.0.0.1:4711","level":"INFO"}"#,
+        "12:00 INFO listening on http://127.0.0.1:4711",
+        "12:00 INFO listening on http://127.0.0.1:4711, token in x",
+    ] {
+        assert_eq!(listening_at(line), Some(want), "{line}");
+    }
+    assert_eq!(listening_at("http://127.0.0.1:4711"), None);
+}

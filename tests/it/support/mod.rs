@@ -1,0 +1,19 @@
+//! What the tests have in common: folders of job files, the binary run to its
+//! end or in the background, a small HTTP client, a reader of metrics.
+
+mod daemon;
+mod folder;
+mod http;
+pub mod ledger;
+mod metrics;
+mod program;
+mod stand_in;
+mod wait;
+
+pub use daemon::Daemon;
+pub use folder::Folder;
+pub use http::Reply;
+pub use metrics::Metrics;
+pub use program::{Finished, Program, elder};
+pub use stand_in::StandIn;
+pub use wait::until;

@@ -1,0 +1,22 @@
+//! Waiting for something to become true, with an end.
+
+use std::time::{Duration, Instant};
+
+/// Longer than anything takes that is not broken, also on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until there is an answer; panics with `what` when there is none in time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test waits on the machine's own clock"
+)]
+pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
