@@ -245,7 +245,10 @@ fn check_timezone(options: &RunOptions, zones: &Zones) -> Result<(), DaemonError
 fn state_folder(path: &Path) -> Result<PathBuf, DaemonError> {
     use std::os::unix::fs::DirBuilderExt;
     let failed = |error| {
-        let text = format!("--state {}: {error}; elder needs a folder that it may write", path.display());
+        let text = format!(
+            "--state {}: {error}; elder needs a folder that it may write",
+            path.display()
+        );
         DaemonError::Environment(text)
     };
     let mut builder = std::fs::DirBuilder::new();
@@ -293,9 +296,15 @@ fn tell(options: &RunOptions, telemetry: &Telemetry) {
         say(line.warning, &line.text);
     }
     if let Err(error) = process::raise_descriptor_limit() {
-        say(true, &format!("the limit of open files stays as it is: {error}"));
+        say(
+            true,
+            &format!("the limit of open files stays as it is: {error}"),
+        );
     }
     if options.store == StoreChoice::Memory {
-        say(true, "--store memory: forgets everything at the end, also which fires have run");
+        say(
+            true,
+            "--store memory: forgets everything at the end, also which fires have run",
+        );
     }
 }

@@ -120,14 +120,15 @@ async fn stop(running: Running, signals: &mut Signals, clock: &dyn Clock, grace:
     notice(&running, false, &text);
     let deadline = clock.now().saturating_add(grace);
     let deadline = deadline.unwrap_or(jiff::Timestamp::MAX);
-    let stopping = running.engine.stop(deadline);
+    let engine = running.engine.clone();
+    let stopping = engine.stop(deadline);
     tokio::pin!(stopping);
     loop {
         tokio::select! {
             () = &mut stopping => break,
             told = signals.next() => {
                 if told == Told::Stop {
-                    running.engine.stop_now().await;
+                    engine.stop_now().await;
                 }
             }
         }

@@ -19,5 +19,6 @@ mod support;
 mod cli;
 mod client;
 mod next;
+mod promises;
 mod tidy;
 mod validate;

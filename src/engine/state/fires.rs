@@ -1,6 +1,7 @@
 //! From a due instant to a run, or to the row that says why there is none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -55,12 +56,21 @@ impl State {
         if fire.scheduled <= job.mark {
             return;
         }
-        let grace = decide::grace(&job.job.definition.policy, fire, next);
+        let grace = decide::grace(&job.job.definition.policy, fire, next).max(self.punctual());
         if self.now.wall.duration_since(fire.due).unsigned_abs() > grace {
             let lateness = self.lateness;
             self.missed_one(key, fire.scheduled, lateness);
         } else {
             self.fire(key, fire, next, Trigger::Schedule);
+        }
+    }
+
+    /// What the loop itself takes is no lateness: a grace of nothing is about downtime and the like,
+    /// and a job with it fires as long as elder is there.
+    fn punctual(&self) -> Duration {
+        match self.lateness {
+            Reason::Downtime => Duration::from_secs(1),
+            _ => Duration::ZERO,
         }
     }
 

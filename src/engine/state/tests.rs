@@ -758,3 +758,15 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_job_with_no_grace_fires_while_elder_is_there_and_is_never_caught_up() {
+    let strict = job("a", every(100), |p| p.grace = Grace::Fixed(Duration::ZERO));
+    let mut world = World::with(vec![strict]);
+    // The loop is woken a little late, as it always is.
+    world.now = second(100) + Duration::from_millis(3);
+    world.feed(Input::Tick);
+    world.finish(0, Ended::Success);
+    world.crash(150);
+    assert_eq!(world.told(), ["a 100: success", "a 200: missed (downtime)"]);
+}

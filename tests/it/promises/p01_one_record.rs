@@ -19,7 +19,8 @@ fn kill_9_at_any_moment_loses_nothing_and_doubles_nothing() {
         "jobs:\n{}{}{}",
         job("quick", ""),
         job("slow", "; sleep 0.3"),
-        job("failing", "; exit 1").trim_end().to_owned() + "\n    retry: { max: 2, backoff: 50ms }\n",
+        job("failing", "; exit 1").trim_end().to_owned()
+            + "\n    retry: { max: 2, backoff: 50ms }\n",
     );
     let folder = Folder::with(&[("jobs.d/a.yaml", &text)]);
     // A seed of its own for each round would hide what one round does; the steps are spread over 200 ms.

@@ -9,7 +9,8 @@ fn fires_during_a_slow_run_are_one_skipped_row_that_names_the_run() {
     let daemon = Daemon::start(&folder);
     let row = until("several fires are skipped", || {
         let rows = ledger::rows(&daemon, "slow");
-        rows.into_iter().find(|row| row.outcome == "skipped" && row.count > 5)
+        rows.into_iter()
+            .find(|row| row.outcome == "skipped" && row.count > 5)
     });
     assert_eq!(row.reason, "overlap");
     assert_eq!(row.attempt, 0);

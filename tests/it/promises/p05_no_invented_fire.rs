@@ -5,12 +5,17 @@ use crate::support::{Daemon, Folder, ledger, until};
 #[test]
 fn an_edited_time_that_is_past_does_not_fire() {
     let daily = |time: &str| {
-        format!("jobs:\n  once:\n    schedule: {{ daily: \"{time}\" }}\n    run: '{}'\n", ledger::WITNESS)
+        format!(
+            "jobs:\n  once:\n    schedule: {{ daily: \"{time}\" }}\n    run: '{}'\n",
+            ledger::WITNESS
+        )
     };
     // Both are hours away from now, on either side, whatever the time of day.
     let now = jiff::Timestamp::now();
     let clock = |hours: i64| {
-        let at = now.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap();
+        let at = now
+            .checked_add(jiff::SignedDuration::from_hours(hours))
+            .unwrap();
         at.strftime("%H:%M").to_string()
     };
     let folder = Folder::with(&[("jobs.d/a.yaml", &daily(&clock(3)))]);
@@ -32,7 +37,10 @@ fn an_edited_time_that_is_past_does_not_fire() {
 #[test]
 fn an_edit_while_elder_is_down_makes_no_fire_of_the_new_schedule_in_the_past() {
     let yearly = "jobs:\n  a:\n    schedule: \"0 0 1 1 *\"\n    run: 'true'\n";
-    let often = format!("jobs:\n  a:\n    schedule: {{ every: 100ms }}\n    misfire_grace_time: 1h\n    coalesce: false\n    run: '{}'\n", ledger::WITNESS);
+    let often = format!(
+        "jobs:\n  a:\n    schedule: {{ every: 100ms }}\n    misfire_grace_time: 1h\n    coalesce: false\n    run: '{}'\n",
+        ledger::WITNESS
+    );
     let folder = Folder::with(&[("jobs.d/a.yaml", yearly)]);
     Daemon::start(&folder).kill();
     std::thread::sleep(std::time::Duration::from_millis(800));
@@ -43,14 +51,19 @@ fn an_edit_while_elder_is_down_makes_no_fire_of_the_new_schedule_in_the_past() {
         (!ledger::witnessed(&folder).is_empty()).then_some(())
     });
     for row in ledger::rows(&daemon, "a") {
-        assert!(row.first >= started, "a fire from before the edit was seen: {row:?}");
+        assert!(
+            row.first >= started,
+            "a fire from before the edit was seen: {row:?}"
+        );
     }
 }
 
 #[test]
 fn a_running_run_ends_by_the_definition_that_it_began_with() {
     let job = |code: u8| {
-        format!("jobs:\n  slow:\n    schedule: manual\n    run: 'touch \"$ELDER_STATE_DIR/../began\"; sleep 1; exit {code}'\n    success_exit_codes: [{code}]\n")
+        format!(
+            "jobs:\n  slow:\n    schedule: manual\n    run: 'touch \"$ELDER_STATE_DIR/../began\"; sleep 1; exit {code}'\n    success_exit_codes: [{code}]\n"
+        )
     };
     let folder = Folder::with(&[("jobs.d/a.yaml", &job(3))]);
     let daemon = Daemon::start(&folder);

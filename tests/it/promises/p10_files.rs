@@ -12,7 +12,13 @@ fn names(daemon: &Daemon) -> Vec<String> {
     let jobs = daemon.get("/api/v1/jobs?limit=1000").json();
     let jobs = jobs["jobs"].as_array().unwrap().clone();
     jobs.iter()
-        .map(|job| format!("{} {}", job["job_id"].as_str().unwrap(), job["status"].as_str().unwrap()))
+        .map(|job| {
+            format!(
+                "{} {}",
+                job["job_id"].as_str().unwrap(),
+                job["status"].as_str().unwrap()
+            )
+        })
         .collect()
 }
 
@@ -20,15 +26,25 @@ fn names(daemon: &Daemon) -> Vec<String> {
 fn a_typo_in_one_file_harms_no_other_and_not_the_job_itself() {
     let folder = Folder::with(&[("jobs.d/good.yaml", GOOD), ("jobs.d/bad.yaml", &job("bad"))]);
     let daemon = Daemon::start(&folder);
-    folder.write("jobs.d/bad.yaml", &job("bad").replace("schedule", "shedule"));
+    folder.write(
+        "jobs.d/bad.yaml",
+        &job("bad").replace("schedule", "shedule"),
+    );
     until("the typo is seen", || {
-        (daemon.metrics().get("elder_config_last_reload_successful", &[]) == Some(0.0)).then_some(())
+        (daemon
+            .metrics()
+            .get("elder_config_last_reload_successful", &[])
+            == Some(0.0))
+        .then_some(())
     });
     let config = daemon.get("/api/v1/config").json();
     assert_eq!(config["sync"]["status"], "Invalid");
     let finding = &config["sync"]["findings"][0];
     assert_eq!(finding["line"], 3, "{finding}");
-    assert!(finding["help"].as_str().unwrap().contains("schedule"), "{finding}");
+    assert!(
+        finding["help"].as_str().unwrap().contains("schedule"),
+        "{finding}"
+    );
     assert_eq!(names(&daemon), ["bad active", "good active"]);
     let before = ledger::rows(&daemon, "good").len();
     until("the good job goes on", || {
@@ -40,7 +56,11 @@ fn a_typo_in_one_file_harms_no_other_and_not_the_job_itself() {
     assert_eq!(names(&daemon), ["bad active", "good active"]);
     folder.write("jobs.d/bad.yaml", &job("bad"));
     until("the mend is seen", || {
-        (daemon.metrics().get("elder_config_last_reload_successful", &[]) == Some(1.0)).then_some(())
+        (daemon
+            .metrics()
+            .get("elder_config_last_reload_successful", &[])
+            == Some(1.0))
+        .then_some(())
     });
 }
 
@@ -49,13 +69,21 @@ fn a_removal_of_the_last_job_is_held_and_a_confirmation_carries_it_out() {
     let folder = Folder::with(&[("jobs.d/a.yaml", &job("a"))]);
     let daemon = Daemon::start(&folder);
     folder.remove("jobs.d/a.yaml");
-    until("the removal is held", || (names(&daemon) == ["a held"]).then_some(()));
-    assert_eq!(daemon.get("/api/v1/config").json()["sync"]["status"], "Held");
-    assert_eq!(daemon.metrics().get("elder_config_pending_removals", &[]), Some(1.0));
+    until("the removal is held", || {
+        (daemon.get("/api/v1/config").json()["sync"]["status"] == "Held").then_some(())
+    });
+    assert_eq!(names(&daemon), ["a held"]);
+    assert_eq!(
+        daemon.metrics().get("elder_config_pending_removals", &[]),
+        Some(1.0)
+    );
     daemon.kill();
     let daemon = Daemon::start(&folder);
     assert_eq!(names(&daemon), ["a held"], "a hold survives a restart");
-    let refused = daemon.post("/api/v1/config/sync", r#"{"prune": true, "pending": "0000"}"#);
+    let refused = daemon.post(
+        "/api/v1/config/sync",
+        r#"{"prune": true, "pending": "0000"}"#,
+    );
     assert_eq!(refused.status, 409, "{refused:?}");
     let pruned = daemon.post("/api/v1/config/sync", r#"{"prune": ["a"]}"#);
     assert_eq!(pruned.status, 200, "{pruned:?}");
@@ -87,9 +115,16 @@ fn a_config_map_swap_is_in_force_within_moments() {
     let daemon = Daemon::start(&folder);
     assert_eq!(names(&daemon), ["a active"]);
     for (next, text) in [("..two", "2h"), ("..three", "3h")] {
-        folder.write(&format!("jobs.d/{next}/a.yaml"), &job("a").replace("1h", text));
+        folder.write(
+            &format!("jobs.d/{next}/a.yaml"),
+            &job("a").replace("1h", text),
+        );
         symlink(next, folder.join("jobs.d/..data_tmp")).unwrap();
-        std::fs::rename(folder.join("jobs.d/..data_tmp"), folder.join("jobs.d/..data")).unwrap();
+        std::fs::rename(
+            folder.join("jobs.d/..data_tmp"),
+            folder.join("jobs.d/..data"),
+        )
+        .unwrap();
         until("the swap is in force", || {
             let trigger = daemon.get("/api/v1/jobs/a").json()["trigger"].to_string();
             trigger.contains(text).then_some(())
@@ -105,12 +140,18 @@ fn a_tree_that_validates_never_yields_a_rejected_sync() {
     folder.write("jobs.d/b.yaml", broken);
     let reload = daemon.post("/-/reload", "");
     assert_eq!(reload.status, 422, "{reload:?}");
-    let checked = crate::support::elder("validate jobs.d --format json").within(folder.path()).run();
-    assert_eq!(checked.status, 1);
+    let checked = crate::support::elder("validate jobs.d --format json")
+        .within(folder.path())
+        .run();
+    assert_eq!(checked.code, Some(1));
     let codes = |list: &serde_json::Value| -> Vec<String> {
         let list = list.as_array().unwrap().iter();
-        list.map(|finding| format!("{}:{}", finding["code"], finding["line"])).collect()
+        list.map(|finding| format!("{}:{}", finding["code"], finding["line"]))
+            .collect()
     };
     let config = daemon.get("/api/v1/config").json();
-    assert_eq!(codes(&checked.json()["errors"]), codes(&config["sync"]["findings"]));
+    assert_eq!(
+        codes(&checked.json()["errors"]),
+        codes(&config["sync"]["findings"])
+    );
 }

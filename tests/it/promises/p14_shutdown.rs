@@ -20,7 +20,10 @@ jobs:
     let mut daemon = Daemon::start_with(&folder, |p| p.arg("--shutdown-grace").arg("1s"));
     daemon.wait_until_ready();
     for job in ["short", "long"] {
-        assert_eq!(daemon.post(&format!("/api/v1/jobs/{job}/run"), "{}").status, 200);
+        assert_eq!(
+            daemon.post(&format!("/api/v1/jobs/{job}/run"), "{}").status,
+            200
+        );
     }
     let child = until("the child is there", || {
         let path = folder.join("child");
@@ -52,7 +55,11 @@ fn a_second_signal_stops_at_once() {
     until("it began", || folder.join("began").exists().then_some(()));
     daemon.signal(Signal::TERM);
     until("the first signal is heard", || {
-        daemon.log().iter().any(|line| line.contains("stopping")).then_some(())
+        daemon
+            .log()
+            .iter()
+            .any(|line| line.contains("stopping"))
+            .then_some(())
     });
     daemon.signal(Signal::INT);
     daemon.wait();

@@ -19,5 +19,10 @@ fn of_endless_output_the_first_and_the_last_part_are_kept() {
     assert!(output.starts_with("FIRST\nxxx") && output.ends_with("xxxLAST\n"));
     assert!(output.len() < 70_000, "{} bytes kept", output.len());
     let labels = [("job_name", "loud")];
-    assert_eq!(daemon.metrics().get("elder_output_truncated_total", &labels), Some(1.0));
+    assert_eq!(
+        daemon
+            .metrics()
+            .get("elder_output_truncated_total", &labels),
+        Some(1.0)
+    );
 }

@@ -19,7 +19,10 @@ jobs:
       url: "${elder.server}/nothing-here"
       headers: { Authorization: "Bearer ${secrets.TOKEN}" }
 "#;
-    let folder = Folder::with(&[("jobs.d/a.yaml", text), ("jobs.d/token", &format!("{SECRET}\n"))]);
+    let folder = Folder::with(&[
+        ("jobs.d/a.yaml", text),
+        ("jobs.d/token", &format!("{SECRET}\n")),
+    ]);
     let daemon = Daemon::start(&folder);
     let mut shown = String::new();
     for (job, outcome) in [("tells", "success"), ("asks", "failed")] {
