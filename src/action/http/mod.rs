@@ -12,6 +12,8 @@ mod expect;
 mod failing;
 mod redirect;
 mod request;
+#[cfg(test)]
+mod server;
 
 use std::sync::Arc;
 
