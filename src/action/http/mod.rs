@@ -3,7 +3,8 @@
 //! One client for all jobs. An attempt fills the request in, checks every
 //! address before it is connected to, sends, reads a bounded part of the
 //! answer, and compares it with what the job expects. The job's timeout holds
-//! over all of that, whichever phase hangs.
+//! over all of that, whichever phase hangs. A request cannot be asked to hurry:
+//! one that is stopped is given up at once, with or without grace.
 
 mod answer;
 mod client;
@@ -12,6 +13,8 @@ mod expect;
 mod failing;
 mod redirect;
 mod request;
+#[cfg(test)]
+mod server;
 
 use std::sync::Arc;
 

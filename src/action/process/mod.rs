@@ -4,7 +4,8 @@
 //! KILL, while its output goes on being read; an attempt always ends, also when
 //! a descendant that left the group holds the output open. A child that a
 //! process left behind in the background is not killed when the process itself
-//! ends in time: elder merely stops listening to it.
+//! ends in time: elder merely stops listening, so that what it writes later
+//! meets a closed pipe. Let it write to a file of its own.
 //!
 //! Processes are started by `posix_spawn` and by nothing else: `pre_exec`, `uid`, `gid`
 //! or a bare program name beside an own `PATH` would fall back to `fork`,

@@ -127,3 +127,39 @@ fn explain(error: &io::Error, launch: &Launch) -> Failure {
     };
     Failure::new(reason, format!("{program} was not started: {text}: {mend}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_passes_by_itself_is_called_spawn() {
+        let launch = Launch {
+            program: "/no/such/program".into(),
+            name: "program".to_owned(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+        };
+        for (error, reason, said) in [
+            (Errno::AGAIN, Reason::Spawn, "EAGAIN"),
+            (Errno::NOMEM, Reason::Spawn, "ENOMEM"),
+            (Errno::MFILE, Reason::Spawn, "raise LimitNOFILE"),
+            (Errno::NFILE, Reason::Spawn, "ENFILE"),
+            (Errno::TXTBSY, Reason::Spawn, "ETXTBSY"),
+            (Errno::TOOBIG, Reason::Setup, "E2BIG"),
+            (Errno::NOENT, Reason::Setup, "ENOENT"),
+            (Errno::ACCESS, Reason::Setup, "mounted noexec"),
+            (Errno::NOEXEC, Reason::Setup, "ENOEXEC"),
+            (Errno::IO, Reason::Setup, "os error 5"),
+        ] {
+            let failure = explain(&error.into(), &launch);
+            assert_eq!(failure.reason, reason, "{error}");
+            assert!(failure.message.contains(said), "{}", failure.message);
+            assert!(
+                failure
+                    .message
+                    .starts_with("/no/such/program was not started")
+            );
+        }
+    }
+}

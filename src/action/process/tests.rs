@@ -523,3 +523,23 @@ async fn many_at_once_leave_no_zombie() {
         assert_eq!(text(&end), format!("{number}\n"));
     }
 }
+
+#[tokio::test]
+async fn elder_may_open_many_files_and_its_children_as_many_as_before() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let given = getrlimit(Resource::Nofile);
+    let before = given.maximum.map_or(4096, |most| most.min(4096) / 2);
+    let lowered = Rlimit {
+        current: Some(before),
+        maximum: given.maximum,
+    };
+    setrlimit(Resource::Nofile, lowered).unwrap();
+    let raised = crate::action::process::raise_descriptor_limit().unwrap();
+    assert_eq!(raised, given.maximum);
+    assert_eq!(getrlimit(Resource::Nofile).current, given.maximum);
+    // The limit is put back while the child begins.
+    let line = format!("until [ $(ulimit -n) = {before} ]; do sleep 0.01; done; echo fine");
+    let (end, _) = run(shell(&line)).await;
+    assert_eq!(text(&end), "fine\n");
+}
