@@ -90,15 +90,15 @@ E021 jobs.d/a.yaml:4:44: the header `A` holds a line break or a control characte
   help: write it on one line; `|` and `>` leave a line break at the end, `>-` does not
 "##);
     insta::assert_snapshot!(seen("schedule: { daily: 2:00 }\nrun: x\nexec: [y]"), @r##"
+E015 jobs.d/a.yaml:3:24: `2:00` is no time of day
+  |     schedule: { daily: 2:00 }
+  |                        ^^^^
+  help: write "02:00"
 E020 jobs.d/a.yaml:5:5: a job does one thing, and here are `run` and `exec`
   |     exec: [y]
   |     ^^^^
   4:5: the first is here
   help: make two jobs of it
-E015 jobs.d/a.yaml:3:24: `2:00` is no time of day
-  |     schedule: { daily: 2:00 }
-  |                        ^^^^
-  help: write "02:00"
 "##);
 }
 
