@@ -64,7 +64,7 @@ pub trait Store: Send + Sync + 'static {
     /// Copies the whole store to a new file while it is in use.
     fn backup(&self, to: PathBuf) -> Answer<'_, ()>;
 
-    /// Tidies: statistics, free pages, log.
+    /// Tidies: checks the whole for damage, gives free space back, empties the log.
     fn optimize(&self) -> Answer<'_, ()>;
 
     /// Whether it can be written right now.

@@ -161,10 +161,11 @@ impl<'c> Transaction<'c> {
         let forgotten = self
             .conn
             .prepare_cached(
-                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE gone_at < ?1 \
-                 AND NOT EXISTS (SELECT 1 FROM runs WHERE job = jobs.id AND request IS NULL) \
-                 AND NOT EXISTS (SELECT 1 FROM runs WHERE job = jobs.id AND request IS NOT NULL) \
-                 LIMIT ?2)",
+                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs INDEXED BY jobs_gone \
+                 WHERE gone_at < ?1 AND NOT EXISTS (SELECT 1 FROM runs INDEXED BY runs_job \
+                 WHERE job = jobs.id AND state = 'done') \
+                 AND NOT EXISTS (SELECT 1 FROM runs INDEXED BY runs_open \
+                 WHERE job = jobs.id AND state <> 'done') LIMIT ?2)",
             )?
             .execute([rows::nanos(gone_before), limit])?;
         Ok(forgotten as u64)

@@ -183,11 +183,12 @@ impl Store for SqliteStore {
 
     fn optimize(&self) -> Answer<'_, ()> {
         Box::pin(async move {
+            // No statistics: each question names its index, and numbers of an hour when the tables
+            // were small would only mislead.
             let place = self.place.clone();
             self.readers
                 .read(move |conn| Ok(schema::check_pages(conn, &place)))
                 .await??;
-            self.writer.ask(Work::Analyze).await?;
             let mut free = self.writer.ask(Work::Shrink(1)).await?.count;
             if free >= WORTH_SHRINKING {
                 loop {
