@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::rows;
 use crate::ids::{JobName, RunId};
-use crate::model::{Output, Run};
+use crate::model::{Outcome, Output, Run};
 use crate::store::{
     AppliedFile, Cursor, JobSummary, MAX_PAGE, Mark, Recalled, RunPage, RunQuery, rules,
 };
@@ -110,9 +110,14 @@ pub(super) fn page_statement(query: &RunQuery, limit: usize) -> (String, Vec<Val
             .collect();
         filter += &format!(" AND outcome IN ({})", words.join(", "));
     }
+    let amiss = !query.outcomes.is_empty() && !query.outcomes.contains(&Outcome::Success);
     let order = "ORDER BY scheduled_at DESC, id DESC LIMIT";
     let limit = limit + 1;
     let chosen = match &query.job {
+        None if amiss => format!(
+            "SELECT id FROM runs INDEXED BY runs_amiss \
+             WHERE outcome <> 'success' AND {filter} {order} {limit}"
+        ),
         None => format!("SELECT id FROM runs INDEXED BY runs_time WHERE {filter} {order} {limit}"),
         // A job's ended rows and its open ones each have their own index.
         Some(job) => {

@@ -179,10 +179,7 @@ fn create(place: &Path, steps: &[&str]) -> Result<(), StoreError> {
     if fs::metadata(&log).is_ok_and(|data| data.len() > 0) {
         return Err(fault::corrupt(
             place,
-            &format!(
-                "it is missing but its log {} is there; put the file back, or move the log away to begin anew",
-                log.display()
-            ),
+            &"it is missing but its log is there; put the file back, or begin anew without the log",
         ));
     }
     let fresh = sibling(place, ".new");

@@ -49,8 +49,9 @@ CREATE TABLE runs (
 CREATE UNIQUE INDEX runs_fire ON runs (scheduled_at, job) WHERE request IS NULL;
 CREATE UNIQUE INDEX runs_request ON runs (job, request) WHERE request IS NOT NULL;
 
--- Everything by time; what is open, by job.
+-- Everything by time; what went amiss, by time, rare among many successes; what is open, by job.
 CREATE INDEX runs_time ON runs (scheduled_at, id);
+CREATE INDEX runs_amiss ON runs (scheduled_at, id) WHERE outcome <> 'success';
 CREATE INDEX runs_open ON runs (job) WHERE state <> 'done';
 
 -- A job's history. Its pages lie far apart, so a row comes in when it has ended, not when its run
