@@ -37,7 +37,8 @@ pub const MAX_PAGE: usize = 10_000;
 /// Where elder remembers.
 pub trait Store: Send + Sync + 'static {
     /// Commits all of `writes` in one transaction, in order, durably, before it
-    /// answers: one [`Written`] for each. On an error nothing of it is there.
+    /// answers: one [`Written`] for each. On an error nothing of it is there. Who stops waiting
+    /// does not undo it.
     /// The writes are shared, so that whoever sent them still has them when they are refused.
     fn commit_shared(&self, writes: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>>;
 
@@ -61,17 +62,19 @@ pub trait Store: Send + Sync + 'static {
     /// The run of `job` under this request.
     fn run_of_request(&self, job: JobName, request: String) -> Answer<'_, Option<Run>>;
 
-    /// Sums per job over the rows whose `scheduled_at` lies in the span, for reports.
+    /// Sums per job, by name, over the ended rows whose `scheduled_at` is at or after `since` and
+    /// before `until`, for reports: spans that follow each other count nothing twice.
     fn summary(&self, since: Timestamp, until: Timestamp) -> Answer<'_, Vec<JobSummary>>;
 
     /// Deletes the ended runs beyond either bound, and at most `limit` rows at a time; says how many.
-    /// Marks stay: pruning never reopens an instant.
+    /// Marks stay: pruning never reopens an instant. When nothing more is too old or too many, jobs
+    /// without rows that are gone for longer than `max_age` are forgotten.
     fn prune(&self, bounds: HistoryBounds, now: Timestamp, limit: usize) -> Answer<'_, u64>;
 
     /// Copies the whole store to a new file while it is in use.
     fn backup(&self, to: PathBuf) -> Answer<'_, ()>;
 
-    /// Tidies: statistics, free pages, log.
+    /// Tidies: checks the whole for damage, gives free space back, empties the log.
     fn optimize(&self) -> Answer<'_, ()>;
 
     /// Whether it can be written right now.
@@ -113,7 +116,7 @@ pub enum Write {
         /// The row.
         run: Box<Run>,
     },
-    /// Lets a row stand for more fires, and moves the job's mark to `until`.
+    /// Lets a row stand for more fires, and moves the job's mark to `until`. The row never shrinks.
     Extend {
         /// Which row.
         id: RunId,
@@ -126,7 +129,7 @@ pub enum Write {
         /// When.
         at: Timestamp,
     },
-    /// Replaces a row that is there, and keeps the output if there is some.
+    /// Replaces a row that is there, but for its key and trigger, and keeps the output if there is some.
     /// A done row also updates the job's times.
     Update {
         /// The row.
@@ -151,6 +154,7 @@ pub enum Written {
     /// It is there.
     Done,
     /// The key was there already, or the instant is at or before the mark: not ours to start.
+    /// For [`Write::Extend`] and [`Write::Update`]: that job has no such row (any more), and nothing was written.
     Taken,
 }
 
@@ -174,9 +178,9 @@ pub struct Mark {
 /// What a start needs.
 #[derive(Clone, Debug, Default)]
 pub struct Recalled {
-    /// Marks of every job that is not gone.
+    /// Marks of every job that is not gone, in no order.
     pub marks: Vec<(JobName, Mark)>,
-    /// Rows that are not done.
+    /// Rows that are not done, oldest first.
     pub open: Vec<Run>,
     /// What was applied last.
     pub files: Vec<AppliedFile>,

@@ -11,6 +11,9 @@ use crate::model::{Output, Run};
 use crate::store::rules::{self, Class, Origin};
 use crate::store::{AppliedFile, Mark, Write, Written};
 
+/// So many jobs are held in memory before they are written back: a first start may see a million.
+const SEATS: usize = 16_384;
+
 /// A transaction under way. Dropped without [`Transaction::commit`] it is rolled back.
 pub(super) struct Transaction<'c> {
     conn: &'c Connection,
@@ -155,16 +158,15 @@ impl<'c> Transaction<'c> {
 
     /// Forgets jobs that are gone since before `gone_before` and have no row any more.
     pub(super) fn forget(&mut self, gone_before: Timestamp, limit: i64) -> rusqlite::Result<u64> {
-        self.settle()?;
-        self.seats.clear();
-        self.by_name.clear();
+        self.clear()?;
         let forgotten = self
             .conn
             .prepare_cached(
-                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE gone_at < ?1 \
-                 AND NOT EXISTS (SELECT 1 FROM runs WHERE job = jobs.id AND request IS NULL) \
-                 AND NOT EXISTS (SELECT 1 FROM runs WHERE job = jobs.id AND request IS NOT NULL) \
-                 LIMIT ?2)",
+                "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs INDEXED BY jobs_gone \
+                 WHERE gone_at < ?1 AND NOT EXISTS (SELECT 1 FROM runs INDEXED BY runs_job \
+                 WHERE job = jobs.id AND state = 'done') \
+                 AND NOT EXISTS (SELECT 1 FROM runs INDEXED BY runs_open \
+                 WHERE job = jobs.id AND state <> 'done') LIMIT ?2)",
             )?
             .execute([rows::nanos(gone_before), limit])?;
         Ok(forgotten as u64)
@@ -311,7 +313,7 @@ impl<'c> Transaction<'c> {
                 Ok((row.get::<_, i64>(0)?, rows::mark(row, 1)?))
             })
             .optional()?;
-        Ok(found.map(|(id, mark)| self.sit(job, id, mark)))
+        found.map(|(id, mark)| self.sit(job, id, mark)).transpose()
     }
 
     fn new_seat(&mut self, job: &JobName, at: Timestamp) -> rusqlite::Result<usize> {
@@ -319,10 +321,13 @@ impl<'c> Transaction<'c> {
             .insert_job
             .execute(params![job.as_str(), rows::nanos(at)])?;
         let id = self.conn.last_insert_rowid();
-        Ok(self.sit(job, id, rules::first_sight(at)))
+        self.sit(job, id, rules::first_sight(at))
     }
 
-    fn sit(&mut self, job: &JobName, id: i64, mark: Mark) -> usize {
+    fn sit(&mut self, job: &JobName, id: i64, mark: Mark) -> rusqlite::Result<usize> {
+        if self.seats.len() >= SEATS {
+            self.clear()?;
+        }
         let index = self.seats.len();
         self.seats.push(Seat {
             id,
@@ -332,7 +337,14 @@ impl<'c> Transaction<'c> {
             quiet: 0,
         });
         self.by_name.insert(job.clone(), index);
-        index
+        Ok(index)
+    }
+
+    fn clear(&mut self) -> rusqlite::Result<()> {
+        self.settle()?;
+        self.seats.clear();
+        self.by_name.clear();
+        Ok(())
     }
 
     /// Writes the jobs back.

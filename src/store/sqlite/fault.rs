@@ -46,9 +46,16 @@ pub(super) fn of_system(path: &Path, doing: &str, error: &io::Error) -> StoreErr
 
 /// The file is not what elder wrote.
 pub(super) fn corrupt(path: &Path, detail: &dyn std::fmt::Display) -> StoreError {
+    // SQLite would play a log into whatever file lies beside it, also into a backup.
+    let log = super::schema::sibling(path, "-wal");
+    let with_log = if log.exists() {
+        format!(" (move {} away with it)", log.display())
+    } else {
+        String::new()
+    };
     StoreError::Corrupt {
         path: path.display().to_string(),
-        detail: detail.to_string(),
+        detail: format!("{detail}{with_log}"),
     }
 }
 

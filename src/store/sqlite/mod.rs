@@ -1,4 +1,4 @@
-//! The default store: one SQLite file, one thread that writes, two connections that read.
+//! The default store: one SQLite file, one thread that writes, a few connections that read.
 //!
 //! A commit is answered when the disk has it (`synchronous=FULL`), and what waits meanwhile shares
 //! the next trip to the disk. Only one elder may have the file open. A file that is damaged, newer
@@ -65,7 +65,10 @@ impl Default for Limits {
 pub struct SqliteStore {
     place: PathBuf,
     // Before the writer: the last connection to close tidies the log away, and readers cannot.
-    readers: Readers,
+    /// For what is found by its key, which a reload waits for.
+    lookups: Readers,
+    /// For what walks along many rows, however long somebody's question takes.
+    walks: Readers,
     writer: Writer,
 }
 
@@ -85,7 +88,8 @@ impl SqliteStore {
         let lock = lock::Lock::take(&place)?;
         let conn = schema::open(&place, &limits)?;
         Ok(Self {
-            readers: Readers::new(&place),
+            lookups: Readers::new(&place, 1),
+            walks: Readers::new(&place, 2),
             writer: Writer::start(conn, place.clone(), lock, limits)?,
             place,
         })
@@ -117,31 +121,31 @@ impl Store for SqliteStore {
     }
 
     fn recall(&self) -> Answer<'_, Recalled> {
-        Box::pin(self.readers.read(queries::recall))
+        Box::pin(self.walks.read(queries::recall))
     }
 
     fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
-        Box::pin(self.readers.read(move |conn| queries::marks(conn, &jobs)))
+        Box::pin(self.lookups.read(move |conn| queries::marks(conn, &jobs)))
     }
 
     fn runs(&self, query: RunQuery) -> Answer<'_, RunPage> {
-        Box::pin(self.readers.read(move |conn| queries::page(conn, &query)))
+        Box::pin(self.walks.read(move |conn| queries::page(conn, &query)))
     }
 
     fn run(&self, id: RunId) -> Answer<'_, Option<(Run, Output)>> {
-        Box::pin(self.readers.read(move |conn| queries::run(conn, id)))
+        Box::pin(self.lookups.read(move |conn| queries::run(conn, id)))
     }
 
     fn run_of_request(&self, job: JobName, request: String) -> Answer<'_, Option<Run>> {
         Box::pin(
-            self.readers
+            self.lookups
                 .read(move |conn| queries::run_of_request(conn, &job, &request)),
         )
     }
 
     fn summary(&self, since: Timestamp, until: Timestamp) -> Answer<'_, Vec<JobSummary>> {
         Box::pin(
-            self.readers
+            self.walks
                 .read(move |conn| queries::summary(conn, since, until)),
         )
     }
@@ -150,14 +154,14 @@ impl Store for SqliteStore {
         Box::pin(async move {
             let oldest_kept = rules::oldest_kept(now, bounds.max_age);
             let aged = self
-                .readers
+                .walks
                 .read(move |conn| queries::aged(conn, oldest_kept, limit))
                 .await?;
             let mut deleted = self.delete(&aged).await?;
             let room = limit.saturating_sub(aged.len());
             if room > 0 {
                 let beyond = self
-                    .readers
+                    .walks
                     .read(move |conn| queries::beyond(conn, bounds.keep, room))
                     .await?;
                 deleted += self.delete(&beyond).await?;
@@ -184,11 +188,12 @@ impl Store for SqliteStore {
 
     fn optimize(&self) -> Answer<'_, ()> {
         Box::pin(async move {
+            // No statistics: each question names its index, and numbers of an hour when the tables
+            // were small would only mislead.
             let place = self.place.clone();
-            self.readers
+            self.walks
                 .read(move |conn| Ok(schema::check_pages(conn, &place)))
                 .await??;
-            self.writer.ask(Work::Analyze).await?;
             let mut free = self.writer.ask(Work::Shrink(1)).await?.count;
             if free >= WORTH_SHRINKING {
                 loop {

@@ -1,4 +1,7 @@
 //! What is asked of the tables, on a connection that only reads.
+//!
+//! The indexes are made for these questions, so each names its own, and no growth of the tables
+//! makes SQLite choose to walk through all rows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::rows;
 use crate::ids::{JobName, RunId};
-use crate::model::{Output, Run};
+use crate::model::{Outcome, Output, Run};
 use crate::store::{
     AppliedFile, Cursor, JobSummary, MAX_PAGE, Mark, Recalled, RunPage, RunQuery, rules,
 };
@@ -26,8 +29,8 @@ pub(super) fn recall(conn: &Connection) -> rusqlite::Result<Recalled> {
         .collect::<rusqlite::Result<_>>()?;
     let open = moment
         .prepare_cached(&format!(
-            "SELECT {} FROM runs JOIN jobs ON jobs.id = runs.job WHERE runs.state <> 'done' \
-             ORDER BY runs.scheduled_at, runs.id",
+            "SELECT {} FROM runs INDEXED BY runs_open JOIN jobs NOT INDEXED ON jobs.id = runs.job \
+             WHERE runs.state <> 'done' ORDER BY runs.scheduled_at, runs.id",
             rows::RUN
         ))?
         .query_map([], rows::run)?
@@ -107,31 +110,37 @@ pub(super) fn page_statement(query: &RunQuery, limit: usize) -> (String, Vec<Val
             .collect();
         filter += &format!(" AND outcome IN ({})", words.join(", "));
     }
+    let amiss = !query.outcomes.is_empty() && !query.outcomes.contains(&Outcome::Success);
     let order = "ORDER BY scheduled_at DESC, id DESC LIMIT";
     let limit = limit + 1;
     let chosen = match &query.job {
-        None => format!("SELECT id FROM runs WHERE {filter} {order} {limit}"),
-        // A job's fires and its requests each have their own index.
+        None if amiss => format!(
+            "SELECT id FROM runs INDEXED BY runs_amiss \
+             WHERE outcome <> 'success' AND {filter} {order} {limit}"
+        ),
+        None => format!("SELECT id FROM runs INDEXED BY runs_time WHERE {filter} {order} {limit}"),
+        // A job's ended rows and its open ones each have their own index.
         Some(job) => {
             let name = bind(Value::Text(job.as_str().to_owned()));
-            let half = |which: &str| {
+            let half = |index: &str, which: &str| {
                 format!(
-                    "SELECT * FROM (SELECT id, scheduled_at FROM runs \
+                    "SELECT * FROM (SELECT id, scheduled_at FROM runs INDEXED BY {index} \
                      WHERE job = (SELECT id FROM jobs WHERE name = {name}) \
-                     AND request IS {which} AND {filter} {order} {limit})"
+                     AND state {which} 'done' AND {filter} {order} {limit})"
                 )
             };
             format!(
                 "SELECT id FROM ({} UNION ALL {}) {order} {limit}",
-                half("NULL"),
-                half("NOT NULL")
+                half("runs_job", "="),
+                half("runs_open", "<>")
             )
         }
     };
     // CROSS keeps the order: first the few identities, then their rows.
     let text = format!(
         "SELECT {} FROM ({chosen}) AS chosen CROSS JOIN runs ON runs.id = chosen.id \
-         CROSS JOIN jobs ON jobs.id = runs.job ORDER BY runs.scheduled_at DESC, runs.id DESC",
+         CROSS JOIN jobs NOT INDEXED ON jobs.id = runs.job \
+         ORDER BY runs.scheduled_at DESC, runs.id DESC",
         rows::RUN
     );
     (text, values)
@@ -141,7 +150,7 @@ pub(super) fn page_statement(query: &RunQuery, limit: usize) -> (String, Vec<Val
 pub(super) fn run(conn: &Connection, id: RunId) -> rusqlite::Result<Option<(Run, Output)>> {
     conn.prepare_cached(&format!(
         "SELECT {}, outputs.head, outputs.tail, outputs.total FROM runs \
-         JOIN jobs ON jobs.id = runs.job LEFT JOIN outputs ON outputs.run = runs.id \
+         JOIN jobs NOT INDEXED ON jobs.id = runs.job LEFT JOIN outputs ON outputs.run = runs.id \
          WHERE runs.id = ?1",
         rows::RUN
     ))?
@@ -169,8 +178,9 @@ pub(super) fn run_of_request(
     request: &str,
 ) -> rusqlite::Result<Option<Run>> {
     conn.prepare_cached(&format!(
-        "SELECT {} FROM runs JOIN jobs ON jobs.id = runs.job \
-         WHERE jobs.name = ?1 AND runs.request = ?2 AND runs.request IS NOT NULL",
+        "SELECT {} FROM runs INDEXED BY runs_request JOIN jobs NOT INDEXED ON jobs.id = runs.job \
+         WHERE runs.job = (SELECT id FROM jobs WHERE name = ?1) AND runs.request = ?2 \
+         AND runs.request IS NOT NULL",
         rows::RUN
     ))?
     .query_row([job.as_str(), request], rows::run)
@@ -188,9 +198,9 @@ pub(super) fn summary(
         "SELECT jobs.name, sums.outcome, sums.fires, sums.seconds, sums.rest, sums.longest \
          FROM (SELECT job, outcome, sum(count) AS fires, \
          sum(duration / 1000000000) AS seconds, sum(duration % 1000000000) AS rest, \
-         max(duration) AS longest FROM runs \
+         max(duration) AS longest FROM runs INDEXED BY runs_time \
          WHERE scheduled_at >= ?1 AND scheduled_at < ?2 AND outcome IS NOT NULL \
-         GROUP BY job, outcome) AS sums JOIN jobs ON jobs.id = sums.job",
+         GROUP BY job, outcome) AS sums JOIN jobs NOT INDEXED ON jobs.id = sums.job",
     )?;
     let mut found = statement.query(params![rows::nanos(since), rows::nanos(until)])?;
     let mut jobs: BTreeMap<JobName, JobSummary> = BTreeMap::new();
@@ -224,15 +234,12 @@ pub(super) fn summary(
 }
 
 /// Ended rows that are too old, oldest first.
-pub(super) const AGED: &str = "SELECT id FROM runs WHERE scheduled_at < ?1 AND state = 'done' \
-     AND coalesce(finished_at, scheduled_at) < ?1 ORDER BY scheduled_at, id LIMIT ?2";
+pub(super) const AGED: &str = "SELECT id FROM runs INDEXED BY runs_time WHERE scheduled_at < ?1 \
+     AND state = 'done' AND coalesce(finished_at, scheduled_at) < ?1 ORDER BY scheduled_at, id LIMIT ?2";
 
 /// A job's oldest ended rows of one class.
-pub(super) const OLDEST: &str = "SELECT id FROM (SELECT * FROM (SELECT id, scheduled_at FROM runs \
-     WHERE job = ?1 AND request IS NULL AND state = 'done' AND (attempt > 0) = ?2 \
-     ORDER BY scheduled_at, id LIMIT ?3) UNION ALL SELECT * FROM (SELECT id, scheduled_at \
-     FROM runs WHERE job = ?1 AND request IS NOT NULL AND state = 'done' AND (attempt > 0) = ?2 \
-     ORDER BY scheduled_at, id LIMIT ?3)) ORDER BY scheduled_at, id LIMIT ?3";
+pub(super) const OLDEST: &str = "SELECT id FROM runs INDEXED BY runs_job WHERE job = ?1 \
+     AND state = 'done' AND (attempt > 0) = ?2 ORDER BY scheduled_at, id LIMIT ?3";
 
 /// At most `limit` rows that ended before `oldest_kept`.
 pub(super) fn aged(

@@ -9,9 +9,6 @@ use tokio::sync::Semaphore;
 use super::{fault, schema};
 use crate::store::StoreError;
 
-/// How many reads go on at once. SQLite's readers do not wait for each other or for the writer.
-const CONNECTIONS: usize = 2;
-
 /// The reading connections, opened when they are first needed.
 pub(super) struct Readers {
     place: PathBuf,
@@ -20,12 +17,12 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    /// Readers of the store in `place`.
-    pub(super) fn new(place: &Path) -> Self {
+    /// Readers of the store in `place`, so many at once. They do not wait for the writer.
+    pub(super) fn new(place: &Path, connections: usize) -> Self {
         Self {
             place: place.to_owned(),
             idle: Arc::default(),
-            turns: Arc::new(Semaphore::new(CONNECTIONS)),
+            turns: Arc::new(Semaphore::new(connections)),
         }
     }
 

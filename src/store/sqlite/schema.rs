@@ -179,10 +179,7 @@ fn create(place: &Path, steps: &[&str]) -> Result<(), StoreError> {
     if fs::metadata(&log).is_ok_and(|data| data.len() > 0) {
         return Err(fault::corrupt(
             place,
-            &format!(
-                "it is missing but its log {} is there; put the file back, or move the log away to begin anew",
-                log.display()
-            ),
+            &"it is missing but its log is there; put the file back, or begin anew without the log",
         ));
     }
     let fresh = sibling(place, ".new");
@@ -279,7 +276,7 @@ fn connect(
             conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         conn.pragma_update(None, "foreign_keys", false)?;
-        conn.pragma_update(None, "cache_size", -8192)?;
+        conn.pragma_update(None, "cache_size", -16384)?;
         conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update(None, "wal_autocheckpoint", 4096)?;
         conn.pragma_update(None, "journal_size_limit", 32 << 20)?;

@@ -40,8 +40,6 @@ pub(super) enum Work {
     },
     /// Find out whether writing works.
     Probe,
-    /// Statistics for the query planner.
-    Analyze,
     /// Give so many free pages back to the disk; answers how many are left.
     Shrink(u32),
     /// Bring the log into the file and empty it.
@@ -204,7 +202,7 @@ impl Desk {
                     reply.count = transaction.forget(*gone_before, limit)?;
                 }
                 Work::Probe => transaction.probe()?,
-                Work::Analyze | Work::Shrink(_) | Work::EmptyLog => {}
+                Work::Shrink(_) | Work::EmptyLog => {}
             }
             replies.push(reply);
         }
@@ -214,7 +212,6 @@ impl Desk {
 
     fn tidy(&self, work: &Work) -> Result<Reply, StoreError> {
         let done = match work {
-            Work::Analyze => analyze(&self.conn).map(|()| 0),
             Work::Shrink(pages) => shrink(&self.conn, *pages),
             Work::EmptyLog => self.empty_log().map(|()| 0),
             Work::Writes(_) | Work::Delete(_) | Work::Forget { .. } | Work::Probe => Ok(0),
@@ -256,7 +253,7 @@ impl Desk {
 
 impl Work {
     fn is_transactional(&self) -> bool {
-        !matches!(self, Work::Analyze | Work::Shrink(_) | Work::EmptyLog)
+        !matches!(self, Work::Shrink(_) | Work::EmptyLog)
     }
 
     fn size(&self) -> usize {
@@ -273,10 +270,6 @@ impl Request {
         // Who no longer waits has left; what was written stays written.
         let _ = self.answer.send(reply);
     }
-}
-
-fn analyze(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute_batch("PRAGMA analysis_limit = 400; PRAGMA optimize;")
 }
 
 fn shrink(conn: &Connection, pages: u32) -> rusqlite::Result<u64> {

@@ -44,14 +44,19 @@ CREATE TABLE runs (
     output_bytes INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row per fire and one per request: what "never started twice" stands on.
-CREATE UNIQUE INDEX runs_fire ON runs (job, scheduled_at) WHERE request IS NULL;
+-- One row per fire and one per request: what "never started twice" stands on. A burst of fires on
+-- one instant lands on neighbouring pages, in the table by its identity and here by its instant.
+CREATE UNIQUE INDEX runs_fire ON runs (scheduled_at, job) WHERE request IS NULL;
 CREATE UNIQUE INDEX runs_request ON runs (job, request) WHERE request IS NOT NULL;
 
--- Reading: a job's requests by time (its fires have runs_fire), everything by time, what is open.
-CREATE INDEX runs_asked ON runs (job, scheduled_at, id) WHERE request IS NOT NULL;
+-- Everything by time; what went amiss, by time, rare among many successes; what is open, by job.
 CREATE INDEX runs_time ON runs (scheduled_at, id);
+CREATE INDEX runs_amiss ON runs (scheduled_at, id) WHERE outcome <> 'success';
 CREATE INDEX runs_open ON runs (job) WHERE state <> 'done';
+
+-- A job's history. Its pages lie far apart, so a row comes in when it has ended, not when its run
+-- waits for the commit to start.
+CREATE INDEX runs_job ON runs (job, scheduled_at, id) WHERE state = 'done';
 
 CREATE TABLE outputs (
     run TEXT NOT NULL PRIMARY KEY,

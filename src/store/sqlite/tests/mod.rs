@@ -237,3 +237,20 @@ async fn one_callers_unwritable_value_does_not_fail_the_others() {
         [None, None]
     );
 }
+
+#[tokio::test]
+async fn a_first_start_with_many_jobs_is_one_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder.path().join("elder.db"));
+    let jobs: Vec<String> = (0..20_000).map(|number| format!("job-{number}")).collect();
+    let mut writes: Vec<Write> = jobs.iter().map(|job| seen(job, 0)).collect();
+    // Jobs that were written back already are found again.
+    writes.extend(jobs[..100].iter().map(|job| claim(fire(job, 5))));
+    writes.extend(jobs[..100].iter().map(|job| claim(fire(job, 4))));
+    let answers = store.commit(writes).await.unwrap();
+    let taken = answers.iter().filter(|it| **it == Written::Taken).count();
+    assert_eq!((answers.len(), taken), (20_200, 100));
+    let marks = store.recall().await.unwrap().marks;
+    let moved = marks.iter().filter(|(_, mark)| mark.mark == at(5)).count();
+    assert_eq!((marks.len(), moved), (20_000, 100));
+}

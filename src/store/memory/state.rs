@@ -1,174 +1,28 @@
-//! A store that forgets when elder ends: for tests, and for jobs whose past does not matter.
-//!
-//! It keeps the same promises about rows as the others, but nothing survives the process. As there
-//! is no disk to fill, it bounds itself: history as pruning would, and a total of rows and output.
+//! The rows of every job, and the bounds on them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::rules::{self, Class, Origin};
-use super::{
-    Answer, AppliedFile, Cursor, HistoryBounds, JobSummary, MAX_PAGE, Mark, Recalled, RunPage,
-    RunQuery, Store, StoreError, Write, Written,
-};
+use super::MemoryBounds;
+use super::job::{JobRows, Place};
 use crate::ids::{JobName, RunId};
 use crate::model::{Output, Run, RunState};
+use crate::store::rules::{self, Origin};
+use crate::store::{
+    AppliedFile, Cursor, JobSummary, MAX_PAGE, Mark, RunPage, RunQuery, Write, Written,
+};
 
-/// How much a [`MemoryStore`] keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MemoryBounds {
-    /// So many ended rows a job, as [`HistoryBounds::keep`] has it.
-    pub keep: u32,
-    /// So many ended rows in all; the oldest go.
-    pub rows: usize,
-    /// So many bytes of output in all; the oldest go.
-    pub output: usize,
-}
-
-impl Default for MemoryBounds {
-    fn default() -> Self {
-        Self {
-            keep: HistoryBounds::default().keep,
-            rows: 200_000,
-            output: 64 << 20,
-        }
-    }
-}
-
-/// A ledger in memory.
+/// All rows and jobs.
 #[derive(Default)]
-pub struct MemoryStore {
-    bounds: MemoryBounds,
-    state: Mutex<State>,
-}
-
-impl MemoryStore {
-    /// An empty store with these bounds.
-    #[must_use]
-    pub fn new(bounds: MemoryBounds) -> Self {
-        Self {
-            bounds,
-            state: Mutex::default(),
-        }
-    }
-
-    fn with<'a, T>(&'a self, act: impl FnOnce(&mut State) -> T + Send + 'a) -> Answer<'a, T> {
-        Box::pin(async move {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(act(&mut state))
-        })
-    }
-
-    fn refuse<T: Send + 'static>(why: &str) -> Answer<'static, T> {
-        Box::pin(std::future::ready(Err(StoreError::Unavailable(
-            why.to_owned(),
-        ))))
-    }
-}
-
-impl Store for MemoryStore {
-    fn commit_shared(&self, writes: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>> {
-        self.with(move |state| {
-            let writes = Arc::unwrap_or_clone(writes);
-            let written = writes.into_iter().map(|write| state.write(write)).collect();
-            state.bound(&self.bounds);
-            written
-        })
-    }
-
-    fn recall(&self) -> Answer<'_, Recalled> {
-        self.with(|state| Recalled {
-            marks: state
-                .jobs
-                .iter()
-                .filter(|(_, job)| job.mark.gone_at.is_none())
-                .map(|(name, job)| (name.clone(), job.mark))
-                .collect(),
-            open: state
-                .open
-                .iter()
-                .filter_map(|(_, id)| Some(state.rows.get(id)?.run.clone()))
-                .collect(),
-            files: state.files.values().cloned().collect(),
-        })
-    }
-
-    fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
-        self.with(move |state| {
-            let mark = |job: &JobName| state.jobs.get(job).map(|job| job.mark);
-            jobs.iter().map(mark).collect()
-        })
-    }
-
-    fn runs(&self, query: RunQuery) -> Answer<'_, RunPage> {
-        self.with(move |state| state.page(&query))
-    }
-
-    fn run(&self, id: RunId) -> Answer<'_, Option<(Run, Output)>> {
-        self.with(move |state| {
-            let row = state.rows.get(&id)?;
-            let output = rules::shown_output(&row.run, row.output.clone());
-            Some((row.run.clone(), output))
-        })
-    }
-
-    fn run_of_request(&self, job: JobName, request: String) -> Answer<'_, Option<Run>> {
-        self.with(move |state| {
-            let id = state.jobs.get(&job)?.requests.get(request.as_str())?;
-            Some(state.rows.get(id)?.run.clone())
-        })
-    }
-
-    fn summary(&self, since: Timestamp, until: Timestamp) -> Answer<'_, Vec<JobSummary>> {
-        self.with(move |state| state.summary(since, until))
-    }
-
-    fn prune(&self, bounds: HistoryBounds, now: Timestamp, limit: usize) -> Answer<'_, u64> {
-        self.with(move |state| {
-            let oldest_kept = rules::oldest_kept(now, bounds.max_age);
-            let aged = state.aged(oldest_kept, limit);
-            let beyond = state.beyond(bounds.keep, limit - aged, None);
-            if aged < limit {
-                state.jobs.retain(|_, job| {
-                    !job.is_bare() || job.mark.gone_at.is_none_or(|gone| gone >= oldest_kept)
-                });
-            }
-            (aged + beyond) as u64
-        })
-    }
-
-    fn backup(&self, _to: PathBuf) -> Answer<'_, ()> {
-        Self::refuse("memory: keeps nothing that could be copied; use --store sqlite:PATH")
-    }
-
-    fn optimize(&self) -> Answer<'_, ()> {
-        self.with(|_| ())
-    }
-
-    fn check(&self) -> Answer<'_, ()> {
-        self.with(|_| ())
-    }
-
-    fn kind(&self) -> &'static str {
-        "memory"
-    }
-}
-
-/// The place of a row in time.
-type Place = (Timestamp, RunId);
-
-#[derive(Default)]
-struct State {
-    jobs: HashMap<JobName, JobRows>,
-    rows: HashMap<RunId, Row>,
+pub(super) struct State {
+    pub(super) jobs: HashMap<JobName, JobRows>,
+    pub(super) rows: HashMap<RunId, Row>,
     order: BTreeSet<Place>,
-    open: BTreeSet<Place>,
-    files: BTreeMap<(String, String), AppliedFile>,
+    pub(super) open: BTreeSet<Place>,
+    pub(super) files: BTreeMap<(String, String), AppliedFile>,
     /// Rows with output, in the order in which it came; rows that are gone may be among them.
     with_output: VecDeque<RunId>,
     output_bytes: usize,
@@ -176,24 +30,14 @@ struct State {
     grown: BTreeSet<JobName>,
 }
 
-struct JobRows {
-    mark: Mark,
-    fires: HashMap<Timestamp, RunId>,
-    requests: HashMap<Arc<str>, RunId>,
-    /// Every row, by time.
-    order: BTreeSet<Place>,
-    /// Ended rows by class, by time.
-    started: BTreeSet<Place>,
-    quiet: BTreeSet<Place>,
-}
-
-struct Row {
-    run: Run,
-    output: Option<Output>,
+/// A row and its output.
+pub(super) struct Row {
+    pub(super) run: Run,
+    pub(super) output: Option<Output>,
 }
 
 impl State {
-    fn write(&mut self, write: Write) -> Written {
+    pub(super) fn write(&mut self, write: Write) -> Written {
         match write {
             Write::Seen { job, at } => self.with_job(job, at, |mark| rules::seen(mark, at)),
             Write::Mark { job, at } => self.with_job(job, at, |mark| rules::advance(mark, at)),
@@ -314,7 +158,7 @@ impl State {
         Written::Done
     }
 
-    fn page(&self, query: &RunQuery) -> RunPage {
+    pub(super) fn page(&self, query: &RunQuery) -> RunPage {
         let limit = query.limit.min(MAX_PAGE);
         let empty = BTreeSet::new();
         let order = match &query.job {
@@ -343,7 +187,7 @@ impl State {
         RunPage { runs, next }
     }
 
-    fn summary(&self, since: Timestamp, until: Timestamp) -> Vec<JobSummary> {
+    pub(super) fn summary(&self, since: Timestamp, until: Timestamp) -> Vec<JobSummary> {
         let mut jobs: BTreeMap<JobName, JobSummary> = BTreeMap::new();
         let mut counts: BTreeMap<_, u64> = BTreeMap::new();
         let runs = self
@@ -373,7 +217,7 @@ impl State {
     }
 
     /// Deletes ended rows that are too old; says how many.
-    fn aged(&mut self, oldest_kept: Timestamp, limit: usize) -> usize {
+    pub(super) fn aged(&mut self, oldest_kept: Timestamp, limit: usize) -> usize {
         let aged: Vec<RunId> = self
             .order
             .iter()
@@ -389,7 +233,12 @@ impl State {
     }
 
     /// Deletes the oldest ended rows beyond `keep` of each class, of `only` these jobs or of all.
-    fn beyond(&mut self, keep: u32, limit: usize, only: Option<&BTreeSet<JobName>>) -> usize {
+    pub(super) fn beyond(
+        &mut self,
+        keep: u32,
+        limit: usize,
+        only: Option<&BTreeSet<JobName>>,
+    ) -> usize {
         let keep = keep as usize;
         let excess = |rows: &BTreeSet<Place>| -> Vec<RunId> {
             let excess = rows.len().saturating_sub(keep);
@@ -423,7 +272,7 @@ impl State {
     }
 
     /// Keeps itself within its bounds.
-    fn bound(&mut self, bounds: &MemoryBounds) {
+    pub(super) fn bound(&mut self, bounds: &MemoryBounds) {
         let grown = std::mem::take(&mut self.grown);
         self.beyond(bounds.keep, usize::MAX, Some(&grown));
         let ended = self.order.len() - self.open.len();
@@ -453,67 +302,6 @@ impl State {
             self.with_output
                 .retain(|id| rows.get(id).is_some_and(|row| row.output.is_some()));
         }
-    }
-}
-
-impl JobRows {
-    fn new(at: Timestamp) -> Self {
-        Self {
-            mark: rules::first_sight(at),
-            fires: HashMap::new(),
-            requests: HashMap::new(),
-            order: BTreeSet::new(),
-            started: BTreeSet::new(),
-            quiet: BTreeSet::new(),
-        }
-    }
-
-    fn is_bare(&self) -> bool {
-        self.order.is_empty()
-    }
-
-    fn holds_key(&self, run: &Run) -> bool {
-        match &run.request {
-            Some(request) => self.requests.contains_key(request),
-            None => self.fires.contains_key(&run.scheduled_at),
-        }
-    }
-
-    fn insert(&mut self, run: &Run) {
-        match &run.request {
-            Some(request) => self.requests.insert(Arc::clone(request), run.id),
-            None => self.fires.insert(run.scheduled_at, run.id),
-        };
-        self.order.insert((run.scheduled_at, run.id));
-        self.count(run);
-    }
-
-    fn remove(&mut self, run: &Run) {
-        match &run.request {
-            Some(request) => self.requests.remove(request),
-            None => self.fires.remove(&run.scheduled_at),
-        };
-        self.order.remove(&(run.scheduled_at, run.id));
-        self.uncount(run);
-    }
-
-    fn count(&mut self, run: &Run) {
-        if let Some(rows) = self.of_class(rules::class(run)) {
-            rows.insert((run.scheduled_at, run.id));
-        }
-    }
-
-    fn uncount(&mut self, run: &Run) {
-        if let Some(rows) = self.of_class(rules::class(run)) {
-            rows.remove(&(run.scheduled_at, run.id));
-        }
-    }
-
-    fn of_class(&mut self, class: Option<Class>) -> Option<&mut BTreeSet<Place>> {
-        class.map(|class| match class {
-            Class::Started => &mut self.started,
-            Class::Quiet => &mut self.quiet,
-        })
     }
 }
 

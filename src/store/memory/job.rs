@@ -1,0 +1,87 @@
+//! One job's rows in memory, by key, time and class.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::ids::RunId;
+use crate::model::Run;
+use crate::store::Mark;
+use crate::store::rules::{self, Class};
+
+/// The place of a row in time.
+pub(super) type Place = (Timestamp, RunId);
+
+/// What is remembered of a job.
+pub(super) struct JobRows {
+    pub(super) mark: Mark,
+    fires: HashMap<Timestamp, RunId>,
+    pub(super) requests: HashMap<Arc<str>, RunId>,
+    /// Every row, by time.
+    pub(super) order: BTreeSet<Place>,
+    /// Ended rows by class, by time.
+    pub(super) started: BTreeSet<Place>,
+    pub(super) quiet: BTreeSet<Place>,
+}
+
+impl JobRows {
+    pub(super) fn new(at: Timestamp) -> Self {
+        Self {
+            mark: rules::first_sight(at),
+            fires: HashMap::new(),
+            requests: HashMap::new(),
+            order: BTreeSet::new(),
+            started: BTreeSet::new(),
+            quiet: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn is_bare(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    pub(super) fn holds_key(&self, run: &Run) -> bool {
+        match &run.request {
+            Some(request) => self.requests.contains_key(request),
+            None => self.fires.contains_key(&run.scheduled_at),
+        }
+    }
+
+    pub(super) fn insert(&mut self, run: &Run) {
+        match &run.request {
+            Some(request) => self.requests.insert(Arc::clone(request), run.id),
+            None => self.fires.insert(run.scheduled_at, run.id),
+        };
+        self.order.insert((run.scheduled_at, run.id));
+        self.count(run);
+    }
+
+    pub(super) fn remove(&mut self, run: &Run) {
+        match &run.request {
+            Some(request) => self.requests.remove(request),
+            None => self.fires.remove(&run.scheduled_at),
+        };
+        self.order.remove(&(run.scheduled_at, run.id));
+        self.uncount(run);
+    }
+
+    pub(super) fn count(&mut self, run: &Run) {
+        if let Some(rows) = self.of_class(rules::class(run)) {
+            rows.insert((run.scheduled_at, run.id));
+        }
+    }
+
+    pub(super) fn uncount(&mut self, run: &Run) {
+        if let Some(rows) = self.of_class(rules::class(run)) {
+            rows.remove(&(run.scheduled_at, run.id));
+        }
+    }
+
+    fn of_class(&mut self, class: Option<Class>) -> Option<&mut BTreeSet<Place>> {
+        class.map(|class| match class {
+            Class::Started => &mut self.started,
+            Class::Quiet => &mut self.quiet,
+        })
+    }
+}
