@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::daemon::options::{AuthChoice, Notice, Paths, RunOptions, StoreChoice, TzdataChoice};
+use crate::daemon::options::{Notice, Paths, RunOptions, StoreChoice, TzdataChoice};
+use crate::server::Auth;
 use crate::telemetry::log;
 
 use super::args::run as typed_as;
@@ -69,8 +70,8 @@ pub fn of_run(
         public: typed.public,
         allowed_hosts: typed.allowed_host,
         auth: match typed.auth {
-            typed_as::Auth::Token => AuthChoice::Token,
-            typed_as::Auth::None => AuthChoice::None,
+            typed_as::Auth::Token => Auth::Tokens,
+            typed_as::Auth::None => Auth::None,
         },
         job_metrics: typed.job_metrics.unwrap_or_default(),
         log: log::Options {
@@ -232,7 +233,7 @@ mod tests {
         assert_eq!(options.shutdown_grace.as_secs(), 30);
         assert_eq!(options.prune_limit, 50);
         assert_eq!(options.tzdata, TzdataChoice::Auto);
-        assert_eq!(options.auth, AuthChoice::Token);
+        assert_eq!(options.auth, Auth::Tokens);
         assert!(options.public.metrics && options.public.health);
         assert_eq!(options.job_metrics, JobMetrics::Auto);
         assert_eq!(options.log.level, log::Level::Info);

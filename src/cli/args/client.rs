@@ -62,12 +62,13 @@ pub struct SyncArgs {
 /// The flags of `elder backup`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
+  elder backup                         into backups/ of elder's state folder
   elder backup elder-$(date +%F).db    FILE must not exist yet; elder itself writes it")]
 pub struct BackupArgs {
-    /// The file to write, on the machine of that elder
+    /// The file to write, on the machine of that elder [default: a new one among its own backups]
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub file: Option<PathBuf>,
     /// Which elder.
     #[command(flatten)]
     pub client: ClientArgs,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::daemon::options::{PublicPages, StoreChoice};
+use crate::daemon::options::StoreChoice;
+use crate::server::Public;
 use crate::telemetry::{JobMetrics, log};
 
 use super::values;
@@ -71,8 +72,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,
     /// What may be read without a token
-    #[arg(long, value_name = "PAGES", default_value = "metrics,health", value_parser = values::public)]
-    pub public: PublicPages,
+    #[arg(long, value_name = "PAGES", default_value = "metrics,health")]
+    pub public: Public,
     /// Names by which this elder may be called
     #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
     pub allowed_host: Vec<String>,

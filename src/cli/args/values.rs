@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::daemon::options::{PublicPages, StoreChoice};
+use crate::daemon::options::StoreChoice;
 
 /// `--listen`: an address with a port.
 ///
@@ -85,26 +85,6 @@ pub fn percent(text: &str) -> Result<u8, String> {
         Ok(percent) if percent <= 100 => Ok(percent),
         _ => Err("write a share from 0% to 100%".to_owned()),
     }
-}
-
-/// `--public`: `metrics`, `health`, both, or `none`.
-///
-/// # Errors
-/// With the words that there are.
-pub fn public(text: &str) -> Result<PublicPages, String> {
-    let mut pages = PublicPages {
-        metrics: false,
-        health: false,
-    };
-    for word in text.split(',').map(str::trim) {
-        match word {
-            "metrics" => pages.metrics = true,
-            "health" => pages.health = true,
-            "none" | "" => {}
-            _ => return Err("write metrics, health, metrics,health or none".to_owned()),
-        }
-    }
-    Ok(pages)
 }
 
 /// An instant with an offset.
@@ -207,12 +187,6 @@ mod tests {
         assert_eq!(percent("50%"), Ok(50));
         assert_eq!(percent("0"), Ok(0));
         assert!(percent("101%").is_err() && percent("half").is_err() && percent("-1").is_err());
-        assert!(public("metrics,logs").is_err());
-        let none = PublicPages {
-            metrics: false,
-            health: false,
-        };
-        assert_eq!(public("none"), Ok(none));
         assert!(duration("30").unwrap_err().contains("30s"));
         assert!(variable_name("A_1").is_ok() && variable_name("A-1").is_err());
     }
