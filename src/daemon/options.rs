@@ -20,8 +20,8 @@ pub struct RunOptions {
     pub listen: SocketAddr,
     /// `--state`: everything that elder writes.
     pub state: PathBuf,
-    /// `--store`
-    pub store: StoreChoice,
+    /// `--store`, as `store::open` takes it. It may hold a password: never print it.
+    pub store: String,
     /// `--timezone`; UTC when absent. Not yet looked up: only tzdata knows whether it exists.
     pub timezone: Option<Arc<str>>,
     /// `--tzdata`
@@ -86,15 +86,6 @@ impl Paths {
             Paths::Default => vec![Self::DEFAULT.to_owned()],
         }
     }
-}
-
-/// `--store`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreChoice {
-    /// `sqlite:FILE`
-    Sqlite(PathBuf),
-    /// `memory:`, which forgets at the end.
-    Memory,
 }
 
 /// `--tzdata`

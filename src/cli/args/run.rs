@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::daemon::options::StoreChoice;
 use crate::server::Public;
 use crate::telemetry::{JobMetrics, log};
 
@@ -36,8 +35,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "FOLDER", default_value = "elder-state")]
     pub state: PathBuf,
     /// Where runs are remembered: sqlite:FILE or memory: [default: sqlite:STATE/elder.db]
-    #[arg(long, value_name = "STORE", value_parser = values::store)]
-    pub store: Option<StoreChoice>,
+    #[arg(
+        long,
+        value_name = "STORE",
+        default_value = "sqlite:",
+        hide_default_value = true
+    )]
+    pub store: String,
     /// The zone of jobs that name none [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub timezone: Option<String>,
