@@ -66,77 +66,139 @@ pub fn check(query: &Query<'_>) -> Result<Tree, Failure> {
     Ok(tree(&looked, &checked, conflicts))
 }
 
-/// One PATH: a folder, a file within its folder, or standard input.
+/// Something to look at.
 enum Target {
+    /// A folder, as typed.
     Folder(String),
-    File {
-        /// The tree that it belongs to, as a person would name it.
-        tree: String,
-        /// Below that.
-        path: String,
-        /// As typed.
-        shown: Arc<str>,
-    },
+    /// Single files of one tree.
+    Files(Files),
+    /// Standard input.
     Stdin,
 }
 
+/// Single files in the tree that they belong to.
+struct Files {
+    /// The tree's folder, absolute.
+    tree: PathBuf,
+    /// The files in it.
+    files: Vec<Single>,
+}
+
+/// A single file.
+struct Single {
+    /// Absolute.
+    path: PathBuf,
+    /// As typed.
+    typed: String,
+}
+
 fn targets(query: &Query<'_>) -> Result<Vec<Target>, Failure> {
-    if query.paths.is_empty() {
-        if !Path::new(Paths::DEFAULT).exists() {
-            let message = format!("there is no folder {} here", Paths::DEFAULT);
-            return Err(Failure::no_answer(message).help("name a folder of job files"));
-        }
-        return Ok(vec![Target::Folder(Paths::DEFAULT.to_owned())]);
+    if query.paths.is_empty() && !Path::new(Paths::DEFAULT).exists() {
+        let message = format!("there is no folder {} here", Paths::DEFAULT);
+        return Err(Failure::no_answer(message).help("name a folder of job files"));
     }
-    let paths = super::settings::distinct_paths(query.paths.to_vec())?;
-    let target = |path: String| {
+    let default = [Paths::DEFAULT.to_owned()];
+    let paths = match query.paths {
+        [] => &default[..],
+        paths => paths,
+    };
+    let mut targets = Vec::new();
+    let mut files = Vec::new();
+    for path in super::settings::distinct_paths(paths.to_vec())? {
         if path == "-" {
-            Target::Stdin
+            targets.push(Target::Stdin);
         } else if Path::new(&path).is_file() {
-            file_target(&path, query.root)
+            files.push(Single {
+                path: absolute(Path::new(&path)),
+                typed: path,
+            });
         } else {
-            Target::Folder(path)
+            targets.push(Target::Folder(path));
         }
-    };
-    Ok(paths.into_iter().map(target).collect())
+    }
+    let folders = targets.iter().any(|one| matches!(one, Target::Folder(_)));
+    if folders && !files.is_empty() {
+        return Err(Failure::no_answer("files and folders are named at once")
+            .help("name folders, or files, which are checked within their folders"));
+    }
+    if files.is_empty() && query.root.is_some() {
+        return Err(Failure::no_answer(
+            "--root is for a PATH that is a single file",
+        ));
+    }
+    targets.extend(in_trees(files, query.root)?.into_iter().map(Target::Files));
+    Ok(targets)
 }
 
-/// A single file stands in the tree that `--root` names, else in that of the
-/// outermost folder with defaults, else in its own folder.
-fn file_target(typed: &str, root: Option<&str>) -> Target {
-    let file = absolute(Path::new(typed));
-    let folder = file.parent().unwrap_or(Path::new("/")).to_owned();
-    let named = root.map(|root| absolute(Path::new(root)));
-    let tree = named.filter(|root| file.starts_with(root)).or_else(|| {
-        let above = folder.ancestors();
-        let with = above.filter(|above| above.join(DEFAULTS).is_file());
-        with.last().map(Path::to_owned)
+/// Each file in the tree that `--root` names, else in that of its outermost
+/// folder with defaults, else in its own folder. Of trees that hold each other
+/// the outer one serves both, so that no file is there twice.
+fn in_trees(files: Vec<Single>, root: Option<&str>) -> Result<Vec<Files>, Failure> {
+    let mut trees: Vec<PathBuf> = Vec::new();
+    for file in &files {
+        let folder = file.path.parent().unwrap_or(Path::new("/"));
+        let tree = match root {
+            Some(root) => {
+                let named = std::fs::canonicalize(root).map_err(|error| {
+                    Failure::no_answer(format!("cannot read --root {root}: {error}"))
+                })?;
+                if !file.path.starts_with(&named) {
+                    let message = format!("{} does not lie in --root {root}", file.typed);
+                    return Err(Failure::no_answer(message));
+                }
+                named
+            }
+            None => {
+                let above = folder.ancestors();
+                let with = above.filter(|above| above.join(DEFAULTS).is_file());
+                with.last().unwrap_or(folder).to_owned()
+            }
+        };
+        if !trees.contains(&tree) {
+            trees.push(tree);
+        }
+    }
+    let all = trees.clone();
+    trees.retain(|tree| {
+        !all.iter()
+            .any(|other| other != tree && tree.starts_with(other))
     });
-    let tree = tree.unwrap_or(folder);
-    let path = file.strip_prefix(&tree).unwrap_or(&file);
-    let path = path.to_string_lossy().into_owned();
-    let tree = match typed.strip_suffix(path.as_str()) {
-        Some("") => ".".to_owned(),
-        Some(prefix) => prefix.to_owned(),
-        None => tree.to_string_lossy().into_owned(),
-    };
-    Target::File {
-        tree,
-        path,
-        shown: Arc::from(typed),
+    let mut targets: Vec<Files> = trees
+        .into_iter()
+        .map(|tree| Files {
+            tree,
+            files: Vec::new(),
+        })
+        .collect();
+    for file in files {
+        let own = targets
+            .iter_mut()
+            .find(|target| file.path.starts_with(&target.tree));
+        if let Some(own) = own {
+            own.files.push(file);
+        }
+    }
+    Ok(targets)
+}
+
+/// A path without `.` and `..`, whose last part is kept as it is: the file may be a link.
+fn absolute(path: &Path) -> PathBuf {
+    let plain = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let parent = plain
+        .parent()
+        .and_then(|parent| std::fs::canonicalize(parent).ok());
+    match (parent, plain.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => plain,
     }
 }
 
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// What was found at a PATH.
+/// What was found.
 struct Looked {
     inputs: Vec<InputFile>,
     root: Arc<str>,
-    /// The one file of it that was asked about; `None` for all.
-    only: Option<Arc<str>>,
+    /// The files of it that were asked about, by the names that people know; `None` for all.
+    only: Option<Vec<Arc<str>>>,
 }
 
 impl Target {
@@ -162,23 +224,47 @@ impl Target {
                     only: None,
                 })
             }
-            Target::File { tree, path, shown } => {
-                let root = look(tree)?;
-                let mut inputs: Vec<_> = root.files.iter().map(|file| input(&root, file)).collect();
-                let own = inputs.iter_mut().find(|input| *input.path == **path);
-                let Some(own) = own else {
-                    let message = format!("{shown} is not a job file");
-                    return Err(Failure::no_answer(message).help(
-                        "a job file's name ends in .yaml or .yml and does not begin with a dot",
-                    ));
-                };
-                own.shown = Arc::clone(shown);
-                Ok(Looked {
-                    inputs,
-                    root: root.path,
-                    only: Some(Arc::clone(shown)),
-                })
-            }
+            Target::Files(files) => files.look(),
+        }
+    }
+}
+
+impl Files {
+    fn look(&self) -> Result<Looked, Failure> {
+        let root = look(&self.shown_tree())?;
+        let mut inputs: Vec<_> = root.files.iter().map(|file| input(&root, file)).collect();
+        let mut only = Vec::new();
+        for file in &self.files {
+            let below = file.path.strip_prefix(&self.tree).unwrap_or(&file.path);
+            let own = inputs
+                .iter_mut()
+                .find(|input| Path::new(&*input.path) == below);
+            let Some(own) = own else {
+                let message = format!("{} is not a job file", file.typed);
+                return Err(Failure::no_answer(message).help(
+                    "a job file's name ends in .yaml or .yml and does not begin with a dot",
+                ));
+            };
+            own.shown = Arc::from(file.typed.as_str());
+            only.push(own.shown.clone());
+        }
+        Ok(Looked {
+            inputs,
+            root: root.path,
+            only: Some(only),
+        })
+    }
+
+    /// The tree as the typed names name it, where they do: siblings are named alike.
+    fn shown_tree(&self) -> String {
+        let prefix = self.files.first().and_then(|file| {
+            let below = file.path.strip_prefix(&self.tree).ok()?.to_str()?;
+            file.typed.strip_suffix(below)
+        });
+        match prefix {
+            Some("") => ".".to_owned(),
+            Some(prefix) => prefix.to_owned(),
+            None => self.tree.to_string_lossy().into_owned(),
         }
     }
 }
@@ -189,7 +275,7 @@ impl Looked {
         let whole = || self.root == file.root;
         self.only
             .as_ref()
-            .map_or_else(whole, |only| *only == file.shown)
+            .map_or_else(whole, |only| only.contains(&file.shown))
     }
 }
 
@@ -238,7 +324,7 @@ fn stdin() -> Result<InputFile, Failure> {
     } else {
         Ok(Arc::from(bytes))
     };
-    let folder = absolute(Path::new("."));
+    let folder = std::path::absolute(".").unwrap_or_else(|_| PathBuf::from("/"));
     Ok(text_input(STDIN, &folder, content))
 }
 

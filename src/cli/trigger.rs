@@ -25,10 +25,7 @@ pub fn trigger(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let client = Client::new(&typed.client, environment)?;
-    let answer = client.post(
-        &["jobs", &typed.job, "run"],
-        &Value::Object(Default::default()),
-    )?;
+    let answer = client.post(&["jobs", &typed.job, "run"], &json!({"trigger": "manual"}))?;
     if answer.status == StatusCode::CONFLICT {
         let said = problem(&answer.body).unwrap_or_else(|| "the run was refused".to_owned());
         return Err(Failure::does_not_hold(said));

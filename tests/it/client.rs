@@ -44,6 +44,8 @@ fn a_trigger_ends_as_its_run_did() {
         assert_eq!(finished.code, Some(code), "{outcome}: {finished}");
         assert!(finished.stdout.contains(outcome), "{finished}");
         assert_eq!(server.seen().len(), 2);
+        let asked: Value = serde_json::from_str(&server.seen()[0].body).unwrap();
+        assert_eq!(asked, json!({"trigger": "manual"}));
     }
 }
 
@@ -51,7 +53,7 @@ fn a_trigger_ends_as_its_run_did() {
 fn a_trigger_without_wait_says_which_run_it_began() {
     let begun = json!({"job_id": "billing", "run_id": "R1"});
     let run = ("POST /api/v1/jobs/billing/run", 202, begun.clone());
-    let (finished, _) = against("trigger billing", &[run.clone()]);
+    let (finished, _) = against("trigger billing", std::slice::from_ref(&run));
     assert_eq!(finished.stdout, "billing: run R1 begins\n");
     let (finished, _) = against("trigger billing --format json", &[run]);
     assert_eq!(finished.json(), begun);

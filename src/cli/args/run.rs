@@ -16,7 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   elder run jobs.d
   elder run jobs.d --timezone Asia/Tokyo --log-format json
-  elder run /etc/elder/jobs.d --state /var/lib/elder --listen 0.0.0.0:8000 --tokens tokens.yaml
+  elder run /etc/elder/jobs.d --state /var/lib/elder --listen 0.0.0.0:8000 --tokens /etc/elder/tokens
 
 Every flag is also a variable: --max-workers is ELDER_MAX_WORKERS. The flag wins.
 SIGHUP reads the files again. SIGTERM lets runs end within --shutdown-grace; a second one ends at once.";

@@ -1,7 +1,6 @@
 //! Values of flags: text to something checked, with the mend in the message.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
