@@ -1,6 +1,5 @@
-//! Job files as the checking commands see them: looked at once, checked, nothing remembered.
+//! PATHs as typed: folders, single files in their trees, standard input.
 
-use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,65 +8,20 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::options::Paths;
-use crate::decide::merge::{
-    Conflict, ConflictKind, Defined, FileNow, InForce, RootNow, Rules, merge,
-};
-use crate::finding::{Excerpt, Finding, Place};
-use crate::model::Job;
-use crate::schedule::Zones;
 use crate::source::{Content, Directory, DirectoryOptions, File, Look, MAX_FILE, Root};
-use crate::spec::{self, Checked, CheckedFile, InputFile};
+use crate::spec::{CheckedFile, InputFile};
 
-use super::exit::Failure;
+use super::super::exit::Failure;
+use super::super::settings::distinct_paths;
+use super::Query;
 
 /// How standard input is named in findings.
 const STDIN: &str = "<stdin>";
 /// The file of defaults that a tree may have in every folder.
 const DEFAULTS: &str = "_defaults.yaml";
 
-/// What to look at, and how.
-pub struct Query<'a> {
-    /// PATHs as typed.
-    pub paths: &'a [String],
-    /// `--root`
-    pub root: Option<&'a str>,
-    /// Whether a PATH without a job file is fine.
-    pub allow_empty: bool,
-    /// What the check depends on.
-    pub options: spec::Options,
-    /// tzdata.
-    pub zones: &'a Zones,
-}
-
-/// A tree as it was found.
-pub struct Tree {
-    /// How many job files were asked about.
-    pub files: usize,
-    /// Everything that was found in them.
-    pub findings: Vec<Finding>,
-    /// Their good jobs.
-    pub jobs: Vec<Job>,
-}
-
-/// Looks at everything and checks it.
-///
-/// # Errors
-/// When a PATH cannot be read, or holds no job file.
-pub fn check(query: &Query<'_>) -> Result<Tree, Failure> {
-    let targets = targets(query)?;
-    let looked: Vec<Looked> = targets
-        .iter()
-        .map(|target| target.look(query))
-        .collect::<Result<_, _>>()?;
-    let inputs: Vec<InputFile> = looked.iter().flat_map(|one| one.inputs.clone()).collect();
-    let none = HashMap::new();
-    let checked = spec::check(&inputs, None, &none, &query.options, query.zones);
-    let conflicts = across_files(&checked.files);
-    Ok(tree(&looked, &checked, conflicts))
-}
-
 /// Something to look at.
-enum Target {
+pub(super) enum Target {
     /// A folder, as typed.
     Folder(String),
     /// Single files of one tree.
@@ -77,7 +31,7 @@ enum Target {
 }
 
 /// Single files in the tree that they belong to.
-struct Files {
+pub(super) struct Files {
     /// The tree's folder, absolute.
     tree: PathBuf,
     /// The files in it.
@@ -85,14 +39,14 @@ struct Files {
 }
 
 /// A single file.
-struct Single {
+pub(super) struct Single {
     /// Absolute.
     path: PathBuf,
     /// As typed.
     typed: String,
 }
 
-fn targets(query: &Query<'_>) -> Result<Vec<Target>, Failure> {
+pub(super) fn targets(query: &Query<'_>) -> Result<Vec<Target>, Failure> {
     if query.paths.is_empty() && !Path::new(Paths::DEFAULT).exists() {
         let message = format!("there is no folder {} here", Paths::DEFAULT);
         return Err(Failure::no_answer(message).help("name a folder of job files"));
@@ -104,7 +58,7 @@ fn targets(query: &Query<'_>) -> Result<Vec<Target>, Failure> {
     };
     let mut targets = Vec::new();
     let mut files = Vec::new();
-    for path in super::settings::distinct_paths(paths.to_vec())? {
+    for path in distinct_paths(paths.to_vec())? {
         if path == "-" {
             targets.push(Target::Stdin);
         } else if Path::new(&path).is_file() {
@@ -194,15 +148,15 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// What was found.
-struct Looked {
-    inputs: Vec<InputFile>,
+pub(super) struct Looked {
+    pub(super) inputs: Vec<InputFile>,
     root: Arc<str>,
     /// The files of it that were asked about, by the names that people know; `None` for all.
     only: Option<Vec<Arc<str>>>,
 }
 
 impl Target {
-    fn look(&self, query: &Query<'_>) -> Result<Looked, Failure> {
+    pub(super) fn look(&self, query: &Query<'_>) -> Result<Looked, Failure> {
         match self {
             Target::Stdin => Ok(Looked {
                 inputs: vec![stdin()?],
@@ -271,7 +225,7 @@ impl Files {
 
 impl Looked {
     /// Whether that file was asked about.
-    fn concerns(&self, file: &CheckedFile) -> bool {
+    pub(super) fn concerns(&self, file: &CheckedFile) -> bool {
         let whole = || self.root == file.root;
         self.only
             .as_ref()
@@ -339,104 +293,4 @@ fn text_input(name: &str, folder: &Path, content: Result<Arc<[u8]>, String>) -> 
         hash: hash.unwrap_or_default(),
         content,
     }
-}
-
-/// What the check came to, as far as it was asked about.
-fn tree(looked: &[Looked], checked: &Checked, mut conflicts: Vec<Vec<Finding>>) -> Tree {
-    let mut tree = Tree {
-        files: 0,
-        findings: Vec::new(),
-        jobs: Vec::new(),
-    };
-    for (file, conflicts) in checked.files.iter().zip(&mut conflicts) {
-        if !looked.iter().any(|one| one.concerns(file)) {
-            continue;
-        }
-        let refused = !conflicts.is_empty();
-        tree.findings.extend(file.findings.iter().cloned());
-        tree.findings.append(conflicts);
-        if !file.is_defaults {
-            tree.files += 1;
-        }
-        if !refused {
-            tree.jobs.extend(file.jobs.iter().cloned());
-        }
-    }
-    tree
-}
-
-/// What is wrong with each file beside the others: the rules of a sync into an empty store.
-fn across_files(files: &[Arc<CheckedFile>]) -> Vec<Vec<Finding>> {
-    let contents: Vec<Option<Defined>> = files.iter().map(|file| defined(file)).collect();
-    let mut roots: Vec<RootNow<'_>> = Vec::new();
-    let mut places: Vec<Vec<usize>> = Vec::new();
-    for (index, file) in files.iter().enumerate() {
-        let known = roots.iter().position(|root| *root.path == file.root);
-        let known = known.unwrap_or_else(|| {
-            roots.push(RootNow {
-                path: &file.root,
-                lost: false,
-                files: Vec::new(),
-            });
-            places.push(Vec::new());
-            roots.len() - 1
-        });
-        roots[known].files.push(FileNow {
-            path: &file.path,
-            shown: &file.shown,
-            hash: &file.hash,
-            content: contents[index].as_ref(),
-        });
-        places[known].push(index);
-    }
-    let merged = merge(&roots, &InForce::default(), &Rules::default());
-    let mut found = vec![Vec::new(); files.len()];
-    for conflict in &merged.conflicts {
-        let (root, place) = conflict.file;
-        let own = places.get(root).and_then(|places| places.get(place));
-        if let Some(own) = own {
-            found[*own].push(told(conflict, &files[*own], files));
-        }
-    }
-    found
-}
-
-fn defined(file: &CheckedFile) -> Option<Defined> {
-    if file.is_bad() {
-        return None;
-    }
-    Some(match &file.defaults_text {
-        Some(text) if file.is_defaults => Defined::Defaults(text.clone()),
-        _ => Defined::Jobs(file.jobs.clone().into()),
-    })
-}
-
-/// The conflict with the lines as the files show them.
-fn told(conflict: &Conflict, own: &CheckedFile, files: &[Arc<CheckedFile>]) -> Finding {
-    let whole = || Excerpt {
-        place: Place::file(own.shown.clone()),
-        line: String::new(),
-        label: String::new(),
-    };
-    let ConflictKind::Name {
-        name,
-        line,
-        other,
-        other_file,
-        other_line,
-        ..
-    } = &conflict.kind
-    else {
-        return conflict.finding(whole(), None);
-    };
-    let at = excerpt_of(own, name.as_str(), *line).unwrap_or_else(whole);
-    let there = files.iter().find(|file| file.shown == *other_file);
-    let also = there.and_then(|file| excerpt_of(file, other.as_str(), *other_line));
-    conflict.finding(at, also)
-}
-
-fn excerpt_of(file: &CheckedFile, name: &str, line: u32) -> Option<Excerpt> {
-    let mut names = file.names.iter();
-    let place = names.find(|place| *place.name == *name && place.at.place.line == line);
-    place.map(|place| place.at.clone())
 }
