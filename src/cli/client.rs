@@ -1,13 +1,14 @@
 //! A running elder, as the client commands talk to it.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
 use crate::secret::Secret;
+use crate::server::token_path;
 
 use super::args::ClientArgs;
 use super::environment::Environment;
@@ -49,7 +50,7 @@ impl Client {
             .map_err(|error| Failure::no_answer(format!("--server {}: {error}", typed.server)))?;
         let token = match &typed.token_file {
             Some(file) => Some(read_token(file)?),
-            None => local_token(&server, &token_folders(environment)),
+            None => local_token(&server, environment),
         };
         let failed =
             |error: &dyn std::fmt::Display| Failure::no_answer(format!("cannot start: {error}"));
@@ -192,28 +193,21 @@ pub fn problem(body: &Value) -> Option<String> {
     text("detail").or_else(|| text("title"))
 }
 
-/// Where an elder of this machine leaves its token. A process that elder started
-/// has the state folder's name, and not the variable of the user's session.
-fn token_folders(environment: &Environment) -> Vec<PathBuf> {
-    let state = environment.get("ELDER_STATE_DIR");
-    let mut folders = environment.token_folders(Path::new(state.unwrap_or("elder-state")));
-    let session = format!("/run/user/{}/elder", environment.user);
-    folders.insert(0, PathBuf::from(session));
-    folders
-}
-
 /// The token that an elder on this machine left, found by its port. It is never
 /// looked for on behalf of another machine.
-fn local_token(server: &Url, folders: &[PathBuf]) -> Option<Secret> {
+fn local_token(server: &Url, environment: &Environment) -> Option<Secret> {
     let host = server.host_str()?.trim_matches(['[', ']']);
     let address = host.parse::<IpAddr>();
     if host != "localhost" && !address.is_ok_and(|address| address.is_loopback()) {
         return None;
     }
-    let name = format!("{}.token", server.port_or_known_default()?);
-    folders
-        .iter()
-        .find_map(|folder| read_token(&folder.join(&name)).ok())
+    let port = server.port_or_known_default()?;
+    let state = environment.get("ELDER_STATE_DIR").unwrap_or("elder-state");
+    // A process that elder started has not the variable of the user's session.
+    let session = format!("/run/user/{}", environment.user);
+    let runtime = environment.get("XDG_RUNTIME_DIR").unwrap_or(&session);
+    let places = token_path(port, Some(Path::new(runtime)), Path::new(state));
+    places.iter().find_map(|place| read_token(place).ok())
 }
 
 fn read_token(file: &Path) -> Result<Secret, Failure> {
@@ -242,19 +236,23 @@ mod tests {
     #[test]
     fn the_local_token_is_found_by_port_and_never_goes_to_another_machine() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("8000.token"), "secret-8000\n").unwrap();
-        std::fs::write(folder.path().join("80.token"), "secret-80\n").unwrap();
-        let folders = [PathBuf::from("/nowhere"), folder.path().to_owned()];
+        let own = folder.path().join("elder");
+        std::fs::create_dir(&own).unwrap();
+        std::fs::write(own.join("8000.token"), "secret-8000\n").unwrap();
+        std::fs::write(own.join("80.token"), "secret-80\n").unwrap();
+        let mut environment = Environment::default();
+        let runtime = folder.path().display().to_string();
+        environment.add(vec![("XDG_RUNTIME_DIR".to_owned(), runtime)]);
         for (server, want) in [
             ("http://127.0.0.1:8000", Some("secret-8000")),
             ("http://localhost:8000/base", Some("secret-8000")),
             ("http://[::1]", Some("secret-80")),
-            ("http://127.0.0.1:9000", None),
+            ("http://127.0.0.1:1", None),
             ("http://elder.example:8000", None),
             ("http://10.0.0.1:8000", None),
             ("http://127.0.0.1.example:8000", None),
         ] {
-            let token = local_token(&url(server), &folders);
+            let token = local_token(&url(server), &environment);
             assert_eq!(token.as_ref().map(Secret::expose), want, "{server}");
         }
     }

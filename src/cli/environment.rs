@@ -67,18 +67,6 @@ impl Environment {
             self.variables.entry(name).or_insert(value);
         }
     }
-
-    /// Where `PORT.token` may be, best first; `state` is the last resort.
-    #[must_use]
-    pub fn token_folders(&self, state: &Path) -> Vec<PathBuf> {
-        let mut folders = Vec::new();
-        if let Some(runtime) = self.get("XDG_RUNTIME_DIR") {
-            folders.push(Path::new(runtime).join("elder"));
-        }
-        folders.push(PathBuf::from("/run/elder"));
-        folders.push(state.to_owned());
-        folders
-    }
 }
 
 /// Reads a file of `NAME=value` lines, as systemd and docker know it.
@@ -214,14 +202,5 @@ mod tests {
             Colour::Off,
             "no terminal"
         );
-    }
-
-    #[test]
-    fn the_token_is_looked_for_in_the_runtime_folder_first() {
-        let state = Path::new("elder-state");
-        let folders = environment(&[("XDG_RUNTIME_DIR", "/run/user/7")]).token_folders(state);
-        let want = ["/run/user/7/elder", "/run/elder", "elder-state"];
-        assert_eq!(folders, want.map(PathBuf::from));
-        assert_eq!(environment(&[]).token_folders(state).len(), 2);
     }
 }

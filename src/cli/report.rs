@@ -26,7 +26,7 @@ pub fn report(
         .map_err(|_| Failure::no_answer("--since reaches too far back"))?;
     let client = Client::new(&typed.client, environment)?;
     let body = client
-        .get(&["report"], &[("since", &since.to_string())])?
+        .get(&["summary"], &[("since", &since.to_string())])?
         .body;
     let text = match typed.format {
         TableFormat::Json => format!("{body}\n"),

@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::daemon::options::{AuthChoice, Notice, Paths, RunOptions, StoreChoice, TzdataChoice};
+use crate::daemon::options::{Notice, Paths, RunOptions, TzdataChoice};
+use crate::server::Auth;
 use crate::telemetry::log;
 
 use super::args::run as typed_as;
@@ -33,10 +34,8 @@ pub fn of_run(
         ))
         .help("listen on 127.0.0.1, or give out tokens with --tokens FILE"));
     }
-    let store = match typed.store {
-        Some(store) => store,
-        None => StoreChoice::Sqlite(typed.state.join("elder.db")),
-    };
+    values::check_store(&typed.store)
+        .map_err(|message| Failure::no_answer(format!("--store: {message}")))?;
     let paths = if typed.paths.is_empty() {
         Paths::Default
     } else {
@@ -48,7 +47,7 @@ pub fn of_run(
         listen: typed.listen,
         runtime_dir: environment.get("XDG_RUNTIME_DIR").map(PathBuf::from),
         state: typed.state,
-        store,
+        store: typed.store,
         timezone: timezone.or(legacy.timezone).map(Arc::from),
         tzdata: match typed.tzdata {
             typed_as::Tzdata::Auto => TzdataChoice::Auto,
@@ -69,8 +68,8 @@ pub fn of_run(
         public: typed.public,
         allowed_hosts: typed.allowed_host,
         auth: match typed.auth {
-            typed_as::Auth::Token => AuthChoice::Token,
-            typed_as::Auth::None => AuthChoice::None,
+            typed_as::Auth::Token => Auth::Tokens,
+            typed_as::Auth::None => Auth::None,
         },
         job_metrics: typed.job_metrics.unwrap_or_default(),
         log: log::Options {
@@ -221,10 +220,7 @@ mod tests {
         let options = options("elder run", &[]).unwrap();
         assert_eq!(options.paths, Paths::Default);
         assert_eq!(options.listen.to_string(), "127.0.0.1:8000");
-        assert_eq!(
-            options.store,
-            StoreChoice::Sqlite("elder-state/elder.db".into())
-        );
+        assert_eq!(options.store, "sqlite:", "elder.db in the state folder");
         assert_eq!(
             (options.max_workers.get(), options.max_requests.get()),
             (64, 1024)
@@ -232,20 +228,13 @@ mod tests {
         assert_eq!(options.shutdown_grace.as_secs(), 30);
         assert_eq!(options.prune_limit, 50);
         assert_eq!(options.tzdata, TzdataChoice::Auto);
-        assert_eq!(options.auth, AuthChoice::Token);
+        assert_eq!(options.auth, Auth::Tokens);
         assert!(options.public.metrics && options.public.health);
         assert_eq!(options.job_metrics, JobMetrics::Auto);
         assert_eq!(options.log.level, log::Level::Info);
         assert_eq!(options.log.format, log::Format::Auto);
         assert_eq!(options.env_allow, None);
         assert!(options.notices.is_empty());
-    }
-
-    #[test]
-    fn the_store_follows_the_state_folder() {
-        let options = options("elder run --state /var/lib/elder", &[]).unwrap();
-        let want = StoreChoice::Sqlite("/var/lib/elder/elder.db".into());
-        assert_eq!(options.store, want);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `elder backup` and `elder optimize`: the store of a running elder.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::args::{BackupArgs, OptimizeArgs};
@@ -17,20 +19,27 @@ pub fn backup(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    // The daemon has another working folder than whoever typed the name.
-    let file = std::path::absolute(&typed.file).map_err(|error| {
-        Failure::no_answer(format!(
-            "cannot tell where {} is: {error}",
-            typed.file.display()
-        ))
-    })?;
-    let Some(name) = file.to_str() else {
-        return Err(Failure::no_answer("the name of the file is not UTF-8"));
+    let body = match &typed.file {
+        Some(file) => json!({"to": as_the_daemon_finds_it(file)?}),
+        None => json!({}),
     };
     let client = Client::new(&typed.client, environment)?;
-    accepted(client.post(&["store", "backup"], &json!({"file": name}))?)?;
-    console.answer(&format!("{name}\n"))?;
+    let made = accepted(client.post(&["backup"], &body)?)?;
+    let path = made.get("path").and_then(Value::as_str);
+    console.answer(&format!("{}\n", path.unwrap_or_default()))?;
     Ok(Exit::Fine)
+}
+
+/// The daemon has another working folder than whoever typed the name.
+fn as_the_daemon_finds_it(file: &Path) -> Result<String, Failure> {
+    let absolute = std::path::absolute(file);
+    let absolute = absolute
+        .ok()
+        .and_then(|file| file.to_str().map(str::to_owned));
+    absolute.ok_or_else(|| {
+        Failure::no_answer(format!("cannot tell where {} is", file.display()))
+            .help("write an absolute path in UTF-8")
+    })
 }
 
 /// Lets the daemon tidy its store.
@@ -43,14 +52,14 @@ pub fn optimize(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let client = Client::new(&typed.client, environment)?;
-    accepted(client.post(&["store", "optimize"], &Value::Object(Default::default()))?)?;
+    accepted(client.post(&["optimize"], &json!({}))?)?;
     console.answer("the store is tidied\n")?;
     Ok(Exit::Fine)
 }
 
-fn accepted(answer: Answer) -> Result<(), Failure> {
+fn accepted(answer: Answer) -> Result<Value, Failure> {
     if answer.status.is_success() {
-        return Ok(());
+        return Ok(answer.body);
     }
     let said = problem(&answer.body).unwrap_or_else(|| answer.status.to_string());
     Err(Failure::does_not_hold(said))

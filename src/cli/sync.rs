@@ -53,7 +53,7 @@ fn pending(client: &Client) -> Result<Pending, Failure> {
     let config = client.get(&["config"], &[])?.body;
     let names = config.get("pending_removals").and_then(Value::as_array);
     let name = |value: &Value| value.as_str().map(str::to_owned);
-    let hash = config.get("pending_hash").and_then(Value::as_str);
+    let hash = config.get("pending").and_then(Value::as_str);
     Ok(Pending {
         names: names.into_iter().flatten().filter_map(name).collect(),
         hash: hash.unwrap_or_default().to_owned(),
@@ -142,6 +142,13 @@ fn told(answer: &Answer) -> String {
             text.push_str("look at what is pending now, then confirm again\n");
         }
         return text;
+    }
+    if !answer.status.is_success()
+        && report.findings.is_empty()
+        && report.held.is_empty()
+        && let Some(said) = problem(&answer.body)
+    {
+        text.push_str(&format!("{said}\n"));
     }
     text.push_str(&format!(
         "{}: {} jobs in {} files; {} added, {} rescheduled, {} changed, {} removed, {} held\n",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::args::{TableFormat, TriggerArgs};
 use super::client::{Client, problem};
@@ -25,10 +25,7 @@ pub fn trigger(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let client = Client::new(&typed.client, environment)?;
-    let answer = client.post(
-        &["jobs", &typed.job, "run"],
-        &Value::Object(Default::default()),
-    )?;
+    let answer = client.post(&["jobs", &typed.job, "run"], &json!({"trigger": "manual"}))?;
     if answer.status == StatusCode::CONFLICT {
         let said = problem(&answer.body).unwrap_or_else(|| "the run was refused".to_owned());
         return Err(Failure::does_not_hold(said));
@@ -88,6 +85,9 @@ fn told(job: &str, run_id: &str, run: &Value) -> String {
             text.push_str(&format!(", {name} {value}"));
         }
     }
+    if let Some(detail) = word("detail") {
+        text.push_str(&format!(": {detail}"));
+    }
     text.push('\n');
     if let Some(output) = word("output").filter(|output| !output.is_empty()) {
         text.push_str(output);
@@ -100,8 +100,6 @@ fn told(job: &str, run_id: &str, run: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -112,8 +110,8 @@ mod tests {
                 "job: run R success after 0.500 s, exit code 0\nhi\n",
             ),
             (
-                json!({"outcome": "failed", "reason": "http", "http_status": 404, "output": ""}),
-                "job: run R failed (http), status 404\n",
+                json!({"outcome": "failed", "reason": "http", "http_status": 404, "detail": "404 is not among 2xx", "output": ""}),
+                "job: run R failed (http), status 404: 404 is not among 2xx\n",
             ),
             (
                 json!({"outcome": "interrupted", "reason": "interrupted"}),

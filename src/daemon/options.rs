@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::server::{Auth, Public};
 use crate::telemetry::{JobMetrics, log};
 
 /// Everything that a daemon is built from. The command line fills it in and has
@@ -19,8 +20,8 @@ pub struct RunOptions {
     pub listen: SocketAddr,
     /// `--state`: everything that elder writes.
     pub state: PathBuf,
-    /// `--store`
-    pub store: StoreChoice,
+    /// `--store`, as `store::open` takes it. It may hold a password: never print it.
+    pub store: String,
     /// `--timezone`; UTC when absent. Not yet looked up: only tzdata knows whether it exists.
     pub timezone: Option<Arc<str>>,
     /// `--tzdata`
@@ -45,11 +46,11 @@ pub struct RunOptions {
     /// `--tokens`, reread on SIGHUP.
     pub tokens: Option<PathBuf>,
     /// `--public`: what anyone may read, also beyond loopback.
-    pub public: PublicPages,
+    pub public: Public,
     /// `--allowed-host`: names by which this elder may be called, beside its own address.
     pub allowed_hosts: Vec<String>,
     /// `--auth`
-    pub auth: AuthChoice,
+    pub auth: Auth,
     /// `XDG_RUNTIME_DIR`, where elder leaves its own token for the command line.
     pub runtime_dir: Option<PathBuf>,
     /// `--job-metrics`
@@ -87,15 +88,6 @@ impl Paths {
     }
 }
 
-/// `--store`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StoreChoice {
-    /// `sqlite:FILE`
-    Sqlite(PathBuf),
-    /// `memory:`, which forgets at the end.
-    Memory,
-}
-
 /// `--tzdata`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TzdataChoice {
@@ -105,24 +97,6 @@ pub enum TzdataChoice {
     System,
     /// The one in the binary.
     Bundled,
-}
-
-/// `--auth`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthChoice {
-    /// Every write needs a token; beyond loopback every read too.
-    Token,
-    /// Nobody is asked; on loopback alone.
-    None,
-}
-
-/// `--public`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PublicPages {
-    /// `/metrics`
-    pub metrics: bool,
-    /// `/healthz`, `/readyz` and their other names.
-    pub health: bool,
 }
 
 /// A line for the log that the command line could not write itself.

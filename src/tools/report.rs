@@ -1,6 +1,10 @@
 //! How the jobs did in a span: the daemon's sums as a table.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+
+use crate::model::Outcome;
 
 /// What the daemon says about a span.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -18,46 +22,36 @@ pub struct Report {
 pub struct Row {
     /// Its name.
     pub job_id: String,
-    /// Runs that succeeded.
-    #[serde(default)]
-    pub success: u64,
-    /// Runs that failed.
-    #[serde(default)]
-    pub failed: u64,
-    /// Runs that took too long.
-    #[serde(default)]
-    pub timed_out: u64,
-    /// Runs that somebody ended.
-    #[serde(default)]
-    pub cancelled: u64,
-    /// Runs that elder's own end cut off.
-    #[serde(default)]
-    pub interrupted: u64,
-    /// Fires that did not run because of another run.
-    #[serde(default)]
-    pub skipped: u64,
-    /// Fires that came too late.
-    #[serde(default)]
-    pub missed: u64,
+    /// How many fires came to which end, by the words of the API.
+    pub outcomes: BTreeMap<String, u64>,
     /// All run times together.
     #[serde(default)]
     pub total_duration_seconds: f64,
     /// The longest of them.
     #[serde(default)]
-    pub longest_seconds: f64,
+    pub longest_duration_seconds: f64,
 }
 
 impl Row {
+    /// How many fires came to that end.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        self.outcomes.get(outcome.as_str()).copied().unwrap_or(0)
+    }
+
     /// Runs that did what they should not.
     #[must_use]
     pub fn bad(&self) -> u64 {
-        self.failed + self.timed_out + self.interrupted
+        [Outcome::Failed, Outcome::TimedOut, Outcome::Interrupted]
+            .map(|outcome| self.count(outcome))
+            .iter()
+            .sum()
     }
 
     /// Runs that ended after at least one attempt.
     #[must_use]
     pub fn runs(&self) -> u64 {
-        self.success + self.bad() + self.cancelled
+        self.count(Outcome::Success) + self.bad() + self.count(Outcome::Cancelled)
     }
 }
 
@@ -67,7 +61,10 @@ impl Report {
     pub fn table(&self) -> String {
         let mut rows: Vec<&Row> = self.jobs.iter().collect();
         rows.sort_by(|a, b| {
-            let trouble = |row: &Row| (row.bad(), row.missed, row.skipped);
+            let trouble = |row: &Row| {
+                let missed = row.count(Outcome::Missed);
+                (row.bad(), missed, row.count(Outcome::Skipped))
+            };
             trouble(b)
                 .cmp(&trouble(a))
                 .then_with(|| a.job_id.cmp(&b.job_id))
@@ -86,8 +83,8 @@ impl Report {
             rows.len(),
             sum(Row::runs),
             sum(Row::bad),
-            sum(|row| row.missed),
-            sum(|row| row.skipped)
+            sum(|row| row.count(Outcome::Missed)),
+            sum(|row| row.count(Outcome::Skipped))
         ));
         text
     }
@@ -104,14 +101,14 @@ fn cells(row: &Row) -> [String; 8] {
         #[expect(clippy::cast_precision_loss, reason = "a mean for people")]
         runs => Some(row.total_duration_seconds / runs as f64),
     };
-    let longest = (row.runs() > 0).then_some(row.longest_seconds);
+    let longest = (row.runs() > 0).then_some(row.longest_duration_seconds);
     [
         row.job_id.clone(),
         row.runs().to_string(),
-        row.success.to_string(),
+        row.count(Outcome::Success).to_string(),
         row.bad().to_string(),
-        row.missed.to_string(),
-        row.skipped.to_string(),
+        row.count(Outcome::Missed).to_string(),
+        row.count(Outcome::Skipped).to_string(),
         seconds(mean),
         seconds(longest),
     ]
@@ -154,14 +151,13 @@ mod tests {
 
     #[test]
     fn what_went_wrong_stands_first_and_the_sums_last() {
-        let row = |job: &str, success, failed, missed| Row {
+        let row = |job: &str, success: u64, failed: u64, missed: u64| Row {
             job_id: job.to_owned(),
-            success,
-            failed,
-            missed,
+            outcomes: [("success", success), ("failed", failed), ("missed", missed)]
+                .map(|(outcome, count)| (outcome.to_owned(), count))
+                .into(),
             total_duration_seconds: 90.0,
-            longest_seconds: 80.0,
-            ..Row::default()
+            longest_duration_seconds: 80.0,
         };
         let report = Report {
             since: "2027-01-01T00:00:00Z".to_owned(),

@@ -82,7 +82,7 @@ fn a_slip_of_the_pen_is_answered_with_what_was_meant() {
 fn what_this_build_has_not_is_refused_and_never_ignored() {
     for (line, name, value, hint) in [
         (
-            "run --store postgres://db/elder",
+            "run --store postgres://u:hunter2@db/elder",
             "",
             "",
             "no PostgreSQL store",
@@ -113,6 +113,7 @@ fn what_this_build_has_not_is_refused_and_never_ignored() {
         assert_eq!(finished.code, Some(2), "{line} {name}: {finished}");
         assert!(finished.stderr.contains(hint), "{line} {name}: {finished}");
         assert!(finished.stdout.is_empty(), "{line}: {finished}");
+        assert!(!finished.stderr.contains("hunter2"), "{line}: {finished}");
         let left = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(left, 0, "{line} {name}: something was written");
     }

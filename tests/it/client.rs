@@ -44,6 +44,8 @@ fn a_trigger_ends_as_its_run_did() {
         assert_eq!(finished.code, Some(code), "{outcome}: {finished}");
         assert!(finished.stdout.contains(outcome), "{finished}");
         assert_eq!(server.seen().len(), 2);
+        let asked: Value = serde_json::from_str(&server.seen()[0].body).unwrap();
+        assert_eq!(asked, json!({"trigger": "manual"}));
     }
 }
 
@@ -51,7 +53,7 @@ fn a_trigger_ends_as_its_run_did() {
 fn a_trigger_without_wait_says_which_run_it_began() {
     let begun = json!({"job_id": "billing", "run_id": "R1"});
     let run = ("POST /api/v1/jobs/billing/run", 202, begun.clone());
-    let (finished, _) = against("trigger billing", &[run.clone()]);
+    let (finished, _) = against("trigger billing", std::slice::from_ref(&run));
     assert_eq!(finished.stdout, "billing: run R1 begins\n");
     let (finished, _) = against("trigger billing --format json", &[run]);
     assert_eq!(finished.json(), begun);
@@ -87,7 +89,7 @@ fn a_sync_ends_with_one_where_something_was_rejected_or_held() {
 
 #[test]
 fn a_prune_confirms_the_very_set_that_was_pending() {
-    let config = json!({"pending_removals": ["a", "b"], "pending_hash": "h7"});
+    let config = json!({"pending_removals": ["a", "b"], "pending": "h7"});
     let answers = [
         ("GET /api/v1/config", 200, config),
         (
@@ -113,8 +115,14 @@ fn a_prune_confirms_the_very_set_that_was_pending() {
 
 #[test]
 fn a_backup_names_the_file_as_the_daemon_would_find_it() {
-    let server = StandIn::start(|_| (200, "{}".to_owned()));
+    let server = StandIn::start(|request| {
+        let body: Value = serde_json::from_str(&request.body).unwrap();
+        let made = body["to"].as_str().unwrap_or("/state/backups/new.db");
+        (200, json!({"path": made, "bytes": 1}).to_string())
+    });
     let folder = Folder::new();
+    let own = elder("backup").env("ELDER_SERVER", &server.url()).run();
+    assert_eq!(own.stdout, "/state/backups/new.db\n", "{own}");
     let finished = elder("backup copy.db")
         .within(folder.path())
         .env("ELDER_SERVER", &server.url())
@@ -122,8 +130,8 @@ fn a_backup_names_the_file_as_the_daemon_would_find_it() {
     assert_eq!(finished.code, Some(0), "{finished}");
     let file = folder.path().canonicalize().unwrap().join("copy.db");
     assert_eq!(finished.stdout.trim(), file.to_str().unwrap());
-    let body: Value = serde_json::from_str(&server.seen()[0].body).unwrap();
-    assert_eq!(body["file"], file.to_str().unwrap());
+    let body: Value = serde_json::from_str(&server.seen()[1].body).unwrap();
+    assert_eq!(body["to"], file.to_str().unwrap());
 }
 
 #[test]
@@ -162,9 +170,9 @@ fn the_token_of_this_machine_is_found_by_port_and_a_file_wins_over_it() {
 fn a_report_is_a_table_for_people_and_json_for_programs() {
     let report = json!({
         "since": "2027-01-01T00:00:00Z", "until": "2027-01-02T00:00:00Z",
-        "jobs": [{"job_id": "billing", "success": 3, "total_duration_seconds": 6.0}],
+        "jobs": [{"job_id": "billing", "outcomes": {"success": 3}, "total_duration_seconds": 6.0}],
     });
-    let answers = [("GET /api/v1/report?since=", 200, report.clone())];
+    let answers = [("GET /api/v1/summary?since=", 200, report.clone())];
     let (finished, _) = against("report --since 24h", &answers);
     assert_eq!(finished.code, Some(0), "{finished}");
     assert!(finished.stdout.contains("billing"), "{finished}");

@@ -334,6 +334,50 @@ fn a_single_file_is_checked_in_its_tree_and_only_its_findings_are_printed() {
 }
 
 #[test]
+fn several_files_of_one_tree_do_not_quarrel_with_themselves() {
+    let job = |name: &str| GOOD.replace("good", name);
+    let folder = Folder::with(&[
+        ("jobs.d/a.yaml", &job("a")),
+        ("jobs.d/sub/b.yaml", &job("b")),
+        ("jobs.d/sub/c.yaml", &job("a")),
+    ]);
+    let run = |line: &str| elder(line).within(folder.path()).run();
+    for line in [
+        "validate jobs.d/sub/b.yaml jobs.d/sub/../sub/c.yaml",
+        "validate ./jobs.d/sub/b.yaml",
+    ] {
+        let finished = run(line);
+        assert_eq!(finished.code, Some(0), "{line}: {finished}");
+    }
+    let finished = run("validate jobs.d/a.yaml jobs.d/sub/b.yaml --format concise");
+    assert_eq!(finished.code, Some(1), "{finished}");
+    let lines: Vec<_> = finished.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{finished}");
+    assert!(
+        lines[0].starts_with("jobs.d/a.yaml:2:3: E011 "),
+        "{finished}"
+    );
+    assert_eq!(lines[1], "2 files, 1 good job: 1 error");
+    for (line, hint) in [
+        ("validate jobs.d jobs.d/a.yaml", "lies within"),
+        ("validate jobs.d/a.yaml jobs.d/sub", "files and folders"),
+        ("validate jobs.d --root jobs.d", "--root is for"),
+        (
+            "validate jobs.d/a.yaml --root jobs.d/sub",
+            "does not lie in",
+        ),
+        (
+            "validate jobs.d/a.yaml --root nowhere",
+            "cannot read --root nowhere",
+        ),
+    ] {
+        let finished = run(line);
+        assert_eq!(finished.code, Some(2), "{line}: {finished}");
+        assert!(finished.stderr.contains(hint), "{line}: {finished}");
+    }
+}
+
+#[test]
 fn standard_input_is_a_file_too() {
     let finished = elder("validate - --format concise")
         .input("jobs: [\n")

@@ -11,10 +11,10 @@ use super::values;
 /// Which elder to talk to.
 #[derive(Debug, Args)]
 pub struct ClientArgs {
-    /// The elder to talk to
+    /// The elder to talk to (ELDER_SERVER)
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000", value_parser = values::server)]
     pub server: String,
-    /// The file with the token [default: the one that an elder on this machine left for its port]
+    /// The file with the token (ELDER_TOKEN_FILE) [default: the one that an elder on this machine left for its port]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
@@ -62,12 +62,13 @@ pub struct SyncArgs {
 /// The flags of `elder backup`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example:
+Examples:
+  elder backup                         into backups/ of elder's state folder
   elder backup elder-$(date +%F).db    FILE must not exist yet; elder itself writes it")]
 pub struct BackupArgs {
-    /// The file to write, on the machine of that elder
+    /// The file to write, on the machine of that elder [default: a new one among its own backups]
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub file: Option<PathBuf>,
     /// Which elder.
     #[command(flatten)]
     pub client: ClientArgs,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::daemon::options::{PublicPages, StoreChoice};
+use crate::server::Public;
 use crate::telemetry::{JobMetrics, log};
 
 use super::values;
@@ -16,7 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   elder run jobs.d
   elder run jobs.d --timezone Asia/Tokyo --log-format json
-  elder run /etc/elder/jobs.d --state /var/lib/elder --listen 0.0.0.0:8000 --tokens tokens.yaml
+  elder run /etc/elder/jobs.d --state /var/lib/elder --listen 0.0.0.0:8000 --tokens /etc/elder/tokens
 
 Every flag is also a variable: --max-workers is ELDER_MAX_WORKERS. The flag wins.
 SIGHUP reads the files again. SIGTERM lets runs end within --shutdown-grace; a second one ends at once.";
@@ -35,8 +35,13 @@ pub struct RunArgs {
     #[arg(long, value_name = "FOLDER", default_value = "elder-state")]
     pub state: PathBuf,
     /// Where runs are remembered: sqlite:FILE or memory: [default: sqlite:STATE/elder.db]
-    #[arg(long, value_name = "STORE", value_parser = values::store)]
-    pub store: Option<StoreChoice>,
+    #[arg(
+        long,
+        value_name = "STORE",
+        default_value = "sqlite:",
+        hide_default_value = true
+    )]
+    pub store: String,
     /// The zone of jobs that name none [default: UTC]
     #[arg(long, value_name = "ZONE")]
     pub timezone: Option<String>,
@@ -71,8 +76,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,
     /// What may be read without a token
-    #[arg(long, value_name = "PAGES", default_value = "metrics,health", value_parser = values::public)]
-    pub public: PublicPages,
+    #[arg(long, value_name = "PAGES", default_value = "metrics,health")]
+    pub public: Public,
     /// Names by which this elder may be called
     #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
     pub allowed_host: Vec<String>,

@@ -1,0 +1,81 @@
+//! Job files as the checking commands see them: looked at once, checked, nothing remembered.
+
+mod conflicts;
+mod targets;
+
+use std::collections::HashMap;
+
+use crate::finding::Finding;
+use crate::model::Job;
+use crate::schedule::Zones;
+use crate::spec::{self, Checked, InputFile};
+
+use super::exit::Failure;
+
+use conflicts::across_files;
+use targets::{Looked, targets};
+
+/// What to look at, and how.
+pub struct Query<'a> {
+    /// PATHs as typed.
+    pub paths: &'a [String],
+    /// `--root`
+    pub root: Option<&'a str>,
+    /// Whether a PATH without a job file is fine.
+    pub allow_empty: bool,
+    /// What the check depends on.
+    pub options: spec::Options,
+    /// tzdata.
+    pub zones: &'a Zones,
+}
+
+/// A tree as it was found.
+pub struct Tree {
+    /// How many job files were asked about.
+    pub files: usize,
+    /// Everything that was found in them.
+    pub findings: Vec<Finding>,
+    /// Their good jobs.
+    pub jobs: Vec<Job>,
+}
+
+/// Looks at everything and checks it.
+///
+/// # Errors
+/// When a PATH cannot be read, or holds no job file.
+pub fn check(query: &Query<'_>) -> Result<Tree, Failure> {
+    let targets = targets(query)?;
+    let looked: Vec<Looked> = targets
+        .iter()
+        .map(|target| target.look(query))
+        .collect::<Result<_, _>>()?;
+    let inputs: Vec<InputFile> = looked.iter().flat_map(|one| one.inputs.clone()).collect();
+    let none = HashMap::new();
+    let checked = spec::check(&inputs, None, &none, &query.options, query.zones);
+    let conflicts = across_files(&checked.files);
+    Ok(tree(&looked, &checked, conflicts))
+}
+
+/// What the check came to, as far as it was asked about.
+fn tree(looked: &[Looked], checked: &Checked, mut conflicts: Vec<Vec<Finding>>) -> Tree {
+    let mut tree = Tree {
+        files: 0,
+        findings: Vec::new(),
+        jobs: Vec::new(),
+    };
+    for (file, conflicts) in checked.files.iter().zip(&mut conflicts) {
+        if !looked.iter().any(|one| one.concerns(file)) {
+            continue;
+        }
+        let refused = !conflicts.is_empty();
+        tree.findings.extend(file.findings.iter().cloned());
+        tree.findings.append(conflicts);
+        if !file.is_defaults {
+            tree.files += 1;
+        }
+        if !refused {
+            tree.jobs.extend(file.jobs.iter().cloned());
+        }
+    }
+    tree
+}

@@ -1,0 +1,296 @@
+//! PATHs as typed: folders, single files in their trees, standard input.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::clock::{Clock, SystemClock};
+use crate::daemon::options::Paths;
+use crate::source::{Content, Directory, DirectoryOptions, File, Look, MAX_FILE, Root};
+use crate::spec::{CheckedFile, InputFile};
+
+use super::super::exit::Failure;
+use super::super::settings::distinct_paths;
+use super::Query;
+
+/// How standard input is named in findings.
+const STDIN: &str = "<stdin>";
+/// The file of defaults that a tree may have in every folder.
+const DEFAULTS: &str = "_defaults.yaml";
+
+/// Something to look at.
+pub(super) enum Target {
+    /// A folder, as typed.
+    Folder(String),
+    /// Single files of one tree.
+    Files(Files),
+    /// Standard input.
+    Stdin,
+}
+
+/// Single files in the tree that they belong to.
+pub(super) struct Files {
+    /// The tree's folder, absolute.
+    tree: PathBuf,
+    /// The files in it.
+    files: Vec<Single>,
+}
+
+/// A single file.
+pub(super) struct Single {
+    /// Absolute.
+    path: PathBuf,
+    /// As typed.
+    typed: String,
+}
+
+pub(super) fn targets(query: &Query<'_>) -> Result<Vec<Target>, Failure> {
+    if query.paths.is_empty() && !Path::new(Paths::DEFAULT).exists() {
+        let message = format!("there is no folder {} here", Paths::DEFAULT);
+        return Err(Failure::no_answer(message).help("name a folder of job files"));
+    }
+    let default = [Paths::DEFAULT.to_owned()];
+    let paths = match query.paths {
+        [] => &default[..],
+        paths => paths,
+    };
+    let mut targets = Vec::new();
+    let mut files = Vec::new();
+    for path in distinct_paths(paths.to_vec())? {
+        if path == "-" {
+            targets.push(Target::Stdin);
+        } else if Path::new(&path).is_file() {
+            files.push(Single {
+                path: absolute(Path::new(&path)),
+                typed: path,
+            });
+        } else {
+            targets.push(Target::Folder(path));
+        }
+    }
+    let folders = targets.iter().any(|one| matches!(one, Target::Folder(_)));
+    if folders && !files.is_empty() {
+        return Err(Failure::no_answer("files and folders are named at once")
+            .help("name folders, or files, which are checked within their folders"));
+    }
+    if files.is_empty() && query.root.is_some() {
+        return Err(Failure::no_answer(
+            "--root is for a PATH that is a single file",
+        ));
+    }
+    targets.extend(in_trees(files, query.root)?.into_iter().map(Target::Files));
+    Ok(targets)
+}
+
+/// Each file in the tree that `--root` names, else in that of its outermost
+/// folder with defaults, else in its own folder. Of trees that hold each other
+/// the outer one serves both, so that no file is there twice.
+fn in_trees(files: Vec<Single>, root: Option<&str>) -> Result<Vec<Files>, Failure> {
+    let mut trees: Vec<PathBuf> = Vec::new();
+    for file in &files {
+        let folder = file.path.parent().unwrap_or(Path::new("/"));
+        let tree = match root {
+            Some(root) => {
+                let named = std::fs::canonicalize(root).map_err(|error| {
+                    Failure::no_answer(format!("cannot read --root {root}: {error}"))
+                })?;
+                if !file.path.starts_with(&named) {
+                    let message = format!("{} does not lie in --root {root}", file.typed);
+                    return Err(Failure::no_answer(message));
+                }
+                named
+            }
+            None => {
+                let above = folder.ancestors();
+                let with = above.filter(|above| above.join(DEFAULTS).is_file());
+                with.last().unwrap_or(folder).to_owned()
+            }
+        };
+        if !trees.contains(&tree) {
+            trees.push(tree);
+        }
+    }
+    let all = trees.clone();
+    trees.retain(|tree| {
+        !all.iter()
+            .any(|other| other != tree && tree.starts_with(other))
+    });
+    let mut targets: Vec<Files> = trees
+        .into_iter()
+        .map(|tree| Files {
+            tree,
+            files: Vec::new(),
+        })
+        .collect();
+    for file in files {
+        let own = targets
+            .iter_mut()
+            .find(|target| file.path.starts_with(&target.tree));
+        if let Some(own) = own {
+            own.files.push(file);
+        }
+    }
+    Ok(targets)
+}
+
+/// A path without `.` and `..`, whose last part is kept as it is: the file may be a link.
+fn absolute(path: &Path) -> PathBuf {
+    let plain = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let parent = plain
+        .parent()
+        .and_then(|parent| std::fs::canonicalize(parent).ok());
+    match (parent, plain.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => plain,
+    }
+}
+
+/// What was found.
+pub(super) struct Looked {
+    pub(super) inputs: Vec<InputFile>,
+    root: Arc<str>,
+    /// The files of it that were asked about, by the names that people know; `None` for all.
+    only: Option<Vec<Arc<str>>>,
+}
+
+impl Target {
+    pub(super) fn look(&self, query: &Query<'_>) -> Result<Looked, Failure> {
+        match self {
+            Target::Stdin => Ok(Looked {
+                inputs: vec![stdin()?],
+                root: Arc::from(STDIN),
+                only: None,
+            }),
+            Target::Folder(folder) => {
+                let root = look(folder)?;
+                let mut job_files = root.files.iter().filter(|file| !is_defaults(&file.path));
+                if job_files.next().is_none() && !query.allow_empty {
+                    let message = format!("there is no job file in {folder}");
+                    return Err(Failure::no_answer(message).help(
+                        "a job file's name ends in .yaml or .yml; --allow-empty takes a folder without one",
+                    ));
+                }
+                Ok(Looked {
+                    inputs: root.files.iter().map(|file| input(&root, file)).collect(),
+                    root: root.path,
+                    only: None,
+                })
+            }
+            Target::Files(files) => files.look(),
+        }
+    }
+}
+
+impl Files {
+    fn look(&self) -> Result<Looked, Failure> {
+        let root = look(&self.shown_tree())?;
+        let mut inputs: Vec<_> = root.files.iter().map(|file| input(&root, file)).collect();
+        let mut only = Vec::new();
+        for file in &self.files {
+            let below = file.path.strip_prefix(&self.tree).unwrap_or(&file.path);
+            let own = inputs
+                .iter_mut()
+                .find(|input| Path::new(&*input.path) == below);
+            let Some(own) = own else {
+                let message = format!("{} is not a job file", file.typed);
+                return Err(Failure::no_answer(message).help(
+                    "a job file's name ends in .yaml or .yml and does not begin with a dot",
+                ));
+            };
+            own.shown = Arc::from(file.typed.as_str());
+            only.push(own.shown.clone());
+        }
+        Ok(Looked {
+            inputs,
+            root: root.path,
+            only: Some(only),
+        })
+    }
+
+    /// The tree as the typed names name it, where they do: siblings are named alike.
+    fn shown_tree(&self) -> String {
+        let prefix = self.files.first().and_then(|file| {
+            let below = file.path.strip_prefix(&self.tree).ok()?.to_str()?;
+            file.typed.strip_suffix(below)
+        });
+        match prefix {
+            Some("") => ".".to_owned(),
+            Some(prefix) => prefix.to_owned(),
+            None => self.tree.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+impl Looked {
+    /// Whether that file was asked about.
+    pub(super) fn concerns(&self, file: &CheckedFile) -> bool {
+        let whole = || self.root == file.root;
+        self.only
+            .as_ref()
+            .map_or_else(whole, |only| only.contains(&file.shown))
+    }
+}
+
+fn look(folder: &str) -> Result<Root, Failure> {
+    let mut directory = Directory::new(&[PathBuf::from(folder)], DirectoryOptions::default());
+    let now = SystemClock::default().now();
+    let root = directory.scan(now, Look::Changes).roots.into_iter().next();
+    match root {
+        Some(root) => match &root.lost {
+            None => Ok(root),
+            Some(why) => Err(Failure::no_answer(format!("cannot read {folder}: {why}"))),
+        },
+        None => Err(Failure::no_answer(format!("cannot read {folder}"))),
+    }
+}
+
+fn is_defaults(path: &str) -> bool {
+    path.rsplit('/').next() == Some(DEFAULTS)
+}
+
+fn input(root: &Root, file: &File) -> InputFile {
+    InputFile {
+        root: root.path.clone(),
+        root_folder: root.folder.clone(),
+        path: file.path.clone(),
+        shown: file.shown.clone(),
+        content: match &file.content {
+            Content::Read(bytes) => Ok(bytes.clone()),
+            Content::Unreadable(why) => Err(why.to_string()),
+            // A first look has read all that can be read.
+            Content::Unchanged => Err("it was not read".to_owned()),
+        },
+        hash: file.hash,
+    }
+}
+
+fn stdin() -> Result<InputFile, Failure> {
+    let mut bytes = Vec::new();
+    let limit = MAX_FILE;
+    let mut bounded = std::io::stdin().lock().take(limit.saturating_add(1));
+    bounded
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::no_answer(format!("cannot read standard input: {error}")))?;
+    let content = if bytes.len() as u64 > limit {
+        Err(format!("more than {} MiB", limit >> 20))
+    } else {
+        Ok(Arc::from(bytes))
+    };
+    let folder = std::path::absolute(".").unwrap_or_else(|_| PathBuf::from("/"));
+    Ok(text_input(STDIN, &folder, content))
+}
+
+/// A job file that is nowhere on a disk.
+fn text_input(name: &str, folder: &Path, content: Result<Arc<[u8]>, String>) -> InputFile {
+    let hash = content.as_ref().map(|bytes| Sha256::digest(bytes).into());
+    InputFile {
+        root: Arc::from(name),
+        root_folder: Arc::from(folder),
+        path: Arc::from("stdin.yaml"),
+        shown: Arc::from(name),
+        hash: hash.unwrap_or_default(),
+        content,
+    }
+}
