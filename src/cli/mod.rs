@@ -7,12 +7,16 @@ pub mod client;
 pub mod console;
 pub mod environment;
 pub mod exit;
+mod next;
 mod report;
 mod run;
+mod schema;
 pub mod settings;
 mod store;
 mod sync;
+mod tree;
 mod trigger;
+mod validate;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -64,12 +68,14 @@ fn carry_out(
             let misspelt = args::variables::misspelt(&Cli::command(), &environment.variables);
             run::run(*typed, environment, misspelt)
         }
+        Command::Validate(typed) => validate::validate(&typed, environment, console),
+        Command::Next(typed) => next::next(&typed, environment, console),
+        Command::Schema => schema::schema(console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),
         Command::Optimize(typed) => store::optimize(&typed, &environment, console),
         Command::Report(typed) => report::report(&typed, &environment, console),
-        _ => Err(Failure::no_answer("not yet")),
     }
 }
 

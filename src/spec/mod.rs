@@ -21,6 +21,7 @@ mod problem;
 mod read;
 mod retry;
 mod schedule;
+mod schema;
 mod settings;
 mod shared;
 mod shell;
@@ -42,6 +43,7 @@ pub use check::check;
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;
 pub use read::read;
+pub use schema::schema;
 
 /// A file as it was read: what [`check`] needs of it.
 #[derive(Clone, Debug)]

@@ -138,3 +138,14 @@ fn a_server_that_is_not_there_is_no_answer() {
         assert!(finished.stderr.contains("--server"), "{line}: {finished}");
     }
 }
+
+#[test]
+fn the_schema_in_the_repository_is_the_one_of_this_build() {
+    let finished = elder("schema").run();
+    assert_eq!(finished.code, Some(0), "{finished}");
+    let committed = include_str!("../../schema/elder.schema.json");
+    assert_eq!(
+        finished.stdout, committed,
+        "write it anew: cargo run -- schema > schema/elder.schema.json"
+    );
+}

@@ -1,6 +1,14 @@
 //! Everything that is tested from outside: the real binary, real files, real
 //! signals, real servers. One target, so that it is linked once.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that cannot go on says so by a panic"
+)]
+
 #[expect(
     dead_code,
     unused_imports,
@@ -10,4 +18,6 @@ mod support;
 
 mod cli;
 mod client;
+mod next;
 mod tidy;
+mod validate;

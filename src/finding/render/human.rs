@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Colour, Report, on_one_line};
 use crate::finding::{Excerpt, Finding, Severity};
@@ -35,14 +35,21 @@ fn one(renderer: &Renderer, finding: &Finding) -> String {
     let title = level
         .primary_title(on_one_line(&finding.message))
         .id(finding.code.as_str());
-    let mut group = place(
-        Group::with_title(title),
-        &finding.at,
-        AnnotationKind::Primary,
-    );
-    if let Some(also) = &finding.also {
-        group = place(group, also, AnnotationKind::Context);
-    }
+    let mut group = Group::with_title(title);
+    let both = finding
+        .also
+        .as_ref()
+        .and_then(|also| together(&finding.at, also));
+    group = match (&both, &finding.also) {
+        (Some(text), Some(also)) => group.element(text.snippet(&finding.at, also)),
+        (_, also) => {
+            group = place(group, &finding.at, AnnotationKind::Primary);
+            match also {
+                Some(also) => place(group, also, AnnotationKind::Context),
+                None => group,
+            }
+        }
+    };
     if !finding.help.is_empty() {
         group = group.element(Level::HELP.message(on_one_line(&finding.help)));
     }
@@ -65,6 +72,68 @@ fn place<'a>(group: Group<'a>, excerpt: &'a Excerpt, kind: AnnotationKind) -> Gr
             .line_start(line)
             .annotation(annotation),
     )
+}
+
+/// Two lines of one file as one text, in which the lines between them are left out.
+struct Together {
+    text: String,
+    first_line: usize,
+    /// Where the second line begins.
+    second: usize,
+    /// Whether the first line is that of the finding itself.
+    in_order: bool,
+}
+
+/// The most lines that may lie between two places of one picture.
+const FARTHEST: u32 = 10_000;
+
+/// Both places in one text. The lines between them are not known, so they must be
+/// none or enough to be folded away.
+fn together(at: &Excerpt, also: &Excerpt) -> Option<Together> {
+    let in_order = at.place.line <= also.place.line;
+    let (first, second) = if in_order { (at, also) } else { (also, at) };
+    let distance = second.place.line - first.place.line;
+    let fits = distance == 0 || distance == 1 || (4..FARTHEST).contains(&distance);
+    if first.place.line == 0 || first.place.file != second.place.file || !fits {
+        return None;
+    }
+    let lines = usize::try_from(distance).ok()?;
+    let mut text = first.line.clone();
+    text.push_str(&"\n".repeat(lines));
+    let begin = if lines == 0 { 0 } else { text.len() };
+    if lines > 0 {
+        text.push_str(&second.line);
+    }
+    Some(Together {
+        text,
+        first_line: usize::try_from(first.place.line).ok()?,
+        second: begin,
+        in_order,
+    })
+}
+
+impl Together {
+    fn snippet<'a>(&'a self, at: &Excerpt, also: &Excerpt) -> Snippet<'a, Annotation<'a>> {
+        let shift = |excerpt: &Excerpt, is_first: bool| {
+            let by = if is_first { 0 } else { self.second };
+            let span = span(excerpt);
+            by + span.start..by + span.end
+        };
+        let labelled = |annotation: Annotation<'a>, excerpt: &Excerpt| {
+            if excerpt.label.is_empty() {
+                annotation
+            } else {
+                annotation.label(on_one_line(&excerpt.label))
+            }
+        };
+        let primary = AnnotationKind::Primary.span(shift(at, self.in_order));
+        let context = AnnotationKind::Context.span(shift(also, !self.in_order));
+        Snippet::source(self.text.as_str())
+            .path(on_one_line(&at.place.file))
+            .line_start(self.first_line)
+            .annotation(labelled(primary, at))
+            .annotation(labelled(context, also))
+    }
 }
 
 /// The bytes of the line that are meant. What lies beyond the cut of a long line points at its end.
@@ -120,6 +189,53 @@ mod tests {
           = help: rename one of them
 
         2 files, 3 good jobs: 1 error
+        "#);
+    }
+
+    #[test]
+    fn two_places_of_one_file_stand_in_one_picture() {
+        let mut near = duplicate();
+        near.also = Some(excerpt("jobs.d/a.yaml", 8, 3, 4, "  http: x"));
+        let mut far = duplicate();
+        far.also = Some(excerpt("jobs.d/a.yaml", 90, 3, 7, "  billing:"));
+        let mut unknown_between = duplicate();
+        unknown_between.also = Some(excerpt("jobs.d/a.yaml", 11, 3, 7, "  billing:"));
+        insta::assert_snapshot!(plain(&[near, far, unknown_between]), @r#"
+        error[E011]: job "billing" is defined twice
+         --> jobs.d/a.yaml:9:3
+          |
+        8 |   http: x
+          |   ----
+        9 |   billing:
+          |   ^^^^^^^ here
+          |
+          = help: rename one of them
+
+        error[E011]: job "billing" is defined twice
+          --> jobs.d/a.yaml:9:3
+           |
+         9 |   billing:
+           |   ^^^^^^^ here
+        ...
+        90 |   billing:
+           |   -------
+           |
+           = help: rename one of them
+
+        error[E011]: job "billing" is defined twice
+          --> jobs.d/a.yaml:9:3
+           |
+         9 |   billing:
+           |   ^^^^^^^ here
+           |
+          ::: jobs.d/a.yaml:11:3
+           |
+        11 |   billing:
+           |   -------
+           |
+           = help: rename one of them
+
+        2 files, 3 good jobs: 3 errors
         "#);
     }
 
@@ -192,6 +308,9 @@ mod tests {
             let mut finding = bad_cron();
             finding.at = excerpt("a.yaml", number, column, length, &line);
             finding.message = message;
+            let mut second = finding.at.clone();
+            second.place.line = second.place.line.saturating_add(number);
+            finding.also = Some(second);
             let report = [finding];
             let report = Report::new(1, 1, &report);
             for format in [Format::Human(Colour::On), Format::Concise, Format::Json, Format::Github] {

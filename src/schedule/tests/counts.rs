@@ -141,6 +141,19 @@ fn a_union_counts_what_its_items_share_once() {
 }
 
 #[test]
+fn a_union_of_very_many_periods_is_counted_in_bounded_time() {
+    let periods = (0..400).map(|n| Duration::from_millis(100 * (600 + 7 * n)));
+    let items: Vec<Item> = periods.map(|period| Item::every(period).unwrap()).collect();
+    let after = instant("2027-01-01T00:00:00Z");
+    let until = instant("2037-01-01T00:00:00Z");
+    let single = |item: &Item| Schedule::new(vec![item.clone()]).count_between(after, until);
+    let sum: u64 = items.iter().map(single).sum();
+    let most = items.iter().map(single).max().unwrap();
+    let count = Schedule::new(items).count_between(after, until);
+    assert!((most..=sum).contains(&count), "{count} of {most} to {sum}");
+}
+
+#[test]
 fn spans_without_room_count_nothing() {
     let schedule = cron("* * * * *", "UTC");
     let at = instant("2027-01-01T00:00:00Z");

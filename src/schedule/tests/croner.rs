@@ -49,7 +49,7 @@ fn compare(line: &str, zone: &Zone, after: Timestamp, n: usize) -> Result<(), Te
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
     fn without_clock_changes_croner_finds_the_same_fires(
         minute in list(0, 59), hour in list(0, 23), day in list(1, 28), month in list(1, 12), week in list(0, 6),

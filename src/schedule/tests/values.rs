@@ -127,7 +127,7 @@ fn a_union_is_sorted_fires_once_and_keeps_no_copies() {
 #[test]
 fn a_million_schedules_fit() {
     assert!(
-        size_of::<Schedule>() <= 80,
+        size_of::<Schedule>() <= 72,
         "{} bytes",
         size_of::<Schedule>()
     );

@@ -150,7 +150,7 @@ fn date() -> impl Strategy<Value = &'static str> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(160))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
     #[test]
     fn around_any_change_of_any_zone_the_witness_sees_the_same_fires(
         pick: prop::sample::Index, at: prop::sample::Index,

@@ -1,0 +1,54 @@
+//! `elder validate`: everything that `elder run` would refuse, from the files alone.
+
+use std::sync::Arc;
+
+use crate::finding::Severity;
+use crate::finding::render::{Format, Report};
+use crate::schedule::Zones;
+use crate::spec;
+
+use super::args::{FindingFormat, ValidateArgs};
+use super::console::Console;
+use super::environment::Environment;
+use super::exit::{Exit, Failure};
+use super::tree::{self, Query};
+
+/// Checks the files and says what is to be mended.
+///
+/// # Errors
+/// When there is nothing that could be checked.
+pub fn validate(
+    typed: &ValidateArgs,
+    environment: Environment,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let on_github = environment.get("GITHUB_ACTIONS").is_some();
+    let format = match typed.format {
+        FindingFormat::Auto if on_github => Format::Github,
+        FindingFormat::Auto | FindingFormat::Human => Format::Human(console.out_colour()),
+        FindingFormat::Concise => Format::Concise,
+        FindingFormat::Json => Format::Json,
+        FindingFormat::Github => Format::Github,
+    };
+    let tree = tree::check(&Query {
+        paths: &typed.paths,
+        root: typed.root.as_deref(),
+        allow_empty: typed.allow_empty,
+        options: spec::Options {
+            timezone: None,
+            env: Arc::new(environment.variables),
+            env_allow: None,
+            allow_missing_env: typed.allow_missing_env,
+        },
+        // What is built in is the same everywhere, and so is the answer.
+        zones: &Zones::bundled(),
+    })?;
+    let report = Report::new(tree.files, tree.jobs.len(), &tree.findings);
+    console.answer(&report.render(format))?;
+    let strict_warnings = typed.strict && report.count(Severity::Warning) > 0;
+    Ok(if report.count(Severity::Error) > 0 || strict_warnings {
+        Exit::DoesNotHold
+    } else {
+        Exit::Fine
+    })
+}

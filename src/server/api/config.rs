@@ -1,0 +1,104 @@
+//! The configuration: how it stands, and reading it anew.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde_json::Value;
+
+use crate::finding::Severity;
+use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
+use crate::sync::{SyncAnswer, SyncState, SyncStatus};
+
+use super::super::auth::Caller;
+use super::super::problem::Problem;
+use super::super::query::Pairs;
+use super::super::shared::Shared;
+use super::super::wire::config::{ConfigJson, ReloadJson, SyncBody};
+
+/// `GET /config`
+pub(in super::super) async fn config(
+    State(shared): State<Arc<Shared>>,
+    pairs: Pairs,
+) -> Result<Json<ConfigJson>, Problem> {
+    pairs.check(&[])?;
+    Ok(Json(ConfigJson::from(&*shared.sync.status())))
+}
+
+/// `POST /-/reload` and `POST /config/sync`
+///
+/// Waits for the sync: what a reloader sees is what became of its change.
+pub(in super::super) async fn sync(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    pairs: Pairs,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    pairs.check(&[])?;
+    let body: SyncBody = super::body(&bytes)?;
+    let confirm = body.confirm()?;
+    if confirm.is_some() {
+        caller.administers()?;
+    }
+    match shared.sync.sync(ReloadTrigger::Api, confirm).await {
+        SyncAnswer::Done(report) => done(&report, &shared.sync.status()),
+        SyncAnswer::PendingChanged { pending, hash } => {
+            let detail = "what waits for a confirmation is not what was confirmed; look again";
+            Err(
+                Problem::new(StatusCode::CONFLICT, "pending-changed", detail)
+                    .with("pending_removals", pending)
+                    .with("pending", hash),
+            )
+        }
+        SyncAnswer::Failed(error) => {
+            tracing::error!(error, "a reload that was asked for failed");
+            let detail = "the reload could not be carried out; see elder's log";
+            Err(Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "reload-failed",
+                detail,
+            ))
+        }
+    }
+}
+
+fn done(report: &ReloadReport, status: &SyncStatus) -> Result<Response, Problem> {
+    let error = |finding: &&crate::finding::Finding| finding.severity == Severity::Error;
+    let errors = report.findings.iter().filter(error).count();
+    let refused = matches!(
+        report.result,
+        ReloadResult::Partial | ReloadResult::Rejected
+    );
+    let (code, kind, detail) = if errors > 0 || refused {
+        let detail = format!(
+            "{errors} errors in job files: what was good before goes on, see findings for the mends"
+        );
+        (StatusCode::UNPROCESSABLE_ENTITY, "rejected", detail)
+    } else if status.state == SyncState::SourceLost {
+        let detail = "a PATH is gone or unreadable: its jobs go on as they were last applied";
+        (StatusCode::CONFLICT, "source-lost", detail.to_owned())
+    } else if !report.held.is_empty() || report.result == ReloadResult::Held {
+        let held = report.held.len();
+        let detail =
+            format!("{held} removals are held: confirm them with elder sync --prune, or \"prune\"");
+        (StatusCode::CONFLICT, "held", detail)
+    } else {
+        return Ok(Json(ReloadJson::from(report)).into_response());
+    };
+    let mut problem = Problem::new(code, kind, detail);
+    // The same members as in a good answer, so that one program reads both.
+    if let Ok(Value::Object(members)) = serde_json::to_value(ReloadJson::from(report)) {
+        for (name, value) in members {
+            problem = problem.with(&name, value);
+        }
+    }
+    if !status.pending.is_empty() {
+        problem = problem
+            .with("pending_removals", status.pending.clone())
+            .with("pending", status.pending_hash.as_str());
+    }
+    Err(problem)
+}

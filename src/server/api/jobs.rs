@@ -1,0 +1,224 @@
+//! Jobs: a page of them, one, and running one now.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{JobQuery, JobStatus, JobView, Refusal, TriggerRequest};
+use crate::ids::JobName;
+use crate::model::{Outcome, Run, Trigger};
+use crate::store::RunQuery;
+
+use super::super::problem::Problem;
+use super::super::query::{Limit, Pairs};
+use super::super::shared::Shared;
+use super::super::wire::cursor;
+use super::super::wire::job::{JobJson, JobsJson, Surroundings};
+
+/// How long a run may take to be recorded.
+const TRIGGER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The longest request identity.
+const MAX_REQUEST: usize = 255;
+
+/// `GET /jobs`
+pub(in super::super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    pairs: Pairs,
+) -> Result<Json<JobsJson>, Problem> {
+    let query = pairs.check(&["status", "name", "limit", "cursor"])?;
+    let query = JobQuery {
+        status: query.get("status").map(status).transpose()?,
+        name: query.get("name").map(str::to_owned),
+        after: query.get("cursor").map(cursor::read_job).transpose()?,
+        limit: query.limit(Limit::Most)?,
+    };
+    let page = shared.ask(shared.engine.jobs(query)).await?;
+    let around = Surroundings::from(&*shared.sync.status());
+    let mut jobs = Vec::with_capacity(page.jobs.len());
+    let mut remembered = Remembered::default();
+    for view in &page.jobs {
+        let old = remembered.last_run(&shared, view).await;
+        jobs.push(JobJson::new(
+            view,
+            view.last.as_ref().or(old.as_ref()),
+            &around,
+        ));
+    }
+    let last = page.jobs.last().filter(|_| page.more);
+    let next = last.map(|view| cursor::write_job(view.job.name()));
+    Ok(Json(JobsJson { jobs, next }))
+}
+
+/// `GET /jobs/{id}`
+pub(in super::super) async fn one(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    pairs: Pairs,
+) -> Result<Json<JobJson>, Problem> {
+    pairs.check(&[])?;
+    let name = name(&id)?;
+    let view = shared.ask(shared.engine.job(name)).await?;
+    let view = view.ok_or_else(no_job)?;
+    let around = Surroundings::from(&*shared.sync.status());
+    let old = Remembered::default().last_run(&shared, &view).await;
+    let last = view.last.as_ref().or(old.as_ref());
+    Ok(Json(JobJson::new(&view, last, &around)))
+}
+
+/// What the store knows of runs from before this start.
+#[derive(Default)]
+struct Remembered {
+    /// The store did not answer once: a page is not to wait for it again and again.
+    silent: bool,
+}
+
+impl Remembered {
+    /// The last run of a job that has not run since the start.
+    async fn last_run(&mut self, shared: &Shared, view: &JobView) -> Option<Run> {
+        if self.silent || view.last.is_some() || view.mark.times.last_run.is_none() {
+            return None;
+        }
+        let query = RunQuery {
+            job: Some(view.job.name().clone()),
+            outcomes: vec![
+                Outcome::Success,
+                Outcome::Failed,
+                Outcome::TimedOut,
+                Outcome::Cancelled,
+                Outcome::Interrupted,
+            ],
+            limit: 1,
+            ..RunQuery::default()
+        };
+        let page = shared.read(shared.store.runs(query)).await;
+        self.silent = page.is_err();
+        page.ok()?.runs.into_iter().next()
+    }
+}
+
+/// What may be said of a run that is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunBody {
+    /// Who asks: a program, or a person at the command line.
+    #[serde(default)]
+    trigger: Asked,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Asked {
+    #[default]
+    Api,
+    Manual,
+}
+
+/// The run that was made.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct RanJson {
+    job_id: String,
+    run_id: String,
+    /// The request was known already, and this is its run.
+    repeated: bool,
+}
+
+/// `POST /jobs/{id}/run`
+pub(in super::super) async fn run(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    pairs: Pairs,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<RanJson>, Problem> {
+    pairs.check(&[])?;
+    let job = name(&id)?;
+    let body: RunBody = super::body(&bytes)?;
+    let request = TriggerRequest {
+        job: job.clone(),
+        request: request_id(&headers)?.into(),
+        trigger: match body.trigger {
+            Asked::Api => Trigger::Api,
+            Asked::Manual => Trigger::Manual,
+        },
+    };
+    let trigger = tokio::time::timeout(TRIGGER_PATIENCE, shared.engine.trigger(request));
+    let triggered = trigger
+        .await
+        .map_err(|_elapsed| Problem::scheduler_stopped())?;
+    let triggered = triggered.map_err(refused)?;
+    Ok(Json(RanJson {
+        job_id: job.to_string(),
+        run_id: triggered.run.to_string(),
+        repeated: triggered.repeated,
+    }))
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::NoSuchJob(_) => no_job(),
+        Refusal::Overlap { job, blocking } => {
+            let detail = format!(
+                "{job} runs already as often as max_instances allows: {blocking} is in the way"
+            );
+            Problem::new(StatusCode::CONFLICT, "overlap", detail)
+                .with("job_id", job.as_str())
+                .with("blocking_run", blocking.as_str())
+        }
+        Refusal::Store(error) => {
+            tracing::error!(error, "a run that was asked for could not be recorded");
+            Problem::store_unreachable()
+        }
+        Refusal::Stopping => Problem::scheduler_stopped(),
+    }
+}
+
+/// The caller's `Idempotency-Key`, or one of our own.
+fn request_id(headers: &HeaderMap) -> Result<String, Problem> {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let bad = || {
+        let detail = "Idempotency-Key is there once, with 1 to 255 visible ASCII characters";
+        Problem::bad_request(detail)
+    };
+    let Some(key) = keys.next() else {
+        return super::super::random_hex::<16>().map_err(|_| Problem::scheduler_stopped());
+    };
+    let key = key.to_str().map_err(|_| bad())?;
+    let visible = |c: char| c.is_ascii_graphic();
+    if keys.next().is_some()
+        || key.is_empty()
+        || key.len() > MAX_REQUEST
+        || !key.chars().all(visible)
+    {
+        return Err(bad());
+    }
+    Ok(key.to_owned())
+}
+
+/// A path's name of a job; one that breaks the pattern is no job's.
+pub(super) fn name(id: &str) -> Result<JobName, Problem> {
+    JobName::new(id).map_err(|_| no_job())
+}
+
+pub(super) fn no_job() -> Problem {
+    Problem::not_found("there is no such job: GET /api/v1/jobs lists them")
+}
+
+fn status(word: &str) -> Result<JobStatus, Problem> {
+    const ALL: [JobStatus; 5] = [
+        JobStatus::Active,
+        JobStatus::Idle,
+        JobStatus::Paused,
+        JobStatus::Disabled,
+        JobStatus::Held,
+    ];
+    let found = ALL.into_iter().find(|status| status.as_str() == word);
+    found.ok_or_else(|| {
+        Problem::bad_request("status is one of active, idle, paused, disabled, held")
+    })
+}

@@ -1,0 +1,76 @@
+//! Runs: pages of them, and one with its output.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+
+use crate::ids::{JobName, RunId};
+use crate::store::RunQuery;
+
+use super::super::problem::Problem;
+use super::super::query::{Checked, Limit, Pairs};
+use super::super::shared::Shared;
+use super::super::wire::run::{RunJson, RunsJson};
+
+const FILTERS: [&str; 5] = ["limit", "outcome", "since", "until", "cursor"];
+
+/// `GET /runs`
+pub(in super::super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    pairs: Pairs,
+) -> Result<Json<RunsJson>, Problem> {
+    let query = pairs.check(&FILTERS)?;
+    page(&shared, None, &query).await
+}
+
+/// `GET /jobs/{id}/runs`: also of a job that is gone, as long as its history is kept.
+pub(in super::super) async fn of_job(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    pairs: Pairs,
+) -> Result<Json<RunsJson>, Problem> {
+    let query = pairs.check(&FILTERS)?;
+    let job = super::jobs::name(&id)?;
+    let page = page(&shared, Some(job.clone()), &query).await?;
+    if page.is_empty() {
+        let known = shared.ask(shared.engine.job(job.clone())).await?.is_some();
+        let marks = shared.read(shared.store.marks(vec![job])).await?;
+        if !known && marks.iter().all(Option::is_none) {
+            return Err(super::jobs::no_job());
+        }
+    }
+    Ok(page)
+}
+
+/// `GET /runs/{id}`
+pub(in super::super) async fn one(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    pairs: Pairs,
+) -> Result<Json<RunJson>, Problem> {
+    pairs.check(&[])?;
+    let no_run = || Problem::not_found("there is no such run; its history may have been pruned");
+    let id = RunId::parse(&id).ok_or_else(no_run)?;
+    let found = shared.read(shared.store.run(id)).await?;
+    let (run, output) = found.ok_or_else(no_run)?;
+    Ok(Json(RunJson::with_output(&run, &output)))
+}
+
+async fn page(
+    shared: &Shared,
+    job: Option<JobName>,
+    query: &Checked,
+) -> Result<Json<RunsJson>, Problem> {
+    let now = shared.clock.now();
+    let query = RunQuery {
+        job,
+        outcomes: query.outcomes()?,
+        since: query.instant("since", now)?,
+        until: query.instant("until", now)?,
+        after: query.cursor()?,
+        limit: query.limit(Limit::Page)?,
+    };
+    let page = shared.read(shared.store.runs(query)).await?;
+    Ok(Json(page.into()))
+}

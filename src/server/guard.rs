@@ -1,0 +1,173 @@
+//! The one layer around every route, the paths without one and the methods
+//! that no route takes: host, origin, token, body; and on the way back the
+//! headers that keep a browser from doing more than show what is there.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody, to_bytes};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, StatusCode, request};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::auth::Caller;
+use super::problem::{self, Problem};
+use super::routes;
+use super::shared::Shared;
+
+/// The largest body that is read.
+pub(super) const MAX_BODY: usize = 1024 * 1024;
+
+/// What the guard knows.
+#[derive(Clone)]
+pub(super) struct Guard {
+    pub(super) shared: Arc<Shared>,
+    /// How long a body may take to arrive.
+    pub(super) body: Duration,
+}
+
+/// The other end's address, put in by the listener.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// Lets a request through to its route, or answers why not.
+pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let mut response = match through(&guard, request, next).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    };
+    harden(response.headers_mut());
+    response
+}
+
+async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response, Problem> {
+    let shared = &*guard.shared;
+    let (mut head, body) = request.into_parts();
+    let matched = head.extensions.get::<MatchedPath>().cloned();
+    let matched = matched.as_ref().map(MatchedPath::as_str);
+    let (need, allow) = routes::need(matched, &head.method);
+    let Some(Peer(peer)) = head.extensions.get::<Peer>().copied() else {
+        // No listener of ours lets such a request in.
+        return Err(Problem::scheduler_stopped());
+    };
+    let admitted = shared.access.admit(&head, need, peer, shared.clock.now());
+    let path = matched.unwrap_or("(none)").to_owned();
+    let method = head.method.clone();
+    let writes = !method.is_safe();
+    let caller = match admitted {
+        Ok(caller) => caller,
+        Err(problem) => {
+            tracing::warn!(
+                method = method.as_str(),
+                path,
+                peer = %peer,
+                status = problem.status().as_u16(),
+                why = problem.kind(),
+                "request refused"
+            );
+            return Err(problem);
+        }
+    };
+    if let Some(allow) = allow {
+        let detail = format!("this path takes {allow}");
+        let allow = HeaderValue::from_str(&allow).unwrap_or(HeaderValue::from_static("GET"));
+        return Err(
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
+                .header(header::ALLOW, allow),
+        );
+    }
+    let body = match writes {
+        true => read(&head, body, guard.body).await?,
+        false => Body::empty(),
+    };
+    let Caller { name, .. } = caller.clone();
+    head.extensions.insert(caller);
+    let response = next.run(Request::from_parts(head, body)).await;
+    if writes {
+        tracing::info!(
+            method = method.as_str(),
+            path,
+            caller = &*name,
+            peer = %peer,
+            status = response.status().as_u16(),
+            "request answered"
+        );
+    }
+    Ok(in_our_words(response))
+}
+
+/// An error that came from below the routes, such as a path that is no UTF-8, as a problem document.
+fn in_our_words(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let ours = kind.is_some_and(|kind| kind == problem::MEDIA_TYPE);
+    if ours || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    // Readiness and health say what they say in their own bodies.
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        return response;
+    }
+    Problem::new(status, "bad-request", "the request cannot be read").into_response()
+}
+
+/// The whole body of a write, within its bounds.
+async fn read(head: &request::Parts, body: Body, patience: Duration) -> Result<Body, Problem> {
+    let too_large = || {
+        let detail = "a body has at most 1 MiB";
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+    };
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    if body.size_hint().exact() != Some(0) && !is_json(&head.headers) {
+        let detail = "a body is JSON: Content-Type: application/json";
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "media-type",
+            detail,
+        ));
+    }
+    match tokio::time::timeout(patience, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(bytes)) => Ok(Body::from(bytes)),
+        Ok(Err(error)) if is_over_the_limit(&error) => Err(too_large()),
+        Ok(Err(_)) => Err(Problem::bad_request("the body broke off")),
+        Err(_elapsed) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "too-slow",
+            "the body took too long to arrive",
+        )),
+    }
+}
+
+fn is_over_the_limit(error: &axum::Error) -> bool {
+    let cause = std::error::Error::source(error);
+    cause.is_some_and(|cause| cause.to_string().contains("length limit"))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let media = kind.split(';').next().unwrap_or_default().trim();
+    media.eq_ignore_ascii_case("application/json")
+}
+
+/// What every answer says to a browser.
+fn harden(headers: &mut HeaderMap) {
+    const HEADERS: [(HeaderName, &str); 5] = [
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}

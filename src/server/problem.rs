@@ -1,0 +1,103 @@
+//! Errors as RFC 9457 problem documents: what is wrong and the mend, and
+//! nothing of paths, tables or secrets.
+
+use axum::Json;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+/// The media type of a problem document.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// An error as an answer.
+#[derive(Debug)]
+pub(super) struct Problem(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    status: StatusCode,
+    kind: &'static str,
+    detail: String,
+    more: Map<String, Value>,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A problem; `kind` is a stable word for programs, `detail` a sentence for people.
+    pub(super) fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            status,
+            kind,
+            detail: detail.into(),
+            more: Map::new(),
+            header: None,
+        }))
+    }
+
+    /// 400: the request itself is wrong.
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    }
+
+    /// 404: there is no such thing.
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    /// 503: the engine has ended or does not answer.
+    pub(super) fn scheduler_stopped() -> Self {
+        let detail = "the scheduler does not answer; see elder's log, and /healthz";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "scheduler-stopped", detail)
+    }
+
+    /// 503: the store does not answer. Its own words go to the log alone.
+    pub(super) fn store_unreachable() -> Self {
+        let detail = "the store cannot be used at the moment; see elder's log";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unreachable", detail)
+    }
+
+    /// Adds a member.
+    pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.more.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header.
+    pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.header = Some((name, value));
+        self
+    }
+
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// Its word.
+    pub(super) fn kind(&self) -> &'static str {
+        self.0.kind
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let Self(parts) = self;
+        let mut body = json!({
+            "type": format!("urn:elder:problem:{}", parts.kind),
+            "title": parts.status.canonical_reason().unwrap_or("Error"),
+            "status": parts.status.as_u16(),
+            "detail": parts.detail,
+        });
+        if let Some(body) = body.as_object_mut() {
+            body.extend(parts.more);
+        }
+        let mut response = (parts.status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some((name, value)) = parts.header {
+            headers.insert(name, value);
+        }
+        response
+    }
+}

@@ -1,0 +1,108 @@
+//! What all routes share: the handles, the store, and how long to wait for them.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::clock::Clock;
+use crate::engine::{Gone, Handle};
+use crate::store::{Answer, Store, StoreError};
+use crate::sync::SyncHandle;
+use crate::telemetry::Telemetry;
+
+use super::auth::Access;
+use super::problem::Problem;
+
+/// How long an answer may take that somebody waits for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a look at the store is good for: probes must not become writes.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a probe waits.
+pub(super) const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Scrapes at once: each holds the whole text.
+const SCRAPES: usize = 2;
+
+/// What all routes share.
+pub(super) struct Shared {
+    pub(super) engine: Handle,
+    pub(super) sync: SyncHandle,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) state_dir: PathBuf,
+    pub(super) access: Access,
+    pub(super) scrapes: Semaphore,
+    look: Mutex<Option<Look>>,
+}
+
+/// What was last seen of the store.
+#[derive(Clone, Copy)]
+struct Look {
+    at: Duration,
+    reachable: bool,
+}
+
+impl Shared {
+    /// Puts it together.
+    pub(super) fn new(parts: super::Parts, state_dir: PathBuf, access: Access) -> Self {
+        Self {
+            engine: parts.engine,
+            sync: parts.sync,
+            store: parts.store,
+            telemetry: parts.telemetry,
+            clock: parts.clock,
+            state_dir,
+            access,
+            scrapes: Semaphore::new(SCRAPES),
+            look: Mutex::new(None),
+        }
+    }
+
+    /// Whether the store takes writes. Many who ask at once share one look.
+    pub(super) async fn store_reachable(&self) -> bool {
+        let mut look = self.look.lock().await;
+        if let Some(last) = *look
+            && self.clock.monotonic().saturating_sub(last.at) < LOOK_AGAIN
+        {
+            return last.reachable;
+        }
+        let check = tokio::time::timeout(PROBE_PATIENCE, self.store.check()).await;
+        let reachable = matches!(check, Ok(Ok(())));
+        *look = Some(Look {
+            at: self.clock.monotonic(),
+            reachable,
+        });
+        reachable
+    }
+
+    /// Waits for the engine's answer, with a bound.
+    pub(super) async fn ask<T>(
+        &self,
+        answer: impl Future<Output = Result<T, Gone>>,
+    ) -> Result<T, Problem> {
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(Gone)) | Err(_) => Err(Problem::scheduler_stopped()),
+        }
+    }
+
+    /// Waits for the store's answer to a read, with a bound.
+    pub(super) async fn read<T>(&self, answer: Answer<'_, T>) -> Result<T, Problem> {
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(answer) => answer.map_err(|error| refused(&error)),
+            Err(_elapsed) => Err(Problem::store_unreachable()),
+        }
+    }
+}
+
+/// A store's refusal: its words, with paths in them, are for the log.
+pub(super) fn refused(error: &StoreError) -> Problem {
+    tracing::error!(error = %error, "the store failed");
+    Problem::store_unreachable()
+}

@@ -1,0 +1,492 @@
+//! A server on a free port, what it asks, and a client that sends any bytes.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::clock::HandClock;
+use crate::engine::{
+    Handle, JobPage, JobStatus, JobView, Message, Refusal, Stats, TriggerRequest, Triggered,
+};
+use crate::ids::{JobName, RunId};
+use crate::model::{Output, Run};
+use crate::server::{Bound, Config, Parts, bind};
+use crate::store::{
+    Answer, HistoryBounds, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write,
+    Written,
+};
+use crate::sync::{SyncAnswer, SyncHandle, SyncRequest, SyncState, SyncStatus};
+use crate::telemetry::example::{instant, job};
+use crate::telemetry::{JobMetrics, Options, Telemetry};
+
+/// How long a test waits for what must come.
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How the engine made by hand behaves.
+#[derive(Clone)]
+pub(super) struct Engine {
+    pub(super) jobs: Arc<Mutex<Vec<JobView>>>,
+    pub(super) stats: Arc<Mutex<Stats>>,
+    pub(super) triggered: Arc<Mutex<Vec<TriggerRequest>>>,
+    pub(super) refusal: Arc<Mutex<Option<Refusal>>>,
+    /// It takes messages and answers none.
+    pub(super) stuck: Arc<AtomicBool>,
+    /// Messages that it took while stuck.
+    pub(super) held: Arc<AtomicUsize>,
+}
+
+impl Engine {
+    async fn run(self, mut inbox: mpsc::Receiver<Message>) {
+        let mut held = Vec::new();
+        while let Some(message) = inbox.recv().await {
+            if self.stuck.load(Ordering::SeqCst) {
+                held.push(message);
+                self.held.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
+            self.answer(message);
+        }
+    }
+
+    fn answer(&self, message: Message) {
+        let jobs = self.jobs.lock().unwrap();
+        match message {
+            Message::Jobs(query, to) => {
+                let after = query.after.unwrap_or_default();
+                let mut hits = jobs.iter().filter(|view| {
+                    let name = view.job.name().as_str();
+                    name > after.as_str()
+                        && query.status.is_none_or(|status| view.status == status)
+                        && query.name.as_ref().is_none_or(|part| name.contains(part))
+                });
+                let page: Vec<_> = hits.by_ref().take(query.limit).cloned().collect();
+                let more = hits.next().is_some();
+                drop(to.send(JobPage { jobs: page, more }));
+            }
+            Message::Job(name, to) => {
+                let found = jobs.iter().find(|view| *view.job.name() == name);
+                drop(to.send(found.cloned()));
+            }
+            Message::Stats(to) => drop(to.send(self.stats.lock().unwrap().clone())),
+            Message::Trigger(request, to) => drop(to.send(self.trigger(request))),
+            Message::Apply(..) | Message::Stop(..) | Message::StopNow => {}
+        }
+    }
+
+    fn trigger(&self, request: TriggerRequest) -> Result<Triggered, Refusal> {
+        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+            return Err(refusal);
+        }
+        let mut triggered = self.triggered.lock().unwrap();
+        let repeated = triggered
+            .iter()
+            .any(|known| known.request == request.request);
+        let at = instant("2027-01-01T00:00:00Z");
+        let run = RunId::of_request(&request.job, at, &request.request);
+        triggered.push(request);
+        Ok(Triggered { run, repeated })
+    }
+}
+
+/// A store of rows in memory.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) rows: Mutex<Vec<(Run, Output)>>,
+    pub(super) down: AtomicBool,
+    pub(super) stuck: AtomicBool,
+    pub(super) checks: AtomicUsize,
+    pub(super) backups: Mutex<Vec<PathBuf>>,
+    pub(super) optimized: AtomicUsize,
+}
+
+impl Rows {
+    fn answer<T: Send + 'static>(&self, value: impl FnOnce() -> T) -> Answer<'_, T> {
+        if self.stuck.load(Ordering::SeqCst) {
+            return Box::pin(std::future::pending());
+        }
+        let answer = match self.down.load(Ordering::SeqCst) {
+            true => Err(StoreError::Unavailable("/secret/path: SELECT 1".into())),
+            false => Ok(value()),
+        };
+        Box::pin(async move { answer })
+    }
+}
+
+impl Store for Rows {
+    fn commit_shared(&self, writes: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>> {
+        self.answer(|| vec![Written::Done; writes.len()])
+    }
+
+    fn recall(&self) -> Answer<'_, Recalled> {
+        self.answer(Recalled::default)
+    }
+
+    fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
+        self.answer(|| vec![None; jobs.len()])
+    }
+
+    fn runs(&self, query: RunQuery) -> Answer<'_, RunPage> {
+        let rows = self.rows.lock().unwrap();
+        let mut hits: Vec<Run> = rows
+            .iter()
+            .map(|(run, _)| run.clone())
+            .filter(|run| query.job.as_ref().is_none_or(|job| run.job == *job))
+            .filter(|run| {
+                query.outcomes.is_empty()
+                    || run
+                        .outcome
+                        .is_some_and(|outcome| query.outcomes.contains(&outcome))
+            })
+            .filter(|run| query.since.is_none_or(|since| run.scheduled_at >= since))
+            .filter(|run| query.until.is_none_or(|until| run.scheduled_at <= until))
+            .filter(|run| {
+                query
+                    .after
+                    .is_none_or(|after| (run.scheduled_at, run.id) < (after.scheduled_at, after.id))
+            })
+            .collect();
+        hits.sort_by_key(|run| std::cmp::Reverse((run.scheduled_at, run.id)));
+        let more = hits.len() > query.limit;
+        hits.truncate(query.limit);
+        let next = hits
+            .last()
+            .filter(|_| more)
+            .map(|run| crate::store::Cursor {
+                scheduled_at: run.scheduled_at,
+                id: run.id,
+            });
+        self.answer(|| RunPage { runs: hits, next })
+    }
+
+    fn run(&self, id: RunId) -> Answer<'_, Option<(Run, Output)>> {
+        let rows = self.rows.lock().unwrap();
+        let found = rows.iter().find(|(run, _)| run.id == id).cloned();
+        self.answer(|| found)
+    }
+
+    fn run_of_request(&self, _: JobName, _: String) -> Answer<'_, Option<Run>> {
+        self.answer(|| None)
+    }
+
+    fn summary(&self, _: Timestamp, _: Timestamp) -> Answer<'_, Vec<JobSummary>> {
+        let rows = self.rows.lock().unwrap();
+        let sums: Vec<_> = rows
+            .iter()
+            .map(|(run, _)| JobSummary {
+                job: run.job.clone(),
+                outcomes: run
+                    .outcome
+                    .map(|outcome| (outcome, run.count))
+                    .into_iter()
+                    .collect(),
+                total_duration: run.duration.unwrap_or_default(),
+                longest: run.duration.unwrap_or_default(),
+            })
+            .collect();
+        self.answer(|| sums)
+    }
+
+    fn prune(&self, _: HistoryBounds, _: Timestamp, _: usize) -> Answer<'_, u64> {
+        self.answer(|| 0)
+    }
+
+    fn backup(&self, to: PathBuf) -> Answer<'_, ()> {
+        if !self.down.load(Ordering::SeqCst) {
+            std::fs::write(&to, b"copy").unwrap();
+            self.backups.lock().unwrap().push(to);
+        }
+        self.answer(|| ())
+    }
+
+    fn optimize(&self) -> Answer<'_, ()> {
+        self.optimized.fetch_add(1, Ordering::SeqCst);
+        self.answer(|| ())
+    }
+
+    fn check(&self) -> Answer<'_, ()> {
+        self.checks.fetch_add(1, Ordering::SeqCst);
+        self.answer(|| ())
+    }
+
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+}
+
+/// A server that serves, and everything around it.
+pub(super) struct Server {
+    pub(super) address: std::net::SocketAddr,
+    pub(super) token: String,
+    pub(super) token_file: Option<PathBuf>,
+    pub(super) tokens: crate::server::TokensHandle,
+    pub(super) engine: Engine,
+    pub(super) store: Arc<Rows>,
+    pub(super) telemetry: Arc<Telemetry>,
+    pub(super) clock: HandClock,
+    pub(super) status: watch::Sender<Arc<SyncStatus>>,
+    pub(super) answers: Arc<Mutex<Vec<SyncAnswer>>>,
+    pub(super) requests: Arc<Mutex<Vec<Option<crate::sync::Confirm>>>>,
+    pub(super) folder: TempDir,
+    pub(super) engine_task: JoinHandle<()>,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<()>>,
+}
+
+pub(super) fn synced() -> SyncStatus {
+    SyncStatus {
+        state: SyncState::Synced,
+        reason: String::new(),
+        revision: Some("3f2a91c".into()),
+        content_hash: "abc".into(),
+        applied_at: Some(instant("2027-01-01T00:00:00Z")),
+        observed_at: Some(instant("2027-01-01T00:00:00Z")),
+        findings: vec![],
+        sources: vec![],
+        pending: vec![],
+        pending_hash: String::new(),
+    }
+}
+
+pub(super) fn view(name: &str) -> JobView {
+    let seen = instant("2026-12-01T00:00:00Z");
+    JobView {
+        job: job(name),
+        status: JobStatus::Active,
+        next: Some(instant("2027-01-01T00:05:00Z")),
+        active: vec![],
+        last: None,
+        mark: Mark {
+            first_seen: seen,
+            mark: seen,
+            gone_at: None,
+            previous_success_at: None,
+            last_startup_at: None,
+            times: crate::model::JobTimes::default(),
+        },
+    }
+}
+
+impl Server {
+    /// On loopback, with the defaults.
+    pub(super) async fn start() -> Self {
+        Self::with("127.0.0.1:0", |_| {}, |_| {}).await
+    }
+
+    /// Anywhere, with anything.
+    pub(super) async fn with(
+        listen: &str,
+        change: impl FnOnce(&mut Config),
+        bounds: impl FnOnce(&mut Bound),
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (handle, inbox) = Handle::pair();
+        let engine = Engine {
+            jobs: Arc::new(Mutex::new(vec![view("backup"), view("billing")])),
+            stats: Arc::new(Mutex::new(Stats {
+                active_jobs: 2,
+                jobs: 2,
+                ..Stats::default()
+            })),
+            triggered: Arc::default(),
+            refusal: Arc::default(),
+            stuck: Arc::default(),
+            held: Arc::default(),
+        };
+        let engine_task = tokio::spawn(engine.clone().run(inbox));
+        let (sync, incoming, status) = SyncHandle::pair(synced());
+        let answers = Arc::new(Mutex::new(Vec::new()));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(answer_syncs(incoming, answers.clone(), requests.clone()));
+        let store = Arc::new(Rows::default());
+        let clock = HandClock::new(instant("2027-01-01T00:01:00Z"));
+        let telemetry = Arc::new(Telemetry::new(Options {
+            job_metrics: JobMetrics::Auto,
+            version: "0.1.0".into(),
+            tzdata_version: "2026e".into(),
+            tzdata_source: "bundled".into(),
+            started_at: instant("2027-01-01T00:00:00Z"),
+        }));
+        let mut config = Config::new(listen, folder.path());
+        config.xdg_runtime_dir = Some(folder.path().to_owned());
+        change(&mut config);
+        let parts = Parts {
+            engine: handle,
+            sync,
+            store: store.clone(),
+            telemetry: telemetry.clone(),
+            clock: Arc::new(clock.clone()),
+        };
+        let mut bound = bind(config, parts).await.unwrap();
+        bounds(&mut bound);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let token_file = bound.token_file.clone();
+        let token = token_file
+            .as_ref()
+            .map(|path| std::fs::read_to_string(path).unwrap());
+        let (address, tokens) = (bound.address, bound.tokens());
+        let task = tokio::spawn(bound.serve(async {
+            // Also when the sender is dropped.
+            let _ = stopped.await;
+        }));
+        Self {
+            address,
+            token: token.unwrap_or_default().trim_end().to_owned(),
+            token_file,
+            tokens,
+            engine,
+            store,
+            telemetry,
+            clock,
+            status,
+            answers,
+            requests,
+            folder,
+            engine_task,
+            stop: Some(stop),
+            task: Some(task),
+        }
+    }
+
+    /// Stops and waits until it has.
+    pub(super) async fn stop(&mut self) {
+        drop(self.stop.take());
+        let task = self.task.take().unwrap();
+        tokio::time::timeout(PATIENCE, task).await.unwrap().unwrap();
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    pub(super) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.port()))
+            .await
+            .unwrap()
+    }
+
+    /// Sends a request as it stands and reads until the server closes.
+    pub(super) async fn raw(&self, bytes: &[u8]) -> Reply {
+        let mut stream = self.connect().await;
+        stream.write_all(bytes).await.unwrap();
+        read_reply(&mut stream).await
+    }
+
+    /// Sends a request with these headers and this body.
+    pub(super) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+        {
+            text.push_str(&format!("Host: 127.0.0.1:{}\r\n", self.port()));
+        }
+        for (name, value) in headers {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !body.is_empty() {
+            text.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        text.push_str("\r\n");
+        text.push_str(body);
+        self.raw(text.as_bytes()).await
+    }
+
+    /// Reads without a token.
+    pub(super) async fn get(&self, path: &str) -> Reply {
+        self.send("GET", path, &[], "").await
+    }
+
+    /// Writes with elder's own token.
+    pub(super) async fn post(&self, path: &str, body: &str) -> Reply {
+        let bearer = format!("Bearer {}", self.token);
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        self.send("POST", path, &headers, body).await
+    }
+}
+
+async fn answer_syncs(
+    mut incoming: mpsc::Receiver<SyncRequest>,
+    answers: Arc<Mutex<Vec<SyncAnswer>>>,
+    requests: Arc<Mutex<Vec<Option<crate::sync::Confirm>>>>,
+) {
+    while let Some(request) = incoming.recv().await {
+        requests.lock().unwrap().push(request.confirm);
+        let answer = answers.lock().unwrap().pop();
+        let answer = answer.unwrap_or_else(|| SyncAnswer::Failed("/secret/path".into()));
+        drop(request.answer.send(answer));
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+impl Reply {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (known, value) = line.split_once(':')?;
+            known.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let json = serde_json::from_str(&self.body);
+        json.unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The word of a problem document; the answer must be one.
+    pub(super) fn problem(&self) -> String {
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json")
+        );
+        let json = self.json();
+        assert_eq!(json["status"], self.status);
+        let kind = json["type"].as_str().unwrap();
+        kind.strip_prefix("urn:elder:problem:").unwrap().to_owned()
+    }
+}
+
+/// Reads an answer until the server closes. Bodies here are never chunked.
+pub(super) async fn read_reply(stream: &mut TcpStream) -> Reply {
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
+    let read = read.expect("the server closes");
+    // A connection that is cut while we still send is reset; what came before counts.
+    if bytes.is_empty() {
+        read.unwrap();
+    }
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    Reply {
+        status: status.unwrap_or(0),
+        head: head.to_owned(),
+        body: body.to_owned(),
+    }
+}

@@ -1,0 +1,8 @@
+//! The server over real sockets, with an engine, a sync and a store made by hand.
+
+mod access;
+mod bounds;
+mod calls;
+mod config;
+mod harness;
+mod health;

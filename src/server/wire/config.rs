@@ -1,0 +1,174 @@
+//! The configuration and a reload on the wire.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::finding::{Finding, Severity};
+use crate::model::ReloadReport;
+use crate::sync::{Confirm, SyncStatus};
+
+use super::super::problem::Problem;
+
+/// A finding, with the names that `validate --format json` has.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct FindingJson {
+    severity: &'static str,
+    file: String,
+    line: u32,
+    column: u32,
+    code: &'static str,
+    message: String,
+    help: String,
+}
+
+impl From<&Finding> for FindingJson {
+    fn from(finding: &Finding) -> Self {
+        let place = &finding.at.place;
+        Self {
+            severity: match finding.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+                Severity::Note => "note",
+            },
+            file: place.file.to_string(),
+            line: place.line,
+            column: place.column,
+            code: finding.code.as_str(),
+            message: finding.message.clone(),
+            help: finding.help.clone(),
+        }
+    }
+}
+
+/// `GET /config`
+#[derive(Debug, Serialize)]
+pub(in super::super) struct ConfigJson {
+    sync: SyncJson,
+    sources: Vec<SourceJson>,
+    pending_removals: Vec<String>,
+    /// What to confirm them with; null when there are none.
+    pending: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct SyncJson {
+    status: &'static str,
+    reason: String,
+    revision: Option<String>,
+    content_hash: String,
+    applied_at: Option<Timestamp>,
+    observed_at: Option<Timestamp>,
+    findings: Vec<FindingJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct SourceJson {
+    path: String,
+    files: usize,
+    bad_files: usize,
+    lost: Option<String>,
+}
+
+impl From<&SyncStatus> for ConfigJson {
+    fn from(sync: &SyncStatus) -> Self {
+        let sources = sync.sources.iter().map(|source| SourceJson {
+            path: source.path.to_string(),
+            files: source.files,
+            bad_files: source.bad_files,
+            lost: source.lost.clone(),
+        });
+        let pending = !sync.pending_hash.is_empty();
+        Self {
+            sync: SyncJson {
+                status: sync.state.as_str(),
+                reason: sync.reason.clone(),
+                revision: sync.revision.as_deref().map(str::to_owned),
+                content_hash: sync.content_hash.to_string(),
+                applied_at: sync.applied_at,
+                observed_at: sync.observed_at,
+                findings: sync.findings.iter().map(FindingJson::from).collect(),
+            },
+            sources: sources.collect(),
+            pending_removals: sync.pending.clone(),
+            pending: pending.then(|| sync.pending_hash.clone()),
+        }
+    }
+}
+
+/// What a reload did.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct ReloadJson {
+    result: &'static str,
+    jobs: usize,
+    files: usize,
+    added: usize,
+    rescheduled: usize,
+    changed: usize,
+    removed: usize,
+    held: Vec<String>,
+    will_not_fire_today: Vec<String>,
+    findings: Vec<FindingJson>,
+    revision: Option<String>,
+    content_hash: String,
+    duration_seconds: f64,
+}
+
+impl From<&ReloadReport> for ReloadJson {
+    fn from(report: &ReloadReport) -> Self {
+        Self {
+            result: report.result.as_str(),
+            jobs: report.jobs,
+            files: report.files,
+            added: report.added,
+            rescheduled: report.rescheduled,
+            changed: report.changed,
+            removed: report.removed,
+            held: report.held.clone(),
+            will_not_fire_today: report.will_not_fire_today.clone(),
+            findings: report.findings.iter().map(FindingJson::from).collect(),
+            revision: report.revision.as_deref().map(str::to_owned),
+            content_hash: report.content_hash.to_string(),
+            duration_seconds: report.took.as_secs_f64(),
+        }
+    }
+}
+
+/// The body of a reload: which held removals to carry out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct SyncBody {
+    #[serde(default)]
+    prune: Option<Prune>,
+    #[serde(default)]
+    pending: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Prune {
+    All(bool),
+    Names(Vec<String>),
+}
+
+impl SyncBody {
+    /// What it asks for; `None` for a plain reload.
+    pub(in super::super) fn confirm(self) -> Result<Option<Confirm>, Problem> {
+        let names = match self.prune {
+            Some(Prune::All(true)) => None,
+            Some(Prune::Names(names)) if !names.is_empty() => Some(names),
+            Some(Prune::Names(_)) => {
+                let detail = "prune names no job: write true for all that are held";
+                return Err(Problem::bad_request(detail));
+            }
+            Some(Prune::All(false)) | None if self.pending.is_some() => {
+                let detail = "pending confirms a prune: write \"prune\": true, or the names";
+                return Err(Problem::bad_request(detail));
+            }
+            Some(Prune::All(false)) | None => return Ok(None),
+        };
+        Ok(Some(Confirm {
+            names,
+            pending: self.pending,
+        }))
+    }
+}

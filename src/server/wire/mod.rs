@@ -1,0 +1,7 @@
+//! What goes over the wire, and its conversions. The model knows none of it.
+
+pub(super) mod config;
+pub(super) mod cursor;
+pub(super) mod job;
+pub(super) mod run;
+pub(super) mod stats;

@@ -1,0 +1,434 @@
+//! The JSON Schema of the job file, made from the same table as the decoder:
+//! it lists what this build accepts and nothing else.
+
+use serde_json::{Map, Value, json};
+
+use super::fields::{
+    DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS,
+    SECRET, State, TOP, WEEKLY,
+};
+
+/// What a text that is filled in from the environment looks like before that.
+const FILLED: &str = "\\$\\{";
+
+/// The JSON Schema (draft 7, which editors know best) of a job file.
+#[must_use]
+pub fn schema() -> String {
+    let mut root = level(&TOP, Form::Job, &[]);
+    root.insert(
+        "$schema".into(),
+        json!("http://json-schema.org/draft-07/schema#"),
+    );
+    root.insert("title".into(), json!("elder job file"));
+    root.insert("patternProperties".into(), json!({ "^x-": {} }));
+    root.insert(
+        "definitions".into(),
+        json!({
+            "job": job(),
+            "defaults": level(&JOB, Form::Defaults, &[]),
+            "http": http(Form::Job),
+            "httpDefaults": level(&HTTP, Form::Defaults, &[]),
+            "expect": level(&EXPECT, Form::Job, &[]),
+            "retry": retry(),
+            "schedule": schedule(),
+            "oneSchedule": one_schedule(),
+            "weekly": level(&WEEKLY, Form::Job, &["days", "at"]),
+            "secret": secret(),
+            "text": text(),
+            "texts": one_or_more(text()),
+            "textMap": { "type": "object", "additionalProperties": nullable(text()) },
+            "duration": duration(),
+            "day": { "enum": DAYS },
+            "timeOfDay": {
+                "type": "string",
+                "pattern": format!("^[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?$|{FILLED}"),
+            },
+        }),
+    );
+    let mut text = serde_json::to_string_pretty(&Value::Object(root)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Which keys a level shows: those of a job, or those that may have a default.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Job,
+    Defaults,
+}
+
+fn level(level: &Level, form: Form, required: &[&str]) -> Map<String, Value> {
+    let mut properties = Map::new();
+    for field in level.fields {
+        let shown = match field.state {
+            State::Here => true,
+            State::JobOnly => form == Form::Job,
+            State::Later => false,
+        };
+        if shown {
+            let may_be_null = !required.contains(&field.key);
+            properties.insert(field.key.to_owned(), property(field, form, may_be_null));
+        }
+    }
+    let mut schema = Map::new();
+    schema.insert("type".into(), json!("object"));
+    schema.insert("properties".into(), Value::Object(properties));
+    schema.insert("additionalProperties".into(), json!(false));
+    if !required.is_empty() {
+        schema.insert("required".into(), json!(required));
+    }
+    schema
+}
+
+fn property(field: &Field, form: Form, may_be_null: bool) -> Value {
+    let kind = kind(field.kind, form);
+    // `null` returns to the built-in, whatever the key.
+    let kind = if may_be_null { nullable(kind) } else { kind };
+    let mut property = match kind {
+        // A sibling of `$ref` is ignored in draft 7.
+        Value::Object(map) if map.contains_key("$ref") => {
+            Map::from_iter([("allOf".to_owned(), json!([map]))])
+        }
+        Value::Object(map) => map,
+        _ => Map::new(),
+    };
+    property.insert("description".into(), json!(field.doc));
+    property.insert("examples".into(), json!([example(field)]));
+    Value::Object(property)
+}
+
+/// The example as the value that YAML makes of it.
+fn example(field: &Field) -> Value {
+    let tree = super::tree::parse(field.example);
+    tree.root.map_or(Value::Null, |node| value_of(&node))
+}
+
+fn value_of(node: &super::tree::Node<'_>) -> Value {
+    use super::tree::{Style, Value as Written};
+    match &node.value {
+        Written::Scalar(scalar) if scalar.style == Style::Plain => match &*scalar.text {
+            "true" => json!(true),
+            "false" => json!(false),
+            "null" => Value::Null,
+            text => serde_json::from_str::<serde_json::Number>(text)
+                .map_or_else(|_| json!(text), Value::Number),
+        },
+        Written::Scalar(scalar) => json!(scalar.text),
+        Written::List(items) => Value::Array(items.iter().map(value_of).collect()),
+        Written::Map(entries) => Value::Object(
+            entries
+                .iter()
+                .map(|entry| (entry.key.to_string(), value_of(&entry.value)))
+                .collect(),
+        ),
+    }
+}
+
+fn kind(kind: Kind, form: Form) -> Value {
+    match kind {
+        Kind::Text | Kind::Template => refer("text"),
+        Kind::Words(words) => json!({ "enum": words }),
+        Kind::Flag => json!({ "anyOf": [{ "type": "boolean" }, filled()] }),
+        Kind::Duration => refer("duration"),
+        Kind::DurationOr(word) => json!({ "anyOf": [{ "enum": [word] }, refer("duration")] }),
+        Kind::Number { least, most } => number("integer", json!(least), json!(most)),
+        Kind::Decimal { least, most } => number("number", json!(least), json!(most)),
+        Kind::Texts => json!({ "type": "array", "items": text(), "minItems": 1 }),
+        Kind::TextOrTexts => refer("texts"),
+        Kind::TextMap => refer("textMap"),
+        Kind::ExitCodes => one_or_more(number("integer", json!(0), json!(255))),
+        Kind::RetryWhen => one_or_more(json!({ "anyOf": [
+            { "enum": RETRY_WORDS },
+            { "type": "integer", "minimum": 1, "maximum": 599 },
+            filled(),
+        ] })),
+        Kind::Statuses => one_or_more(json!({ "anyOf": [
+            { "type": "string", "pattern": format!("^[1-5](xx|[0-9][0-9])$|{FILLED}") },
+            { "type": "integer", "minimum": 100, "maximum": 599 },
+        ] })),
+        Kind::Json | Kind::Anything => json!({}),
+        Kind::JsonMap => json!({ "type": "object", "propertyNames": { "pattern": "^(/|$)" } }),
+        Kind::Schedule => refer("schedule"),
+        Kind::TimesOfDay => one_or_more(refer("timeOfDay")),
+        Kind::Minutes => one_or_more(number("integer", json!(0), json!(59))),
+        Kind::Days => one_or_more(refer("day")),
+        Kind::Instants => one_or_more(json!({ "type": "string" })),
+        Kind::Retry => refer("retry"),
+        Kind::Http if form == Form::Defaults => refer("httpDefaults"),
+        Kind::Http => refer("http"),
+        Kind::Expect => refer("expect"),
+        Kind::Weekly => refer("weekly"),
+        Kind::Secrets => {
+            json!({ "type": "object", "additionalProperties": nullable(refer("secret")) })
+        }
+        Kind::Jobs => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
+            "additionalProperties": refer("job"),
+        }),
+        Kind::Defaults => refer("defaults"),
+    }
+}
+
+fn refer(name: &str) -> Value {
+    json!({ "$ref": format!("#/definitions/{name}") })
+}
+
+/// Where text is meant, a scalar is taken as it is written.
+fn text() -> Value {
+    json!({ "type": ["string", "number", "boolean"] })
+}
+
+fn filled() -> Value {
+    json!({ "type": "string", "pattern": FILLED })
+}
+
+fn duration() -> Value {
+    json!({
+        "type": "string",
+        "pattern": format!("^([0-9]+(w|d|h|m|s|ms))+$|{FILLED}"),
+        "description": "500ms, 90s, 1h30m, 6h, 2d, 1w",
+    })
+}
+
+fn number(kind: &str, least: Value, most: Value) -> Value {
+    json!({ "anyOf": [{ "type": kind, "minimum": least, "maximum": most }, filled()] })
+}
+
+fn one_or_more(item: Value) -> Value {
+    json!({ "anyOf": [item, { "type": "array", "items": item }] })
+}
+
+fn nullable(kind: Value) -> Value {
+    if kind.as_object().is_some_and(Map::is_empty) {
+        return kind;
+    }
+    json!({ "anyOf": [kind, { "type": "null" }] })
+}
+
+fn job() -> Value {
+    let mut schema = level(&JOB, Form::Job, &["schedule"]);
+    let actions = ["run", "exec", "http"].map(|key| json!({ "required": [key] }));
+    schema.insert("oneOf".into(), json!(actions));
+    Value::Object(schema)
+}
+
+fn http(form: Form) -> Value {
+    json!({ "anyOf": [{ "type": "string" }, level(&HTTP, form, &["url"])] })
+}
+
+fn retry() -> Value {
+    let max = RETRY.find("max").map_or(Kind::Anything, |field| field.kind);
+    json!({ "anyOf": [kind(max, Form::Job), level(&RETRY, Form::Job, &["max"])] })
+}
+
+fn schedule() -> Value {
+    json!({ "anyOf": [
+        refer("oneSchedule"),
+        { "type": "array", "items": refer("oneSchedule"), "minItems": 1 },
+    ] })
+}
+
+fn one_schedule() -> Value {
+    json!({ "anyOf": [
+        { "enum": SCHEDULE_WORDS },
+        { "type": "string", "description": "a cron line" },
+        level(&SCHEDULE, Form::Job, &[]),
+    ] })
+}
+
+fn secret() -> Value {
+    let mut schema = level(&SECRET, Form::Job, &[]);
+    schema.insert("minProperties".into(), json!(1));
+    schema.insert("maxProperties".into(), json!(1));
+    Value::Object(schema)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests;
+    use super::*;
+
+    /// As much of JSON Schema as [`schema`] uses, without patterns.
+    fn accepts(root: &Value, schema: &Value, value: &Value) -> bool {
+        let all = |list: &Value| list.as_array().cloned().unwrap_or_default();
+        if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+            return accepts(root, root.pointer(&name[1..]).unwrap(), value);
+        }
+        let kind = |kind: &str| match kind {
+            "object" => value.is_object(),
+            "array" => value.is_array(),
+            "string" => value.is_string(),
+            "number" => value.is_number(),
+            "integer" => value.is_i64() || value.is_u64(),
+            "boolean" => value.is_boolean(),
+            "null" => value.is_null(),
+            other => panic!("type {other} is not checked here"),
+        };
+        let mut fine = true;
+        for (key, rule) in schema.as_object().unwrap() {
+            fine &= match key.as_str() {
+                "type" => match rule {
+                    Value::String(one) => kind(one),
+                    many => all(many).iter().any(|one| kind(one.as_str().unwrap())),
+                },
+                "enum" => all(rule).contains(value),
+                "anyOf" => all(rule).iter().any(|one| accepts(root, one, value)),
+                "allOf" => all(rule).iter().all(|one| accepts(root, one, value)),
+                "oneOf" => {
+                    all(rule)
+                        .iter()
+                        .filter(|one| accepts(root, one, value))
+                        .count()
+                        == 1
+                }
+                "required" => all(rule)
+                    .iter()
+                    .all(|key| value.get(key.as_str().unwrap()).is_some()),
+                "minimum" => value.as_f64().is_none_or(|n| n >= rule.as_f64().unwrap()),
+                "maximum" => value.as_f64().is_none_or(|n| n <= rule.as_f64().unwrap()),
+                "minItems" => value
+                    .as_array()
+                    .is_none_or(|a| a.len() as u64 >= rule.as_u64().unwrap()),
+                "minProperties" => value
+                    .as_object()
+                    .is_none_or(|o| o.len() as u64 >= rule.as_u64().unwrap()),
+                "maxProperties" => value
+                    .as_object()
+                    .is_none_or(|o| o.len() as u64 <= rule.as_u64().unwrap()),
+                "items" => value
+                    .as_array()
+                    .is_none_or(|a| a.iter().all(|one| accepts(root, rule, one))),
+                "properties" => value.as_object().is_none_or(|object| {
+                    object.iter().all(|(key, value)| {
+                        rule.get(key).is_none_or(|rule| accepts(root, rule, value))
+                    })
+                }),
+                "additionalProperties" => value.as_object().is_none_or(|object| {
+                    let known = schema.get("properties");
+                    object
+                        .iter()
+                        .filter(|(key, _)| known.and_then(|k| k.get(key)).is_none())
+                        .filter(|(key, _)| {
+                            !(schema.get("patternProperties").is_some() && key.starts_with("x-"))
+                        })
+                        .all(|(_, value)| rule.is_object() && accepts(root, rule, value))
+                }),
+                "$schema" | "title" | "description" | "examples" | "definitions" | "pattern"
+                | "patternProperties" | "propertyNames" => true,
+                other => panic!("{other} is not checked here"),
+            };
+        }
+        fine
+    }
+
+    fn yaml(text: &str) -> Value {
+        value_of(&super::super::tree::parse(text).root.unwrap())
+    }
+
+    fn is_valid(text: &str) -> bool {
+        let root: Value = serde_json::from_str(&schema()).unwrap();
+        accepts(&root, &root, &yaml(text))
+    }
+
+    #[test]
+    fn the_file_in_the_repository_is_this_schema() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/elder.schema.json");
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            kept == schema(),
+            "schema/elder.schema.json is not what this build accepts: run `elder schema > schema/elder.schema.json`"
+        );
+    }
+
+    #[test]
+    fn every_example_is_accepted_by_the_decoder_and_by_the_schema() {
+        let try_both = |text: String| {
+            let file = tests::file(&text);
+            assert!(!file.is_bad(), "{text}\n{}", tests::shown(&file.findings));
+            assert!(is_valid(&text), "{text}");
+        };
+        for field in JOB.fields.iter().filter(|f| f.state != State::Later) {
+            let Field { key, example, .. } = field;
+            let action = match *key {
+                "run" | "exec" | "http" => "",
+                _ => "run: x",
+            };
+            let schedule = if *key == "schedule" {
+                ""
+            } else {
+                "schedule: manual"
+            };
+            try_both(tests::job(&format!(
+                "{schedule}\n{action}\n{key}: {example}"
+            )));
+            if field.state == State::Here && *key != "http" {
+                try_both(format!("defaults: {{ {key}: {example} }}"));
+                try_both(format!("defaults: {{ {key}: null }}"));
+            }
+        }
+        for (level, before) in [
+            (&HTTP, "http"),
+            (&EXPECT, "http: { url: \"http://x\", expect"),
+            (&RETRY, "run: x\nretry"),
+            (&SCHEDULE, "schedule"),
+            (&SECRET, "secrets: { A"),
+        ] {
+            for field in level.fields.iter().filter(|f| f.state != State::Later) {
+                let Field { key, example, .. } = field;
+                let beside = match (level.what, *key) {
+                    ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
+                    ("`http`", _) => "url: \"http://x\", ",
+                    ("`retry`", _) => "max: 1, ",
+                    ("a schedule", "timezone") => "daily: \"02:00\", ",
+                    _ => "",
+                };
+                let close = if before.contains('{') { " }" } else { "" };
+                let mut keys = format!("{before}: {{ {beside}{key}: {example} }}{close}");
+                if !keys.contains("schedule:") {
+                    keys.push_str("\nschedule: manual");
+                }
+                if !keys.contains("http:") && !keys.contains("run:") {
+                    keys.push_str("\nrun: x");
+                }
+                try_both(tests::job(&keys));
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_decoder_refuses_by_its_shape_the_schema_refuses_too() {
+        for keys in [
+            "schedule: manual",
+            "run: x",
+            "schedule: manual\nrun: x\nexec: [x]",
+            "schedule: manual\nrun: x\npool: database",
+            "schedule: manual\nrun: x\nshedule: manual",
+            "schedule: manual\nrun: x\nenabled: 7",
+            "schedule: { monthly: { day: 1 } }\nrun: x",
+            "schedule: { hourly: 60 }\nrun: x",
+            "schedule: []\nrun: x",
+            "schedule: manual\nrun: x\nmax_instances: 0",
+            "schedule: manual\nrun: x\noverlap: queue",
+            "schedule: manual\nrun: x\nretry: { backoff: 2s }",
+            "schedule: manual\nhttp: { method: GET }",
+            "schedule: manual\nhttp: { url: \"http://x\", tls: {} }",
+            "schedule: manual\nrun: x\nsecrets: { A: { env: B, file: C } }",
+        ] {
+            let text = tests::job(keys);
+            assert!(tests::file(&text).is_bad(), "{text}");
+            assert!(!is_valid(&text), "{text}");
+        }
+        for text in [
+            "sages: {}",
+            "calendars: {}",
+            "jobs: []",
+            "defaults: { run: x }",
+            "defaults: { http: { url: x } }",
+        ] {
+            assert!(tests::file(text).is_bad(), "{text}");
+            assert!(!is_valid(text), "{text}");
+        }
+        assert!(is_valid("x-anything: { a: 1 }"));
+    }
+}
