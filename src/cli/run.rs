@@ -1,6 +1,7 @@
 //! `elder run`: the daemon, from its flags on.
 
 use crate::daemon::options::RunOptions;
+use crate::daemon::{self, DaemonError};
 
 use super::args::RunArgs;
 use super::environment::Environment;
@@ -22,8 +23,11 @@ pub fn run(
 
 /// The one door to the daemon.
 fn start(options: RunOptions) -> Result<Exit, Failure> {
-    let _ = options;
-    Err(Failure::no_answer(
-        "the daemon is not part of this build yet",
-    ))
+    match daemon::run(options) {
+        Ok(()) => Ok(Exit::Fine),
+        Err(DaemonError::Environment(text)) => Err(Failure::no_answer(text)),
+        Err(DaemonError::BadFiles(text)) => Err(Failure::does_not_hold(text)
+            .help("elder validate shows what is wrong; without --strict the good files run")),
+        Err(DaemonError::Broken(text)) => Err(Failure::does_not_hold(text)),
+    }
 }

@@ -1,3 +1,137 @@
 //! The daemon: builds everything from its options, starts it, waits, stops it in phases.
+//!
+//! The only place that names concrete adapters. It holds no logic: what it
+//! builds decides for itself.
 
+mod build;
+mod housekeeping;
+mod language;
 pub mod options;
+mod signals;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, SystemClock};
+use crate::model::{Event, Observer, ReloadTrigger};
+use crate::telemetry::log;
+
+use build::Running;
+use options::RunOptions;
+use signals::{Signals, Told};
+
+/// Why the daemon ended otherwise than it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DaemonError {
+    /// The environment prevents a start.
+    #[error("{0}")]
+    Environment(String),
+    /// `--strict`, and a file is bad.
+    #[error("{0}")]
+    BadFiles(String),
+    /// A part of elder ended by itself: a defect.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl DaemonError {
+    fn environment(error: impl std::fmt::Display) -> Self {
+        Self::Environment(error.to_string())
+    }
+}
+
+/// How much longer than its own tasks the runtime is waited for.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// When it cannot start, or when a part of it breaks.
+pub fn run(options: RunOptions) -> Result<(), DaemonError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| DaemonError::Environment(format!("no threads to be had: {error}")))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let logged = log::init(options.log, clock.clone())
+        .map_err(|error| DaemonError::Environment(format!("no log: {error}")))?;
+    let result = runtime.block_on(async {
+        let mut signals = Signals::listen().map_err(DaemonError::environment)?;
+        let grace = options.shutdown_grace;
+        let mut running = build::start(options, clock.clone()).await?;
+        let waited = wait(&mut running, &mut signals).await;
+        stop(running, &mut signals, &*clock, grace).await;
+        waited
+    });
+    runtime.shutdown_timeout(LAST_WAIT);
+    drop(logged);
+    result
+}
+
+/// Waits for the order to stop, and reloads on SIGHUP.
+async fn wait(running: &mut Running, signals: &mut Signals) -> Result<(), DaemonError> {
+    loop {
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::Stop => return Ok(()),
+                Told::Reload => reload(running),
+            },
+            ended = &mut running.engine_task => {
+                return Err(DaemonError::Broken(match ended {
+                    Ok(()) => "the scheduler ended by itself".to_owned(),
+                    Err(error) => format!("the scheduler broke: {error}; please report this"),
+                }));
+            }
+            ended = &mut running.sync_task => {
+                return Err(DaemonError::Broken(match ended {
+                    Ok(()) => "the sync ended by itself".to_owned(),
+                    Err(error) => format!("the sync broke: {error}; please report this"),
+                }));
+            }
+        }
+    }
+}
+
+fn reload(running: &Running) {
+    match running.tokens.reread() {
+        Ok(None) => {}
+        Ok(Some(count)) => notice(running, false, &format!("{count} tokens read anew")),
+        Err(error) => notice(
+            running,
+            true,
+            &format!("the tokens stay as they were: {error}"),
+        ),
+    }
+    let sync = running.sync.clone();
+    // The report of the reload tells what came of it.
+    tokio::spawn(async move { sync.sync(ReloadTrigger::Signal, None).await });
+}
+
+fn notice(running: &Running, warning: bool, text: &str) {
+    running.telemetry.observe(&Event::Notice { warning, text });
+}
+
+/// No new fire, runs end within the grace, rows are written, the server answers to the last.
+async fn stop(running: Running, signals: &mut Signals, clock: &dyn Clock, grace: Duration) {
+    let text = format!(
+        "stopping: runs may end by themselves for {}; a second signal ends them at once",
+        crate::duration::print(grace)
+    );
+    notice(&running, false, &text);
+    let deadline = clock.now().saturating_add(grace);
+    let deadline = deadline.unwrap_or(jiff::Timestamp::MAX);
+    let stopping = running.engine.stop(deadline);
+    tokio::pin!(stopping);
+    loop {
+        tokio::select! {
+            () = &mut stopping => break,
+            told = signals.next() => {
+                if told == Told::Stop {
+                    running.engine.stop_now().await;
+                }
+            }
+        }
+    }
+    notice(&running, false, "stopped");
+    running.end().await;
+}

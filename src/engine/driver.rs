@@ -124,14 +124,15 @@ impl Driver {
             }
             tokio::select! {
                 biased;
-                Some(input) = self.committed.recv() => self.feed(input),
-                Some((run, end)) = self.ended.1.recv() => self.attempt_ended(run, end),
-                Some(input) = self.found.1.recv() => self.feed(input),
-                Some(message) = self.inbox.recv() => self.message(message),
+                // First, or a busy engine would not see that its clock was set.
                 woke = &mut sleep => {
                     target = None;
                     self.woke(woke);
                 }
+                Some(input) = self.committed.recv() => self.feed(input),
+                Some((run, end)) = self.ended.1.recv() => self.attempt_ended(run, end),
+                Some(input) = self.found.1.recv() => self.feed(input),
+                Some(message) = self.inbox.recv() => self.message(message),
             }
             self.take_ready();
         }

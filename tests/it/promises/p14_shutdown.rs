@@ -20,7 +20,7 @@ jobs:
     let mut daemon = Daemon::start_with(&folder, |p| p.arg("--shutdown-grace").arg("1s"));
     daemon.wait_until_ready();
     for job in ["short", "long"] {
-        assert_eq!(daemon.post(&format!("/api/v1/jobs/{job}/run"), "{}").status, 202);
+        assert_eq!(daemon.post(&format!("/api/v1/jobs/{job}/run"), "{}").status, 200);
     }
     let child = until("the child is there", || {
         let path = folder.join("child");
@@ -48,7 +48,7 @@ fn a_second_signal_stops_at_once() {
     let folder = Folder::with(&[("jobs.d/a.yaml", text)]);
     let mut daemon = Daemon::start_with(&folder, |p| p.arg("--shutdown-grace").arg("1h"));
     daemon.wait_until_ready();
-    assert_eq!(daemon.post("/api/v1/jobs/long/run", "{}").status, 202);
+    assert_eq!(daemon.post("/api/v1/jobs/long/run", "{}").status, 200);
     until("it began", || folder.join("began").exists().then_some(()));
     daemon.signal(Signal::TERM);
     until("the first signal is heard", || {

@@ -1,0 +1,301 @@
+//! Builds the parts and starts them, in the order in which they need each other.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::action::{LocalRunner, Surroundings, process};
+use crate::clock::Clock;
+use crate::engine::{Driver, Handle, Parts, Settings};
+use crate::model::{Event, Observer};
+use crate::schedule::{HOST_TZDATA, TzdataSource, Zones};
+use crate::server::{self, Auth, Bound, Public, TokensHandle};
+use crate::source::{Directory, DirectoryOptions};
+use crate::spec;
+use crate::store::{MemoryStore, Recalled, SqliteStore, Store};
+use crate::sync::{self, BootError, Sync, SyncHandle};
+use crate::telemetry::{self, Telemetry};
+
+use super::language::JobFiles;
+use super::options::{AuthChoice, Paths, RunOptions, StoreChoice, TzdataChoice};
+use super::{DaemonError, housekeeping};
+
+/// The version of this build.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Everything that runs.
+pub(super) struct Running {
+    pub(super) engine: Handle,
+    pub(super) engine_task: JoinHandle<()>,
+    pub(super) sync: SyncHandle,
+    pub(super) sync_task: JoinHandle<()>,
+    pub(super) tokens: TokensHandle,
+    pub(super) telemetry: Arc<Telemetry>,
+    housekeeping: JoinHandle<()>,
+    server: JoinHandle<()>,
+    end_server: oneshot::Sender<()>,
+    end_sync: oneshot::Sender<()>,
+}
+
+impl Running {
+    /// Ends what is left once the engine has stopped.
+    pub(super) async fn end(self) {
+        self.housekeeping.abort();
+        // A part that has ended already hears nothing.
+        let _ = self.end_sync.send(());
+        let _ = self.end_server.send(());
+        self.sync_task.abort();
+        let _ = self.server.await;
+    }
+}
+
+/// Builds and starts everything; comes back when it listens.
+pub(super) async fn start(
+    options: RunOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<Running, DaemonError> {
+    let zones = zones(options.tzdata)?;
+    check_timezone(&options, &zones)?;
+    let state = state_folder(&options.state)?;
+    let store = open_store(&options, &state)?;
+    let mut recalled = store.recall().await.map_err(DaemonError::environment)?;
+    let telemetry = telemetry(&options, &zones, &*clock);
+    tell(&options, &telemetry);
+
+    let server_url = Arc::new(OnceLock::new());
+    let runner = LocalRunner::new(Surroundings {
+        env: options.environment.clone(),
+        server_url: server_url.clone(),
+        state_dir: state.clone(),
+        elder_bin: options.program.clone().unwrap_or_default(),
+    })
+    .map_err(DaemonError::environment)?;
+    let (engine, inbox) = Handle::pair();
+    let parts = Parts {
+        clock: clock.clone(),
+        store: store.clone(),
+        runner: Arc::new(runner),
+        observer: telemetry.clone(),
+        settings: Settings {
+            max_workers: options.max_workers.get(),
+            max_requests: options.max_requests.get(),
+        },
+        open: std::mem::take(&mut recalled.open),
+    };
+    let engine_task = tokio::spawn(Driver::new(parts, inbox).run());
+    let (sync, syncing) = sync::start(
+        sync::Services {
+            language: Arc::new(JobFiles {
+                options: language_options(&options),
+                zones,
+            }),
+            store: store.clone(),
+            engine: engine.clone(),
+            observer: telemetry.clone(),
+            clock: clock.clone(),
+        },
+        directory(&options.paths),
+        sync_options(&options),
+    );
+    let server_parts = server::Parts {
+        engine: engine.clone(),
+        sync: sync.clone(),
+        store: store.clone(),
+        telemetry: telemetry.clone(),
+        clock: clock.clone(),
+    };
+    // Whoever connects while the first sync is under way waits, or hears that elder is not ready.
+    let bound = server::bind(server_config(&options, &state), server_parts)
+        .await
+        .map_err(DaemonError::environment)?;
+    // Set once, here.
+    let _ = server_url.set(bound.url.clone());
+    tell_listening(&bound, &telemetry);
+    let tokens = bound.tokens();
+    let (end_server, server_ends) = oneshot::channel();
+    let server = tokio::spawn(bound.serve(async {
+        let _ = server_ends.await;
+    }));
+    let (end_sync, sync_ends) = oneshot::channel();
+    let mut running = Running {
+        engine,
+        engine_task,
+        sync,
+        sync_task: tokio::spawn(std::future::pending()),
+        tokens,
+        housekeeping: tokio::spawn(housekeeping::prune(store, clock, telemetry.clone())),
+        telemetry,
+        server,
+        end_server,
+        end_sync,
+    };
+    match boot(syncing, recalled).await {
+        Ok(syncing) => {
+            let ended = async {
+                let _ = sync_ends.await;
+            };
+            running.sync_task = tokio::spawn(syncing.run(ended));
+            Ok(running)
+        }
+        Err(error) => {
+            running.end().await;
+            Err(error)
+        }
+    }
+}
+
+/// The first sync.
+async fn boot(mut syncing: Sync, recalled: Recalled) -> Result<Sync, DaemonError> {
+    match syncing.boot(recalled).await {
+        Ok(_report) => Ok(syncing),
+        Err(error @ BootError::Strict { .. }) => Err(DaemonError::BadFiles(error.to_string())),
+        Err(error) => Err(DaemonError::environment(error)),
+    }
+}
+
+fn language_options(options: &RunOptions) -> spec::Options {
+    spec::Options {
+        timezone: options.timezone.clone(),
+        env: options.environment.clone(),
+        env_allow: options.env_allow.clone(),
+        allow_missing_env: false,
+    }
+}
+
+fn sync_options(options: &RunOptions) -> sync::Options {
+    sync::Options {
+        prune_limit: options.prune_limit,
+        allow_empty: options.allow_empty,
+        strict: options.strict,
+        default_path: options.paths == Paths::Default,
+        revision: options.revision.clone(),
+    }
+}
+
+fn directory(paths: &Paths) -> Directory {
+    let paths: Vec<_> = paths.list().into_iter().map(PathBuf::from).collect();
+    Directory::new(&paths, DirectoryOptions::default())
+}
+
+fn server_config(options: &RunOptions, state: &Path) -> server::Config {
+    server::Config {
+        listen: options.listen.to_string(),
+        auth: match options.auth {
+            AuthChoice::Token => Auth::Tokens,
+            AuthChoice::None => Auth::None,
+        },
+        tokens: options.tokens.clone(),
+        public: Public {
+            metrics: options.public.metrics,
+            health: options.public.health,
+        },
+        allowed_hosts: options.allowed_hosts.clone(),
+        state_dir: state.to_owned(),
+        xdg_runtime_dir: options.runtime_dir.clone(),
+    }
+}
+
+fn tell_listening(bound: &Bound, telemetry: &Telemetry) {
+    for text in &bound.warnings {
+        telemetry.observe(&Event::Notice {
+            warning: true,
+            text,
+        });
+    }
+    let token = match &bound.token_file {
+        Some(path) => format!("; token in {}", path.display()),
+        None => "; no token needed (--auth none)".to_owned(),
+    };
+    let text = format!("listening on {}{token}", bound.url);
+    telemetry.observe(&Event::Notice {
+        warning: false,
+        text: &text,
+    });
+}
+
+/// The newer of the machine's rules of time zones and the ones in the binary, or the one that was asked for.
+fn zones(choice: TzdataChoice) -> Result<Zones, DaemonError> {
+    let host = Path::new(HOST_TZDATA);
+    match choice {
+        TzdataChoice::Auto => Ok(Zones::newest(host)),
+        TzdataChoice::Bundled => Ok(Zones::bundled()),
+        TzdataChoice::System => Zones::host(host).map_err(|error| {
+            let text = format!("--tzdata system: nothing usable in {HOST_TZDATA}: {error}; install tzdata, or use --tzdata bundled");
+            DaemonError::Environment(text)
+        }),
+    }
+}
+
+fn check_timezone(options: &RunOptions, zones: &Zones) -> Result<(), DaemonError> {
+    let Some(name) = options.timezone.as_deref() else {
+        return Ok(());
+    };
+    match zones.get(name) {
+        Ok(_) => Ok(()),
+        Err(unknown) => Err(DaemonError::Environment(format!(
+            "--timezone {name}: {unknown}; {}",
+            unknown.help
+        ))),
+    }
+}
+
+/// The state folder, there and absolute, for nobody but elder's own user.
+fn state_folder(path: &Path) -> Result<PathBuf, DaemonError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let failed = |error| {
+        let text = format!("--state {}: {error}; elder needs a folder that it may write", path.display());
+        DaemonError::Environment(text)
+    };
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(path).map_err(failed)?;
+    let state = path.canonicalize().map_err(failed)?;
+    // The elder tasks' own folder.
+    builder.create(state.join("var")).map_err(failed)?;
+    Ok(state)
+}
+
+fn open_store(options: &RunOptions, state: &Path) -> Result<Arc<dyn Store>, DaemonError> {
+    match &options.store {
+        StoreChoice::Memory => Ok(Arc::new(MemoryStore::default())),
+        StoreChoice::Sqlite(path) => {
+            // The default lies in the state folder, wherever that really is.
+            let path = match path.strip_prefix(&options.state) {
+                Ok(below) => state.join(below),
+                Err(_) => path.clone(),
+            };
+            let store = SqliteStore::open(&path).map_err(DaemonError::environment)?;
+            Ok(Arc::new(store))
+        }
+    }
+}
+
+fn telemetry(options: &RunOptions, zones: &Zones, clock: &dyn Clock) -> Arc<Telemetry> {
+    let source = match zones.source() {
+        TzdataSource::Bundled => "bundled",
+        TzdataSource::Host(_) => "system",
+    };
+    Arc::new(Telemetry::new(telemetry::Options {
+        job_metrics: options.job_metrics,
+        version: VERSION.into(),
+        tzdata_version: zones.version().unwrap_or("unknown").into(),
+        tzdata_source: source.into(),
+        started_at: clock.now(),
+    }))
+}
+
+/// What is to be said before anything else.
+fn tell(options: &RunOptions, telemetry: &Telemetry) {
+    let say = |warning, text: &str| telemetry.observe(&Event::Notice { warning, text });
+    for line in &options.notices {
+        say(line.warning, &line.text);
+    }
+    if let Err(error) = process::raise_descriptor_limit() {
+        say(true, &format!("the limit of open files stays as it is: {error}"));
+    }
+    if options.store == StoreChoice::Memory {
+        say(true, "--store memory: forgets everything at the end, also which fires have run");
+    }
+}
