@@ -11,13 +11,13 @@
 
 #[expect(
     dead_code,
-    unused_imports,
-    reason = "the tests of the running daemon come with the daemon"
+    reason = "the reader of the ledger comes with the tests of the promises"
 )]
 mod support;
 
 mod cli;
 mod client;
 mod next;
+mod shipped;
 mod tidy;
 mod validate;
