@@ -11,15 +11,15 @@ use crate::clock::Clock;
 use crate::engine::{Driver, Handle, Parts, Settings};
 use crate::model::{Event, Observer};
 use crate::schedule::{HOST_TZDATA, TzdataSource, Zones};
-use crate::server::{self, Auth, Bound, Public, TokensHandle};
+use crate::server::{self, Bound, TokensHandle};
 use crate::source::{Directory, DirectoryOptions};
 use crate::spec;
-use crate::store::{MemoryStore, Recalled, SqliteStore, Store};
+use crate::store::{self, Recalled};
 use crate::sync::{self, BootError, Sync, SyncHandle};
 use crate::telemetry::{self, Telemetry};
 
 use super::language::JobFiles;
-use super::options::{AuthChoice, Paths, RunOptions, StoreChoice, TzdataChoice};
+use super::options::{Paths, RunOptions, TzdataChoice};
 use super::{DaemonError, housekeeping};
 
 /// The version of this build.
@@ -59,7 +59,7 @@ pub(super) async fn start(
     let zones = zones(options.tzdata)?;
     check_timezone(&options, &zones)?;
     let state = state_folder(&options.state)?;
-    let store = open_store(&options, &state)?;
+    let store = store::open(&options.store, &state).map_err(DaemonError::environment)?;
     let mut recalled = store.recall().await.map_err(DaemonError::environment)?;
     let telemetry = telemetry(&options, &zones, &*clock);
     tell(&options, &telemetry);
@@ -182,15 +182,9 @@ fn directory(paths: &Paths) -> Directory {
 fn server_config(options: &RunOptions, state: &Path) -> server::Config {
     server::Config {
         listen: options.listen.to_string(),
-        auth: match options.auth {
-            AuthChoice::Token => Auth::Tokens,
-            AuthChoice::None => Auth::None,
-        },
+        auth: options.auth,
         tokens: options.tokens.clone(),
-        public: Public {
-            metrics: options.public.metrics,
-            health: options.public.health,
-        },
+        public: options.public,
         allowed_hosts: options.allowed_hosts.clone(),
         state_dir: state.to_owned(),
         xdg_runtime_dir: options.runtime_dir.clone(),
@@ -260,21 +254,6 @@ fn state_folder(path: &Path) -> Result<PathBuf, DaemonError> {
     Ok(state)
 }
 
-fn open_store(options: &RunOptions, state: &Path) -> Result<Arc<dyn Store>, DaemonError> {
-    match &options.store {
-        StoreChoice::Memory => Ok(Arc::new(MemoryStore::default())),
-        StoreChoice::Sqlite(path) => {
-            // The default lies in the state folder, wherever that really is.
-            let path = match path.strip_prefix(&options.state) {
-                Ok(below) => state.join(below),
-                Err(_) => path.clone(),
-            };
-            let store = SqliteStore::open(&path).map_err(DaemonError::environment)?;
-            Ok(Arc::new(store))
-        }
-    }
-}
-
 fn telemetry(options: &RunOptions, zones: &Zones, clock: &dyn Clock) -> Arc<Telemetry> {
     let source = match zones.source() {
         TzdataSource::Bundled => "bundled",
@@ -301,7 +280,7 @@ fn tell(options: &RunOptions, telemetry: &Telemetry) {
             &format!("the limit of open files stays as it is: {error}"),
         );
     }
-    if options.store == StoreChoice::Memory {
+    if options.store.starts_with("memory:") {
         say(
             true,
             "--store memory: forgets everything at the end, also which fires have run",

@@ -11,8 +11,7 @@
 
 #[expect(
     dead_code,
-    unused_imports,
-    reason = "the tests of the running daemon come with the daemon"
+    reason = "the reader of the ledger comes with the tests of the promises"
 )]
 mod support;
 
@@ -20,5 +19,6 @@ mod cli;
 mod client;
 mod next;
 mod promises;
+mod shipped;
 mod tidy;
 mod validate;

@@ -317,8 +317,9 @@ fn not_here<T: Send + 'static>() -> Answer<'static, T> {
 }
 
 impl Store for Ledger {
-    fn commit(&self, writes: Vec<Write>) -> Answer<'_, Vec<Written>> {
+    fn commit_shared(&self, writes: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>> {
         assert!(!writes.is_empty(), "an empty transaction is a wasted fsync");
+        let writes = Arc::unwrap_or_clone(writes);
         let log = self.log.clone();
         self.answer(move |state| {
             let mut words = Vec::new();

@@ -1,0 +1,250 @@
+//! Each example is run, on loopback alone.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::symlink;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{ask, copied, last_run, shipped, text};
+use crate::support::{Daemon, Folder, StandIn, elder, until};
+
+#[test]
+fn all_shipped_job_files_validate_without_a_warning() {
+    for path in ["jobs.d", "examples"] {
+        let finished = elder("validate --strict")
+            .arg(path)
+            .within(&shipped(""))
+            .run();
+        assert_eq!(finished.code, Some(0), "{path}: {finished}");
+    }
+    let folders: BTreeSet<_> = std::fs::read_dir(shipped("examples"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let want = [
+        "configmap",
+        "http-retry",
+        "overlap",
+        "secrets",
+        "several-times-a-day",
+    ];
+    assert_eq!(
+        folders,
+        want.map(str::to_owned).into(),
+        "each needs a test here"
+    );
+}
+
+#[test]
+fn http_retry_asks_again_until_the_target_recovers() {
+    let folder = copied("examples/http-retry");
+    let asked = AtomicUsize::new(0);
+    let target = StandIn::start(move |_| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => (503, "{}".to_owned()),
+        _ => (202, "{}".to_owned()),
+    });
+    // The probe of the same file, due every minute, would be counted too.
+    let jobs = folder.read("jobs.d/jobs.yaml");
+    folder.write("jobs.d/jobs.yaml", &jobs.replace("{ every: 1m }", "manual"));
+    let daemon = Daemon::start_with(&folder, |program| program.env("TARGET_URL", &target.url()));
+    daemon.wait_until_ready();
+    let finished = ask(&daemon, &folder, "trigger export-orders --wait");
+    assert_eq!(finished.code, Some(0), "{finished}");
+    let seen = target.seen();
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    let keys: BTreeSet<_> = seen
+        .iter()
+        .map(|request| {
+            let key = request
+                .head
+                .lines()
+                .find(|line| line.starts_with("idempotency-key:"));
+            key.unwrap_or_else(|| panic!("no key: {request:?}"))
+        })
+        .collect();
+    assert_eq!(keys.len(), 1, "attempts of one run have one key: {keys:?}");
+    assert!(
+        seen[0].body.contains("\"job\":\"export-orders\""),
+        "{seen:?}"
+    );
+    assert_eq!(last_run(&daemon, "export-orders")["attempt"], 3);
+    let retries = daemon
+        .metrics()
+        .get("elder_retries_total", &[("job_name", "export-orders")]);
+    assert_eq!(retries, Some(2.0));
+}
+
+#[test]
+fn several_times_a_day_fires_at_the_times_that_it_says_and_each_job_runs() {
+    let next = elder("next menu")
+        .arg(
+            shipped("examples/several-times-a-day")
+                .display()
+                .to_string(),
+        )
+        .arg("-n")
+        .arg("3")
+        .arg("--from")
+        .arg("2027-07-01T00:00:00Z")
+        .run();
+    for time in [
+        "2027-07-01T10:00:00+02:00",
+        "2027-07-01T15:00:00+02:00",
+        "2027-07-01T20:00:00+02:00",
+    ] {
+        assert!(next.stdout.contains(time), "{next}");
+    }
+    let folder = copied("examples/several-times-a-day");
+    let daemon = Daemon::start(&folder);
+    for job in ["menu", "office-pulse", "market-report", "tokyo-close"] {
+        let finished = ask(&daemon, &folder, &format!("trigger {job} --wait"));
+        assert_eq!(finished.code, Some(0), "{job}: {finished}");
+    }
+    let output = last_run(&daemon, "menu")["output"].to_string();
+    assert!(output.contains("the menu of 20"), "{output}");
+}
+
+#[test]
+fn secrets_come_from_variable_and_file_and_are_stars_in_the_output() {
+    const TOKEN: &str = "tok_3f9d1b72";
+    const PASSWORD: &str = "correct-horse-battery";
+    let folder = copied("examples/secrets");
+    let daemon = Daemon::start_with(&folder, |program| program.env("EXAMPLE_API_TOKEN", TOKEN));
+    daemon.wait_until_ready();
+    let finished = ask(&daemon, &folder, "trigger print-secrets --wait");
+    assert_eq!(finished.code, Some(1), "without the file: {finished}");
+    let run = last_run(&daemon, "print-secrets");
+    assert_eq!(
+        (&run["outcome"], &run["reason"]),
+        (&"failed".into(), &"setup".into())
+    );
+    assert!(
+        run["detail"].to_string().contains("DATABASE_PASSWORD"),
+        "{run}"
+    );
+
+    folder.write("jobs.d/database-password", &format!("{PASSWORD}\n"));
+    let finished = ask(&daemon, &folder, "trigger print-secrets --wait");
+    assert_eq!(finished.code, Some(0), "{finished}");
+    let run = last_run(&daemon, "print-secrets");
+    let output = run["output"].as_str().unwrap();
+    assert_eq!(output, "token: ***\npassword: ***\n{\"token\": \"***\"}\n");
+    let whole = format!("{run} {:?}", daemon.log());
+    assert!(
+        !whole.contains(TOKEN) && !whole.contains(PASSWORD),
+        "{whole}"
+    );
+}
+
+#[test]
+fn overlap_skips_what_meets_a_running_one_and_names_it() {
+    let folder = copied("examples/overlap");
+    let daemon = Daemon::start(&folder);
+    let skipped = |job: &str| {
+        let labels = [("job_name", job), ("reason", "overlap")];
+        daemon
+            .metrics()
+            .get("elder_skipped_total", &labels)
+            .unwrap()
+    };
+    until("a fire of `slow` was skipped", || {
+        (skipped("slow") >= 1.0).then_some(())
+    });
+    let answer = daemon.post("/api/v1/jobs/slow/run", "");
+    let job = daemon.get("/api/v1/jobs/slow").json();
+    // Between a run's end and the next one's begin the request would be taken.
+    if answer.status == 409 {
+        assert!(answer.json()["blocking_run"].is_string(), "{answer:?}");
+    } else {
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    assert!(job["active_runs"].as_array().unwrap().len() <= 1, "{job}");
+    until("`slow-pair` runs twice at once", || {
+        let job = daemon.get("/api/v1/jobs/slow-pair").json();
+        (job["active_runs"].as_array().unwrap().len() == 2).then_some(())
+    });
+    until("the row of a skipped fire is told", || {
+        let runs = daemon.get("/api/v1/jobs/slow/runs?outcome=skipped").json();
+        let first = runs["runs"].get(0)?.clone();
+        first["detail"]
+            .as_str()?
+            .contains("under way")
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_configmap_is_followed_as_the_kubelet_swaps_it() {
+    let folder = Folder::new();
+    let mount = folder.join("jobs.d");
+    let put = |version: &str, edit: fn(String) -> String| {
+        let data = mount.join(version);
+        std::fs::create_dir_all(&data).unwrap();
+        for file in ["heartbeat.yaml", "nightly.yaml"] {
+            let text = edit(text(&format!("examples/configmap/{file}")));
+            std::fs::write(data.join(file), text).unwrap();
+        }
+        let fresh = mount.join("..data_tmp");
+        symlink(version, &fresh).unwrap();
+        std::fs::rename(fresh, mount.join("..data")).unwrap();
+    };
+    put("..2027_01_01", |text| {
+        text.replace("every: 10s", "every: 1s")
+    });
+    for file in ["heartbeat.yaml", "nightly.yaml"] {
+        symlink(format!("..data/{file}"), mount.join(file)).unwrap();
+    }
+    let daemon = Daemon::start(&folder);
+    let executed = |job: &str| {
+        let labels = [("job_name", job), ("outcome", "success")];
+        daemon.metrics().get("elder_executed_total", &labels)
+    };
+    until("the heartbeat beats", || {
+        executed("heartbeat").filter(|count| *count >= 1.0)
+    });
+    put("..2027_01_02", |text| {
+        text.replace("heartbeat:", "pulse:")
+            .replace("every: 10s", "every: 1s")
+    });
+    until("the new version is in force", || {
+        executed("pulse").filter(|count| *count >= 1.0)
+    });
+    assert_eq!(
+        executed("heartbeat"),
+        None,
+        "a job that is gone has no series"
+    );
+}
+
+#[test]
+fn the_job_files_of_the_kubernetes_manifest_validate() {
+    let manifest = text("deploy/kubernetes/elder.yaml");
+    let map = manifest
+        .split("\n---\n")
+        .find(|part| part.contains("kind: ConfigMap"))
+        .unwrap();
+    let data = map.split("\ndata:\n").nth(1).unwrap();
+    let folder = Folder::new();
+    let mut file = String::new();
+    let mut files = 0;
+    for line in data.lines() {
+        if let Some(name) = line
+            .strip_prefix("  ")
+            .and_then(|line| line.strip_suffix(": |"))
+            && !name.starts_with(' ')
+        {
+            file = format!("jobs.d/{name}");
+            files += 1;
+        } else {
+            let known = folder.read(&file);
+            folder.write(
+                &file,
+                &format!("{known}{}\n", line.get(4..).unwrap_or_default()),
+            );
+        }
+    }
+    assert!(files >= 2, "{data}");
+    let finished = elder("validate --strict jobs.d")
+        .within(folder.path())
+        .run();
+    assert_eq!(finished.code, Some(0), "{finished}");
+}
