@@ -40,3 +40,58 @@ pub fn shown(at: Timestamp, zone: &Zone) -> String {
     at.display_with_offset(zone.timezone().to_offset(at))
         .to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::{Cron, Item, Zones};
+
+    fn nightly() -> (Schedule, Zone) {
+        let zone = Zones::bundled().get("America/New_York").unwrap();
+        let cron = Cron::parse("30 2 * * *").unwrap();
+        (Schedule::new(vec![Item::cron(cron, zone.clone())]), zone)
+    }
+
+    #[test]
+    fn the_next_fires_are_shown_as_the_clock_there_shows_them() {
+        let (schedule, zone) = nightly();
+        // The start is out: a fire at that very instant is not the next one.
+        let from = "2027-03-13T02:30:00-05:00".parse().unwrap();
+        let forecast = fires(&schedule, &zone, from, 3);
+        assert_eq!(
+            forecast.fires,
+            [
+                "2027-03-14T03:00:00-04:00",
+                "2027-03-15T02:30:00-04:00",
+                "2027-03-16T02:30:00-04:00"
+            ]
+        );
+        assert_eq!(
+            forecast.description,
+            "at 02:30 every day, America/New_York time"
+        );
+    }
+
+    #[test]
+    fn there_may_be_fewer_than_asked_for() {
+        let (schedule, zone) = nightly();
+        assert_eq!(fires(&schedule, &zone, Timestamp::MAX, 5).fires.len(), 0);
+        assert_eq!(
+            fires(&schedule, &zone, Timestamp::UNIX_EPOCH, 0)
+                .fires
+                .len(),
+            0
+        );
+        let manual = Schedule::new(vec![Item::Manual]);
+        let forecast = fires(&manual, &zone, Timestamp::UNIX_EPOCH, usize::MAX);
+        assert_eq!(forecast.fires.len(), 0);
+    }
+
+    #[test]
+    fn fractions_of_a_second_are_shown() {
+        let zone = Zones::bundled().get("Asia/Tokyo").unwrap();
+        let tenth = Item::every(std::time::Duration::from_millis(100)).unwrap();
+        let forecast = fires(&Schedule::new(vec![tenth]), &zone, Timestamp::UNIX_EPOCH, 1);
+        assert_eq!(forecast.fires, ["1970-01-01T09:00:00.1+09:00"]);
+    }
+}

@@ -4,21 +4,26 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use super::{Fire, Item, Schedule, period_nanos, zone};
+use super::{Fire, Item, Schedule, period_nanos, union, zone};
 
-/// So many fires are walked before arithmetic is worth its while.
-const WALKED: u64 = 64;
+/// So many fires of a union are walked; arithmetic is worth its while for more.
+const WALKED: u64 = 256;
 
 pub(super) fn between(schedule: &Schedule, after: Timestamp, until: Timestamp) -> u64 {
     if let [item] = schedule.items() {
         return item_between(item, after, until);
     }
+    let items = schedule.items();
+    let most = items
+        .iter()
+        .map(|item| item_between(item, after, until))
+        .fold(0, u64::saturating_add);
+    if most > WALKED {
+        return union::count(items, after, until);
+    }
     let mut count = 0;
     let mut at = after;
-    while let Some(fire) = schedule.next_after(at) {
-        if fire.scheduled > until {
-            break;
-        }
+    while let Some(fire) = schedule.next_after(at).filter(|f| f.scheduled <= until) {
         count += 1;
         at = fire.scheduled;
     }

@@ -261,7 +261,7 @@ impl Month {
         let week = u64::from(week);
         let turned = (week | week << 7) >> self.weekday & 0b111_1111;
         // Five copies side by side, the first of them at day 1; 35 bits, of which 31 are days.
-        (turned * 0b1_0000001_0000001_0000001_0000001 << 1) as u32
+        ((turned * 0b1_0000001_0000001_0000001_0000001) << 1) as u32
     }
 }
 
@@ -329,12 +329,20 @@ mod tests {
     /// A rule with a bit of everything, from one number.
     fn rule(seed: u64) -> Dates {
         Dates {
-            nth: if seed % 5 == 0 { 1 << (seed % 42) } else { 0 },
+            nth: if seed.is_multiple_of(5) {
+                1 << (seed % 42)
+            } else {
+                0
+            },
             days: (seed >> 7) as u32,
-            near: if seed % 3 == 0 { 1 << (seed % 32) } else { 0 },
+            near: if seed.is_multiple_of(3) {
+                1 << (seed % 32)
+            } else {
+                0
+            },
             months: (seed >> 13) as u16 & ALL_MONTHS,
             week: (seed >> 27) as u8 & 0b111_1111,
-            combine: if seed % 2 == 0 {
+            combine: if seed.is_multiple_of(2) {
                 Combine::Both
             } else {
                 Combine::Either

@@ -3,7 +3,7 @@
 use super::dates::{Combine, Dates};
 use super::days::{self, Days};
 use super::times::{Grid, Times};
-use super::wall::{Kind, Wall};
+use super::wall::Wall;
 use super::{Item, Schedule};
 use crate::duration;
 
@@ -23,7 +23,7 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// More than this many times a day are counted, not listed.
-const LISTED: usize = 8;
+const LISTED: i64 = 8;
 
 pub(super) fn schedule(schedule: &Schedule) -> String {
     let mut parts = Vec::new();
@@ -59,20 +59,26 @@ fn item(item: &Item) -> String {
 }
 
 fn wall(wall: &Wall) -> String {
-    let mut text = times(&wall.times);
-    text.push_str(&dates(&wall.dates, &wall.times, wall.kind));
-    format!("{text}, {} time", wall.zone)
+    let (mut text, when) = match &wall.times {
+        Times::Grid(grid) => self::grid(grid),
+        Times::List(list) => (format!("at {}", clock_list(list)), Hours::Some),
+    };
+    let dates = dates(&wall.dates);
+    if dates.is_empty() && when == Hours::Some {
+        text.push_str(" every day");
+    }
+    format!("{text}{dates}, {} time", wall.zone)
 }
 
-fn times(times: &Times) -> String {
-    match times {
-        Times::Grid(grid) => self::grid(grid),
-        Times::List(list) => format!("at {}", clock_list(list)),
-    }
+/// Whether the times go round the clock, so that nobody asks on which days.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hours {
+    All,
+    Some,
 }
 
 fn clock_list(seconds: &[u32]) -> String {
-    if seconds.len() <= LISTED {
+    if seconds.len() <= LISTED as usize {
         return join(seconds.iter().map(|second| clock(*second)).collect(), "and");
     }
     let (first, last) = (seconds.first(), seconds.last());
@@ -84,43 +90,41 @@ fn clock_list(seconds: &[u32]) -> String {
     )
 }
 
-fn grid(grid: &Grid) -> String {
+fn grid(grid: &Grid) -> (String, Hours) {
     let hours = values(grid.hours.into());
     let minutes = values(grid.minutes);
     let seconds = values(grid.seconds);
     let all = Times::Grid(*grid);
-    if all.len() <= LISTED as i64 {
-        return format!("at {}", clock_list(&all.iter().collect::<Vec<_>>()));
+    if all.len() <= LISTED {
+        let list: Vec<u32> = all.iter().collect();
+        return (format!("at {}", clock_list(&list)), Hours::Some);
     }
-    let second = units(&seconds, 60, "second");
-    let minute = units(&minutes, 60, "minute");
-    let on_the_minute = seconds == [0];
-    let within = match hours.len() {
-        24 => String::new(),
-        _ => format!(" {}", hour_spans(&hours)),
+    let (within, when) = match step(&hours, 24) {
+        Some(1) => (" of every hour".to_owned(), Hours::All),
+        Some(k) => (format!(" of every {} hour", ordinal(k)), Hours::All),
+        None => (format!(" {}", hour_spans(&hours)), Hours::Some),
     };
-    if on_the_minute && minutes.len() == 1 {
-        let past = format!("{:02}", minutes[0]);
-        return match step(&hours, 24) {
-            Some(1) => format!("at minute {past} of every hour"),
-            Some(k) => format!("at minute {past} of every {} hour", ordinal(k)),
-            None => format!("at minute {past}{within}"),
-        };
+    let second = units(&seconds, "second");
+    let minute = match minutes.as_slice() {
+        [one] => format!("at minute {one:02}"),
+        _ => units(&minutes, "minute"),
+    };
+    let text = match (seconds.as_slice(), minutes.len()) {
+        ([0], _) => minute,
+        (_, 60) => second,
+        _ => format!("{second}, {minute}"),
+    };
+    if hours.len() == 24 && text.starts_with("every ") {
+        return (text, when);
     }
-    if on_the_minute {
-        return format!("{minute}{within}");
-    }
-    if minutes.len() == 60 {
-        return format!("{second}{within}");
-    }
-    format!("{second}, {minute}{within}")
+    (text + &within, when)
 }
 
 /// `every minute`, `every 5 minutes`, `at minutes 0 and 30`.
-fn units(values: &[u32], full: u32, unit: &str) -> String {
-    match step(values, full) {
+fn units(values: &[u32], unit: &str) -> String {
+    match step(values, 60) {
         Some(1) => format!("every {unit}"),
-        Some(k) if full.is_multiple_of(k) => format!("every {k} {unit}s"),
+        Some(k) if 60u32.is_multiple_of(k) => format!("every {k} {unit}s"),
         _ => {
             let plural = if values.len() == 1 { "" } else { "s" };
             format!("at {unit}{plural} {}", runs(values, |v| v.to_string()))
@@ -145,28 +149,33 @@ fn hour_spans(hours: &[u32]) -> String {
     join(spans, "and")
 }
 
-fn dates(dates: &Dates, times: &Times, kind: Kind) -> String {
-    let mut parts = Vec::new();
-    let of_month = day_words(dates);
-    let of_week = week_words(dates);
+fn dates(dates: &Dates) -> String {
+    let mut text = String::new();
+    let (mut of_month, mut of_week) = (day_words(dates), week_words(dates));
+    if dates.combine == Combine::Either && (of_month.is_empty() || of_week.is_empty()) {
+        // Where either will do and one is any day, the other says nothing.
+        of_month.clear();
+        of_week.clear();
+    }
     let separator = match dates.combine {
         Combine::Both => " that is also ",
         Combine::Either => " or on ",
     };
-    match (of_month.is_empty(), of_week.is_empty()) {
-        (true, true) => {}
-        (false, true) => parts.push(format!(" on {of_month}")),
-        (true, false) => parts.push(format!(" on {of_week}")),
-        (false, false) => parts.push(format!(" on {of_month}{separator}{of_week}")),
+    if !of_month.is_empty() {
+        text.push_str(&format!(" on {of_month}"));
+    }
+    if !of_week.is_empty() {
+        let before = if of_month.is_empty() {
+            " on "
+        } else {
+            separator
+        };
+        text.push_str(&format!("{before}{of_week}"));
     }
     if !dates.any_month() {
-        parts.push(format!(" in {}", months(dates.months)));
+        text.push_str(&format!(" in {}", months(dates.months)));
     }
-    let often = kind == Kind::Follows && times.len() >= 24;
-    if parts.is_empty() && !often {
-        parts.push(" every day".to_owned());
-    }
-    parts.concat()
+    text
 }
 
 fn day_words(dates: &Dates) -> String {

@@ -15,10 +15,16 @@ mod dates;
 mod days;
 mod describe;
 mod times;
+mod tzdata;
+mod union;
 mod wall;
 mod zone;
 mod zones;
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::{Timestamp, civil};
@@ -26,9 +32,10 @@ use jiff::{Timestamp, civil};
 pub use cron::{Cron, CronError, CronErrorKind};
 pub use days::{BadDay, Days};
 pub use times::{BadTime, parse_time};
+pub use tzdata::{HOST_TZDATA, TzdataSource};
 pub use wall::Wall;
 pub use zone::Zone;
-pub use zones::{HOST_TZDATA, TzdataSource, UnknownZone, Zones};
+pub use zones::{UnknownZone, Zones};
 
 use dates::Dates;
 use times::Times;
@@ -221,23 +228,20 @@ impl Schedule {
     /// The union of `items`; equal instants fire once.
     #[must_use]
     pub fn new(items: Vec<Item>) -> Self {
-        let mut items: Vec<Item> = items
-            .into_iter()
-            .map(|item| match item {
-                Item::At(mut instants) => {
-                    instants.sort_unstable();
-                    instants.dedup();
-                    Item::At(instants)
-                }
-                other => other,
-            })
-            .collect();
-        let items = match (items.len(), items.pop()) {
-            (1, Some(only)) => Items::One(only),
-            (_, last) => {
-                items.extend(last);
-                Items::Many(items.into())
+        let mut unique: Vec<Item> = Vec::with_capacity(items.len());
+        let mut seen = HashSet::new();
+        for mut item in items {
+            if let Item::At(instants) = &mut item {
+                instants.sort_unstable();
+                instants.dedup();
             }
+            if seen.insert(item.clone()) {
+                unique.push(item);
+            }
+        }
+        let items = match <[Item; 1]>::try_from(unique) {
+            Ok([only]) => Items::One(only),
+            Err(many) => Items::Many(many.into()),
         };
         Self { items }
     }

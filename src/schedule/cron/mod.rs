@@ -291,7 +291,12 @@ fn why_never(dates: &Dates, day: &Field, weekday: &Field) -> (String, &'static s
     let first = (dates.days & !1).trailing_zeros();
     if plain && first < 32 && first > longest {
         let months = super::describe::months(dates.months);
-        let message = format!("no date is ever meant: {months} has no day {first}");
+        let has = if dates.months.is_power_of_two() {
+            "has"
+        } else {
+            "have"
+        };
+        let message = format!("no date is ever meant: {months} {has} no day {first}");
         return (message, "mend the day of month or the month");
     }
     (

