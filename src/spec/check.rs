@@ -154,10 +154,10 @@ impl<'a> Load<'a> {
         defaults: &HashMap<Key<'a>, Defaults<'a>>,
     ) -> Arc<CheckedFile> {
         let chain = chain(input, defaults);
-        if is_defaults(&input.path) {
-            if let Some(own) = chain.first() {
-                return own.checked.clone();
-            }
+        if is_defaults(&input.path)
+            && let Some(own) = chain.first()
+        {
+            return own.checked.clone();
         }
         let hashes = std::iter::once(&input.hash).chain(chain.iter().map(|one| &one.hash));
         let hash = self.hash(hashes);

@@ -26,6 +26,8 @@ pub(super) struct Decoder<'t, 's> {
     left_out: usize,
     /// References to secrets and labels since the last [`Decoder::take_uses`].
     uses: Vec<(Reference, Span)>,
+    /// Keys that were suggested for unknown ones since [`Decoder::begin_job`].
+    suggested: Vec<&'static str>,
 }
 
 /// Something that a text refers to by name.
@@ -63,11 +65,16 @@ impl<'t, 's> Decoder<'t, 's> {
             errors: 0,
             left_out: 0,
             uses: Vec::new(),
+            suggested: Vec::new(),
         }
     }
 
-    /// Everything found, with a last word on what was left out.
+    /// Everything found, from top to bottom, with a last word on what was left out.
     pub fn finish(mut self) -> Vec<Finding> {
+        self.findings.sort_by_key(|finding| {
+            let place = &finding.at.place;
+            (place.line, place.column)
+        });
         if self.left_out > 0 {
             let message = format!("{} more findings in this file are not shown", self.left_out);
             let code = if self.errors > 0 {
@@ -109,6 +116,16 @@ impl<'t, 's> Decoder<'t, 's> {
     /// How many errors there are so far, warnings not counted.
     pub fn errors(&self) -> usize {
         self.errors
+    }
+
+    pub fn begin_job(&mut self) {
+        self.uses.clear();
+        self.suggested.clear();
+    }
+
+    /// Whether one of these keys was probably meant by an unknown one: then it is not missing as well.
+    pub fn was_meant(&self, keys: &[&str]) -> bool {
+        self.suggested.iter().any(|key| keys.contains(key))
     }
 
     pub fn take_uses(&mut self) -> Vec<(Reference, Span)> {
@@ -542,6 +559,7 @@ impl<'t, 's> Decoder<'t, 's> {
     fn unknown_key(&mut self, level: &Level, entry: &Entry<'t>) {
         let key = &*entry.key;
         let help = if let Some(near) = suggest::nearest(key, level.known()) {
+            self.suggested.push(near);
             format!("did you mean `{near}`?")
         } else if let Some(meant) = synonym(key) {
             format!("write {meant}")

@@ -9,7 +9,7 @@ use super::keys::bounded;
 use super::paths::Home;
 use super::problem::Problem;
 use super::settings::{HttpSettings, Settings, Slot};
-use super::tree::{Entry, Node, Span, Value, shorten};
+use super::tree::{Entry, Node, Span, shorten};
 use super::{http, limits, schedule, shell, suggest};
 use crate::finding::Code;
 use crate::ids::JobName;
@@ -50,7 +50,7 @@ pub(super) fn read<'t>(
         decoder.report(Code::WrongType, entry.key_span, &message, help);
         return None;
     }
-    decoder.take_uses();
+    decoder.begin_job();
     let own = Own::read(decoder, &entry.value, around)?;
     let Own {
         settings,
@@ -66,7 +66,7 @@ pub(super) fn read<'t>(
     let read = match schedule_node {
         Some(node) => schedule::read(decoder, node, &zone),
         None => {
-            if matches!(entry.value.value, Value::Map(_)) {
+            if !decoder.was_meant(&["schedule"]) {
                 let message = format!("the job `{}` has no `schedule`", shorten(&entry.key));
                 let help = "write `schedule: { daily: \"02:00\" }`, or `schedule: manual`";
                 decoder.report(Code::MissingKey, entry.key_span, &message, help);
@@ -239,7 +239,7 @@ impl<'t> Actions<'_, 't> {
         let (kind, entry) = match self.kinds.as_slice() {
             [only] => *only,
             [] => {
-                if matches!(job.value.value, Value::Map(_)) {
+                if !decoder.was_meant(&["run", "exec", "http"]) {
                     let message = format!("the job `{}` does nothing", shorten(&job.key));
                     let help = "give it one of `run:`, `exec:`, `http:`";
                     decoder.report(Code::BadAction, job.key_span, &message, help);

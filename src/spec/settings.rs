@@ -35,10 +35,6 @@ impl<T> Slot<T> {
             _ => None,
         }
     }
-
-    pub fn is_given(&self) -> bool {
-        matches!(self, Slot::Given(_))
-    }
 }
 
 /// A mapping that is merged key by key.

@@ -46,12 +46,16 @@ impl<'z> Shared<'z> {
 
     pub fn path(&self, path: &Path) -> Arc<Path> {
         let mut known = lock(&self.paths);
-        if let Some(known) = known.get(path) {
-            return known.clone();
+        match known.get(path) {
+            // `/a/./b` and `/a/b` are equal paths and still two texts.
+            Some(known) if known.as_os_str() == path.as_os_str() => known.clone(),
+            Some(_) => Arc::from(path),
+            None => {
+                let path: Arc<Path> = Arc::from(path);
+                known.insert(path.clone());
+                path
+            }
         }
-        let path: Arc<Path> = Arc::from(path);
-        known.insert(path.clone());
-        path
     }
 
     pub fn policy(&self, policy: Policy) -> Arc<Policy> {

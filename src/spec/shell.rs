@@ -193,7 +193,8 @@ impl Shape {
             match c {
                 '\'' | '"' => quote = Some(c),
                 '\\' => {
-                    if chars.next() == Some('\n') {
+                    let next = chars.next();
+                    if next == Some('\n') {
                         continue;
                     }
                 }
@@ -202,9 +203,8 @@ impl Shape {
                     continue;
                 }
                 '|' => {
-                    if chars.next_if_eq(&'|').is_none() && last != '>' {
-                        shape.pipes |= !has_case;
-                    }
+                    let alone = chars.next_if_eq(&'|').is_none();
+                    shape.pipes |= alone && last != '>' && !has_case;
                 }
                 '\n' => {
                     shape.end_line(blank, joined);

@@ -6,6 +6,8 @@ use super::problem::Problem;
 use super::tree::{Span, column, line};
 use crate::finding::Code;
 
+const TAB: &str = "a tab stands where YAML takes spaces only";
+
 /// Turns the parser's words into ours.
 pub(super) fn explain(error: &ScanError, text: &str) -> Problem {
     let at = Span {
@@ -13,18 +15,27 @@ pub(super) fn explain(error: &ScanError, text: &str) -> Problem {
         column: column(error.marker()),
         length: 1,
     };
+    let info = error.info();
+    if info.contains("recursion limit") {
+        return Problem::new(Code::Limit, at, "nested too deeply", "");
+    }
     if let Some(problem) = unquoted(at, text) {
         return problem;
     }
-    let info = error.info();
     let line = nth_line(text, at.line);
-    let (message, help) = if info.contains("recursion limit") {
-        return Problem::new(Code::Limit, at, "nested too deeply", "");
-    } else if info.contains("tab") || line.trim_start_matches(' ').starts_with('\t') {
-        (
-            "a tab stands where YAML takes spaces only",
-            "indent with spaces",
-        )
+    let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+    if let Some(tab) = line[..indent].find('\t') {
+        let at = Span {
+            column: to_u32(tab).saturating_add(1),
+            ..at
+        };
+        return Problem::new(Code::Syntax, at, TAB, "indent with spaces");
+    }
+    if let Some(problem) = unclosed(at, text) {
+        return problem;
+    }
+    let (message, help) = if info.contains("tab") {
+        (TAB, "write a space")
     } else if info.contains("mapping values are not allowed")
         || info.contains("illegal placement of ':'")
     {
@@ -117,6 +128,57 @@ fn unquoted(at: Span, text: &str) -> Option<Problem> {
             };
             Some(Problem::new(Code::Syntax, span, &message, &help))
         })
+}
+
+/// A value that opens a quote or a bracket on its line and does not close it there.
+fn unclosed(at: Span, text: &str) -> Option<Problem> {
+    [at.line.saturating_sub(1), at.line]
+        .into_iter()
+        .filter(|number| *number > 0)
+        .find_map(|number| {
+            let line = nth_line(text, number);
+            // What stands before the value is a key; brackets of the value are counted from the first.
+            let offset = first_opening(line)?;
+            let value = line[offset..].trim_end();
+            let (message, help) = match value.chars().next()? {
+                quote @ ('"' | '\'') if value[1..].chars().filter(|c| *c == quote).count() == 0 => {
+                    (
+                        "a quote that is opened and never closed",
+                        "close the quote".to_owned(),
+                    )
+                }
+                open @ ('[' | '{') if value.len() > 1 => {
+                    let close = if open == '[' { ']' } else { '}' };
+                    let count = |c: char| value.chars().filter(|found| *found == c).count();
+                    if count(open) <= count(close) || value.contains(['"', '\'', '#']) {
+                        return None;
+                    }
+                    (
+                        "a bracket that is opened and not closed",
+                        format!("close it with `{close}`"),
+                    )
+                }
+                _ => return None,
+            };
+            let span = Span {
+                line: number,
+                column: to_u32(line[..offset].chars().count()).saturating_add(1),
+                length: 1,
+            };
+            Some(Problem::new(Code::Syntax, span, message, &help))
+        })
+}
+
+fn first_opening(line: &str) -> Option<usize> {
+    let start = line.len() - line.trim_start_matches([' ', '-']).len();
+    let rest = &line[start..];
+    let after = match rest.find(": ") {
+        Some(colon) => rest[colon + 2..].trim_start(),
+        None => rest,
+    };
+    after
+        .starts_with(['"', '\'', '[', '{'])
+        .then(|| line.len() - after.len())
 }
 
 /// Whether what follows a `*` could be the name of an anchor and nothing else.

@@ -2,7 +2,9 @@
 
 mod bad;
 mod good;
+mod layers;
 mod stored;
+mod words;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
