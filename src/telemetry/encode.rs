@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
+use crate::model::Reason;
+
 use super::Telemetry;
-use super::exposition::{Exposition, Family, Format, Kind};
+use super::exposition::{Exposition, Family, Format, Kind, Written};
 use super::jobs::{ERRORS, EXECUTED, MISSED, SKIPPED, Sample};
 use super::totals::{ACTIONS, ConfigState, POOLS, RESULTS, TRIGGERS};
 
 /// What the text of one job takes, about.
-const JOB_BYTES: usize = 2_800;
+const JOB_BYTES: usize = 2_600;
 
 const fn counter(name: &'static str, help: &'static str) -> Family {
     family(Kind::Counter, name, None, help)
@@ -66,49 +68,53 @@ pub(super) fn encode(telemetry: &Telemetry, format: Format) -> String {
 }
 
 fn jobs(out: &mut Exposition, samples: &[Sample], revision: Option<&str>) {
-    out.family(counter(
+    let names: Vec<_> = samples
+        .iter()
+        .map(|sample| Written::begin(&[name(sample)]))
+        .collect();
+    let jobs = Counted {
+        samples,
+        names: &names,
+    };
+    let executed = counter(
         "elder_executed",
         "Ended runs with at least one attempt, by outcome.",
-    ));
-    for sample in samples {
-        for (outcome, count) in EXECUTED.iter().zip(sample.counts.executed) {
-            let labels = [name(sample), ("outcome", outcome.as_str())];
-            out.count(&labels, count);
-        }
-    }
-    let reasons = counter(
+    );
+    let words = EXECUTED.map(|outcome| ("outcome", outcome.as_str()));
+    jobs.write(out, executed, &words, |sample| &sample.counts.executed);
+    let reasons = |reasons: &[Reason]| -> Vec<(&'static str, &'static str)> {
+        reasons
+            .iter()
+            .map(|reason| ("reason", reason.as_str()))
+            .collect()
+    };
+    let errors = counter(
         "elder_errors",
         "Runs that failed, timed out or were interrupted, once each, by the reason of the last attempt.",
     );
-    by_reason(out, reasons, samples, &ERRORS, |sample| {
+    jobs.write(out, errors, &reasons(&ERRORS), |sample| {
         &sample.counts.errors
     });
-    let reasons = counter(
+    let missed = counter(
         "elder_missed",
         "Fires that came too late to start, by reason.",
     );
-    by_reason(out, reasons, samples, &MISSED, |sample| {
+    jobs.write(out, missed, &reasons(&MISSED), |sample| {
         &sample.counts.missed
     });
-    let reasons = counter(
+    let skipped = counter(
         "elder_skipped",
         "Fires that policy kept from starting, by reason.",
     );
-    by_reason(out, reasons, samples, &SKIPPED, |sample| {
+    jobs.write(out, skipped, &reasons(&SKIPPED), |sample| {
         &sample.counts.skipped
     });
-    let each = |out: &mut Exposition, family: Family, value: fn(&Sample) -> u64| {
-        out.family(family);
-        for sample in samples {
-            out.count(&[name(sample)], value(sample));
-        }
-    };
     let retries = counter("elder_retries", "Further attempts after a first one.");
-    each(out, retries, |sample| sample.counts.retries);
+    jobs.write_one(out, retries, |sample| sample.counts.retries);
     let running = gauge("elder_running", "Runs with an attempt under way.");
-    each(out, running, Sample::running);
+    jobs.write_one(out, running, Sample::running);
     let truncated = counter("elder_output_truncated", "Runs of which output was cut.");
-    each(out, truncated, |sample| sample.counts.truncated);
+    jobs.write_one(out, truncated, |sample| sample.counts.truncated);
     let instants = |out: &mut Exposition, family, value: fn(&Sample) -> Option<Timestamp>| {
         out.family(family);
         for sample in samples {
@@ -175,17 +181,36 @@ fn jobs(out: &mut Exposition, samples: &[Sample], revision: Option<&str>) {
     }
 }
 
-fn by_reason(
-    out: &mut Exposition,
-    family: Family,
-    samples: &[Sample],
-    reasons: &[crate::model::Reason],
-    counts: fn(&Sample) -> &[u64],
-) {
-    out.family(family);
-    for sample in samples {
-        for (reason, count) in reasons.iter().zip(counts(sample)) {
-            out.count(&[name(sample), ("reason", reason.as_str())], *count);
+/// The numbers of jobs, and each job's name as a label that is written already.
+struct Counted<'a> {
+    samples: &'a [Sample],
+    names: &'a [Written],
+}
+
+impl Counted<'_> {
+    /// A family with one more label, and a number for each of its values.
+    fn write(
+        &self,
+        out: &mut Exposition,
+        family: Family,
+        labels: &[(&'static str, &'static str)],
+        counts: fn(&Sample) -> &[u64],
+    ) {
+        out.family(family);
+        let ends: Vec<_> = labels.iter().map(|label| Written::end(&[*label])).collect();
+        for (sample, name) in self.samples.iter().zip(self.names) {
+            for (end, count) in ends.iter().zip(counts(sample)) {
+                out.count_written(name, end, *count);
+            }
+        }
+    }
+
+    /// A family with one number for each job.
+    fn write_one(&self, out: &mut Exposition, family: Family, count: fn(&Sample) -> u64) {
+        out.family(family);
+        let end = Written::end(&[]);
+        for (sample, name) in self.samples.iter().zip(self.names) {
+            out.count_written(name, &end, count(sample));
         }
     }
 }

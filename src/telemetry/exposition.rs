@@ -89,12 +89,38 @@ pub(super) struct Family {
 /// A label's name and value.
 pub(super) type Label<'a> = (&'static str, &'a str);
 
+/// Labels as text, made once for the many samples that share them.
+pub(super) struct Written(String);
+
+impl Written {
+    /// The labels at the begin; others follow.
+    pub(super) fn begin(labels: &[Label<'_>]) -> Self {
+        let mut text = String::new();
+        for (index, label) in labels.iter().enumerate() {
+            text.push(if index == 0 { '{' } else { ',' });
+            write_label(&mut text, *label);
+        }
+        Self(text)
+    }
+
+    /// The labels at the end, after [`Written::begin`], and what stands before the value.
+    pub(super) fn end(labels: &[Label<'_>]) -> Self {
+        let mut text = String::new();
+        for label in labels {
+            text.push(',');
+            write_label(&mut text, *label);
+        }
+        text.push_str("} ");
+        Self(text)
+    }
+}
+
 /// The text while it is written. Samples must follow their own family.
 pub(super) struct Exposition {
     text: String,
     format: Format,
-    name: &'static str,
-    suffix: &'static str,
+    /// The family's name with the suffix of its samples.
+    name: String,
 }
 
 impl Exposition {
@@ -103,14 +129,12 @@ impl Exposition {
         Self {
             text: String::with_capacity(capacity),
             format,
-            name: "",
-            suffix: "",
+            name: String::new(),
         }
     }
 
     /// Begins a family.
     pub(super) fn family(&mut self, family: Family) {
-        self.name = family.name;
         let (suffix, word) = match (family.kind, self.format) {
             (Kind::Counter, _) => ("_total", "counter"),
             (Kind::Gauge, _) => ("", "gauge"),
@@ -118,7 +142,7 @@ impl Exposition {
             (Kind::Info, Format::OpenMetrics) => ("_info", "info"),
             (Kind::Info, Format::Text) => ("_info", "gauge"),
         };
-        self.suffix = suffix;
+        self.name = format!("{}{suffix}", family.name);
         // The older format names a family as its samples are named, the newer one without suffix.
         let shown = match self.format {
             Format::Text => suffix,
@@ -135,11 +159,17 @@ impl Exposition {
     /// A sample that is a whole number.
     pub(super) fn count(&mut self, labels: &[Label<'_>], value: u64) {
         self.start("", labels);
-        // Most counters of most jobs stand at zero.
-        if value == 0 {
-            self.text.push_str(" 0\n");
-        } else {
-            self.line(format_args!(" {value}\n"));
+        self.line(format_args!(" {value}\n"));
+    }
+
+    /// A sample that is a whole number, with labels that are written already: there are dozens for each job.
+    pub(super) fn count_written(&mut self, begin: &Written, end: &Written, value: u64) {
+        self.text.push_str(&self.name);
+        self.text.push_str(&begin.0);
+        self.text.push_str(&end.0);
+        match value {
+            0 => self.text.push_str("0\n"),
+            value => self.line(format_args!("{value}\n")),
         }
     }
 
@@ -196,15 +226,11 @@ impl Exposition {
     }
 
     fn start(&mut self, part: &str, labels: &[Label<'_>]) {
-        self.text.push_str(self.name);
-        self.text.push_str(self.suffix);
+        self.text.push_str(&self.name);
         self.text.push_str(part);
-        for (index, (name, value)) in labels.iter().enumerate() {
+        for (index, label) in labels.iter().enumerate() {
             self.text.push(if index == 0 { '{' } else { ',' });
-            self.text.push_str(name);
-            self.text.push_str("=\"");
-            escape(&mut self.text, value);
-            self.text.push('"');
+            write_label(&mut self.text, *label);
         }
         if !labels.is_empty() {
             self.text.push('}');
@@ -225,6 +251,13 @@ impl Exposition {
         // Writing to a String cannot fail.
         let _ = self.text.write_fmt(arguments);
     }
+}
+
+fn write_label(text: &mut String, (name, value): Label<'_>) {
+    text.push_str(name);
+    text.push_str("=\"");
+    escape(text, value);
+    text.push('"');
 }
 
 /// Appends a label's value; the three characters that would end it or its line are escaped.
@@ -308,12 +341,16 @@ mod tests {
                 let mut out = Exposition::new(format, 0);
                 out.family(Family { kind: Kind::Counter, name: "elder_x", unit: None, help: "X." });
                 out.count(&[("job_name", "a"), ("schedule", &value)], number);
+                let begin = Written::begin(&[("job_name", "b")]);
+                out.count_written(&begin, &Written::end(&[("schedule", &value)]), number);
                 let text = out.finish();
                 let families = read(&text, format);
-                let sample = &families[0].samples[0];
-                prop_assert_eq!(&sample.name, "elder_x_total");
-                prop_assert_eq!(sample.label("schedule"), Some(value.as_str()));
-                prop_assert_eq!(&sample.value, &number.to_string());
+                prop_assert_eq!(families[0].samples.len(), 2);
+                for sample in &families[0].samples {
+                    prop_assert_eq!(&sample.name, "elder_x_total");
+                    prop_assert_eq!(sample.label("schedule"), Some(value.as_str()));
+                    prop_assert_eq!(&sample.value, &number.to_string());
+                }
             }
         }
     }

@@ -69,14 +69,16 @@ impl Hosts {
 /// The one host that a request names.
 fn named(head: &request::Parts) -> Result<Authority, Problem> {
     let bad = || Problem::bad_request("a request names its Host once, as name:port");
-    if let Some(authority) = head.uri.authority() {
-        return Ok(authority.clone());
-    }
-    let mut hosts = head.headers.get_all(HOST).iter();
-    let (Some(host), None) = (hosts.next(), hosts.next()) else {
-        return Err(bad());
+    let host = match head.uri.authority() {
+        Some(authority) => authority.clone(),
+        None => {
+            let mut hosts = head.headers.get_all(HOST).iter();
+            let (Some(host), None) = (hosts.next(), hosts.next()) else {
+                return Err(bad());
+            };
+            host.as_bytes().try_into().map_err(|_| bad())?
+        }
     };
-    let host: Authority = host.as_bytes().try_into().map_err(|_| bad())?;
     match host.as_str().contains('@') {
         true => Err(bad()),
         false => Ok(host),
@@ -144,8 +146,10 @@ mod tests {
         assert!(local.check(&head("/", &[])).is_err());
         let twice = [("host", "localhost:8000"), ("host", "evil.example")];
         assert!(local.check(&head("/", &twice)).is_err());
-        let absolute = head("http://evil.example/", &[("host", "localhost:8000")]);
-        assert!(local.check(&absolute).is_err());
+        for absolute in ["http://evil.example/", "http://user@localhost:8000/"] {
+            let absolute = head(absolute, &[("host", "localhost:8000")]);
+            assert!(local.check(&absolute).is_err());
+        }
     }
 
     #[test]
