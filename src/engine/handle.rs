@@ -59,6 +59,9 @@ pub struct Change {
     pub revision: Option<Arc<str>>,
     /// The first change after a start: `startup` schedules fire after it.
     pub first: bool,
+    /// The set that the store applied last, given back before the first change:
+    /// what its jobs missed is decided when the first change tells what became of them.
+    pub recalled: bool,
 }
 
 /// What came of a [`Change`].

@@ -31,6 +31,8 @@ pub struct Root {
     pub folder: Arc<Path>,
     /// What is wrong with the PATH as a whole; then `files` is empty and nobody may take that for a removal.
     pub lost: Option<String>,
+    /// Whether it is lost because there is nothing under its name.
+    pub is_missing: bool,
     /// Its job files and `_defaults.yaml` files, by path. A folder that cannot be
     /// read stands here as a file that cannot be read.
     pub files: Vec<Arc<File>>,

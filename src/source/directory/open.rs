@@ -20,7 +20,6 @@ pub(super) struct Opened {
     /// For a PATH that is a single file: what to look at.
     pub(super) only: Option<Vec<String>>,
     pub(super) shown: Shown,
-    pub(super) watch: Vec<Watch>,
 }
 
 /// How a path below the tree is named for people.
@@ -29,59 +28,57 @@ pub(super) struct Shown {
     pub(super) prefix: String,
 }
 
-/// Why a PATH is lost, where it would be, and what to watch for its return.
-pub(super) type Lost = (String, PathBuf, Vec<Watch>);
+/// Why a PATH is lost, and where it would be.
+pub(super) struct Lost {
+    pub(super) reason: String,
+    pub(super) folder: PathBuf,
+    pub(super) is_missing: bool,
+}
+
+impl Lost {
+    pub(super) fn new(error: &std::io::Error, folder: &Path) -> Self {
+        let errno = rustix::io::Errno::from_io_error(error);
+        Self {
+            reason: errno.map_or_else(|| error.to_string(), sentence),
+            folder: folder.to_owned(),
+            is_missing: error.kind() == std::io::ErrorKind::NotFound,
+        }
+    }
+}
 
 /// Opens the tree of the PATH that is `named` so, lies at `given`, and leads to `end`.
+/// What the way to a single file's tree leads through is added to `watch`.
 pub(super) fn open_tree(
     named: &str,
     given: &Path,
     base: &Base,
     end: std::io::Result<PathBuf>,
-    mut watch: Vec<Watch>,
+    watch: &mut Vec<Watch>,
 ) -> Result<Opened, Lost> {
-    let folder = match end {
-        Ok(end) => end,
-        Err(error) => {
-            let why = rustix::io::Errno::from_io_error(&error)
-                .map_or_else(|| error.to_string(), sentence);
-            return Err((why, given.to_owned(), watch));
-        }
-    };
-    let stat = match statat(rustix::fs::CWD, &folder, AtFlags::empty()) {
-        Ok(stat) => stat,
-        Err(error) => return Err((sentence(error), folder, watch)),
-    };
+    let folder = end.map_err(|error| Lost::new(&error, given))?;
+    let stat = statat(rustix::fs::CWD, &folder, AtFlags::empty())
+        .map_err(|error| Lost::new(&error.into(), &folder))?;
     if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-        let fd = match open_root(&folder) {
-            Ok(fd) => fd,
-            Err(error) => return Err((sentence(error), folder, watch)),
-        };
-        let shown = Shown {
-            prefix: joined(named, ""),
-        };
+        let fd = open_root(&folder).map_err(|error| Lost::new(&error.into(), &folder))?;
+        let prefix = joined(named, "");
         return Ok(Opened {
             fd,
             folder,
             only: None,
-            shown,
-            watch,
+            shown: Shown { prefix },
         });
     }
     let single = Single::of(given, named, base);
     let root = resolve(Path::new("/"), &single.tree);
     watch.extend(root.steps);
     let opened = root.end.and_then(|tree| Ok((open_root(&tree)?, tree)));
-    match opened {
-        Ok((fd, folder)) => Ok(Opened {
-            fd,
-            folder,
-            only: Some(single.looked_at()),
-            shown: single.shown,
-            watch,
-        }),
-        Err(error) => Err((error.to_string(), single.tree, watch)),
-    }
+    let (fd, folder) = opened.map_err(|error| Lost::new(&error, &single.tree))?;
+    Ok(Opened {
+        fd,
+        folder,
+        only: Some(single.looked_at()),
+        shown: single.shown,
+    })
 }
 
 /// A PATH that is one file, in its tree.

@@ -300,6 +300,22 @@ fn a_path_that_is_gone_is_lost_and_comes_back() {
 }
 
 #[test]
+fn a_mount_point_without_its_mount_is_lost_and_is_watched_for_its_return() {
+    let mut tree = fixture(&[("a.yaml", "1")]);
+    tree.look();
+    // As if it had been on another file system before.
+    tree.directory.trees[0].device = Some(u64::MAX);
+    let gone = tree.dir.path().join("gone");
+    fs::rename(tree.root().join("a.yaml"), &gone).unwrap();
+    let root = &tree.directory.scan(later(), Look::Changes).roots[0];
+    assert!(root.lost.as_ref().unwrap().contains("unmounted"));
+    assert!(!root.is_missing);
+    assert!(root.watch.iter().any(|watch| watch.only.is_none()));
+    fs::rename(&gone, tree.root().join("a.yaml")).unwrap();
+    assert_eq!(tree.look(), ["a.yaml unchanged"]);
+}
+
+#[test]
 fn what_may_not_be_read_is_named() {
     // Root may read everything, so the mode proves nothing for it.
     if rustix::process::geteuid().is_root() {

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::open::{Lost, Opened, Shown, joined, open_tree};
-use super::read::{Got, Stamp, Wanted, read_all, sentence};
+use super::read::{Got, Stamp, Wanted, read_all};
 use super::resolve::resolve;
 use super::walk::{Found, Walk, open_root};
 use super::{Base, Look};
-use crate::source::{Content, File, Root, Unreadable};
+use crate::source::{Content, File, Root, Unreadable, Watch};
 
 /// As many files as one [`Look::Verify`] reads at most, and as many bytes.
 const VERIFY_FILES: usize = 4096;
@@ -29,7 +29,7 @@ pub(super) struct Tree {
     round: u32,
     /// Where in `order` the next verification begins.
     verify_from: usize,
-    device: Option<u64>,
+    pub(super) device: Option<u64>,
     shown: Shown,
 }
 
@@ -57,22 +57,28 @@ impl Tree {
     }
 
     pub(super) fn scan(&mut self, base: &Base, now: Timestamp, look: Look) -> Root {
-        let mut way = resolve(Path::new("/"), &self.given);
-        let watch = std::mem::take(&mut way.steps);
-        let opened = open_tree(&self.path, &self.given, base, way.end, watch);
-        match opened.and_then(|mut opened| {
-            let watch = std::mem::take(&mut opened.watch);
-            self.look(&opened, base, now, look)
-                .map(|root| (root, watch))
-        }) {
-            Ok((mut root, watch)) => {
-                root.watch.extend(watch);
-                root
-            }
-            Err((reason, folder, watch)) => Root {
-                path: self.path.clone(),
+        let way = resolve(Path::new("/"), &self.given);
+        let mut watch = way.steps;
+        let opened = open_tree(&self.path, &self.given, base, way.end, &mut watch);
+        let looked = opened.and_then(|opened| {
+            let files = self.look(&opened, base, now, look, &mut watch)?;
+            Ok((opened.folder, files))
+        });
+        let path = self.path.clone();
+        match looked {
+            Ok((folder, files)) => Root {
+                path,
                 folder: folder.into(),
-                lost: Some(reason),
+                lost: None,
+                is_missing: false,
+                files,
+                watch,
+            },
+            Err(lost) => Root {
+                path,
+                folder: lost.folder.into(),
+                lost: Some(lost.reason),
+                is_missing: lost.is_missing,
                 files: Vec::new(),
                 watch,
             },
@@ -86,7 +92,8 @@ impl Tree {
         base: &Base,
         now: Timestamp,
         look: Look,
-    ) -> Result<Root, Lost> {
+        watch: &mut Vec<Watch>,
+    ) -> Result<Vec<Arc<File>>, Lost> {
         if self.shown != opened.shown {
             // Another kind of PATH than before, so every name in it is another.
             self.files.clear();
@@ -98,7 +105,7 @@ impl Tree {
             Some(real.strip_prefix(&opened.folder).ok()?.to_owned())
         });
         let mut changes = Changes::default();
-        let watch = {
+        let walked = {
             let mut visit = |path: &str, found: Found<'_>| self.visit(path, found, &mut changes);
             let walk = Walk::new(
                 opened.fd.as_fd(),
@@ -111,10 +118,7 @@ impl Tree {
                 None => walk.all(),
             }
         };
-        let watch = match watch {
-            Ok(watch) => watch,
-            Err(error) => return Err((sentence(error), opened.folder.clone(), Vec::new())),
-        };
+        watch.extend(walked.map_err(|error| Lost::new(&error.into(), &opened.folder))?);
         self.refuse_an_unmounted_folder(opened)?;
         if look == Look::Verify {
             self.pick_to_verify(&mut changes);
@@ -125,13 +129,7 @@ impl Tree {
             let fresh = read.get(path);
             fresh.or_else(|| self.files.get(path).map(|seen| &seen.file))
         });
-        Ok(Root {
-            path: self.path.clone(),
-            folder: opened.folder.clone().into(),
-            lost: None,
-            files: files.cloned().collect(),
-            watch,
-        })
+        Ok(files.cloned().collect())
     }
 
     /// Notes one thing that the walk met.
@@ -279,9 +277,13 @@ impl Tree {
         let met_any = self.files.values().any(|seen| seen.round == self.round);
         let moved = self.device.is_some() && device != self.device;
         if moved && !met_any && !self.files.is_empty() && is_empty(&opened.folder) {
-            let why =
+            let reason =
                 "the folder is empty and on another file system than before: is it unmounted?";
-            return Err((why.to_owned(), opened.folder.clone(), Vec::new()));
+            return Err(Lost {
+                reason: reason.to_owned(),
+                folder: opened.folder.clone(),
+                is_missing: false,
+            });
         }
         self.device = device;
         Ok(())

@@ -1,0 +1,297 @@
+//! The part of a sync that blocks: look, check, merge, and say what would follow.
+//!
+//! Nothing is carried out here. When a plan is not carried out, the same look
+//! gives it again.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::handle::SourceView;
+use super::language::Language;
+use super::ledger::{self, Row};
+use super::tree::{At, Tree, hex};
+use crate::decide::diff::{Diff, diff};
+use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
+use crate::finding::{Excerpt, Finding, Place};
+use crate::ids::JobName;
+use crate::source::{Directory, Look, Snapshot, Watcher, Watching};
+
+/// As many findings are told of at once.
+const MAX_FINDINGS: usize = 10_000;
+
+/// For so many conflicts the text of both places is shown; the rest name their lines.
+const MAX_EXCERPTS: usize = 100;
+
+/// Everything that looking needs, kept from one look to the next.
+pub(super) struct Eye {
+    directory: Directory,
+    watcher: Watcher,
+    language: Arc<dyn Language>,
+    tree: Tree,
+    seen: Arc<Seen>,
+    /// Whether a PATH that is missing and never held anything is an empty one.
+    missing: Missing,
+}
+
+/// What a PATH is that is missing and never held anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Lost.
+    Lost,
+    /// Empty so far: nobody named it, it is only where job files usually are.
+    Empty,
+}
+
+/// What to look for.
+pub(super) struct Ask {
+    pub(super) now: Timestamp,
+    pub(super) look: Look,
+    pub(super) in_force: Arc<InForce>,
+    pub(super) rules: Rules,
+    /// Whether to decide anew although no file changed.
+    pub(super) anew: Anew,
+}
+
+/// Whether a decision is wanted although no file changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anew {
+    /// Only when a file changed.
+    IfChanged,
+    /// In any case: the last plan was not carried out, or something is confirmed.
+    Always,
+}
+
+/// What the files say, for whoever asks.
+#[derive(Clone, Default)]
+pub(super) struct Seen {
+    pub(super) content_hash: Arc<str>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) sources: Vec<SourceView>,
+    /// Job files, without those for defaults.
+    pub(super) files: usize,
+    /// Files that are refused.
+    pub(super) bad: usize,
+    /// PATHs that cannot be read and never could, or that hold no job file.
+    pub(super) empty: Vec<EmptyRoot>,
+}
+
+/// A PATH that gives nothing.
+#[derive(Clone)]
+pub(super) struct EmptyRoot {
+    pub(super) path: Arc<str>,
+    /// Why, when it cannot be read.
+    pub(super) lost: Option<String>,
+    /// Whether anything of it is in force all the same.
+    pub(super) is_known: bool,
+}
+
+impl Seen {
+    pub(super) fn is_lost(&self) -> bool {
+        self.sources.iter().any(|source| source.lost.is_some())
+    }
+}
+
+/// What a look came to.
+pub(super) struct Looked {
+    pub(super) seen: Arc<Seen>,
+    pub(super) watching: Watching,
+    /// `None` when nothing is to be decided.
+    pub(super) plan: Option<Plan>,
+}
+
+/// What would put in force what the files say.
+pub(super) struct Plan {
+    pub(super) in_force: Arc<InForce>,
+    pub(super) diff: Diff,
+    /// Rows of files and holds that the store does not have like this.
+    pub(super) rows: Vec<Row>,
+    pub(super) held: Vec<JobName>,
+    pub(super) let_go: Vec<(Arc<str>, Vec<JobName>)>,
+}
+
+impl Eye {
+    pub(super) fn new(
+        directory: Directory,
+        watcher: Watcher,
+        language: Arc<dyn Language>,
+        missing: Missing,
+    ) -> Self {
+        Self {
+            missing,
+            directory,
+            watcher,
+            language,
+            tree: Tree::default(),
+            seen: Arc::new(Seen::default()),
+        }
+    }
+
+    /// Forgets everything that was seen: the next look reads all files.
+    pub(super) fn forget(&mut self) {
+        self.directory.forget();
+        self.tree = Tree::default();
+    }
+
+    pub(super) fn look(&mut self, ask: &Ask) -> Looked {
+        let mut snapshot = self.directory.scan(ask.now, ask.look);
+        let watching = self.watcher.update(&snapshot);
+        if self.missing == Missing::Empty {
+            let new = snapshot.roots.iter_mut();
+            for root in new.filter(|root| root.is_missing && !is_known(&ask.in_force, &root.path)) {
+                root.lost = None;
+            }
+        }
+        let language = self.language.clone();
+        let changed = self.tree.update(
+            &mut snapshot,
+            &mut self.directory,
+            &*language,
+            &ask.in_force,
+        );
+        let plan = (changed || ask.anew == Anew::Always).then(|| self.decide(ask, &mut snapshot));
+        Looked {
+            seen: self.seen.clone(),
+            watching,
+            plan,
+        }
+    }
+
+    fn decide(&mut self, ask: &Ask, snapshot: &mut Snapshot) -> Plan {
+        let merged = merge(&self.tree.now(), &ask.in_force, &ask.rules);
+        let found = self.findings_of(&merged.conflicts, snapshot, &ask.in_force);
+        self.seen = Arc::new(self.see(&merged.refused, found, &ask.in_force));
+        Plan {
+            diff: diff(&ask.in_force, &merged.in_force),
+            rows: ledger::rows(&ask.in_force, &merged.in_force),
+            held: merged.in_force.held(),
+            in_force: Arc::new(merged.in_force),
+            let_go: merged.let_go,
+        }
+    }
+
+    fn see(
+        &self,
+        refused: &HashSet<At>,
+        mut conflicts: Vec<(At, Finding)>,
+        in_force: &InForce,
+    ) -> Seen {
+        let mut seen = Seen {
+            content_hash: self.tree.content_hash(),
+            ..Seen::default()
+        };
+        conflicts.reverse();
+        for (index, root) in self.tree.roots.iter().enumerate() {
+            let mut view = SourceView {
+                path: root.path.clone(),
+                files: 0,
+                bad_files: 0,
+                lost: root.lost.clone(),
+            };
+            for (place, file) in root.files.iter().enumerate() {
+                let is_bad = file.is_bad() || refused.contains(&(index, place));
+                view.files += usize::from(!file.is_defaults());
+                view.bad_files += usize::from(is_bad);
+                seen.findings.extend(file.findings.iter().cloned());
+                while let Some((_, finding)) = conflicts.pop_if(|(at, _)| *at == (index, place)) {
+                    seen.findings.push(finding);
+                }
+            }
+            if view.files == 0 || root.lost.is_some() {
+                seen.empty.push(EmptyRoot {
+                    path: root.path.clone(),
+                    lost: root.lost.clone(),
+                    is_known: is_known(in_force, &root.path),
+                });
+            }
+            seen.files += view.files;
+            seen.bad += view.bad_files;
+            seen.sources.push(view);
+        }
+        seen.findings.truncate(MAX_FINDINGS);
+        seen
+    }
+
+    /// The findings of conflicts between files, in the order of files.
+    fn findings_of(
+        &mut self,
+        conflicts: &[Conflict],
+        snapshot: &mut Snapshot,
+        in_force: &InForce,
+    ) -> Vec<(At, Finding)> {
+        let shown: Vec<&Conflict> = conflicts.iter().take(MAX_EXCERPTS).collect();
+        let mut files: BTreeSet<At> = BTreeSet::new();
+        for conflict in &shown {
+            files.insert(conflict.file);
+            if let ConflictKind::Name { other_file, .. } = &conflict.kind {
+                files.extend(self.tree.find(other_file));
+            }
+        }
+        let language = self.language.clone();
+        let directory = &mut self.directory;
+        self.tree
+            .find_places(&files, snapshot, directory, &*language, in_force);
+        conflicts
+            .iter()
+            .map(|conflict| (conflict.file, self.finding_of(conflict)))
+            .collect()
+    }
+
+    fn finding_of(&self, conflict: &Conflict) -> Finding {
+        let (root, place) = conflict.file;
+        let file = self.tree.roots[root].files[place].shown.clone();
+        match &conflict.kind {
+            ConflictKind::TooMany => conflict.finding(bare(file, 0), None),
+            ConflictKind::Name {
+                name,
+                line,
+                other,
+                other_file,
+                other_line,
+                ..
+            } => {
+                let at = self.tree.place_of(&file, name.as_str());
+                let also = self.tree.place_of(other_file, other.as_str());
+                let also = also
+                    .or_else(|| (*other_line > 0).then(|| bare(other_file.clone(), *other_line)));
+                conflict.finding(at.unwrap_or_else(|| bare(file, *line)), also)
+            }
+        }
+    }
+}
+
+/// Whether anything of a PATH is in force.
+fn is_known(in_force: &InForce, path: &str) -> bool {
+    let mut roots = in_force.roots.iter();
+    roots.any(|root| *root.path == *path && (!root.files.is_empty() || !root.held.is_empty()))
+}
+
+/// A place of which only the line is known.
+fn bare(file: Arc<str>, line: u32) -> Excerpt {
+    let one = u32::from(line > 0);
+    Excerpt {
+        place: Place {
+            file,
+            line,
+            column: one,
+            length: one,
+        },
+        line: String::new(),
+        label: String::new(),
+    }
+}
+
+/// The hash that a confirmation names the pending removals by; empty when there are none.
+pub(super) fn pending_hash(held: &[JobName]) -> String {
+    use sha2::{Digest, Sha256};
+    if held.is_empty() {
+        return String::new();
+    }
+    let mut hash = Sha256::new();
+    for name in held {
+        hash.update(name.as_str());
+        hash.update([0]);
+    }
+    hex(&hash.finalize()[..8])
+}

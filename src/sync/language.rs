@@ -1,0 +1,26 @@
+//! What the sync needs of the language of job files: check, print, read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::model::Job;
+use crate::spec::{Checked, InputFile};
+
+/// The last good text of `_defaults.yaml` files, by root and path.
+pub type DefaultsTexts = HashMap<(Arc<str>, Arc<str>), Arc<str>>;
+
+/// The language of job files.
+pub trait Language: Send + Sync + 'static {
+    /// Checks files. `inputs` holds each file to check and every `_defaults.yaml` above it;
+    /// `last_good_defaults` serves for one of these that is bad.
+    fn check(&self, inputs: &[InputFile], last_good_defaults: &DefaultsTexts) -> Checked;
+
+    /// The canonical text of checked definitions, as the store keeps it.
+    fn print(&self, jobs: &[Job]) -> String;
+
+    /// Reads what `print` wrote.
+    ///
+    /// # Errors
+    /// A sentence that says why this build cannot read it.
+    fn read(&self, text: &str) -> Result<Vec<Job>, String>;
+}

@@ -1,0 +1,449 @@
+//! One reload, from the look to the engine.
+//!
+//! The order keeps every promise through a crash at any point:
+//!
+//! 1. New names are recorded as seen. If the store does not take that, nothing
+//!    is put in force.
+//! 2. The engine settles what was due by the old schedules and puts the change
+//!    in force.
+//! 3. The rows of files, the marks of rescheduled jobs and the names that are
+//!    gone are recorded, in one transaction.
+//!
+//! A crash before 3 is as if the files had changed a moment later: the next
+//! start begins with the old set and decides by the old schedules. Were 3 before
+//! 2, a mark would stand in the way of fires that are due and not yet recorded,
+//! and they would be lost. What 3 could not record is recorded before anything
+//! else is put in force.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::eye::{Anew, Ask, Eye, Looked, Plan, Seen};
+use super::ledger::{self, Row};
+use super::status::{Carried, Facts, names};
+use super::{BootError, Options, Parts};
+use crate::decide::merge::{InForce, Rules};
+use crate::engine::Change;
+use crate::ids::JobName;
+use crate::model::{Event, JobTimes, ReloadReport, ReloadTrigger};
+use crate::source::{Look, Watching};
+use crate::store::{Mark, Recalled, StoreError, Write};
+
+/// As many rows of new files are written in one transaction.
+const ROWS_AT_ONCE: usize = 4096;
+
+/// What is in force, and everything that changes it.
+pub(super) struct Reloader {
+    pub(super) parts: Parts,
+    options: Options,
+    /// `None` only while it looks, or after a look that did not come back.
+    eye: Option<Eye>,
+    in_force: Arc<InForce>,
+    held: Vec<JobName>,
+    seen: Arc<Seen>,
+    pub(super) watching: Watching,
+    /// What the store has of it: all, but for a time when it does not record.
+    recorded: Arc<InForce>,
+    /// Marks and ends of jobs that the store does not have yet.
+    unmarked: Vec<Write>,
+    /// Why what the files say is not in force, or not recorded.
+    pub(super) out_of_sync: Option<String>,
+    applied_at: Option<Timestamp>,
+    jobs: usize,
+    /// Which PATHs were last said to be lost.
+    lost: Vec<Arc<str>>,
+}
+
+/// What a reload is asked to do.
+pub(super) struct Request {
+    pub(super) trigger: ReloadTrigger,
+    pub(super) look: Look,
+    /// Held names whose removal is confirmed.
+    pub(super) confirmed: Vec<JobName>,
+}
+
+impl Reloader {
+    pub(super) fn new(parts: Parts, options: Options, eye: Eye) -> Self {
+        Self {
+            parts,
+            options,
+            eye: Some(eye),
+            in_force: Arc::new(InForce::default()),
+            held: Vec::new(),
+            seen: Arc::new(Seen::default()),
+            watching: Watching::Events,
+            recorded: Arc::new(InForce::default()),
+            unmarked: Vec::new(),
+            out_of_sync: None,
+            applied_at: None,
+            jobs: 0,
+            lost: Vec::new(),
+        }
+    }
+
+    /// Names whose removal waits for a confirmation.
+    pub(super) fn held(&self) -> &[JobName] {
+        &self.held
+    }
+
+    /// The first sync: from what the store last applied to what the files say.
+    pub(super) async fn boot(&mut self, recalled: Recalled) -> Result<ReloadReport, BootError> {
+        let begun = self.parts.clock.monotonic();
+        let language = self.parts.language.clone();
+        let files = recalled.files;
+        let read = tokio::task::spawn_blocking(move || ledger::recall(files, &*language));
+        let (in_force, problems) = read
+            .await
+            .map_err(|_| BootError::Broken("what was last applied could not be read".to_owned()))?;
+        for problem in &problems {
+            self.notice(problem);
+        }
+        self.in_force = Arc::new(in_force);
+        self.recorded = self.in_force.clone();
+        self.held = self.in_force.held();
+        let request = Request {
+            trigger: ReloadTrigger::Start,
+            look: Look::Changes,
+            confirmed: Vec::new(),
+        };
+        let looked = self.look(&request).await.map_err(BootError::Broken)?;
+        self.seen = looked.seen;
+        self.heed(looked.watching);
+        self.refuse_to_start()?;
+        let Some(plan) = looked.plan else {
+            return Err(BootError::Broken("the first look gave no plan".to_owned()));
+        };
+        self.give_back(recalled.marks).await?;
+        let carried = self.carry_out(plan, First::Yes).await;
+        let carried = match carried {
+            Ok(carried) => carried,
+            Err(Failed::Store(error)) => return Err(BootError::Store(error)),
+            Err(Failed::Gone) => return Err(BootError::Stopped),
+        };
+        self.tell_lost_sources();
+        Ok(self.finish(&carried, request.trigger, begun))
+    }
+
+    /// One reload. An error says why what the files say is not in force; it is tried again.
+    pub(super) async fn reload(&mut self, request: Request) -> Result<ReloadReport, String> {
+        let begun = self.parts.clock.monotonic();
+        let done = self.try_reload(&request).await;
+        self.tell_lost_sources();
+        match done {
+            Ok(carried) => Ok(self.finish(&carried, request.trigger, begun)),
+            Err(why) => {
+                if self.out_of_sync.as_ref() != Some(&why) {
+                    self.notice(&format!("the files are not in force: {why}"));
+                }
+                self.out_of_sync = Some(why.clone());
+                self.publish();
+                Err(why)
+            }
+        }
+    }
+
+    async fn try_reload(&mut self, request: &Request) -> Result<Carried, String> {
+        self.record_the_rest().await?;
+        let looked = self.look(request).await?;
+        self.seen = looked.seen;
+        self.heed(looked.watching);
+        let Some(plan) = looked.plan else {
+            return Ok(Carried::default());
+        };
+        match self.carry_out(plan, First::No).await {
+            Ok(carried) => Ok(carried),
+            Err(Failed::Store(error)) => Err(error.to_string()),
+            Err(Failed::Gone) => Err("the scheduler has stopped".to_owned()),
+        }
+    }
+
+    /// Records what a reload before this one could not.
+    async fn record_the_rest(&mut self) -> Result<(), String> {
+        if Arc::ptr_eq(&self.recorded, &self.in_force) && self.unmarked.is_empty() {
+            return Ok(());
+        }
+        let rows = ledger::rows(&self.recorded, &self.in_force);
+        self.record(rows).await.map_err(|error| error.to_string())
+    }
+
+    /// Writes rows and marks: what replaces, drops or marks anything in one transaction. Only a
+    /// great many rows that are new altogether follow in further ones, so that the text of a
+    /// large tree is never in memory as a whole; a start that is cut off among these finds files
+    /// that the store does not know, as at first.
+    async fn record(&mut self, rows: Vec<Row>) -> Result<(), StoreError> {
+        let mut marks = self.unmarked.clone();
+        let vital = rows.iter().filter(|row| !row.is_new).count();
+        let (mut rest, mut size) = (rows, vital.max(ROWS_AT_ONCE));
+        while !rest.is_empty() || !marks.is_empty() {
+            let after = rest.split_off(size.min(rest.len()));
+            let (now, language) = (rest, self.parts.language.clone());
+            let print = move || now.iter().map(|row| row.write(&*language)).collect();
+            let printed = tokio::task::spawn_blocking(print).await;
+            let mut writes: Vec<Write> = printed.map_err(|_| {
+                StoreError::Unavailable("a definition cannot be printed".to_owned())
+            })?;
+            writes.append(&mut marks);
+            self.parts.store.commit(writes).await?;
+            (rest, size) = (after, ROWS_AT_ONCE);
+        }
+        self.unmarked = Vec::new();
+        self.recorded = self.in_force.clone();
+        Ok(())
+    }
+
+    /// Looks and plans on a thread that may block. A panic there is this reload's end, not elder's.
+    async fn look(&mut self, request: &Request) -> Result<Looked, String> {
+        const BROKEN: &str = "looking at the job files went wrong inside elder; this is a bug";
+        let Some(mut eye) = self.eye.take() else {
+            return Err(BROKEN.to_owned());
+        };
+        let is_retry = self.out_of_sync.is_some() || self.applied_at.is_none();
+        let ask = Ask {
+            now: self.parts.clock.now(),
+            look: request.look,
+            in_force: self.in_force.clone(),
+            rules: Rules {
+                prune_limit: self.options.prune_limit,
+                confirmed: request.confirmed.iter().cloned().collect(),
+                ..Rules::default()
+            },
+            anew: if is_retry || !request.confirmed.is_empty() {
+                Anew::Always
+            } else {
+                Anew::IfChanged
+            },
+        };
+        let work = tokio::task::spawn_blocking(move || {
+            let looked = std::panic::catch_unwind(AssertUnwindSafe(|| eye.look(&ask)));
+            if looked.is_err() {
+                // Half of it may be done: the next look begins from nothing.
+                eye.forget();
+            }
+            (eye, looked.ok())
+        });
+        let (eye, looked) = work.await.map_err(|_| BROKEN.to_owned())?;
+        self.eye = Some(eye);
+        looked.ok_or_else(|| BROKEN.to_owned())
+    }
+
+    /// Why the daemon is not to start with these files.
+    fn refuse_to_start(&self) -> Result<(), BootError> {
+        if self.options.strict && self.seen.bad > 0 {
+            return Err(BootError::Strict {
+                bad: self.seen.bad,
+                findings: self.seen.findings.clone(),
+            });
+        }
+        let unknown = self.seen.empty.iter().filter(|root| !root.is_known);
+        for root in unknown {
+            let path = root.path.to_string();
+            match &root.lost {
+                Some(reason) => {
+                    let reason = reason.clone();
+                    return Err(BootError::NeverLoaded { path, reason });
+                }
+                None if !self.options.allow_empty && !self.options.default_path => {
+                    return Err(BootError::Empty { path });
+                }
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the engine the set that the store applied last, with its marks.
+    async fn give_back(&mut self, marks: Vec<(JobName, Mark)>) -> Result<(), BootError> {
+        let now = self.parts.clock.now();
+        let marks: HashMap<JobName, Mark> = marks.into_iter().collect();
+        let added: Vec<_> = self
+            .in_force
+            .jobs()
+            .map(|job| {
+                let mark = marks.get(job.name()).copied();
+                (job.clone(), mark.unwrap_or_else(|| fresh_mark(now)))
+            })
+            .collect();
+        if added.is_empty() {
+            return Ok(());
+        }
+        let change = Change {
+            at: now,
+            added,
+            held: self.held.clone(),
+            revision: self.options.revision.clone(),
+            recalled: true,
+            ..Change::default()
+        };
+        let answer = self.parts.engine.apply(change).await;
+        answer.map_err(|_| BootError::Stopped)?;
+        Ok(())
+    }
+
+    /// Puts a plan in force, in the order that the module's page gives.
+    async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
+        let diff = plan.diff;
+        let differs = !diff.is_empty() || plan.held != self.held;
+        let mut carried = Carried {
+            added: diff.added.len(),
+            rescheduled: diff.rescheduled.len(),
+            changed: diff.changed.len(),
+            removed: diff.removed.len(),
+            will_not_fire_today: Vec::new(),
+            differs,
+        };
+        let at = self.parts.clock.now();
+        let marks = diff.rescheduled.iter().map(|job| Write::Mark {
+            job: job.name().clone(),
+            at,
+        });
+        let gone = diff.removed.iter().map(|job| Write::Gone {
+            job: job.clone(),
+            at,
+        });
+        let unmarked: Vec<Write> = marks.chain(gone).collect();
+        if differs || first == First::Yes {
+            let names: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
+            let marks = self.see(names, at).await?;
+            let mut changed = diff.rescheduled;
+            changed.extend(diff.changed);
+            changed.extend(diff.moved);
+            let change = Change {
+                at,
+                added: diff.added.into_iter().zip(marks).collect(),
+                changed,
+                removed: diff.removed,
+                held: plan.held.clone(),
+                revision: self.options.revision.clone(),
+                first: first == First::Yes,
+                recalled: false,
+            };
+            let answer = self.parts.engine.apply(change).await;
+            let answer = answer.map_err(|_| Failed::Gone)?;
+            self.jobs = answer.jobs;
+            carried.will_not_fire_today = answer.will_not_fire_today;
+            self.applied_at = Some(at);
+        }
+        self.in_force = plan.in_force;
+        self.held = plan.held;
+        for (path, gone) in plan.let_go.iter().filter(|(_, gone)| !gone.is_empty()) {
+            let names = names(gone);
+            self.notice(&format!(
+                "{path} is no longer named, so its jobs go: {names}"
+            ));
+        }
+        self.out_of_sync = None;
+        self.unmarked = unmarked;
+        if let Err(error) = self.record(plan.rows).await {
+            let why = format!("it is in force and not yet recorded: {error}");
+            self.notice(&why);
+            self.out_of_sync = Some(why);
+        }
+        Ok(carried)
+    }
+
+    /// Records that these names are seen and answers with their marks. A store that does not
+    /// record would let nothing start, so nothing is put in force then.
+    async fn see(&self, names: Vec<JobName>, at: Timestamp) -> Result<Vec<Mark>, Failed> {
+        if names.is_empty() {
+            self.parts.store.check().await.map_err(Failed::Store)?;
+            return Ok(Vec::new());
+        }
+        let seen = names.iter().map(|job| Write::Seen {
+            job: job.clone(),
+            at,
+        });
+        let committed = self.parts.store.commit(seen.collect()).await;
+        committed.map_err(Failed::Store)?;
+        let marks = self.parts.store.marks(names).await.map_err(Failed::Store)?;
+        let marks = marks.into_iter();
+        Ok(marks
+            .map(|mark| mark.unwrap_or_else(|| fresh_mark(at)))
+            .collect())
+    }
+
+    fn heed(&mut self, watching: Watching) {
+        if let (Watching::Polling(why), true) = (&watching, watching != self.watching) {
+            self.notice(why);
+        }
+        self.watching = watching;
+    }
+
+    fn tell_lost_sources(&mut self) {
+        let observer = &self.parts.observer;
+        let mut lost = Vec::new();
+        for source in &self.seen.sources {
+            let path = &*source.path;
+            let was = self.lost.iter().any(|lost| **lost == *path);
+            if let Some(reason) = source.lost.as_deref() {
+                lost.push(source.path.clone());
+                if !was {
+                    let reason = Some(reason);
+                    observer.observe(&Event::SourceState { path, reason });
+                }
+            } else if was {
+                observer.observe(&Event::SourceState { path, reason: None });
+            }
+        }
+        self.lost = lost;
+    }
+
+    fn finish(&self, carried: &Carried, trigger: ReloadTrigger, begun: Duration) -> ReloadReport {
+        let now = self.parts.clock.now();
+        let took = self.parts.clock.monotonic().saturating_sub(begun);
+        let report = self.facts().report(carried, trigger, now, took, self.jobs);
+        self.publish();
+        self.parts.observer.observe(&Event::Reloaded(&report));
+        report
+    }
+
+    fn publish(&self) {
+        let status = self.facts().status(self.parts.clock.now());
+        self.parts.status.send_replace(Arc::new(status));
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
+            seen: &self.seen,
+            held: &self.held,
+            revision: self.options.revision.clone(),
+            applied_at: self.applied_at,
+            out_of_sync: self.out_of_sync.as_deref(),
+        }
+    }
+
+    fn notice(&self, text: &str) {
+        let warning = true;
+        self.parts
+            .observer
+            .observe(&Event::Notice { warning, text });
+    }
+}
+
+/// Whether a change is the first after a start.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    Yes,
+    No,
+}
+
+/// Why a plan was not put in force.
+enum Failed {
+    Store(StoreError),
+    Gone,
+}
+
+/// For a job of which the store knows nothing.
+fn fresh_mark(at: Timestamp) -> Mark {
+    Mark {
+        first_seen: at,
+        mark: at,
+        gone_at: None,
+        previous_success_at: None,
+        last_startup_at: None,
+        times: JobTimes::default(),
+    }
+}

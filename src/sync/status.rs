@@ -1,0 +1,141 @@
+//! Status and report, in words.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::eye::{Seen, pending_hash};
+use super::handle::{SyncState, SyncStatus};
+use crate::ids::JobName;
+use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
+
+/// As many names are told of in one sentence.
+const MAX_NAMES: usize = 20;
+
+/// What a reload put in force.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Carried {
+    pub(super) added: usize,
+    pub(super) rescheduled: usize,
+    pub(super) changed: usize,
+    pub(super) removed: usize,
+    pub(super) will_not_fire_today: Vec<JobName>,
+    /// Whether anything is another than before, a hold or a place too.
+    pub(super) differs: bool,
+}
+
+/// What status and report are made of.
+pub(super) struct Facts<'a> {
+    pub(super) seen: &'a Seen,
+    pub(super) held: &'a [JobName],
+    pub(super) revision: Option<Arc<str>>,
+    pub(super) applied_at: Option<Timestamp>,
+    /// Why what the files say is not in force.
+    pub(super) out_of_sync: Option<&'a str>,
+}
+
+impl Facts<'_> {
+    pub(super) fn status(&self, now: Timestamp) -> SyncStatus {
+        let (state, reason) = self.state();
+        SyncStatus {
+            state,
+            reason,
+            revision: self.revision.clone(),
+            content_hash: self.seen.content_hash.clone(),
+            applied_at: self.applied_at,
+            observed_at: Some(now),
+            findings: self.seen.findings.clone(),
+            sources: self.seen.sources.clone(),
+            pending: self.held.iter().map(ToString::to_string).collect(),
+            pending_hash: pending_hash(self.held),
+        }
+    }
+
+    fn state(&self) -> (SyncState, String) {
+        let mut sources = self.seen.sources.iter();
+        let lost = sources.find_map(|source| Some((&source.path, source.lost.as_ref()?)));
+        if let Some((path, why)) = lost {
+            let reason = format!("{path}: {why}; what it last defined goes on");
+            return (SyncState::SourceLost, reason);
+        }
+        if self.seen.bad > 0 {
+            let files = match self.seen.bad {
+                1 => "1 file is bad; what it last defined goes on".to_owned(),
+                n => format!("{n} files are bad; what they last defined goes on"),
+            };
+            return (SyncState::Invalid, files);
+        }
+        if !self.held.is_empty() {
+            let reason = format!(
+                "gone from the files and kept until confirmed: {}; `elder sync --prune` lets them go",
+                names(self.held)
+            );
+            return (SyncState::Held, reason);
+        }
+        match self.out_of_sync {
+            Some(why) => (SyncState::OutOfSync, why.to_owned()),
+            None => (SyncState::Synced, String::new()),
+        }
+    }
+
+    pub(super) fn report(
+        &self,
+        carried: &Carried,
+        trigger: ReloadTrigger,
+        at: Timestamp,
+        took: Duration,
+        jobs: usize,
+    ) -> ReloadReport {
+        let names = |names: &[JobName]| names.iter().map(ToString::to_string).collect();
+        ReloadReport {
+            result: self.result(carried, trigger),
+            trigger,
+            at,
+            took,
+            added: carried.added,
+            rescheduled: carried.rescheduled,
+            changed: carried.changed,
+            removed: carried.removed,
+            held: names(self.held),
+            will_not_fire_today: names(&carried.will_not_fire_today),
+            jobs,
+            files: self.seen.files,
+            findings: self.seen.findings.clone(),
+            revision: self.revision.clone(),
+            content_hash: self.seen.content_hash.clone(),
+        }
+    }
+
+    /// Nobody asked for a reload by hint or clock, so it says nothing twice; everyone else gets the whole answer.
+    fn result(&self, carried: &Carried, trigger: ReloadTrigger) -> ReloadResult {
+        let unasked = matches!(trigger, ReloadTrigger::Watch | ReloadTrigger::Poll);
+        if unasked && !carried.differs {
+            return ReloadResult::Unchanged;
+        }
+        let all_lost = self.seen.sources.iter().all(|source| source.lost.is_some());
+        if self.seen.bad > 0 && self.seen.bad >= self.seen.files
+            || all_lost && !self.seen.sources.is_empty()
+        {
+            ReloadResult::Rejected
+        } else if self.seen.bad > 0 || self.seen.is_lost() {
+            ReloadResult::Partial
+        } else if !self.held.is_empty() {
+            ReloadResult::Held
+        } else if carried.differs {
+            ReloadResult::Applied
+        } else {
+            ReloadResult::Unchanged
+        }
+    }
+}
+
+/// Names in one sentence, cut to a bearable length.
+pub(super) fn names(names: &[JobName]) -> String {
+    let shown: Vec<&str> = names.iter().take(MAX_NAMES).map(JobName::as_str).collect();
+    let shown = shown.join(", ");
+    match names.len().checked_sub(MAX_NAMES) {
+        Some(more) if more > 0 => format!("{shown} and {more} more"),
+        _ => shown,
+    }
+}

@@ -1,0 +1,5 @@
+//! The sync on real folders, with a toy language, a store that can fail and an engine that only listens.
+
+mod boot;
+mod running;
+mod world;

@@ -1,0 +1,454 @@
+//! What the files say: checked, file by file, and checked anew only where something changed.
+//!
+//! The text of a file is dropped as soon as it is checked. A definition that is
+//! equal to what is in force is replaced by that very one, so that a restart or
+//! an edited comment does not hold every job twice in memory.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::language::{DefaultsTexts, Language};
+use crate::decide::merge::{Defined, FileNow, InForce, RootNow};
+use crate::finding::{Finding, Severity};
+use crate::model::Job;
+use crate::source::{Content, Directory, File, Root, Snapshot};
+use crate::spec::{CheckedFile, InputFile, NamePlace};
+
+/// As many files are checked in one go, so that text and results of all are never there at once.
+const CHUNK: usize = 4096;
+
+/// As many findings of one file are kept.
+const MAX_FINDINGS: usize = 100;
+
+/// The file that every folder may have for its defaults.
+pub(super) const DEFAULTS: &str = "_defaults.yaml";
+
+/// What every PATH says.
+#[derive(Default)]
+pub(super) struct Tree {
+    pub(super) roots: Vec<RootState>,
+}
+
+/// What one PATH says.
+pub(super) struct RootState {
+    pub(super) path: Arc<str>,
+    folder: Arc<Path>,
+    pub(super) lost: Option<String>,
+    /// Ascending by path. Of a lost PATH, as they were.
+    pub(super) files: Vec<FileState>,
+}
+
+/// What one file says.
+pub(super) struct FileState {
+    pub(super) path: Arc<str>,
+    pub(super) shown: Arc<str>,
+    /// Of its own bytes.
+    own_hash: [u8; 32],
+    /// Of its bytes and those of what it inherits.
+    hash: [u8; 32],
+    /// What it defines; `None` when it is bad.
+    content: Option<Defined>,
+    pub(super) findings: Vec<Finding>,
+    /// Where its names stand; read only when a finding must show one.
+    places: Vec<NamePlace>,
+    /// Why it could not be read.
+    unreadable: Option<Box<str>>,
+}
+
+impl FileState {
+    pub(super) fn is_defaults(&self) -> bool {
+        is_defaults(&self.path)
+    }
+
+    pub(super) fn is_bad(&self) -> bool {
+        self.content.is_none()
+    }
+}
+
+/// A file by root and place.
+pub(super) type At = (usize, usize);
+
+impl Tree {
+    /// Takes over what `snapshot` saw and drops the texts in it; says whether anything is another than before.
+    pub(super) fn update(
+        &mut self,
+        snapshot: &mut Snapshot,
+        directory: &mut Directory,
+        language: &dyn Language,
+        in_force: &InForce,
+    ) -> bool {
+        let mut changed = self.roots.len() != snapshot.roots.len();
+        let mut kept = std::mem::take(&mut self.roots).into_iter();
+        let mut dirty: Vec<At> = Vec::new();
+        for (index, root) in snapshot.roots.iter().enumerate() {
+            let (state, places, differs) = take_over(root, kept.next());
+            changed |= differs;
+            dirty.extend(places.into_iter().map(|place| (index, place)));
+            self.roots.push(state);
+        }
+        let last_good = defaults_texts(in_force);
+        for chunk in dirty.chunks(CHUNK) {
+            let checked = self.check(chunk, snapshot, directory, language, &last_good);
+            for (at, file) in checked {
+                self.roots[at.0].files[at.1].take(&file, in_force);
+            }
+            for (root, place) in chunk {
+                forget_text(&mut snapshot.roots[*root].files[*place]);
+            }
+        }
+        changed
+    }
+
+    /// What the merge is to know.
+    pub(super) fn now(&self) -> Vec<RootNow<'_>> {
+        self.roots
+            .iter()
+            .map(|root| RootNow {
+                path: &root.path,
+                lost: root.lost.is_some(),
+                files: root
+                    .files
+                    .iter()
+                    .map(|file| FileNow {
+                        path: &file.path,
+                        shown: &file.shown,
+                        hash: &file.hash,
+                        content: file.content.as_ref(),
+                    })
+                    .collect(),
+            })
+            .collect()
+    }
+
+    /// SHA-256 over all files, in hexadecimal; alike wherever the tree lies.
+    pub(super) fn content_hash(&self) -> Arc<str> {
+        let mut hash = Sha256::new();
+        for (index, root) in self.roots.iter().enumerate() {
+            for file in &root.files {
+                hash.update((index as u64).to_be_bytes());
+                hash.update((file.path.len() as u64).to_be_bytes());
+                hash.update(file.path.as_bytes());
+                hash.update(file.own_hash);
+            }
+        }
+        hex(&hash.finalize()).into()
+    }
+
+    /// Finds out where names stand in these files, as their text shows them. They are read and
+    /// checked once more for it, since nobody asks for names until two files claim one.
+    pub(super) fn find_places(
+        &mut self,
+        files: &BTreeSet<At>,
+        snapshot: &mut Snapshot,
+        directory: &mut Directory,
+        language: &dyn Language,
+        in_force: &InForce,
+    ) {
+        let unknown = files.iter().copied();
+        let unknown: Vec<At> = unknown
+            .filter(|at| self.roots[at.0].files[at.1].places.is_empty())
+            .collect();
+        let last_good = defaults_texts(in_force);
+        for (at, file) in self.check(&unknown, snapshot, directory, language, &last_good) {
+            self.roots[at.0].files[at.1].places = file.names.clone();
+        }
+        for (root, place) in unknown {
+            forget_text(&mut snapshot.roots[root].files[place]);
+        }
+    }
+
+    /// Where `name` stands in the file that people know as `shown`.
+    pub(super) fn place_of(&self, shown: &str, name: &str) -> Option<crate::finding::Excerpt> {
+        let mut files = self.roots.iter().flat_map(|root| &root.files);
+        let file = files.find(|file| *file.shown == *shown)?;
+        let place = file.places.iter().find(|place| *place.name == *name)?;
+        Some(place.at.clone())
+    }
+
+    /// The file that people know as `shown`.
+    pub(super) fn find(&self, shown: &str) -> Option<At> {
+        self.roots.iter().enumerate().find_map(|(index, root)| {
+            let place = root.files.iter().position(|file| *file.shown == *shown)?;
+            Some((index, place))
+        })
+    }
+
+    /// Checks the files at `chunk`, with the `_defaults.yaml` files that they inherit from.
+    fn check(
+        &self,
+        chunk: &[At],
+        snapshot: &mut Snapshot,
+        directory: &mut Directory,
+        language: &dyn Language,
+        last_good: &DefaultsTexts,
+    ) -> Vec<(At, Arc<CheckedFile>)> {
+        let wanted = with_defaults(chunk, snapshot);
+        let unread: Vec<At> = wanted
+            .iter()
+            .filter(|(root, place)| {
+                snapshot.roots[*root].files[*place].content == Content::Unchanged
+            })
+            .copied()
+            .collect();
+        directory.read_again(snapshot, &unread);
+        let inputs: Vec<InputFile> = wanted
+            .iter()
+            .map(|(root, place)| {
+                let root = &snapshot.roots[*root];
+                input(root, &root.files[*place])
+            })
+            .collect();
+        let places: HashMap<(&str, &str), At> = inputs
+            .iter()
+            .zip(&wanted)
+            .map(|(input, at)| ((&*input.root, &*input.path), *at))
+            .collect();
+        let asked: HashSet<At> = chunk.iter().copied().collect();
+        let checked = language.check(&inputs, last_good);
+        let files = checked.files.into_iter().filter_map(|file| {
+            let at = *places.get(&(&*file.root, &*file.path))?;
+            asked.contains(&at).then_some((at, file))
+        });
+        files.collect()
+    }
+}
+
+impl FileState {
+    fn new(file: &File) -> Self {
+        Self {
+            path: file.path.clone(),
+            shown: file.shown.clone(),
+            own_hash: file.hash,
+            hash: file.hash,
+            content: None,
+            findings: Vec::new(),
+            places: Vec::new(),
+            unreadable: unreadable(file),
+        }
+    }
+
+    /// Whether the file is as it was when it was last checked.
+    fn is_as(&self, file: &File) -> bool {
+        match &file.content {
+            Content::Unchanged => true,
+            Content::Read(_) => false,
+            Content::Unreadable(_) => self.unreadable == unreadable(file),
+        }
+    }
+
+    /// Takes over what the check found.
+    fn take(&mut self, checked: &CheckedFile, in_force: &InForce) {
+        self.hash = checked.hash;
+        self.findings = checked.findings.clone();
+        if self.findings.len() > MAX_FINDINGS {
+            // Errors first: they are what makes the file bad.
+            self.findings.sort_by_key(|finding| finding.severity);
+            self.findings.truncate(MAX_FINDINGS);
+        }
+        self.findings.shrink_to_fit();
+        self.places = Vec::new();
+        let is_bad = checked
+            .findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
+        self.content = match (&checked.defaults_text, is_bad) {
+            (_, true) => None,
+            (Some(text), false) => Some(Defined::Defaults(text.clone())),
+            (None, false) => {
+                let last = last_jobs(in_force, &checked.root, &checked.path);
+                Some(Defined::Jobs(share(&checked.jobs, last)))
+            }
+        };
+    }
+}
+
+/// The state of a root after a look, which of its files must be checked, and whether anything differs.
+fn take_over(root: &Root, old: Option<RootState>) -> (RootState, Vec<usize>, bool) {
+    let old = old.unwrap_or_else(|| RootState {
+        path: root.path.clone(),
+        folder: root.folder.clone(),
+        lost: None,
+        files: Vec::new(),
+    });
+    let mut differs = old.lost != root.lost;
+    if root.lost.is_some() {
+        let state = RootState {
+            lost: root.lost.clone(),
+            ..old
+        };
+        return (state, Vec::new(), differs);
+    }
+    // Relative paths in the files mean something else now.
+    let moved = old.folder != root.folder;
+    let mut dirty = Vec::new();
+    let mut files = Vec::with_capacity(root.files.len());
+    // Folders whose defaults are others now.
+    let mut folders: HashSet<String> = HashSet::new();
+    let mut note = |path: &str| {
+        differs = true;
+        if is_defaults(path) {
+            folders.insert(folder(path).to_owned());
+        }
+    };
+    let mut rest = old.files.into_iter().peekable();
+    for (place, file) in root.files.iter().enumerate() {
+        while let Some(gone) = rest.next_if(|old| old.path < file.path) {
+            note(&gone.path);
+        }
+        match rest.next_if(|old| old.path == file.path) {
+            Some(old) if !moved && old.is_as(file) => files.push(old),
+            _ => {
+                note(&file.path);
+                dirty.push(place);
+                files.push(FileState::new(file));
+            }
+        }
+    }
+    rest.for_each(|gone| note(&gone.path));
+    if !folders.is_empty() {
+        let below = |file: &FileState| {
+            let mut path = folder(&file.path);
+            loop {
+                if folders.contains(path) {
+                    return true;
+                }
+                if path.is_empty() {
+                    return false;
+                }
+                path = folder(path);
+            }
+        };
+        let clean: HashSet<usize> = dirty.iter().copied().collect();
+        let more = files.iter().enumerate();
+        let more = more.filter(|(place, file)| !clean.contains(place) && below(file));
+        dirty.extend(more.map(|(place, _)| place).collect::<Vec<_>>());
+        dirty.sort_unstable();
+    }
+    let state = RootState {
+        path: root.path.clone(),
+        folder: root.folder.clone(),
+        lost: None,
+        files,
+    };
+    (state, dirty, differs)
+}
+
+/// The files at `chunk` and every `_defaults.yaml` above them, each once, in order.
+fn with_defaults(chunk: &[At], snapshot: &Snapshot) -> Vec<At> {
+    let mut wanted: BTreeSet<At> = chunk.iter().copied().collect();
+    let mut known: HashSet<(usize, &str)> = HashSet::new();
+    for (root, place) in chunk {
+        let files = &snapshot.roots[*root].files;
+        let mut path = folder(&files[*place].path);
+        while known.insert((*root, path)) {
+            let defaults = match path {
+                "" => DEFAULTS.to_owned(),
+                folder => format!("{folder}/{DEFAULTS}"),
+            };
+            if let Ok(place) = files.binary_search_by(|file| (*file.path).cmp(&defaults)) {
+                wanted.insert((*root, place));
+            }
+            if path.is_empty() {
+                break;
+            }
+            path = folder(path);
+        }
+    }
+    wanted.into_iter().collect()
+}
+
+/// What the check needs of a file.
+fn input(root: &Root, file: &File) -> InputFile {
+    InputFile {
+        root: root.path.clone(),
+        root_folder: root.folder.clone(),
+        path: file.path.clone(),
+        shown: file.shown.clone(),
+        content: match &file.content {
+            Content::Read(bytes) => Ok(bytes.clone()),
+            Content::Unreadable(why) => Err(why.to_string()),
+            Content::Unchanged => Err("it went away while it was read".to_owned()),
+        },
+        hash: file.hash,
+    }
+}
+
+fn unreadable(file: &File) -> Option<Box<str>> {
+    match &file.content {
+        Content::Unreadable(why) => Some(why.to_string().into()),
+        Content::Read(_) | Content::Unchanged => None,
+    }
+}
+
+fn forget_text(file: &mut Arc<File>) {
+    if let Content::Read(_) = file.content {
+        *file = Arc::new(File {
+            path: file.path.clone(),
+            shown: file.shown.clone(),
+            content: Content::Unchanged,
+            hash: file.hash,
+        });
+    }
+}
+
+/// The texts of the `_defaults.yaml` files that are in force.
+fn defaults_texts(in_force: &InForce) -> DefaultsTexts {
+    let mut texts = DefaultsTexts::new();
+    for root in &in_force.roots {
+        for file in &root.files {
+            if let Defined::Defaults(text) = &file.content {
+                texts.insert((root.path.clone(), file.path.clone()), text.clone());
+            }
+        }
+    }
+    texts
+}
+
+fn last_jobs<'a>(in_force: &'a InForce, root: &str, path: &str) -> Option<&'a Arc<[Job]>> {
+    let root = in_force.roots.iter().find(|one| *one.path == *root)?;
+    let place = root.files.binary_search_by(|file| (*file.path).cmp(path));
+    match &root.files[place.ok()?].content {
+        Defined::Jobs(jobs) => Some(jobs),
+        Defined::Defaults(_) => None,
+    }
+}
+
+/// `jobs`, with what is equal to `last` taken from there; when all is, `last` itself.
+fn share(jobs: &[Job], last: Option<&Arc<[Job]>>) -> Arc<[Job]> {
+    let Some(last) = last else {
+        return jobs.into();
+    };
+    let by_name: HashMap<_, _> = last.iter().map(|job| (job.name(), job)).collect();
+    let shared: Vec<Job> = jobs
+        .iter()
+        .map(|job| match by_name.get(job.name()) {
+            Some(old) if old.definition == job.definition => Job {
+                definition: old.definition.clone(),
+                origin: job.origin.clone(),
+            },
+            _ => job.clone(),
+        })
+        .collect();
+    let is_last = shared.len() == last.len()
+        && shared.iter().zip(last.iter()).all(|(new, old)| {
+            Arc::ptr_eq(&new.definition, &old.definition) && new.origin == old.origin
+        });
+    if is_last { last.clone() } else { shared.into() }
+}
+
+pub(super) fn is_defaults(path: &str) -> bool {
+    path.rsplit('/').next() == Some(DEFAULTS)
+}
+
+/// The folder of a path; empty for the root and for what lies in it.
+fn folder(path: &str) -> &str {
+    path.rfind('/').map_or("", |slash| &path[..slash])
+}
+
+/// Bytes as hexadecimal text.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
