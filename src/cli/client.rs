@@ -95,7 +95,9 @@ impl Client {
 
     /// Lets time pass between two questions.
     pub fn pause(&self, length: Duration) {
-        self.runtime.block_on(tokio::time::sleep(length));
+        // A sleep is made inside of the runtime that wakes it.
+        self.runtime
+            .block_on(async move { tokio::time::sleep(length).await });
     }
 
     fn ask(
