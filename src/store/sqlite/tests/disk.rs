@@ -262,5 +262,8 @@ fn a_disk_that_fails_for_a_while_costs_the_commits_of_that_while_and_no_more() {
         return eprintln!("not tried: strace is refused: {errors}");
     }
     assert!(tried.status.success(), "{said}{errors}");
-    assert!(!said.contains("refused 0"), "no commit met the fault: {said}");
+    assert!(
+        !said.contains("refused 0"),
+        "no commit met the fault: {said}"
+    );
 }
