@@ -12,7 +12,7 @@ use crate::model::{Event, Job, Reason};
 use crate::store::Mark;
 
 use super::runs::Stage;
-use super::{ApplyAnswer, Change, Effect, Incoming, JobState, Phase, State, Ticket};
+use super::{ApplyAnswer, Change, Incoming, JobState, Phase, State, Ticket};
 
 /// What an edit did to a job's fire of today.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl State {
             jobs: self.names.len(),
             will_not_fire_today,
         };
-        self.effects.push(Effect::Applied(ticket, answer));
+        self.commits.answer_when_durable(ticket, answer);
     }
 
     /// The store's last applied set: known, and not yet decided.
@@ -174,6 +174,8 @@ impl State {
             self.give_up_waiting(key);
         }
         if is_rescheduled {
+            // The sync moves the stored mark to the instant of the change: what waits has its row before.
+            self.record_waiting(key, Timestamp::MAX);
             self.begin_schedule(key);
         }
         if is_lost { Today::Lost } else { Today::Kept }

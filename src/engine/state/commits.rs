@@ -13,7 +13,7 @@ use crate::model::{Event, Outcome, Reason, Run, RunState};
 use crate::store::{Write, Written};
 
 use super::runs::{Row, Stage};
-use super::{Effect, Refusal, State};
+use super::{ApplyAnswer, Effect, Refusal, State, Ticket};
 
 /// So many writes go in one commit, so that the first of a great many starts do not wait for the last.
 const BATCH: usize = 512;
@@ -52,6 +52,8 @@ pub(super) struct Commits {
     kept: VecDeque<Write>,
     /// Jobs with instants that could not be recorded.
     pub(super) unsettled: BTreeSet<JobKey>,
+    /// Changes whose rows are on their way, each with the batch that it waits for; `None` until the store is back.
+    changes: Vec<(Ticket, ApplyAnswer, Option<u64>)>,
 }
 
 impl Commits {
@@ -65,6 +67,25 @@ impl Commits {
 
     pub(super) fn is_quiet(&self) -> bool {
         self.writes.is_empty() && self.under_way.is_empty() && self.kept.is_empty()
+    }
+
+    /// Whoever makes a change moves the stored marks after it: the rows of what the change settled come first.
+    pub(super) fn answer_when_durable(&mut self, ticket: Ticket, answer: ApplyAnswer) {
+        let batch = self.last_batch + 1;
+        let waits_for = (!self.is_down()).then_some(batch);
+        self.changes.push((ticket, answer, waits_for));
+    }
+
+    /// Takes out the changes whose rows are durable.
+    fn durable_changes(&mut self) -> Vec<Effect> {
+        let oldest = self.under_way.keys().min().copied().unwrap_or(u64::MAX);
+        let is_durable = |waits_for: &Option<u64>| waits_for.is_some_and(|batch| batch < oldest);
+        let (ready, waiting) = std::mem::take(&mut self.changes)
+            .into_iter()
+            .partition(|(_, _, waits_for)| is_durable(waits_for));
+        self.changes = waiting;
+        let answered = |(ticket, answer, _)| Effect::Applied(ticket, answer);
+        ready.into_iter().map(answered).collect()
     }
 
     fn keep(&mut self, mut write: Write) {
@@ -89,8 +110,21 @@ impl State {
         }
     }
 
-    /// Sends off what was written since.
-    pub(super) fn flush(&mut self) {
+    /// Sends off what was written since, and answers changes whose rows are durable.
+    pub(super) fn finish_round(&mut self) {
+        self.flush();
+        if !self.commits.is_down() {
+            for (_, _, waits_for) in &mut self.commits.changes {
+                waits_for.get_or_insert(self.commits.last_batch);
+            }
+        }
+        if !self.commits.changes.is_empty() {
+            let durable = self.commits.durable_changes();
+            self.effects.extend(durable);
+        }
+    }
+
+    fn flush(&mut self) {
         if self.commits.writes.is_empty() {
             return;
         }
@@ -231,6 +265,9 @@ impl State {
             }
         }
         self.commits.error = Some(error);
+        for (_, _, waits_for) in &mut self.commits.changes {
+            *waits_for = None;
+        }
     }
 
     /// A run whose row was refused goes back to where it was.

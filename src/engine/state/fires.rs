@@ -249,7 +249,7 @@ impl State {
     }
 
     /// Gives rows to the job's fires before `instant` that wait without one, so that a later row cannot close them.
-    fn record_waiting(&mut self, key: JobKey, instant: Timestamp) {
+    pub(super) fn record_waiting(&mut self, key: JobKey, instant: Timestamp) {
         let Some(job) = self.job(key) else { return };
         let ids: Vec<_> = job.active().to_vec();
         for id in ids {

@@ -312,7 +312,7 @@ impl State {
             Input::StopNow => self.stop_now(),
         }
         self.go_on();
-        self.flush();
+        self.finish_round();
         std::mem::take(&mut self.effects)
     }
 
