@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::decide::merge::samples::job;
+use crate::decide::merge::tests::samples::job;
 use crate::decide::merge::{Defined, FileInForce, HeldJob, HoldCause, RootInForce};
 
 fn root(path: &str, files: Vec<(&str, Vec<Job>)>) -> RootInForce {

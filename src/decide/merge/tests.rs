@@ -1,9 +1,11 @@
+pub(crate) mod samples;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::samples::job;
 use super::*;
+use samples::job;
 
 /// What one file says: good with these names, or bad.
 #[derive(Clone, Debug)]
