@@ -1,3 +1,5 @@
+//! Each kind of difference, and two properties of the way between sets.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Stories of trees, step by step, and the law over any sequence of states.
+
 pub(crate) mod samples;
 
 use std::collections::BTreeMap;
