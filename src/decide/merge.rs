@@ -378,6 +378,4 @@ impl Paired<'_> {
 }
 
 #[cfg(test)]
-pub(crate) mod samples;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,10 +8,11 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -20,6 +21,9 @@ use super::Snapshot;
 
 /// A burst of changes is over when nothing came for so long.
 const QUIET: Duration = Duration::from_millis(50);
+
+/// So long when the last thing that came was a whole one: a file closed after writing, or put in place.
+const QUIET_AFTER_WHOLE: Duration = Duration::from_millis(25);
 
 /// A burst that does not end is looked at all the same.
 const AT_MOST: Duration = Duration::from_millis(500);
@@ -51,6 +55,8 @@ pub struct Wakeups {
 struct Shared {
     wake: Notify,
     interest: Mutex<Interest>,
+    /// Whether the last event that mattered left a file whole.
+    is_whole: AtomicBool,
 }
 
 /// Which events matter.
@@ -158,7 +164,7 @@ impl Wakeups {
         loop {
             tokio::select! {
                 () = &mut end => break,
-                more = timeout(QUIET, self.shared.wake.notified()) => {
+                more = timeout(self.shared.quiet(), self.shared.wake.notified()) => {
                     if more.is_err() {
                         break;
                     }
@@ -176,13 +182,22 @@ impl Shared {
 
     /// Called on the watcher's own thread.
     fn hear(&self, event: notify::Result<notify::Event>) {
-        let matters = match event {
-            Ok(event) => self.interest().matters(&event),
+        let (matters, is_whole) = match event {
+            Ok(event) => (self.interest().matters(&event), leaves_whole(event.kind)),
             // Something went wrong in between: what, does not matter to a look.
-            Err(_) => true,
+            Err(_) => (true, false),
         };
         if matters {
+            self.is_whole.store(is_whole, Ordering::Relaxed);
             self.wake.notify_one();
+        }
+    }
+
+    fn quiet(&self) -> Duration {
+        if self.is_whole.load(Ordering::Relaxed) {
+            QUIET_AFTER_WHOLE
+        } else {
+            QUIET
         }
     }
 }
@@ -239,6 +254,15 @@ impl Interest {
                 .get(folder)
                 .is_some_and(|names| names.contains(name))
     }
+}
+
+/// Whether a file is complete after this.
+fn leaves_whole(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
+    )
 }
 
 fn is_gone(error: &notify::Error) -> bool {

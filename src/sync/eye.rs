@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::handle::SourceView;
 use super::language::Language;
 use super::ledger::{self, Row};
-use super::tree::{At, Tree, hex};
+use super::tree::{At, Tree, content_hash, hex};
 use crate::decide::diff::{Diff, diff};
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::finding::{Excerpt, Finding, Place};
@@ -161,7 +161,7 @@ impl Eye {
     fn decide(&mut self, ask: &Ask, snapshot: &mut Snapshot) -> Plan {
         let merged = merge(&self.tree.now(), &ask.in_force, &ask.rules);
         let found = self.findings_of(&merged.conflicts, snapshot, &ask.in_force);
-        self.seen = Arc::new(self.see(&merged.refused, found, &ask.in_force));
+        self.seen = Arc::new(self.see(snapshot, &merged.refused, found, &ask.in_force));
         Plan {
             diff: diff(&ask.in_force, &merged.in_force),
             rows: ledger::rows(&ask.in_force, &merged.in_force),
@@ -173,12 +173,13 @@ impl Eye {
 
     fn see(
         &self,
+        snapshot: &Snapshot,
         refused: &HashSet<At>,
         mut conflicts: Vec<(At, Finding)>,
         in_force: &InForce,
     ) -> Seen {
         let mut seen = Seen {
-            content_hash: self.tree.content_hash(),
+            content_hash: content_hash(snapshot),
             ..Seen::default()
         };
         conflicts.reverse();
@@ -193,7 +194,7 @@ impl Eye {
                 let is_bad = file.is_bad() || refused.contains(&(index, place));
                 view.files += usize::from(!file.is_defaults());
                 view.bad_files += usize::from(is_bad);
-                seen.findings.extend(file.findings.iter().cloned());
+                seen.findings.extend(file.findings().iter().cloned());
                 while let Some((_, finding)) = conflicts.pop_if(|(at, _)| *at == (index, place)) {
                     seen.findings.push(finding);
                 }
@@ -232,13 +233,19 @@ impl Eye {
         let directory = &mut self.directory;
         self.tree
             .find_places(&files, snapshot, directory, &*language, in_force);
-        conflicts
-            .iter()
-            .map(|conflict| (conflict.file, self.finding_of(conflict)))
-            .collect()
+        let told = conflicts.iter().enumerate().take(MAX_FINDINGS);
+        told.map(|(index, conflict)| {
+            let show = if index < MAX_EXCERPTS {
+                Show::Text
+            } else {
+                Show::Line
+            };
+            (conflict.file, self.finding_of(conflict, show))
+        })
+        .collect()
     }
 
-    fn finding_of(&self, conflict: &Conflict) -> Finding {
+    fn finding_of(&self, conflict: &Conflict, show: Show) -> Finding {
         let (root, place) = conflict.file;
         let file = self.tree.roots[root].files[place].shown.clone();
         match &conflict.kind {
@@ -251,14 +258,27 @@ impl Eye {
                 other_line,
                 ..
             } => {
-                let at = self.tree.place_of(&file, name.as_str());
-                let also = self.tree.place_of(other_file, other.as_str());
+                let find = |file: &str, name: &JobName| match show {
+                    Show::Text => self.tree.place_of(file, name.as_str()),
+                    Show::Line => None,
+                };
+                let at = find(&file, name);
+                let also = find(other_file, other);
                 let also = also
                     .or_else(|| (*other_line > 0).then(|| bare(other_file.clone(), *other_line)));
                 conflict.finding(at.unwrap_or_else(|| bare(file, *line)), also)
             }
         }
     }
+}
+
+/// How a place is shown.
+#[derive(Clone, Copy)]
+enum Show {
+    /// With the text of its line.
+    Text,
+    /// By its number: to look the text up for very many would take too long.
+    Line,
 }
 
 /// Whether anything of a PATH is in force.

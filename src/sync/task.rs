@@ -102,13 +102,7 @@ impl Sync {
 
     /// How long until the next look that nobody asks for.
     fn poll(&self) -> Duration {
-        match self.reloader.watching {
-            Watching::Events => self.poll,
-            Watching::Polling(_) => {
-                let bearable = POLL_WITHOUT_EVENTS.max(self.last_look * POLL_SHARE);
-                self.poll.min(bearable)
-            }
-        }
+        interval(&self.reloader.watching, self.poll, self.last_look)
     }
 
     /// Ends when what was not put in force is to be tried again; never when all is in force.
@@ -212,10 +206,52 @@ impl Sync {
     }
 }
 
+/// How long from one regular look to the next, when the last one took so long.
+fn interval(watching: &Watching, regular: Duration, last_look: Duration) -> Duration {
+    match watching {
+        Watching::Events => regular,
+        Watching::Polling(_) => regular.min(POLL_WITHOUT_EVENTS.max(last_look * POLL_SHARE)),
+    }
+}
+
 /// A part of half the interval that is the same at each start and another for other PATHs,
 /// so that a machine's elders do not all look at once.
 fn spread(paths: &[Arc<str>]) -> Duration {
     let mut hash = DefaultHasher::new();
     paths.hash(&mut hash);
     POLL / 2 / 1000 * u32::try_from(hash.finish() % 1000).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_come_often_only_where_the_kernel_is_silent_and_they_are_cheap() {
+        let regular = Duration::from_secs(37);
+        let polling = Watching::Polling("no inotify".to_owned());
+        for (what, watching, last, expected) in [
+            ("the kernel reports", &Watching::Events, 0, 37_000),
+            ("a small tree", &polling, 3, 2_000),
+            ("a large tree", &polling, 400, 8_000),
+            ("a huge tree", &polling, 60_000, 37_000),
+        ] {
+            let interval = interval(watching, regular, Duration::from_millis(last));
+            assert_eq!(interval, Duration::from_millis(expected), "{what}");
+        }
+    }
+
+    #[test]
+    fn the_spread_is_the_same_at_each_start_and_stays_in_its_bounds() {
+        let paths = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| Arc::from(*name))
+                .collect::<Vec<_>>()
+        };
+        let one = spread(&paths(&["jobs.d"]));
+        assert_eq!(one, spread(&paths(&["jobs.d"])));
+        assert_ne!(one, spread(&paths(&["other"])));
+        assert!(one < POLL / 2);
+    }
 }

@@ -45,17 +45,21 @@ pub(super) struct RootState {
 pub(super) struct FileState {
     pub(super) path: Arc<str>,
     pub(super) shown: Arc<str>,
-    /// Of its own bytes.
-    own_hash: [u8; 32],
     /// Of its bytes and those of what it inherits.
     hash: [u8; 32],
     /// What it defines; `None` when it is bad.
     content: Option<Defined>,
-    pub(super) findings: Vec<Finding>,
+    /// What few files have.
+    trouble: Option<Box<Trouble>>,
+}
+
+#[derive(Default)]
+struct Trouble {
+    findings: Vec<Finding>,
     /// Where its names stand; read only when a finding must show one.
     places: Vec<NamePlace>,
     /// Why it could not be read.
-    unreadable: Option<Box<str>>,
+    unreadable: Option<String>,
 }
 
 impl FileState {
@@ -65,6 +69,24 @@ impl FileState {
 
     pub(super) fn is_bad(&self) -> bool {
         self.content.is_none()
+    }
+
+    pub(super) fn findings(&self) -> &[Finding] {
+        self.trouble
+            .as_ref()
+            .map_or(&[], |trouble| &trouble.findings)
+    }
+
+    fn places(&self) -> &[NamePlace] {
+        self.trouble.as_ref().map_or(&[], |trouble| &trouble.places)
+    }
+
+    fn unreadable(&self) -> Option<&str> {
+        self.trouble.as_ref()?.unreadable.as_deref()
+    }
+
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
     }
 }
 
@@ -123,20 +145,6 @@ impl Tree {
             .collect()
     }
 
-    /// SHA-256 over all files, in hexadecimal; alike wherever the tree lies.
-    pub(super) fn content_hash(&self) -> Arc<str> {
-        let mut hash = Sha256::new();
-        for (index, root) in self.roots.iter().enumerate() {
-            for file in &root.files {
-                hash.update((index as u64).to_be_bytes());
-                hash.update((file.path.len() as u64).to_be_bytes());
-                hash.update(file.path.as_bytes());
-                hash.update(file.own_hash);
-            }
-        }
-        hex(&hash.finalize()).into()
-    }
-
     /// Finds out where names stand in these files, as their text shows them. They are read and
     /// checked once more for it, since nobody asks for names until two files claim one.
     pub(super) fn find_places(
@@ -149,11 +157,11 @@ impl Tree {
     ) {
         let unknown = files.iter().copied();
         let unknown: Vec<At> = unknown
-            .filter(|at| self.roots[at.0].files[at.1].places.is_empty())
+            .filter(|at| self.roots[at.0].files[at.1].places().is_empty())
             .collect();
         let last_good = defaults_texts(in_force);
         for (at, file) in self.check(&unknown, snapshot, directory, language, &last_good) {
-            self.roots[at.0].files[at.1].places = file.names.clone();
+            self.roots[at.0].files[at.1].trouble().places = file.names.clone();
         }
         for (root, place) in unknown {
             forget_text(&mut snapshot.roots[root].files[place]);
@@ -164,7 +172,8 @@ impl Tree {
     pub(super) fn place_of(&self, shown: &str, name: &str) -> Option<crate::finding::Excerpt> {
         let mut files = self.roots.iter().flat_map(|root| &root.files);
         let file = files.find(|file| *file.shown == *shown)?;
-        let place = file.places.iter().find(|place| *place.name == *name)?;
+        let mut places = file.places().iter();
+        let place = places.find(|place| *place.name == *name)?;
         Some(place.at.clone())
     }
 
@@ -218,15 +227,16 @@ impl Tree {
 
 impl FileState {
     fn new(file: &File) -> Self {
+        let trouble = unreadable(file).map(|why| Trouble {
+            unreadable: Some(why),
+            ..Trouble::default()
+        });
         Self {
             path: file.path.clone(),
             shown: file.shown.clone(),
-            own_hash: file.hash,
             hash: file.hash,
             content: None,
-            findings: Vec::new(),
-            places: Vec::new(),
-            unreadable: unreadable(file),
+            trouble: trouble.map(Box::new),
         }
     }
 
@@ -235,21 +245,27 @@ impl FileState {
         match &file.content {
             Content::Unchanged => true,
             Content::Read(_) => false,
-            Content::Unreadable(_) => self.unreadable == unreadable(file),
+            Content::Unreadable(why) => self.unreadable() == Some(why.to_string().as_str()),
         }
     }
 
     /// Takes over what the check found.
     fn take(&mut self, checked: &CheckedFile, in_force: &InForce) {
         self.hash = checked.hash;
-        self.findings = checked.findings.clone();
-        if self.findings.len() > MAX_FINDINGS {
+        let mut findings = checked.findings.clone();
+        if findings.len() > MAX_FINDINGS {
             // Errors first: they are what makes the file bad.
-            self.findings.sort_by_key(|finding| finding.severity);
-            self.findings.truncate(MAX_FINDINGS);
+            findings.sort_by_key(|finding| finding.severity);
+            findings.truncate(MAX_FINDINGS);
         }
-        self.findings.shrink_to_fit();
-        self.places = Vec::new();
+        let unreadable = self.trouble.take().and_then(|trouble| trouble.unreadable);
+        if unreadable.is_some() || !findings.is_empty() {
+            *self.trouble() = Trouble {
+                findings,
+                places: Vec::new(),
+                unreadable,
+            };
+        }
         let is_bad = checked
             .findings
             .iter()
@@ -376,9 +392,9 @@ fn input(root: &Root, file: &File) -> InputFile {
     }
 }
 
-fn unreadable(file: &File) -> Option<Box<str>> {
+fn unreadable(file: &File) -> Option<String> {
     match &file.content {
-        Content::Unreadable(why) => Some(why.to_string().into()),
+        Content::Unreadable(why) => Some(why.to_string()),
         Content::Read(_) | Content::Unchanged => None,
     }
 }
@@ -437,6 +453,20 @@ fn share(jobs: &[Job], last: Option<&Arc<[Job]>>) -> Arc<[Job]> {
             Arc::ptr_eq(&new.definition, &old.definition) && new.origin == old.origin
         });
     if is_last { last.clone() } else { shared.into() }
+}
+
+/// SHA-256 over all files, in hexadecimal; alike wherever the tree lies. A lost PATH counts as empty.
+pub(super) fn content_hash(snapshot: &Snapshot) -> Arc<str> {
+    let mut hash = Sha256::new();
+    for (index, root) in snapshot.roots.iter().enumerate() {
+        for file in &root.files {
+            hash.update((index as u64).to_be_bytes());
+            hash.update((file.path.len() as u64).to_be_bytes());
+            hash.update(file.path.as_bytes());
+            hash.update(file.hash);
+        }
+    }
+    hex(&hash.finalize()).into()
 }
 
 pub(super) fn is_defaults(path: &str) -> bool {

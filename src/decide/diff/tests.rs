@@ -1,7 +1,9 @@
+//! Each kind of difference, and two properties of the way between sets.
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::decide::merge::samples::job;
+use crate::decide::merge::tests::samples::job;
 use crate::decide::merge::{Defined, FileInForce, HeldJob, HoldCause, RootInForce};
 
 fn root(path: &str, files: Vec<(&str, Vec<Job>)>) -> RootInForce {

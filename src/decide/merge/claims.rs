@@ -13,6 +13,9 @@ use super::{Conflict, ConflictKind, PairedFile, RootInForce};
 use crate::ids::{JobName, MAX_NAME};
 use crate::model::Job;
 
+/// As many conflicts are told of; more files may be refused.
+const MAX_CONFLICTS: usize = 10_000;
+
 /// The settled question of names.
 pub(super) struct Claims<'a> {
     files: &'a [PairedFile<'a>],
@@ -54,6 +57,7 @@ impl<'a> Claims<'a> {
         claims.decide(named);
         claims.conflicts.sort_by(|a, b| order(a).cmp(&order(b)));
         claims.conflicts.dedup();
+        claims.conflicts.truncate(MAX_CONFLICTS);
         claims
     }
 

@@ -1,9 +1,13 @@
+//! Stories of trees, step by step, and the law over any sequence of states.
+
+pub(crate) mod samples;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::samples::job;
 use super::*;
+use samples::job;
 
 /// What one file says: good with these names, or bad.
 #[derive(Clone, Debug)]

@@ -1,3 +1,5 @@
+//! Real folders, real links, and what is no file at all.
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;

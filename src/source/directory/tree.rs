@@ -35,11 +35,23 @@ pub(super) struct Tree {
 
 pub(super) struct Seen {
     pub(super) file: Arc<File>,
-    real: String,
+    /// Where it really is, if a link leads there.
+    real: Option<Box<str>>,
     pub(super) stamp: Option<Stamp>,
     /// Whether it must be read again although it looks the same.
     pub(super) fresh: bool,
     round: u32,
+}
+
+impl Seen {
+    fn real(&self) -> &str {
+        self.real.as_deref().unwrap_or(&self.file.path)
+    }
+}
+
+/// `real`, where it is not the path itself.
+fn elsewhere(path: &str, real: &str) -> Option<Box<str>> {
+    (path != real).then(|| real.into())
 }
 
 impl Tree {
@@ -138,7 +150,7 @@ impl Tree {
         match (self.files.get_mut(path), found) {
             (Some(seen), Found::File { real, stamp }) => {
                 seen.round = round;
-                let same = seen.stamp == Some(stamp) && seen.real == real && !seen.fresh;
+                let same = seen.stamp == Some(stamp) && seen.real() == real && !seen.fresh;
                 // What hindered the reading need not show in the file's own state.
                 let hindered = matches!(&seen.file.content, Content::Unreadable(why)
                     if !matches!(why, Unreadable::TooLarge(_)));
@@ -165,9 +177,9 @@ impl Tree {
                 let (content, real) = match found {
                     Found::File { real, stamp } => {
                         changes.want(path.clone(), real, stamp);
-                        (Content::Unchanged, real.to_owned())
+                        (Content::Unchanged, elsewhere(&path, real))
                     }
-                    Found::Broken(why) => (Content::Unreadable(why), String::new()),
+                    Found::Broken(why) => (Content::Unreadable(why), None),
                 };
                 let file = Arc::new(File {
                     path: path.clone(),
@@ -206,7 +218,7 @@ impl Tree {
             if bytes > VERIFY_BYTES {
                 return;
             }
-            let real = seen.real.clone();
+            let real = seen.real().to_owned();
             changes.want(path, &real, stamp);
         }
     }
@@ -237,7 +249,7 @@ impl Tree {
             let known = seen.stamp.is_some();
             seen.fresh = stamp.is_fresh(now);
             seen.stamp = Some(stamp);
-            seen.real.clone_from(&wanted.real);
+            seen.real = elsewhere(path, &wanted.real);
             let kept = match &content {
                 Ok(_) => Content::Unchanged,
                 Err(why) => Content::Unreadable(why.clone()),
@@ -301,7 +313,7 @@ impl Tree {
             if let Some(seen) = self.files.get(&file.path)
                 && let (Content::Unchanged, Some(stamp)) = (&file.content, seen.stamp)
             {
-                let real = seen.real.clone();
+                let real = seen.real().to_owned();
                 at.push(*place);
                 wanted.push(Wanted { real, stamp });
             }

@@ -311,3 +311,14 @@ async fn a_hint_is_not_lost_when_the_wait_for_it_is_dropped() {
     let kept = timeout(Duration::from_secs(20), wakeups.next()).await;
     assert!(kept.is_ok());
 }
+
+#[test]
+fn without_the_kernel_there_is_a_reason_to_poll() {
+    let (mut watcher, _wakeups) = Watcher::new();
+    watcher.kernel = Err("no inotify here".to_owned());
+    let dir = tempfile::tempdir().unwrap();
+    let mut directory = Directory::new(&[dir.path().to_owned()], DirectoryOptions::default());
+    let snapshot = directory.scan(Timestamp::UNIX_EPOCH, Look::Changes);
+    let polling = Watching::Polling("no inotify here".to_owned());
+    assert_eq!(watcher.update(&snapshot), polling);
+}

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, SystemClock};
-use crate::decide::merge::samples;
+use crate::decide::merge::tests::samples;
 use crate::engine::{ApplyAnswer, Change, Handle, Message};
 use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
