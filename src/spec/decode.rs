@@ -1,4 +1,4 @@
-//! Reads single values: text, switches, numbers, lengths of time, mappings with known keys.
+//! Reads single values: text, switches, numbers, lengths of time, lists.
 //!
 //! Every reader notes what is wrong and answers `None`; nobody stops.
 
@@ -6,15 +6,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::fields::{Kind, LEVELS, Level, State};
-use super::interpolate::{self, Piece};
+use super::fields::Kind;
+use super::interpolate;
 use super::problem::{Page, Problem};
 use super::shared::Shared;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
-use super::{Options, limits, suggest};
+use super::{Options, limits};
 use crate::duration;
 use crate::finding::{Code, Finding, Severity};
-use crate::model::{Part, Text, Variable};
+use crate::model::{Part, Text};
 
 /// Reads the values of one file and collects what is wrong with them.
 pub(super) struct Decoder<'t, 's> {
@@ -28,6 +28,7 @@ pub(super) struct Decoder<'t, 's> {
     uses: Vec<(Reference, Span)>,
     /// Keys that were suggested for unknown ones since [`Decoder::begin_job`].
     suggested: Vec<&'static str>,
+    inherited: usize,
 }
 
 /// Something that a text refers to by name.
@@ -66,6 +67,7 @@ impl<'t, 's> Decoder<'t, 's> {
             left_out: 0,
             uses: Vec::new(),
             suggested: Vec::new(),
+            inherited: 0,
         }
     }
 
@@ -126,6 +128,34 @@ impl<'t, 's> Decoder<'t, 's> {
     /// Whether one of these keys was probably meant by an unknown one: then it is not missing as well.
     pub fn was_meant(&self, keys: &[&str]) -> bool {
         self.suggested.iter().any(|key| keys.contains(key))
+    }
+
+    /// Remembers what a key was probably meant to be.
+    pub fn suggest(&mut self, key: &'static str) {
+        self.suggested.push(key);
+    }
+
+    /// Remembers that a text refers to something.
+    pub fn refer(&mut self, reference: Reference, span: Span) {
+        self.uses.push((reference, span));
+    }
+
+    pub fn options(&self) -> &'s Options {
+        self.options
+    }
+
+    /// Counts what a job takes from defaults; says once when it is too much for one file.
+    pub fn inherit(&mut self, names: usize, span: Span) -> bool {
+        let before = self.inherited;
+        self.inherited = before.saturating_add(names);
+        if before <= limits::INHERITED && self.inherited > limits::INHERITED {
+            let message = format!(
+                "up to this job, more than {} names are taken from defaults",
+                limits::INHERITED
+            );
+            self.report(Code::Limit, span, &message, "make several files of it");
+        }
+        self.inherited <= limits::INHERITED
     }
 
     pub fn take_uses(&mut self) -> Vec<(Reference, Span)> {
@@ -216,116 +246,6 @@ impl<'t, 's> Decoder<'t, 's> {
             self.report(Code::WrongType, span, &message, "");
         }
         fine
-    }
-
-    fn fill(&mut self, written: &str, span: Span, later: Later) -> Option<Vec<Part>> {
-        let before = self.errors();
-        let mut parts: Vec<Part> = Vec::new();
-        let mut literal = String::new();
-        for piece in interpolate::pieces(written) {
-            let part = match piece {
-                Piece::Literal(text) => {
-                    literal.push_str(text);
-                    continue;
-                }
-                Piece::Env { name, default } => {
-                    literal.push_str(&self.environment(name, default, span));
-                    continue;
-                }
-                Piece::Secret(name) => {
-                    self.may_use_secret(name, span, later);
-                    let name: Arc<str> = Arc::from(name);
-                    self.uses.push((Reference::Secret(name.clone()), span));
-                    Part::Secret(name)
-                }
-                Piece::Run(variable) => {
-                    self.may_use_run(&variable, span, later);
-                    if let Variable::JobLabel(label) = &variable {
-                        self.uses.push((Reference::Label(label.clone()), span));
-                    }
-                    Part::Variable(variable)
-                }
-                Piece::Bad { message, help } => {
-                    self.report(Code::BadVariable, span, &message, &help);
-                    continue;
-                }
-            };
-            if !literal.is_empty() {
-                parts.push(Part::Literal(Arc::from(literal.as_str())));
-                literal.clear();
-            }
-            parts.push(part);
-        }
-        if !literal.is_empty() || parts.is_empty() {
-            parts.push(Part::Literal(literal.into()));
-        }
-        // A warning (a variable that is not set, where that is allowed) is no reason to stop.
-        (!self.errors_since(before)).then_some(parts)
-    }
-
-    fn may_use_secret(&mut self, name: &str, span: Span, later: Later) {
-        let help = match later {
-            Later::RunAndSecrets => return,
-            Later::Run => format!(
-                "it would show in the process list; the process finds it in its environment as {name}"
-            ),
-            Later::Nothing => "secrets work in `http` and `env`".to_owned(),
-        };
-        let message = format!("`${{secrets.{name}}}` cannot stand here");
-        self.report(Code::BadVariable, span, &message, &help);
-    }
-
-    fn may_use_run(&mut self, variable: &Variable, span: Span, later: Later) {
-        if later != Later::Nothing {
-            return;
-        }
-        let name = interpolate::variable_name(variable);
-        let message =
-            format!("`${{{name}}}` cannot stand here: it is known only when the run starts");
-        self.report(
-            Code::BadVariable,
-            span,
-            &message,
-            "it works in `http`, `exec` and `env`",
-        );
-    }
-
-    /// What `${NAME}` stands for.
-    fn environment(&mut self, name: &str, default: Option<&str>, span: Span) -> String {
-        if interpolate::looks_secret(name) {
-            let message =
-                format!("`${{{name}}}` looks like a secret, which must not be filled in here");
-            let help = format!(
-                "write `secrets: {{ {name}: {{ env: {name} }} }}` and use `${{secrets.{name}}}`"
-            );
-            self.report(Code::BadVariable, span, &message, &help);
-            return String::new();
-        }
-        if let Some(allowed) = &self.options.env_allow
-            && !allowed.iter().any(|one| one == name)
-        {
-            let message = format!("`${{{name}}}` may not be used: it is not in --env-allow");
-            self.report(Code::BadVariable, span, &message, "");
-            return String::new();
-        }
-        let set = self.options.env.get(name);
-        match (set, default) {
-            // As in a shell, `:-` also stands in for an empty value.
-            (Some(value), None) => value.clone(),
-            (Some(value), Some(_)) if !value.is_empty() => value.clone(),
-            (_, Some(default)) => default.to_owned(),
-            (None, None) => {
-                let help = format!("set it for elder, or write `${{{name}:-default}}`");
-                if self.options.allow_missing_env {
-                    let message = format!("`${{{name}}}` is not set and taken as empty");
-                    self.report(Code::MissingVariable, span, &message, &help);
-                } else {
-                    let message = format!("`${{{name}}}` is not set");
-                    self.report(Code::BadVariable, span, &message, &help);
-                }
-                String::new()
-            }
-        }
     }
 
     pub fn flag(&mut self, key: &str, node: &Node<'t>) -> Option<bool> {
@@ -484,6 +404,11 @@ impl<'t, 's> Decoder<'t, 's> {
     /// The entries of a mapping whose keys anybody may choose.
     pub fn map<'n>(&mut self, key: &str, node: &'n Node<'t>) -> Option<&'n [Entry<'t>]> {
         match &node.value {
+            Value::Map(entries) if entries.len() > limits::NAMES => {
+                let message = format!("`{key}` has more than {} names", limits::NAMES);
+                self.report(Code::Limit, node.span, &message, "");
+                None
+            }
             Value::Map(entries) => Some(entries),
             _ if node.is_empty() => {
                 self.no_value(key, node.span, Kind::TextMap);
@@ -501,110 +426,6 @@ impl<'t, 's> Decoder<'t, 's> {
             }
         }
     }
-
-    /// The entries of a mapping with known keys; what cannot stand here is noted and left out.
-    pub fn fields<'n>(
-        &mut self,
-        level: &'static Level,
-        node: &'n Node<'t>,
-        scope: Scope,
-    ) -> Option<Vec<(&'static str, &'n Entry<'t>)>> {
-        self.fields_but(level, node, scope, |_| false)
-    }
-
-    /// The same, where some keys are nobody's business.
-    pub fn fields_but<'n>(
-        &mut self,
-        level: &'static Level,
-        node: &'n Node<'t>,
-        scope: Scope,
-        ignored: impl Fn(&str) -> bool,
-    ) -> Option<Vec<(&'static str, &'n Entry<'t>)>> {
-        let Value::Map(entries) = &node.value else {
-            let message = format!("{} is a mapping of keys, not {}", level.what, node.kind());
-            let help = format!("its keys: {}", level.known().collect::<Vec<_>>().join(", "));
-            self.report(Code::WrongType, node.span, &message, &help);
-            return None;
-        };
-        let mut known = Vec::with_capacity(entries.len());
-        for entry in entries.iter() {
-            let Some(field) = level.find(&entry.key) else {
-                if !ignored(&entry.key) {
-                    self.unknown_key(level, entry);
-                }
-                continue;
-            };
-            match field.state {
-                State::Later => self.report(
-                    Code::NotInThisBuild,
-                    entry.key_span,
-                    &format!("`{}` is known, but not in this build", field.key),
-                    "remove it: nothing would come of it",
-                ),
-                State::JobOnly if scope == Scope::Defaults => self.report(
-                    Code::UnknownKey,
-                    entry.key_span,
-                    &format!("`{}` cannot have a default", field.key),
-                    "write it in the job",
-                ),
-                _ if entry.value.is_empty() => {
-                    self.no_value(field.key, entry.value.span, field.kind);
-                }
-                _ => known.push((field.key, entry)),
-            }
-        }
-        Some(known)
-    }
-
-    fn unknown_key(&mut self, level: &Level, entry: &Entry<'t>) {
-        let key = &*entry.key;
-        let help = if let Some(near) = suggest::nearest(key, level.known()) {
-            self.suggested.push(near);
-            format!("did you mean `{near}`?")
-        } else if let Some(meant) = synonym(key) {
-            format!("write {meant}")
-        } else if let Some(place) = elsewhere(level, key) {
-            format!("`{key}` belongs under {place}")
-        } else if key.starts_with("x-") {
-            "keys that begin with `x-` stand at the top level of the file".to_owned()
-        } else {
-            let known: Vec<_> = level.known().collect();
-            if known.len() <= 10 {
-                format!("the keys here are {}", known.join(", "))
-            } else {
-                String::new()
-            }
-        };
-        let message = format!("{} has no key `{}`", level.what, shorten(key));
-        self.report(Code::UnknownKey, entry.key_span, &message, &help);
-    }
-}
-
-fn elsewhere(level: &Level, key: &str) -> Option<&'static str> {
-    LEVELS
-        .iter()
-        .find(|other| other.what != level.what && other.find(key).is_some())
-        .map(|other| other.place)
-}
-
-/// What other schedulers call it.
-fn synonym(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "command" | "cmd" | "script" | "shell_command" => "`run: …`",
-        "args" | "argv" | "program" => "`exec: [program, argument]`",
-        "interval" => "`schedule: { every: 5m }`",
-        "tz" | "time_zone" | "utc" => "`timezone: …`",
-        "environment" | "env_vars" | "vars" => "`env: { NAME: value }`",
-        "retries" | "max_retries" | "attempts" => "`retry: { max: 2 }`",
-        "workdir" | "working_directory" | "working_dir" | "chdir" => "`cwd: …`",
-        "disabled" | "suspend" | "paused" => "`enabled: false`",
-        "concurrency" | "concurrencyPolicy" => "`max_instances` and `overlap`",
-        "startingDeadlineSeconds" => "`misfire_grace_time: …`",
-        "tags" => "`labels: { name: value }`",
-        "job" => "`jobs:`",
-        "startup" | "manual" => "`schedule: startup` or `schedule: manual`, as one word",
-        _ => return None,
-    })
 }
 
 /// Reads `1.5` as 1500.

@@ -128,17 +128,13 @@ const fn later(key: &'static str) -> Field {
 }
 
 /// The top of a job file.
+#[rustfmt::skip] // A table is read by its lines.
 pub(super) const TOP: Level = Level {
     what: "a job file",
     place: "the top level of the file",
     fields: &[
         here("jobs", Kind::Jobs, "The jobs, each under its name.", "{}"),
-        here(
-            "defaults",
-            Kind::Defaults,
-            "What every job of this file takes when it says nothing itself.",
-            "{ timezone: UTC }",
-        ),
+        here("defaults", Kind::Defaults, "What every job of this file takes when it says nothing itself.", "{ timezone: UTC }"),
         later("sages"),
         later("calendars"),
         later("pools"),
@@ -146,157 +142,35 @@ pub(super) const TOP: Level = Level {
 };
 
 /// A job, or what `defaults:` says for jobs.
+#[rustfmt::skip]
 pub(super) const JOB: Level = Level {
     what: "a job",
     place: "a job",
     fields: &[
-        job_only(
-            "description",
-            Kind::Text,
-            "What the job is for, in a sentence.",
-            "Delete temporary files",
-        ),
-        here(
-            "owner",
-            Kind::Text,
-            "Who answers for the job.",
-            "team-platform",
-        ),
-        here(
-            "labels",
-            Kind::TextMap,
-            "Names and values to find and group jobs by.",
-            "{ team: platform }",
-        ),
-        here(
-            "enabled",
-            Kind::Flag,
-            "`false` keeps the definition and never fires. Default: true.",
-            "false",
-        ),
-        job_only(
-            "schedule",
-            Kind::Schedule,
-            "When the job fires: one schedule, or a list whose union it is.",
-            "{ daily: \"02:00\" }",
-        ),
-        here(
-            "timezone",
-            Kind::Text,
-            "The zone of the schedule's wall-clock times, as an IANA name. Default: --timezone, then UTC.",
-            "Asia/Tokyo",
-        ),
-        job_only(
-            "run",
-            Kind::Text,
-            "A line for a shell, passed on as it stands. Relative to the file's own folder.",
-            "./scripts/cleanup.sh",
-        ),
-        job_only(
-            "exec",
-            Kind::Texts,
-            "A program and its arguments, without a shell.",
-            "[/usr/bin/rsync, -a, src/, dst/]",
-        ),
-        here(
-            "http",
-            Kind::Http,
-            "A request to send. A URL alone means GET.",
-            "https://shop.example.com/healthz",
-        ),
-        here(
-            "env",
-            Kind::TextMap,
-            "Variables of the process. Defaults are merged key by key.",
-            "{ MODE: fast }",
-        ),
-        here(
-            "env_file",
-            Kind::TextOrTexts,
-            "Files of NAME=value lines, read anew at each attempt.",
-            "settings.env",
-        ),
-        here(
-            "inherit_env",
-            Kind::TextOrTexts,
-            "Names that go along from elder's own environment.",
-            "[LC_ALL]",
-        ),
-        here(
-            "secrets",
-            Kind::Secrets,
-            "Secrets by name, each from a variable or a file, read anew at each attempt.",
-            "{ TOKEN: { file: /run/secrets/token } }",
-        ),
-        here(
-            "shell",
-            Kind::TextOrTexts,
-            "The shell of `run`: a name, or program and arguments. Default: [/bin/sh, -c].",
-            "[bash, -euo, pipefail, -c]",
-        ),
-        here(
-            "cwd",
-            Kind::Text,
-            "The working folder. Default: the file's own folder.",
-            "scripts",
-        ),
-        here(
-            "timeout",
-            Kind::DurationOr("none"),
-            "One attempt's length, or `none`. Default: 60s for http, 24h for processes.",
-            "90s",
-        ),
-        here(
-            "kill_grace",
-            Kind::Duration,
-            "Time between SIGTERM and SIGKILL. Default: 10s.",
-            "30s",
-        ),
-        here(
-            "retry",
-            Kind::Retry,
-            "Further attempts after the first: a number, or how. Default: 0.",
-            "{ max: 2, backoff: 2s }",
-        ),
-        here(
-            "max_instances",
-            Kind::Number {
-                least: 1,
-                most: 10_000,
-            },
-            "Runs of this job at once. Default: 1.",
-            "2",
-        ),
-        here(
-            "overlap",
-            Kind::Words(&["skip"]),
-            "What happens to a fire when max_instances run already. Default: skip.",
-            "skip",
-        ),
-        here(
-            "misfire_grace_time",
-            Kind::DurationOr("auto"),
-            "How late a fire may start; later it is missed. Default: auto.",
-            "10m",
-        ),
-        here(
-            "coalesce",
-            Kind::Flag,
-            "Of several late fires, start the newest only. Default: true.",
-            "false",
-        ),
-        here(
-            "stdin",
-            Kind::Text,
-            "What the process reads, passed on as it stands.",
-            "yes",
-        ),
-        here(
-            "success_exit_codes",
-            Kind::ExitCodes,
-            "The exit codes that mean success. Default: [0].",
-            "[0, 24]",
-        ),
+        job_only("description", Kind::Text, "What the job is for, in a sentence.", "Delete temporary files"),
+        here("owner", Kind::Text, "Who answers for the job.", "team-platform"),
+        here("labels", Kind::TextMap, "Names and values to find and group jobs by.", "{ team: platform }"),
+        here("enabled", Kind::Flag, "`false` keeps the definition and never fires. Default: true.", "false"),
+        job_only("schedule", Kind::Schedule, "When the job fires: one schedule, or a list whose union it is.", "{ daily: \"02:00\" }"),
+        here("timezone", Kind::Text, "The zone of the schedule's wall-clock times, as an IANA name. Default: --timezone, then UTC.", "Asia/Tokyo"),
+        job_only("run", Kind::Text, "A line for a shell, passed on as it stands. Relative to the file's own folder.", "./scripts/cleanup.sh"),
+        job_only("exec", Kind::Texts, "A program and its arguments, without a shell.", "[/usr/bin/rsync, -a, src/, dst/]"),
+        here("http", Kind::Http, "A request to send. A URL alone means GET.", "https://shop.example.com/healthz"),
+        here("env", Kind::TextMap, "Variables of the process. Defaults are merged key by key.", "{ MODE: fast }"),
+        here("env_file", Kind::TextOrTexts, "Files of NAME=value lines, read anew at each attempt.", "settings.env"),
+        here("inherit_env", Kind::TextOrTexts, "Names that go along from elder's own environment.", "[LC_ALL]"),
+        here("secrets", Kind::Secrets, "Secrets by name, each from a variable or a file, read anew at each attempt.", "{ TOKEN: { file: /run/secrets/token } }"),
+        here("shell", Kind::TextOrTexts, "The shell of `run`: a name, or program and arguments. Default: [/bin/sh, -c].", "[bash, -euo, pipefail, -c]"),
+        here("cwd", Kind::Text, "The working folder. Default: the file's own folder.", "scripts"),
+        here("timeout", Kind::DurationOr("none"), "One attempt's length, or `none`. Default: 60s for http, 24h for processes.", "90s"),
+        here("kill_grace", Kind::Duration, "Time between SIGTERM and SIGKILL. Default: 10s.", "30s"),
+        here("retry", Kind::Retry, "Further attempts after the first: a number, or how. Default: 0.", "{ max: 2, backoff: 2s }"),
+        here("max_instances", Kind::Number { least: 1, most: 10_000, }, "Runs of this job at once. Default: 1.", "2"),
+        here("overlap", Kind::Words(&["skip"]), "What happens to a fire when max_instances run already. Default: skip.", "skip"),
+        here("misfire_grace_time", Kind::DurationOr("auto"), "How late a fire may start; later it is missed. Default: auto.", "10m"),
+        here("coalesce", Kind::Flag, "Of several late fires, start the newest only. Default: true.", "false"),
+        here("stdin", Kind::Text, "What the process reads, passed on as it stands.", "yes"),
+        here("success_exit_codes", Kind::ExitCodes, "The exit codes that mean success. Default: [0].", "[0, 24]"),
         later("kubernetes"),
         later("user"),
         later("limits"),
@@ -315,185 +189,65 @@ pub(super) const JOB: Level = Level {
 };
 
 /// `http`
+#[rustfmt::skip]
 pub(super) const HTTP: Level = Level {
     what: "`http`",
     place: "`http`",
     fields: &[
         job_only("method", Kind::Text, "Any method. Default: GET.", "POST"),
-        job_only(
-            "url",
-            Kind::Template,
-            "The address, http or https.",
-            "https://example.com/run",
-        ),
-        here(
-            "query",
-            Kind::TextMap,
-            "Added to the address.",
-            "{ dry: \"1\" }",
-        ),
-        here(
-            "headers",
-            Kind::TextMap,
-            "Headers of the request. Defaults are merged key by key.",
-            "{ Accept: application/json }",
-        ),
+        job_only("url", Kind::Template, "The address, http or https.", "https://example.com/run"),
+        here("query", Kind::TextMap, "Added to the address.", "{ dry: \"1\" }"),
+        here("headers", Kind::TextMap, "Headers of the request. Defaults are merged key by key.", "{ Accept: application/json }"),
         job_only("body", Kind::Template, "What is sent, as text.", "hello"),
-        job_only(
-            "json",
-            Kind::Json,
-            "What is sent, as JSON.",
-            "{ month: \"2027-09\" }",
-        ),
-        job_only(
-            "form",
-            Kind::TextMap,
-            "What is sent, as a form.",
-            "{ name: value }",
-        ),
-        here(
-            "follow_redirects",
-            Kind::Flag,
-            "Whether a 3xx is followed. Default: false, a 3xx fails.",
-            "true",
-        ),
-        here(
-            "expect",
-            Kind::Expect,
-            "What counts as success. Default: { status: [2xx] }.",
-            "{ status: [200, 204] }",
-        ),
+        job_only("json", Kind::Json, "What is sent, as JSON.", "{ month: \"2027-09\" }"),
+        job_only("form", Kind::TextMap, "What is sent, as a form.", "{ name: value }"),
+        here("follow_redirects", Kind::Flag, "Whether a 3xx is followed. Default: false, a 3xx fails.", "true"),
+        here("expect", Kind::Expect, "What counts as success. Default: { status: [2xx] }.", "{ status: [200, 204] }"),
         later("tls"),
         later("sign"),
     ],
 };
 
 /// `http.expect`
+#[rustfmt::skip]
 pub(super) const EXPECT: Level = Level {
     what: "`expect`",
     place: "`http: { expect: … }`",
     fields: &[
-        here(
-            "status",
-            Kind::Statuses,
-            "Statuses that are success: numbers, or 2xx for a hundred of them.",
-            "[2xx, 404]",
-        ),
-        here(
-            "body_contains",
-            Kind::Text,
-            "Text that the body must hold.",
-            "ok",
-        ),
-        here(
-            "json",
-            Kind::JsonMap,
-            "JSON pointer and the value that must stand there.",
-            "{ /status: healthy }",
-        ),
+        here("status", Kind::Statuses, "Statuses that are success: numbers, or 2xx for a hundred of them.", "[2xx, 404]"),
+        here("body_contains", Kind::Text, "Text that the body must hold.", "ok"),
+        here("json", Kind::JsonMap, "JSON pointer and the value that must stand there.", "{ /status: healthy }"),
     ],
 };
 
 /// `retry`
+#[rustfmt::skip]
 pub(super) const RETRY: Level = Level {
     what: "`retry`",
     place: "`retry`",
     fields: &[
-        here(
-            "max",
-            Kind::Number {
-                least: 0,
-                most: 1_000,
-            },
-            "Attempts after the first.",
-            "2",
-        ),
-        here(
-            "backoff",
-            Kind::Duration,
-            "The wait before the second attempt. Default: 1s.",
-            "2s",
-        ),
-        here(
-            "factor",
-            Kind::Decimal {
-                least: 1.0,
-                most: 100.0,
-            },
-            "What each further wait is multiplied by. Default: 2.",
-            "1.5",
-        ),
-        here(
-            "max_backoff",
-            Kind::Duration,
-            "No wait is longer. Default: 5m.",
-            "10m",
-        ),
-        here(
-            "jitter",
-            Kind::Decimal {
-                least: 0.0,
-                most: 1.0,
-            },
-            "The part of the wait that varies. Default: 0.1.",
-            "0.2",
-        ),
-        here(
-            "when",
-            Kind::RetryWhen,
-            "Which failures are tried again. Default: [exit, signal, timeout, connect, 5xx, 429].",
-            "[timeout, 5xx]",
-        ),
+        here("max", Kind::Number { least: 0, most: 1_000, }, "Attempts after the first.", "2"),
+        here("backoff", Kind::Duration, "The wait before the second attempt. Default: 1s.", "2s"),
+        here("factor", Kind::Decimal { least: 1.0, most: 100.0, }, "What each further wait is multiplied by. Default: 2.", "1.5"),
+        here("max_backoff", Kind::Duration, "No wait is longer. Default: 5m.", "10m"),
+        here("jitter", Kind::Decimal { least: 0.0, most: 1.0, }, "The part of the wait that varies. Default: 0.1.", "0.2"),
+        here("when", Kind::RetryWhen, "Which failures are tried again. Default: [exit, signal, timeout, connect, 5xx, 429].", "[timeout, 5xx]"),
     ],
 };
 
 /// A schedule as a mapping: one kind, and what goes with it.
+#[rustfmt::skip]
 pub(super) const SCHEDULE: Level = Level {
     what: "a schedule",
     place: "`schedule`",
     fields: &[
-        here(
-            "cron",
-            Kind::Text,
-            "Five fields as Debian's cron reads them, six beginning with seconds, or @daily and the like.",
-            "30 3 * * 1-5",
-        ),
-        here(
-            "every",
-            Kind::Duration,
-            "Elapsed time, aligned to the Unix epoch; from 100ms.",
-            "5m",
-        ),
-        here(
-            "hourly",
-            Kind::Minutes,
-            "At those minutes of every hour.",
-            "[0, 30]",
-        ),
-        here(
-            "daily",
-            Kind::TimesOfDay,
-            "At those times of every day, HH:MM or HH:MM:SS.",
-            "\"02:00\"",
-        ),
-        here(
-            "weekly",
-            Kind::Weekly,
-            "On those days at those times.",
-            "{ days: [mon, fri], at: \"09:00\" }",
-        ),
-        here(
-            "at",
-            Kind::Instants,
-            "Once, at that instant; without an offset in the schedule's zone.",
-            "2027-09-20T15:00:00+09:00",
-        ),
-        here(
-            "timezone",
-            Kind::Text,
-            "The zone of this schedule alone.",
-            "Europe/Berlin",
-        ),
+        here("cron", Kind::Text, "Five fields as Debian's cron reads them, six beginning with seconds, or @daily and the like.", "30 3 * * 1-5"),
+        here("every", Kind::Duration, "Elapsed time, aligned to the Unix epoch; from 100ms.", "5m"),
+        here("hourly", Kind::Minutes, "At those minutes of every hour.", "[0, 30]"),
+        here("daily", Kind::TimesOfDay, "At those times of every day, HH:MM or HH:MM:SS.", "\"02:00\""),
+        here("weekly", Kind::Weekly, "On those days at those times.", "{ days: [mon, fri], at: \"09:00\" }"),
+        here("at", Kind::Instants, "Once, at that instant; without an offset in the schedule's zone.", "2027-09-20T15:00:00+09:00"),
+        here("timezone", Kind::Text, "The zone of this schedule alone.", "Europe/Berlin"),
         later("monthly"),
         later("yearly"),
         later("random"),
@@ -512,37 +266,24 @@ pub(super) const SCHEDULE: Level = Level {
 pub(super) const SCHEDULE_WORDS: [&str; 2] = ["startup", "manual"];
 
 /// `weekly`
+#[rustfmt::skip]
 pub(super) const WEEKLY: Level = Level {
     what: "`weekly`",
     place: "`weekly`",
     fields: &[
-        here(
-            "days",
-            Kind::Days,
-            "mon … sun, weekdays, weekends; one or a list.",
-            "[mon, fri]",
-        ),
+        here("days", Kind::Days, "mon … sun, weekdays, weekends; one or a list.", "[mon, fri]"),
         here("at", Kind::TimesOfDay, "Times of day.", "\"09:00\""),
     ],
 };
 
 /// One entry of `secrets`.
+#[rustfmt::skip]
 pub(super) const SECRET: Level = Level {
     what: "a secret",
     place: "",
     fields: &[
-        here(
-            "env",
-            Kind::Text,
-            "A variable of elder's own environment.",
-            "BILLING_TOKEN",
-        ),
-        here(
-            "file",
-            Kind::Text,
-            "A file; one trailing line break is cut.",
-            "/run/secrets/billing",
-        ),
+        here("env", Kind::Text, "A variable of elder's own environment.", "BILLING_TOKEN"),
+        here("file", Kind::Text, "A file; one trailing line break is cut.", "/run/secrets/billing"),
     ],
 };
 

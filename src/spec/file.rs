@@ -11,7 +11,7 @@ use super::problem::{Page, Problem};
 use super::settings::Settings;
 use super::shared::Shared;
 use super::tree::{self, Entry, Node, Span, Tree, Value, shorten};
-use super::{InputFile, NamePlace, Options, bytes};
+use super::{InputFile, NamePlace, Options, bytes, limits};
 use crate::finding::{Code, Finding};
 use crate::model::Job;
 use crate::schedule::Zone;
@@ -126,6 +126,11 @@ fn top<'t>(
         decoder.report(Code::WrongType, node.span, &message, help);
         return Vec::new();
     };
+    if entries.len() > limits::FILE_JOBS {
+        let message = format!("more than {} jobs in one file", limits::FILE_JOBS);
+        decoder.report(Code::Limit, node.span, &message, "make several files of it");
+        return Vec::new();
+    }
     names_in_another_case(decoder, entries);
     if entries.is_empty() {
         decoder.report(
@@ -229,6 +234,7 @@ fn names(tree: &Tree<'_>, page: &Page<'_>) -> Vec<NamePlace> {
         return Vec::new();
     };
     jobs.iter()
+        .take(limits::FILE_JOBS)
         .map(|entry| NamePlace {
             name: Arc::from(&*entry.key),
             at: page.excerpt(entry.key_span, ""),

@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::decode::{Decoder, Reference, Scope};
+use super::decode::{Decoder, Scope};
 use super::fields::JOB;
 use super::keys::bounded;
 use super::paths::Home;
 use super::problem::Problem;
 use super::settings::{HttpSettings, Settings, Slot};
 use super::tree::{Entry, Node, Span, shorten};
-use super::{http, limits, schedule, shell, suggest};
+use super::{http, limits, references, schedule, shell};
 use crate::finding::Code;
 use crate::ids::JobName;
 use crate::model::{
-    About, Action, Body, Command, Context, Definition, Grace, Http, Job, Json, Origin, Overlap,
-    Part, Policy, Process, Retry, Text, Variable,
+    About, Action, Command, Context, Definition, Grace, Http, Job, Origin, Overlap, Policy,
+    Process, Retry, Text,
 };
 use crate::schedule::Zone;
 
@@ -61,6 +61,9 @@ pub(super) fn read<'t>(
     check_company(decoder, &actions);
     let uses = decoder.take_uses();
     let asked = actions.asked(decoder, entry);
+    if !decoder.inherit(around.defaults.names(), entry.key_span) {
+        return None;
+    }
     let settings = settings.over(around.defaults);
     let (zone, timezone) = zone_of(decoder, &settings.timezone, around);
     let read = match schedule_node {
@@ -84,7 +87,7 @@ pub(super) fn read<'t>(
             .policy(policy(&settings, matches!(asked, Asked::Http(_))));
         let about = about(&settings, description);
         let (action, context) = build(decoder, asked, settings, around);
-        check_references(decoder, &action, &context, about.as_deref(), &uses, entry);
+        references::check(decoder, &action, &context, about.as_deref(), &uses, entry);
         Some(Definition {
             name,
             enabled,
@@ -424,122 +427,6 @@ fn request_of(request: http::Request, settings: HttpSettings) -> Http {
         body: request.body,
         follow_redirects: settings.follow_redirects.given().unwrap_or(false),
         expect: settings.expect.given().unwrap_or_default(),
-    }
-}
-
-/// Every `${secrets.NAME}` and `${job.labels.NAME}` must have something to refer to.
-fn check_references(
-    decoder: &mut Decoder<'_, '_>,
-    action: &Action,
-    context: &Context,
-    about: Option<&About>,
-    own: &[(Reference, Span)],
-    job: &Entry<'_>,
-) {
-    let mut wanted: Vec<Reference> = Vec::new();
-    each_text(action, context, &mut |text| {
-        if !text.shown().contains("${") {
-            return;
-        }
-        for part in text.parts() {
-            let reference = match part {
-                Part::Secret(name) => Reference::Secret(name),
-                Part::Variable(Variable::JobLabel(name)) => Reference::Label(name),
-                _ => continue,
-            };
-            if !wanted.contains(&reference) {
-                wanted.push(reference);
-            }
-        }
-    });
-    for reference in wanted {
-        let labels = about.map_or(&[][..], |about| &about.labels[..]);
-        let (name, shown, known): (&Arc<str>, _, Vec<&str>) = match &reference {
-            Reference::Secret(name) => (
-                name,
-                format!("secrets.{name}"),
-                context.secrets.iter().map(|(name, _)| &**name).collect(),
-            ),
-            Reference::Label(name) => (
-                name,
-                format!("job.labels.{name}"),
-                labels.iter().map(|(name, _)| &**name).collect(),
-            ),
-        };
-        if known.contains(&&**name) {
-            continue;
-        }
-        let span = own
-            .iter()
-            .find(|(used, _)| *used == reference)
-            .map(|(_, span)| *span);
-        let message = match span {
-            Some(_) => format!(
-                "`${{{shown}}}`: the job has no such {}",
-                kind_of(&reference)
-            ),
-            None => format!(
-                "`${{{shown}}}` comes from defaults, and the job has no such {}",
-                kind_of(&reference)
-            ),
-        };
-        let near = suggest::did_you_mean(name, known.into_iter());
-        let help = match (&reference, near.is_empty()) {
-            (_, false) => near,
-            (Reference::Secret(name), true) => {
-                format!("write `secrets: {{ {name}: {{ file: PATH }} }}`")
-            }
-            (Reference::Label(name), true) => format!("write `labels: {{ {name}: … }}`"),
-        };
-        decoder.report(
-            Code::BadVariable,
-            span.unwrap_or(job.key_span),
-            &message,
-            &help,
-        );
-    }
-}
-
-fn kind_of(reference: &Reference) -> &'static str {
-    match reference {
-        Reference::Secret(_) => "secret",
-        Reference::Label(_) => "label",
-    }
-}
-
-fn each_text(action: &Action, context: &Context, see: &mut impl FnMut(&Text)) {
-    for (_, text) in &context.env {
-        see(text);
-    }
-    match action {
-        Action::Process(process) => {
-            if let Command::Exec(words) = &process.command {
-                words.iter().for_each(see);
-            }
-        }
-        Action::Http(http) => {
-            see(&http.url);
-            for (_, text) in http.query.iter().chain(&http.headers) {
-                see(text);
-            }
-            match &http.body {
-                Body::Empty => {}
-                Body::Text(text) => see(text),
-                Body::Form(fields) => fields.iter().for_each(|(_, text)| see(text)),
-                Body::Json(json) => each_string(json, see),
-            }
-        }
-    }
-}
-
-fn each_string(json: &Json, see: &mut impl FnMut(&Text)) {
-    match json {
-        Json::String(text) => see(text),
-        Json::Array(items) => items.iter().for_each(|item| each_string(item, see)),
-        Json::Object(entries) => entries
-            .iter()
-            .for_each(|(_, value)| each_string(value, see)),
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 

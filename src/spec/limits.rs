@@ -8,6 +8,14 @@ pub(super) const DEPTH: usize = 64;
 pub(super) const ALIASES: usize = 10_000;
 /// What aliases may add to the text, roughly.
 pub(super) const EXPANDED_BYTES: usize = 16 << 20;
+/// Keys and values of one file.
+pub(super) const NODES: usize = 2_000_000;
+/// Jobs of one file.
+pub(super) const FILE_JOBS: usize = 400_000;
+/// Names in one `env`, `labels`, `secrets`, `headers`, `query` or `form`.
+pub(super) const NAMES: usize = 500;
+/// Names that the jobs of one file take from defaults, counted for each job.
+pub(super) const INHERITED: usize = 5_000_000;
 /// Jobs of all files together.
 pub(super) const JOBS: usize = 2_000_000;
 /// Findings of one file; the rest is only counted.

@@ -1,6 +1,7 @@
 //! What is wrong at a place of the text, before it is tied to a file.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::limits;
@@ -29,12 +30,36 @@ impl Problem {
     }
 }
 
+/// The problems of a tree, as many as anybody could want to see.
+#[derive(Default)]
+pub(super) struct Problems {
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    pub fn add(&mut self, problem: Problem) {
+        // One more than is shown, so that the rest is spoken of.
+        if self.list.len() <= limits::FINDINGS {
+            self.list.push(problem);
+        }
+    }
+
+    pub fn into_list(self) -> Vec<Problem> {
+        self.list
+    }
+}
+
 /// A file's text with its name; cuts the line beside a finding out of it.
 pub(super) struct Page<'t> {
     shown: Arc<str>,
     text: &'t str,
     starts: OnceCell<Vec<usize>>,
+    /// Of each long line that was asked for, the byte at every [`STEP`]th character.
+    steps: RefCell<HashMap<u32, Vec<usize>>>,
 }
+
+/// Lines up to this length are walked; in longer ones the way is remembered.
+const STEP: usize = 1_024;
 
 impl<'t> Page<'t> {
     pub fn new(shown: Arc<str>, text: &'t str) -> Self {
@@ -42,6 +67,7 @@ impl<'t> Page<'t> {
             shown,
             text,
             starts: OnceCell::new(),
+            steps: RefCell::default(),
         }
     }
 
@@ -67,8 +93,7 @@ impl<'t> Page<'t> {
                 label: label.to_owned(),
             };
         }
-        let line = self.line(span.line);
-        let (line, length) = cut(line, span);
+        let (line, length) = self.cut(span);
         Excerpt {
             place: Place {
                 file: self.shown.clone(),
@@ -78,6 +103,54 @@ impl<'t> Page<'t> {
             },
             line,
             label: label.to_owned(),
+        }
+    }
+
+    /// The line, cut to what one can look at, and how many characters of it are meant.
+    fn cut(&self, span: Span) -> (String, u32) {
+        let line = self.line(span.line);
+        let before = span.column.saturating_sub(1) as usize;
+        let value = &line[self.byte_of(line, span.line, before)..];
+        let length = match span.length {
+            0 => to_u32(value.chars().take(limits::LINE).count()),
+            given => given,
+        };
+        let length = length.clamp(1, to_u32(limits::LINE));
+        if line.len() <= limits::LINE * 4 && line.chars().count() <= limits::LINE {
+            return (line.to_owned(), length);
+        }
+        let (mut kept, from) = if before <= Excerpt::KEPT_WHOLE as usize {
+            (String::new(), line)
+        } else {
+            let from = before - Excerpt::KEPT_BEFORE as usize;
+            let from = self.byte_of(line, span.line, from);
+            ("…".to_owned(), &line[from..])
+        };
+        let mut rest = from.chars();
+        kept.extend(rest.by_ref().take(limits::LINE - 2));
+        if rest.next().is_some() {
+            kept.push('…');
+        }
+        (kept, length)
+    }
+
+    /// The byte at which a character of a line begins.
+    fn byte_of(&self, line: &str, number: u32, characters: usize) -> usize {
+        let walk = |from: usize, steps: usize| {
+            let mut rest = line[from..].char_indices();
+            rest.nth(steps).map_or(line.len(), |(at, _)| from + at)
+        };
+        if line.len() <= STEP {
+            return walk(0, characters);
+        }
+        let mut known = self.steps.borrow_mut();
+        let steps = known.entry(number).or_insert_with(|| {
+            let marks = line.char_indices().step_by(STEP).map(|(at, _)| at);
+            marks.collect()
+        });
+        match steps.get(characters / STEP) {
+            Some(from) => walk(*from, characters % STEP),
+            None => line.len(),
         }
     }
 
@@ -109,36 +182,6 @@ fn line_starts(text: &str) -> Vec<usize> {
     starts
 }
 
-/// The line, cut to what one can look at, and how many characters of it are meant.
-fn cut(line: &str, span: Span) -> (String, u32) {
-    let before = span.column.saturating_sub(1) as usize;
-    // Never walk a line of megabytes for each of a thousand findings.
-    let near = line.len() <= limits::LINE * 4;
-    let rest_of_line = || {
-        let rest = line.chars().skip(before).take(limits::LINE).count();
-        u32::try_from(rest).unwrap_or(u32::MAX)
-    };
-    let length = match span.length {
-        0 => rest_of_line(),
-        given => given,
-    };
-    let length = length.clamp(1, limits::LINE as u32);
-    if near && line.chars().count() <= limits::LINE {
-        return (line.to_owned(), length);
-    }
-    if before <= Excerpt::KEPT_WHOLE as usize {
-        let mut kept: String = line.chars().take(limits::LINE - 1).collect();
-        if kept.len() < line.len() {
-            kept.push('…');
-        }
-        return (kept, length);
-    }
-    let from = before - Excerpt::KEPT_BEFORE as usize;
-    let mut rest = line.chars().skip(from);
-    let mut kept = String::from("…");
-    kept.extend(rest.by_ref().take(limits::LINE - 2));
-    if rest.next().is_some() {
-        kept.push('…');
-    }
-    (kept, length)
+fn to_u32(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
 }

@@ -120,6 +120,14 @@ pub(super) struct HttpSettings {
 }
 
 impl Settings {
+    /// How many names a job takes from these at most.
+    pub fn names(&self) -> usize {
+        self.labels.entries.len()
+            + self.env.entries.len()
+            + self.secrets.entries.len()
+            + self.http.headers.entries.len()
+    }
+
     /// These where they say something, else those below.
     pub fn over(self, below: &Settings) -> Settings {
         let exactly = |a: &str, b: &str| a == b;

@@ -11,7 +11,8 @@ use std::rc::Rc;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as Marks, StrInput, Tag};
 
 use super::limits;
-use super::problem::Problem;
+use super::merge::{self, Names};
+use super::problem::{Problem, Problems};
 use super::syntax;
 use crate::finding::Code;
 
@@ -123,8 +124,9 @@ struct Builder<'t> {
     root: Option<Node<'t>>,
     frames: Vec<Frame<'t>>,
     anchors: HashMap<usize, Anchored<'t>>,
-    problems: Vec<Problem>,
+    problems: Problems,
     expanded: Cost,
+    nodes: usize,
 }
 
 struct Frame<'t> {
@@ -176,7 +178,7 @@ impl<'t> Builder<'t> {
             let (event, marks) = match event {
                 Ok(event) => event,
                 Err(error) => {
-                    self.problems.push(syntax::explain(&error, text));
+                    self.problems.add(syntax::explain(&error, text));
                     return false;
                 }
             };
@@ -184,7 +186,7 @@ impl<'t> Builder<'t> {
                 Event::DocumentStart(_) => {
                     documents += 1;
                     if documents > 1 {
-                        self.problems.push(syntax::second_document(start(&marks)));
+                        self.problems.add(syntax::second_document(start(&marks)));
                         return false;
                     }
                     Ok(())
@@ -230,13 +232,13 @@ impl<'t> Builder<'t> {
         });
         Tree {
             root,
-            problems: self.problems,
+            problems: self.problems.into_list(),
             complete,
         }
     }
 
     fn stop(&mut self, code: Code, span: Span, message: &str, help: &str) -> Result<(), Stop> {
-        self.problems.push(Problem::new(code, span, message, help));
+        self.problems.add(Problem::new(code, span, message, help));
         Err(Stop)
     }
 
@@ -265,7 +267,7 @@ impl<'t> Builder<'t> {
         }
         match tag {
             Some(tag) if is_core(tag, "str") => style = Style::Quoted,
-            Some(tag) => self.problems.push(syntax::tag(tag, span)),
+            Some(tag) => self.problems.add(syntax::tag(tag, span)),
             None => {}
         }
         let cost = Cost {
@@ -290,7 +292,7 @@ impl<'t> Builder<'t> {
         if let Some(tag) = tag
             && !(is_core(tag, "map") || is_core(tag, "seq"))
         {
-            self.problems.push(syntax::tag(tag, span));
+            self.problems.add(syntax::tag(tag, span));
         }
         if self.frames.len() >= limits::DEPTH {
             let message = format!("more than {} levels deep", limits::DEPTH);
@@ -345,11 +347,9 @@ impl<'t> Builder<'t> {
                         value,
                     });
                 }
-                let names_of_jobs = self.names_of_jobs();
-                self.drop_duplicates(&mut entries, names_of_jobs);
-                for (span, node) in merges {
-                    self.merge(&mut entries, span, &node);
-                }
+                let names = self.names();
+                let mut entries = merge::drop_duplicates(entries, names, &mut self.problems);
+                merge::merge(&mut entries, merges, &mut self.problems);
                 Value::Map(Rc::new(entries))
             }
         };
@@ -360,16 +360,16 @@ impl<'t> Builder<'t> {
         self.put(node, frame.anchor, frame.cost, frame.height + 1)
     }
 
-    /// Whether the mapping that was just closed stands under `jobs` at the top.
-    fn names_of_jobs(&self) -> bool {
+    /// What the mapping names that was just closed.
+    fn names(&self) -> Names {
         match self.frames.as_slice() {
             [
                 Frame {
                     items: Items::Map { key: Some(key), .. },
                     ..
                 },
-            ] => key.0 == "jobs",
-            _ => false,
+            ] if key.0 == "jobs" => Names::Jobs,
+            _ => Names::Keys,
         }
     }
 
@@ -421,6 +421,11 @@ impl<'t> Builder<'t> {
         cost: Cost,
         height: usize,
     ) -> Result<(), Stop> {
+        self.nodes += 1;
+        if self.nodes > limits::NODES {
+            let message = format!("more than {} values in one file", limits::NODES);
+            return self.stop(Code::Limit, node.span, &message, "make several files of it");
+        }
         if anchor > 0 {
             let node = node.clone();
             self.anchors.insert(anchor, Anchored { node, cost, height });
@@ -458,104 +463,6 @@ impl<'t> Builder<'t> {
             },
         }
         Ok(())
-    }
-
-    fn drop_duplicates(&mut self, entries: &mut Vec<Entry<'t>>, names_of_jobs: bool) {
-        let mut first_of = KeyIndex::new(entries.len());
-        let mut duplicates = Vec::new();
-        for index in 0..entries.len() {
-            match first_of.find(entries, index) {
-                Some(first) => duplicates.push((first, index)),
-                None => first_of.add(entries, index),
-            }
-        }
-        for (first, index) in duplicates.iter().rev() {
-            let again = entries.remove(*index);
-            let (code, what) = if names_of_jobs {
-                (Code::DuplicateName, "job")
-            } else {
-                (Code::DuplicateKey, "key")
-            };
-            let message = format!("{what} `{}` is given twice", shorten(&again.key));
-            let help = if names_of_jobs {
-                "give one of the two another name"
-            } else {
-                "remove one of the two"
-            };
-            let mut problem = Problem::new(code, again.key_span, &message, help);
-            problem.also = Some((entries[*first].key_span, "first given here"));
-            self.problems.push(problem);
-        }
-    }
-
-    /// Adds what `<<` brings; a key that is there already wins.
-    fn merge(&mut self, entries: &mut Vec<Entry<'t>>, at: Span, node: &Node<'t>) {
-        match &node.value {
-            Value::Map(more) => {
-                let mut index = KeyIndex::new(entries.len() + more.len());
-                for position in 0..entries.len() {
-                    index.add(entries, position);
-                }
-                for entry in more.iter() {
-                    if index.find_key(entries, &entry.key).is_none() {
-                        entries.push(entry.clone());
-                        index.add(entries, entries.len() - 1);
-                    }
-                }
-            }
-            Value::List(list) if list.iter().all(|n| matches!(n.value, Value::Map(_))) => {
-                for node in list.iter() {
-                    self.merge(entries, at, node);
-                }
-            }
-            _ => self.problems.push(Problem::new(
-                Code::WrongType,
-                at,
-                &format!(
-                    "`<<` takes a mapping or a list of mappings, not {}",
-                    node.kind()
-                ),
-                "write `<<: *anchor`",
-            )),
-        }
-    }
-}
-
-/// Finds a key among entries: by looking at each while they are few, by hash when they are many.
-struct KeyIndex<'t> {
-    many: Option<HashMap<Cow<'t, str>, usize>>,
-    known: usize,
-}
-
-impl<'t> KeyIndex<'t> {
-    fn new(len: usize) -> Self {
-        Self {
-            many: (len > 24).then(|| HashMap::with_capacity(len)),
-            known: 0,
-        }
-    }
-
-    fn add(&mut self, entries: &[Entry<'t>], index: usize) {
-        self.known = index + 1;
-        if let Some(map) = &mut self.many {
-            map.entry(entries[index].key.clone()).or_insert(index);
-        }
-    }
-
-    fn find(&self, entries: &[Entry<'t>], index: usize) -> Option<usize> {
-        match &self.many {
-            Some(map) => map.get(&entries[index].key).copied(),
-            None => entries[..index]
-                .iter()
-                .position(|e| e.key == entries[index].key),
-        }
-    }
-
-    fn find_key(&self, entries: &[Entry<'t>], key: &str) -> Option<usize> {
-        match &self.many {
-            Some(map) => map.get(key).copied(),
-            None => entries[..self.known].iter().position(|e| e.key == key),
-        }
     }
 }
 

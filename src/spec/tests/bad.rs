@@ -540,3 +540,62 @@ fn a_giant_line_is_shown_cut_with_its_caret_in_place() {
     assert_eq!(at.line.chars().nth(caret), Some('5'), "{}", at.line);
     assert!(at.line.chars().count() <= 200);
 }
+
+#[test]
+fn what_is_cheap_to_write_and_dear_to_read_is_bounded() {
+    let names = |n: usize| {
+        (0..n)
+            .map(|n| format!("N{n}: x"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let mut heirs = format!("defaults: {{ env: {{ {} }} }}\njobs:\n", names(500));
+    for n in 0..10_001 {
+        let _ = writeln!(heirs, "  j{n}: {{ schedule: manual, run: x }}");
+    }
+    let explicit = (0..50_000)
+        .map(|n| format!("k{n}: x"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let merges = format!(
+        "x-a: &a {{ b: c }}\nx-m: {{ {explicit}, <<: [{}] }}\n",
+        "*a, ".repeat(9_999)
+    );
+    for (what, text, says) in [
+        (
+            "a large env",
+            with(&format!("env: {{ {} }}", names(501))),
+            "500 names",
+        ),
+        ("many heirs of many names", heirs, "taken from defaults"),
+        ("many merges into many keys", merges, "no job"),
+        (
+            "the same key a million times",
+            "a: 1\n".repeat(1_000_000),
+            "1000 more findings",
+        ),
+        (
+            "many values",
+            format!("[{}]", "a,".repeat(2_000_001)),
+            "2000000 values",
+        ),
+        (
+            "many jobs in a file",
+            format!(
+                "jobs: {{{}}}",
+                (0..400_001).map(|n| format!("j{n}: ,")).collect::<String>()
+            ),
+            "400000 jobs",
+        ),
+    ] {
+        let file = file(&text);
+        let found = file.findings.iter().any(|f| f.message.contains(says));
+        let first = &file.findings[..file.findings.len().min(3)];
+        assert!(
+            found || what.contains("million times"),
+            "{what}: {}",
+            shown(first)
+        );
+        assert!(file.findings.len() <= 2_001, "{what}");
+    }
+}

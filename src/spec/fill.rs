@@ -1,0 +1,122 @@
+//! Fills `${…}` in: what elder's environment knows now, and parts for what only a run knows.
+
+use std::sync::Arc;
+
+use super::decode::{Decoder, Later, Reference};
+use super::interpolate::{self, Piece};
+use super::tree::Span;
+use crate::finding::Code;
+use crate::model::{Part, Variable};
+
+impl Decoder<'_, '_> {
+    /// The parts of a text; `None` when something of it cannot be filled in.
+    pub(super) fn fill(&mut self, written: &str, span: Span, later: Later) -> Option<Vec<Part>> {
+        let before = self.errors();
+        let mut parts: Vec<Part> = Vec::new();
+        let mut literal = String::new();
+        for piece in interpolate::pieces(written) {
+            let part = match piece {
+                Piece::Literal(text) => {
+                    literal.push_str(text);
+                    continue;
+                }
+                Piece::Env { name, default } => {
+                    literal.push_str(&self.environment(name, default, span));
+                    continue;
+                }
+                Piece::Secret(name) => {
+                    self.may_use_secret(name, span, later);
+                    let name: Arc<str> = Arc::from(name);
+                    self.refer(Reference::Secret(name.clone()), span);
+                    Part::Secret(name)
+                }
+                Piece::Run(variable) => {
+                    self.may_use_run(&variable, span, later);
+                    if let Variable::JobLabel(label) = &variable {
+                        self.refer(Reference::Label(label.clone()), span);
+                    }
+                    Part::Variable(variable)
+                }
+                Piece::Bad { message, help } => {
+                    self.report(Code::BadVariable, span, &message, &help);
+                    continue;
+                }
+            };
+            if !literal.is_empty() {
+                parts.push(Part::Literal(Arc::from(literal.as_str())));
+                literal.clear();
+            }
+            parts.push(part);
+        }
+        if !literal.is_empty() || parts.is_empty() {
+            parts.push(Part::Literal(literal.into()));
+        }
+        // A warning (a variable that is not set, where that is allowed) is no reason to stop.
+        (!self.errors_since(before)).then_some(parts)
+    }
+
+    fn may_use_secret(&mut self, name: &str, span: Span, later: Later) {
+        let help = match later {
+            Later::RunAndSecrets => return,
+            Later::Run => format!(
+                "it would show in the process list; the process finds it in its environment as {name}"
+            ),
+            Later::Nothing => "secrets work in `http` and `env`".to_owned(),
+        };
+        let message = format!("`${{secrets.{name}}}` cannot stand here");
+        self.report(Code::BadVariable, span, &message, &help);
+    }
+
+    fn may_use_run(&mut self, variable: &Variable, span: Span, later: Later) {
+        if later != Later::Nothing {
+            return;
+        }
+        let name = interpolate::variable_name(variable);
+        let message =
+            format!("`${{{name}}}` cannot stand here: it is known only when the run starts");
+        self.report(
+            Code::BadVariable,
+            span,
+            &message,
+            "it works in `http`, `exec` and `env`",
+        );
+    }
+
+    /// What `${NAME}` stands for.
+    fn environment(&mut self, name: &str, default: Option<&str>, span: Span) -> String {
+        if interpolate::looks_secret(name) {
+            let message =
+                format!("`${{{name}}}` looks like a secret, which must not be filled in here");
+            let help = format!(
+                "write `secrets: {{ {name}: {{ env: {name} }} }}` and use `${{secrets.{name}}}`"
+            );
+            self.report(Code::BadVariable, span, &message, &help);
+            return String::new();
+        }
+        if let Some(allowed) = &self.options().env_allow
+            && !allowed.iter().any(|one| one == name)
+        {
+            let message = format!("`${{{name}}}` may not be used: it is not in --env-allow");
+            self.report(Code::BadVariable, span, &message, "");
+            return String::new();
+        }
+        let set = self.options().env.get(name);
+        match (set, default) {
+            // As in a shell, `:-` also stands in for an empty value.
+            (Some(value), None) => value.clone(),
+            (Some(value), Some(_)) if !value.is_empty() => value.clone(),
+            (_, Some(default)) => default.to_owned(),
+            (None, None) => {
+                let help = format!("set it for elder, or write `${{{name}:-default}}`");
+                if self.options().allow_missing_env {
+                    let message = format!("`${{{name}}}` is not set and taken as empty");
+                    self.report(Code::MissingVariable, span, &message, &help);
+                } else {
+                    let message = format!("`${{{name}}}` is not set");
+                    self.report(Code::BadVariable, span, &message, &help);
+                }
+                String::new()
+            }
+        }
+    }
+}
