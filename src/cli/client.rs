@@ -95,7 +95,9 @@ impl Client {
 
     /// Lets time pass between two questions.
     pub fn pause(&self, length: Duration) {
-        self.runtime.block_on(tokio::time::sleep(length));
+        // The timer is made inside: it needs the runtime around it.
+        self.runtime
+            .block_on(async { tokio::time::sleep(length).await });
     }
 
     fn ask(
