@@ -24,7 +24,7 @@ bench: setup ## Measure; tables on standard output
 	$(CARGO) bench --locked
 
 docs: ## The documentation of the code, in target/doc
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --no-deps --document-private-items
 
 # SQLite and ring are compiled from C, so a C compiler must be there; rustup
 # brings rustfmt and clippy where its minimal profile left them out.

@@ -95,9 +95,9 @@ impl Client {
 
     /// Lets time pass between two questions.
     pub fn pause(&self, length: Duration) {
-        // The timer is made inside: it needs the runtime around it.
+        // A sleep is made inside of the runtime that wakes it.
         self.runtime
-            .block_on(async { tokio::time::sleep(length).await });
+            .block_on(async move { tokio::time::sleep(length).await });
     }
 
     fn ask(

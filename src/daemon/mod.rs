@@ -12,12 +12,13 @@ mod signals;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::action::process;
 use crate::clock::{Clock, SystemClock};
 use crate::model::{Event, Observer, ReloadTrigger};
 use crate::telemetry::log;
 
 use build::Running;
-use options::RunOptions;
+use options::{Notice, RunOptions};
 use signals::{Signals, Told};
 
 /// Why the daemon ended otherwise than it should.
@@ -47,7 +48,14 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When it cannot start, or when a part of it breaks.
-pub fn run(options: RunOptions) -> Result<(), DaemonError> {
+pub fn run(mut options: RunOptions) -> Result<(), DaemonError> {
+    // What elder inherited is not for its children; first of all, so that its own is not touched.
+    if let Err(error) = process::close_descriptors_on_exec() {
+        options.notices.push(Notice {
+            warning: true,
+            text: format!("jobs inherit what elder has inherited: {error}"),
+        });
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -27,14 +27,6 @@ fn a_key_that_does_not_exist_is_answered_with_the_nearest_that_does() {
     assert_snapshot!(checked(file), @r#"
     exit 1
     --- stdout
-    error[E005]: the job `a` has no `schedule`
-     --> jobs.d/a.yaml:2:3
-      |
-    2 |   a:
-      |   ^
-      |
-      = help: write `schedule: { daily: "02:00" }`, or `schedule: manual`
-
     error[E002]: a job has no key `shedule`
      --> jobs.d/a.yaml:3:5
       |
@@ -43,7 +35,7 @@ fn a_key_that_does_not_exist_is_answered_with_the_nearest_that_does() {
       |
       = help: did you mean `schedule`?
 
-    1 file, 0 good jobs: 2 errors
+    1 file, 0 good jobs: 1 error
     "#);
 }
 
@@ -155,13 +147,13 @@ fn text_that_is_no_yaml_is_shown_where_it_breaks() {
     assert_snapshot!(checked("jobs:\n  a:\n    schedule: [1, 2\n    run: x\n"), @r#"
     exit 1
     --- stdout
-    error[E001]: a `:` that cannot stand here
-     --> jobs.d/a.yaml:4:8
+    error[E001]: a bracket that is opened and not closed
+     --> jobs.d/a.yaml:3:15
       |
-    4 |     run: x
-      |        ^
+    3 |     schedule: [1, 2
+      |               ^
       |
-      = help: quote the value when it holds `: `, or indent the line like its neighbours
+      = help: close it with `]`
 
     1 file, 0 good jobs: 1 error
     "#);

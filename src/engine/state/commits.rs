@@ -165,9 +165,34 @@ impl State {
                     _ => self.stats.total_missed += added,
                 }
             }
-            (Then::NotRun { key, run, .. }, Written::Taken) => {
+            (
+                Then::NotRun {
+                    key,
+                    run,
+                    first,
+                    added,
+                },
+                Written::Taken,
+            ) => {
                 if self.is_of(key, &run) {
                     self.end_span(key);
+                }
+                // The row that was to stand for more fires is no longer there: they get one of their own.
+                if run.count > added {
+                    let mut own = run;
+                    own.id = RunId::of_fire(&own.job, first);
+                    own.scheduled_at = first;
+                    own.count = added;
+                    let run = own.clone();
+                    self.write(
+                        Write::Claim { run: own },
+                        Then::NotRun {
+                            key,
+                            run,
+                            first,
+                            added,
+                        },
+                    );
                 }
             }
         }

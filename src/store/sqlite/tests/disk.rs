@@ -210,3 +210,60 @@ async fn a_log_that_may_not_be_written_refuses_commits_until_it_may() {
     assert_eq!(one(&store, claim(fire("a", 90))).await, Written::Done);
     store.check().await.unwrap();
 }
+
+/// Carried out as it stands, and by the test below on a disk that fails for a while.
+#[tokio::test]
+async fn what_a_failing_disk_refuses_is_not_there_and_the_next_goes_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("elder.db");
+    let store = open(&path);
+    let (mut answered, mut refused) = (Vec::new(), 0);
+    for second in 1..=60 {
+        let writes = vec![claim(fire("a", second)), claim(fire("b", second))];
+        match store.commit(writes).await {
+            Ok(_) => answered.push(second),
+            Err(StoreError::Unavailable(_)) => refused += 1,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    println!("refused {refused}");
+    assert_eq!(answered.last(), Some(&60), "it never came back");
+    let mut seconds: Vec<i64> = all(&store)
+        .await
+        .iter()
+        .map(|run| run.scheduled_at.as_second() - at(0).as_second())
+        .collect();
+    seconds.reverse();
+    let want: Vec<i64> = answered.iter().flat_map(|second| [*second; 2]).collect();
+    assert_eq!(seconds, want);
+    let before = contents(&store).await;
+    drop(store);
+    assert_eq!(contents(&open(&path)).await, before);
+}
+
+#[test]
+fn a_disk_that_fails_for_a_while_costs_the_commits_of_that_while_and_no_more() {
+    let itself = std::env::current_exe().unwrap();
+    let tried = Command::new("strace")
+        .args(["-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync"])
+        // Of each thread the 15th to the 40th: the opening thread does not get so far.
+        .args(["-e", "inject=fsync,fdatasync:error=EIO:when=15..40"])
+        .arg(itself)
+        .args(["--exact", "--nocapture", "--test-threads=1"])
+        .arg("store::sqlite::tests::disk::what_a_failing_disk_refuses_is_not_there_and_the_next_goes_in")
+        .output();
+    let tried = match tried {
+        Ok(tried) => tried,
+        Err(error) => return eprintln!("not tried: no strace program ({error})"),
+    };
+    let said = String::from_utf8_lossy(&tried.stdout);
+    let errors = String::from_utf8_lossy(&tried.stderr);
+    if !said.contains("running 1 test") {
+        return eprintln!("not tried: strace is refused: {errors}");
+    }
+    assert!(tried.status.success(), "{said}{errors}");
+    assert!(
+        !said.contains("refused 0"),
+        "no commit met the fault: {said}"
+    );
+}
