@@ -204,7 +204,11 @@ fn local_token(server: &Url, environment: &Environment) -> Option<Secret> {
         return None;
     }
     let port = server.port_or_known_default()?;
-    let state = environment.get("ELDER_STATE_DIR").unwrap_or("elder-state");
+    // What a job is told, else what elder itself is told: in a container both see one environment.
+    let state = environment
+        .get("ELDER_STATE_DIR")
+        .or_else(|| environment.get("ELDER_STATE"))
+        .unwrap_or("elder-state");
     // A process that elder started has not the variable of the user's session.
     let session = format!("/run/user/{}", environment.user);
     let runtime = environment.get("XDG_RUNTIME_DIR").unwrap_or(&session);
@@ -256,6 +260,24 @@ mod tests {
         ] {
             let token = local_token(&url(server), &environment);
             assert_eq!(token.as_ref().map(Secret::expose), want, "{server}");
+        }
+    }
+
+    #[test]
+    fn the_local_token_is_also_found_in_the_state_folder_that_elder_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        // A port of its own: nothing may lie under /run for it.
+        std::fs::write(folder.path().join("3.token"), "secret-3\n").unwrap();
+        let state = folder.path().display().to_string();
+        for name in ["ELDER_STATE_DIR", "ELDER_STATE"] {
+            let mut environment = Environment::default();
+            environment.add(vec![(name.to_owned(), state.clone())]);
+            let token = local_token(&url("http://127.0.0.1:3"), &environment);
+            assert_eq!(
+                token.as_ref().map(Secret::expose),
+                Some("secret-3"),
+                "{name}"
+            );
         }
     }
 

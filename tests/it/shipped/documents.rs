@@ -138,6 +138,23 @@ fn every_metric_is_in_the_reference_and_every_one_there_is_a_metric() {
         .map(|name| name.trim_matches('`'))
         .collect();
     assert_eq!(named, families);
+
+    // Names elsewhere, in sentences, queries and alert rules.
+    let mut others = documents();
+    others.push("deploy/prometheus/alerts.yml".to_owned());
+    for document in others {
+        for word in text(&document).split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
+            let base = ["_bucket", "_sum", "_count"]
+                .iter()
+                .find_map(|suffix| word.strip_suffix(suffix))
+                .unwrap_or(word);
+            // `elder_config_*` stands for several.
+            let stands_for_several = word.ends_with('_') && scrape.contains(word);
+            if word.starts_with("elder_") && !families.contains(base) && !stands_for_several {
+                panic!("{document} names {word}, which is no metric");
+            }
+        }
+    }
 }
 
 #[test]
