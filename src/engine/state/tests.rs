@@ -37,6 +37,8 @@ struct World {
     started: HashSet<(RunId, u32)>,
     answers: Vec<Result<Triggered, Refusal>>,
     ends: Vec<(RunId, EndHow)>,
+    /// Changes that were answered.
+    applied: u32,
     jobs: Vec<Job>,
 }
 
@@ -54,6 +56,7 @@ impl World {
             started: HashSet::new(),
             answers: Vec::new(),
             ends: Vec::new(),
+            applied: 0,
             jobs: Vec::new(),
         }
     }
@@ -125,7 +128,7 @@ impl World {
                             otherwise,
                         });
                     }
-                    Effect::Applied(..) => {}
+                    Effect::Applied(..) => self.applied += 1,
                 }
             }
         }
@@ -769,4 +772,42 @@ fn a_job_with_no_grace_fires_while_elder_is_there_and_is_never_caught_up() {
     world.finish(0, Ended::Success);
     world.crash(150);
     assert_eq!(world.told(), ["a 100: success", "a 200: missed (downtime)"]);
+}
+
+/// Whoever made the change moves the stored marks after its answer: no row may be left behind them.
+#[test]
+fn a_change_is_answered_when_the_rows_of_what_it_settled_are_there() {
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    let jobs = || vec![job("a", every(100), |_| {}), job("b", every(100), |_| {})];
+    world.first(jobs());
+    world.pass(100);
+    assert_eq!(
+        (world.running.len(), world.rows.len()),
+        (1, 1),
+        "one of them waits without a row"
+    );
+    let edits = |period| {
+        vec![
+            job("a", every(period), |_| {}),
+            job("b", every(period), |_| {}),
+        ]
+    };
+    let change = |at, changed| Change {
+        at,
+        changed,
+        ..Change::default()
+    };
+    world.apply(change(world.now, edits(10)));
+    assert_eq!(world.applied, 2);
+    assert_eq!(world.rows.len(), 2, "the one that waits has its row now");
+    world.is_store_up = false;
+    world.now = second(140);
+    world.apply(change(world.now, edits(20)));
+    assert_eq!(world.applied, 2, "answered while the store refuses");
+    world.is_store_up = true;
+    world.feed(Input::StoreBack);
+    assert_eq!(world.applied, 3);
 }
