@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::model::{Event, Observer};
 use crate::store::{Store, Write, Written};
 
 use super::state::Input;
@@ -30,6 +31,7 @@ pub(super) struct Batch {
 pub(super) async fn commit_in_order(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
     mut batches: mpsc::UnboundedReceiver<Batch>,
     answers: mpsc::Sender<Input>,
 ) {
@@ -39,7 +41,17 @@ pub(super) async fn commit_in_order(
             return;
         };
         let group = gather(first, &mut batches);
-        let refused = match commit(&*store, group, epoch).await {
+        let began = clock.monotonic();
+        let committed = commit(&*store, group, epoch).await;
+        observer.observe(&Event::StoreOperation {
+            operation: "commit",
+            took: clock.monotonic().saturating_sub(began),
+            error: committed
+                .as_ref()
+                .err()
+                .map(|refused| refused.error.as_str()),
+        });
+        let refused = match committed {
             Ok(inputs) => {
                 if send(&answers, inputs).await.is_err() {
                     return;

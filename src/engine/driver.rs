@@ -90,6 +90,7 @@ impl Driver {
         tokio::spawn(committer::commit_in_order(
             parts.store.clone(),
             parts.clock.clone(),
+            parts.observer.clone(),
             batches,
             answers,
         ));

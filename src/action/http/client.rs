@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, Response, Url};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::super::failure::Failure;
 use super::egress::{CheckedResolver, check_literal};
@@ -15,10 +17,15 @@ const IDLE_CONNECTIONS: usize = 1024;
 /// How long a connection waits for its next request. Jobs come at round times and servers drop idle connections
 /// at round times: a longer wait would let the two meet and lose requests.
 const IDLE: Duration = Duration::from_secs(4);
+/// So many requests begin at once; the next ones begin as these are answered, or after [`PATIENCE`].
+const AT_ONCE: usize = 64;
+const PATIENCE: Duration = Duration::from_millis(4);
 
 /// Sends requests. TLS, connections and names are shared by all jobs.
 pub(in super::super) struct Client {
     client: reqwest::Client,
+    /// How many requests at once wait for an answer that may come at any moment.
+    gate: Semaphore,
     /// Why `https` cannot be used, if it cannot.
     no_https: Option<String>,
 }
@@ -35,11 +42,13 @@ impl Client {
         match builder().build() {
             Ok(client) => Ok(Self {
                 client,
+                gate: Semaphore::new(AT_ONCE),
                 no_https: None,
             }),
             // A machine without certificates of authorities can still speak http.
             Err(error) => Ok(Self {
                 client: builder().tls_certs_only([]).build().map_err(told)?,
+                gate: Semaphore::new(AT_ONCE),
                 no_https: Some(deepest(&error)),
             }),
         }
@@ -60,7 +69,16 @@ impl Client {
         may_go_on: bool,
     ) -> Result<Response, Failure> {
         self.check(&request.url)?;
-        let sent = self.client.execute(request.take(may_go_on)).await;
+        // An answer within moments leaves a connection for the next request: a burst shares a few
+        // of them, and does not open one for each. Nobody waits for an answer that takes longer.
+        let place = timeout(PATIENCE, self.gate.acquire()).await;
+        let mut sending = std::pin::pin!(self.client.execute(request.take(may_go_on)));
+        let soon = timeout(PATIENCE, &mut sending).await;
+        drop(place);
+        let sent = match soon {
+            Ok(sent) => sent,
+            Err(_elapsed) => sending.await,
+        };
         sent.map_err(|error| classify(&error))
     }
 
