@@ -17,7 +17,7 @@ use crate::store::{Store, Write, Written};
 use super::state::Input;
 
 /// So many writes go in one commit at most, so that whoever waits behind a burst does not wait for all of it.
-const MOST: usize = 4096;
+const MOST: usize = 512;
 
 /// Writes on their way.
 pub(super) struct Batch {

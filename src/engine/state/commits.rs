@@ -15,7 +15,9 @@ use crate::store::{Write, Written};
 use super::runs::{Row, Stage};
 use super::{ApplyAnswer, Effect, Refusal, State, Ticket};
 
-/// So many writes go in one commit, so that the first of a great many starts do not wait for the last.
+/// So many writes go in one commit, so that the first of a great many starts do not wait for the
+/// last: the first batch of a round is small, and the starts that follow from it overlap with the next.
+const FIRST_BATCH: usize = 64;
 const BATCH: usize = 512;
 
 /// So many ends of runs are kept while the store is away; their output is dropped first.
@@ -43,6 +45,8 @@ pub(super) enum Then {
 #[derive(Default)]
 pub(super) struct Commits {
     writes: Vec<Write>,
+    /// How many writes make the next batch; it grows within a round.
+    batch_size: usize,
     thens: Vec<Then>,
     under_way: HashMap<u64, Vec<Then>>,
     last_batch: u64,
@@ -105,14 +109,16 @@ impl State {
     pub(super) fn write(&mut self, write: Write, then: Then) {
         self.commits.writes.push(write);
         self.commits.thens.push(then);
-        if self.commits.writes.len() >= BATCH {
+        if self.commits.writes.len() >= self.commits.batch_size.max(FIRST_BATCH) {
             self.flush();
+            self.commits.batch_size = (self.commits.batch_size.max(FIRST_BATCH) * 2).min(BATCH);
         }
     }
 
     /// Sends off what was written since, and answers changes whose rows are durable.
     pub(super) fn finish_round(&mut self) {
         self.flush();
+        self.commits.batch_size = FIRST_BATCH;
         if !self.commits.is_down() {
             for (_, _, waits_for) in &mut self.commits.changes {
                 waits_for.get_or_insert(self.commits.last_batch);
