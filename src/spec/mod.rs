@@ -6,6 +6,7 @@
 
 mod bytes;
 mod check;
+mod dates;
 mod decode;
 mod expression;
 mod fields;
@@ -44,6 +45,7 @@ use crate::finding::Finding;
 use crate::model::Job;
 
 pub use check::check;
+pub use dates::past_dates;
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;
 pub use read::read;
