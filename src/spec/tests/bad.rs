@@ -572,7 +572,7 @@ fn what_is_cheap_to_write_and_dear_to_read_is_bounded() {
         (
             "the same key again and again",
             "a: 1\n".repeat(200_000),
-            "1000 more findings",
+            "was not looked at",
         ),
         (
             "many values",
@@ -581,9 +581,16 @@ fn what_is_cheap_to_write_and_dear_to_read_is_bounded() {
         ),
         (
             "many jobs in a file",
-            format!(
-                "jobs: {{{}}}",
-                (0..400_001).map(|n| format!("j{n}: ,")).collect::<String>()
+            (0..400_001).fold(
+                "jobs:
+"
+                .to_owned(),
+                |all, n| {
+                    all + &format!(
+                        "  j{n}:
+"
+                    )
+                },
             ),
             "400000 jobs",
         ),
@@ -591,11 +598,7 @@ fn what_is_cheap_to_write_and_dear_to_read_is_bounded() {
         let file = file(&text);
         let found = file.findings.iter().any(|f| f.message.contains(says));
         let first = &file.findings[..file.findings.len().min(3)];
-        assert!(
-            found || what.contains("again and again"),
-            "{what}: {}",
-            shown(first)
-        );
+        assert!(found, "{what}: {}", shown(first));
         assert!(file.findings.len() <= 2_001, "{what}");
     }
 }
