@@ -301,6 +301,7 @@ fn values_of_the_wrong_kind() {
         row("a label with a space", with("labels: { \"a b\": c }"), BadName, (3, 15), "label"),
         row("a secret in the file", with("secrets: { A: hunter2 }"), WrongType, (3, 16), "must not stand"),
         row("a secret with two sources", with("secrets: { A: { env: B, file: C } }"), WrongType, (3, 29), "one source"),
+        row("a secret from nothing", with("secrets: { A: { env: null } }"), MissingKey, (3, 16), "no source"),
         row("a secret with no source", with("secrets: { A: {} }"), MissingKey, (3, 16), "no source"),
         row("a shell with arguments", with("shell: bash -e"), WrongType, (3, 12), "[bash, -e, -c]"),
         row("an exit code out of range", with("success_exit_codes: [0, 256]"), OutOfRange, (3, 29), "255"),
