@@ -1,6 +1,6 @@
 //! Job files: YAML text to a checked set of jobs, with all findings.
 //!
-//! [`check`] is pure: it takes what the source read and answers with jobs and
+//! [`check()`] is pure: it takes what the source read and answers with jobs and
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
@@ -51,7 +51,7 @@ pub use print::print;
 pub use read::read;
 pub use schema::schema;
 
-/// A file as it was read: what [`check`] needs of it.
+/// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]
 pub struct InputFile {
     /// The PATH that it is below, as the command line named it.
