@@ -12,7 +12,7 @@ use super::settings::Settings;
 use super::shared::Shared;
 use super::tree::Span;
 use super::{Checked, CheckedFile, InputFile, Options, bytes, limits};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::schedule::{Zone, Zones};
 
 /// The name of the files that hold defaults for their folder.
@@ -84,7 +84,7 @@ struct Defaults<'a> {
     /// What the files below depend on.
     hash: [u8; 32],
     /// Read when the first file below asks.
-    settings: OnceLock<Settings>,
+    settings: OnceLock<Option<Settings>>,
 }
 
 impl<'a> Load<'a> {
@@ -126,7 +126,7 @@ impl<'a> Load<'a> {
                 if checked.is_bad() {
                     checked.defaults_text = None;
                 } else {
-                    settings.get_or_init(|| read);
+                    settings.get_or_init(|| Some(read));
                 }
                 Arc::new(checked)
             }
@@ -168,13 +168,8 @@ impl<'a> Load<'a> {
         let mut first: Vec<Problem> = self.first.iter().cloned().collect();
         // From the root down, each over what is above it.
         for one in chain.iter().rev() {
-            match &one.text {
-                Some(text) => {
-                    let settings = one
-                        .settings
-                        .get_or_init(|| file::check_defaults(one.input, text, &self.setting).0);
-                    inherited = settings.clone().over(&inherited);
-                }
+            match self.settings_of(one) {
+                Some(settings) => inherited = settings.clone().over(&inherited),
                 None => {
                     let message = format!(
                         "the defaults of this file cannot be used: {} is bad",
@@ -209,6 +204,18 @@ impl<'a> Load<'a> {
             findings: outcome.findings,
             defaults_text: None,
         })
+    }
+
+    /// What is in force of a `_defaults.yaml`; `None` when nothing of it can be.
+    fn settings_of<'d>(&self, one: &'d Defaults<'a>) -> Option<&'d Settings> {
+        let text = one.text.as_ref()?;
+        let settings = one.settings.get_or_init(|| {
+            // A text that was good once may be so no more, as when a variable is gone.
+            let (settings, findings) = file::check_defaults(one.input, text, &self.setting);
+            let good = findings.iter().all(|f| f.severity != Severity::Error);
+            good.then_some(settings)
+        });
+        settings.as_ref()
     }
 
     fn unchanged(&self, input: &InputFile, hash: [u8; 32]) -> Option<Arc<CheckedFile>> {

@@ -11,7 +11,7 @@ use super::interpolate;
 use super::problem::{Page, Problem};
 use super::shared::Shared;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
-use super::{Options, limits};
+use super::{Options, limits, suggest};
 use crate::duration;
 use crate::finding::{Code, Finding, Severity};
 use crate::model::{Part, Text};
@@ -32,7 +32,7 @@ pub(super) struct Decoder<'t, 's> {
 }
 
 /// Something that a text refers to by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Reference {
     Secret(Arc<str>),
     Label(Arc<str>),
@@ -77,16 +77,20 @@ impl<'t, 's> Decoder<'t, 's> {
             let place = &finding.at.place;
             (place.line, place.column)
         });
-        if self.left_out > 0 {
-            let message = format!("{} more findings in this file are not shown", self.left_out);
-            let code = if self.errors > 0 {
-                Code::Limit
-            } else {
-                Code::MoreFindings
-            };
-            let problem = Problem::new(code, Span::default(), &message, "");
-            self.findings.push(self.page.finding(problem));
-        }
+        let message = if self.is_full() {
+            "so many errors: the rest of this file was not looked at".to_owned()
+        } else if self.left_out > 0 {
+            format!("{} more findings in this file are not shown", self.left_out)
+        } else {
+            return self.findings;
+        };
+        let code = if self.is_full() {
+            Code::Limit
+        } else {
+            Code::MoreFindings
+        };
+        let problem = Problem::new(code, Span::default(), &message, "");
+        self.findings.push(self.page.finding(problem));
         self.findings
     }
 
@@ -128,6 +132,31 @@ impl<'t, 's> Decoder<'t, 's> {
     /// Whether one of these keys was probably meant by an unknown one: then it is not missing as well.
     pub fn was_meant(&self, keys: &[&str]) -> bool {
         self.suggested.iter().any(|key| keys.contains(key))
+    }
+
+    /// Whether there are so many errors that looking for more helps nobody.
+    pub fn is_full(&self) -> bool {
+        self.errors >= limits::FINDINGS
+    }
+
+    /// `did you mean …?`, or nothing.
+    pub fn did_you_mean<'w>(&self, typed: &str, known: impl Iterator<Item = &'w str>) -> String {
+        match self.nearest(typed, known) {
+            Some(word) => format!("did you mean `{word}`?"),
+            None => String::new(),
+        }
+    }
+
+    /// The nearest known word, while anybody will read of it.
+    pub fn nearest<'w>(
+        &self,
+        typed: &str,
+        known: impl Iterator<Item = &'w str>,
+    ) -> Option<&'w str> {
+        if self.is_full() {
+            return None;
+        }
+        suggest::nearest(typed, known)
     }
 
     /// Remembers what a key was probably meant to be.
@@ -376,7 +405,7 @@ impl<'t, 's> Decoder<'t, 's> {
                 None
             }
             Value::Scalar(_) => Some(std::slice::from_ref(node)),
-            Value::List(items) => Some(items),
+            Value::List(items) => self.bounded_list(key, node, items),
             Value::Map(_) => {
                 let message = format!("`{key}` takes one value or a list, not a mapping");
                 self.report(Code::WrongType, node.span, &message, "");
@@ -392,13 +421,27 @@ impl<'t, 's> Decoder<'t, 's> {
         help: &str,
     ) -> Option<&'n [Node<'t>]> {
         match &node.value {
-            Value::List(items) => Some(items),
+            Value::List(items) => self.bounded_list(key, node, items),
             _ => {
                 let message = format!("`{key}` takes a list, not {}", node.kind());
                 self.report(Code::WrongType, node.span, &message, help);
                 None
             }
         }
+    }
+
+    fn bounded_list<'n>(
+        &mut self,
+        key: &str,
+        node: &Node<'t>,
+        items: &'n [Node<'t>],
+    ) -> Option<&'n [Node<'t>]> {
+        if items.len() <= limits::LIST {
+            return Some(items);
+        }
+        let message = format!("`{key}` has more than {} items", limits::LIST);
+        self.report(Code::Limit, node.span, &message, "");
+        None
     }
 
     /// The entries of a mapping whose keys anybody may choose.

@@ -140,10 +140,14 @@ fn top<'t>(
             "",
         );
     }
-    entries
-        .iter()
-        .filter_map(|entry| job::read(decoder, entry, &around))
-        .collect()
+    let mut jobs = Vec::with_capacity(entries.len());
+    for entry in entries.iter() {
+        if decoder.is_full() {
+            break;
+        }
+        jobs.extend(job::read(decoder, entry, &around));
+    }
+    jobs
 }
 
 /// The known keys of the top; what begins with `x-` is for anchors.
@@ -205,6 +209,9 @@ pub(super) fn check_defaults(
 fn names_in_another_case(decoder: &mut Decoder<'_, '_>, entries: &[Entry<'_>]) {
     let mut seen: HashMap<String, &Entry<'_>> = HashMap::with_capacity(entries.len());
     for entry in entries {
+        if decoder.is_full() {
+            return;
+        }
         let Some(first) = seen.insert(entry.key.to_ascii_lowercase(), entry) else {
             continue;
         };

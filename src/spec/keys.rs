@@ -234,7 +234,8 @@ fn secret<'t>(
         return None;
     }
     let before = decoder.errors();
-    let fields = decoder.fields(&SECRET, &entry.value, Scope::Job)?;
+    let mut fields = decoder.fields(&SECRET, &entry.value, Scope::Job)?;
+    fields.retain(|(_, entry)| !entry.value.is_null());
     if let [(_, first), (_, second), ..] = fields.as_slice() {
         let mut problem = super::problem::Problem::new(
             Code::WrongType,

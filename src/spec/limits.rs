@@ -14,8 +14,12 @@ pub(super) const NODES: usize = 2_000_000;
 pub(super) const FILE_JOBS: usize = 400_000;
 /// Names in one `env`, `labels`, `secrets`, `headers`, `query` or `form`.
 pub(super) const NAMES: usize = 500;
+/// Items of one list, `json` excepted.
+pub(super) const LIST: usize = 10_000;
+/// Schedules whose union one job has.
+pub(super) const SCHEDULES: usize = 500;
 /// Names that the jobs of one file take from defaults, counted for each job.
-pub(super) const INHERITED: usize = 5_000_000;
+pub(super) const INHERITED: usize = 2_000_000;
 /// Jobs of all files together.
 pub(super) const JOBS: usize = 2_000_000;
 /// Findings of one file; the rest is only counted.

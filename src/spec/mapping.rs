@@ -2,7 +2,6 @@
 
 use super::decode::{Decoder, Scope};
 use super::fields::{LEVELS, Level, State};
-use super::suggest;
 use super::tree::{Entry, Node, Value, shorten};
 use crate::finding::Code;
 
@@ -33,6 +32,9 @@ impl<'t> Decoder<'t, '_> {
         };
         let mut known = Vec::with_capacity(entries.len());
         for entry in entries.iter() {
+            if self.is_full() {
+                break;
+            }
             let Some(field) = level.find(&entry.key) else {
                 if !ignored(&entry.key) {
                     self.unknown_key(level, entry);
@@ -63,7 +65,7 @@ impl<'t> Decoder<'t, '_> {
 
     fn unknown_key(&mut self, level: &Level, entry: &Entry<'t>) {
         let key = &*entry.key;
-        let help = if let Some(near) = suggest::nearest(key, level.known()) {
+        let help = if let Some(near) = self.nearest(key, level.known()) {
             self.suggest(near);
             format!("did you mean `{near}`?")
         } else if let Some(meant) = synonym(key) {

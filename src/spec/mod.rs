@@ -1,11 +1,12 @@
 //! Job files: YAML text to a checked set of jobs, with all findings.
 //!
-//! [`check`] is pure: it takes what the source read and answers with jobs and
+//! [`check()`] is pure: it takes what the source read and answers with jobs and
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
 mod bytes;
 mod check;
+mod dates;
 mod decode;
 mod expression;
 mod fields;
@@ -44,12 +45,13 @@ use crate::finding::Finding;
 use crate::model::Job;
 
 pub use check::check;
+pub use dates::past_dates;
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;
 pub use read::read;
 pub use schema::schema;
 
-/// A file as it was read: what [`check`] needs of it.
+/// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]
 pub struct InputFile {
     /// The PATH that it is below, as the command line named it.

@@ -1,9 +1,9 @@
 //! What a job's texts refer to by name must be there.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::decode::{Decoder, Reference};
-use super::suggest;
 use super::tree::{Entry, Span};
 use crate::finding::Code;
 use crate::model::{About, Action, Body, Command, Context, Json, Part, Text, Variable};
@@ -18,6 +18,7 @@ pub(super) fn check(
     job: &Entry<'_>,
 ) {
     let mut wanted: Vec<Reference> = Vec::new();
+    let mut seen: HashSet<Reference> = HashSet::new();
     each_text(action, context, &mut |text| {
         if !text.shown().contains("${") {
             return;
@@ -28,12 +29,15 @@ pub(super) fn check(
                 Part::Variable(Variable::JobLabel(name)) => Reference::Label(name),
                 _ => continue,
             };
-            if !wanted.contains(&reference) {
+            if seen.insert(reference.clone()) {
                 wanted.push(reference);
             }
         }
     });
     for reference in wanted {
+        if decoder.is_full() {
+            return;
+        }
         let labels = about.map_or(&[][..], |about| &about.labels[..]);
         let (name, shown, known): (&Arc<str>, _, Vec<&str>) = match &reference {
             Reference::Secret(name) => (
@@ -64,7 +68,7 @@ pub(super) fn check(
                 kind_of(&reference)
             ),
         };
-        let near = suggest::did_you_mean(name, known.into_iter());
+        let near = decoder.did_you_mean(name, known.into_iter());
         let help = match (&reference, near.is_empty()) {
             (_, false) => near,
             (Reference::Secret(name), true) => {

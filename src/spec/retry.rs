@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::decode::{Decoder, Scope};
 use super::fields::{RETRY, RETRY_WORDS};
-use super::suggest;
 use super::tree::{Node, Value, shorten};
 use crate::duration;
 use crate::finding::Code;
@@ -93,7 +92,7 @@ fn when<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Arc<[Retry
         let word = decoder.text("when", item)?;
         let Some(on) = parse_word(&word) else {
             let message = format!("`{}` is no word of `when`", shorten(&word));
-            let near = suggest::did_you_mean(&word, RETRY_WORDS.into_iter());
+            let near = decoder.did_you_mean(&word, RETRY_WORDS.into_iter());
             let help = if near.is_empty() {
                 format!(
                     "write {}, an exit code or an HTTP status",

@@ -8,7 +8,7 @@ use jiff::{Timestamp, civil};
 
 use super::decode::{Decoder, Scope};
 use super::fields::{DAYS, SCHEDULE, SCHEDULE_WORDS, WEEKLY};
-use super::suggest;
+use super::limits;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
 use crate::duration;
 use crate::finding::Code;
@@ -27,6 +27,10 @@ pub(super) struct Read {
 
 /// Finds a zone by name.
 pub(super) fn zone(decoder: &mut Decoder<'_, '_>, name: &str, span: Span) -> Option<Zone> {
+    if decoder.is_full() {
+        // Looking for the nearest name is dear.
+        return None;
+    }
     match decoder.shared.zones.get(name) {
         Ok(zone) => Some(zone),
         Err(unknown) => {
@@ -74,6 +78,11 @@ fn list<'t>(
             "`schedule` is an empty list",
             "write `manual` for a job that never fires by itself",
         );
+        return None;
+    }
+    if nodes.len() > limits::SCHEDULES {
+        let message = format!("more than {} schedules in one job", limits::SCHEDULES);
+        decoder.report(Code::Limit, node.span, &message, "make several jobs of it");
         return None;
     }
     let mut items = Vec::with_capacity(nodes.len());
@@ -165,7 +174,7 @@ fn not_a_word(decoder: &mut Decoder<'_, '_>, word: &str, span: Span) {
     let help = if SCHEDULE.find(word).is_some() {
         format!("write `{{ {word}: … }}`")
     } else {
-        let near = suggest::did_you_mean(word, SCHEDULE_WORDS.into_iter());
+        let near = decoder.did_you_mean(word, SCHEDULE_WORDS.into_iter());
         if near.is_empty() {
             "write a cron line, `{ every: 5m }`, `{ daily: \"02:00\" }`, `startup` or `manual`"
                 .to_owned()
@@ -438,7 +447,7 @@ fn days<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Vec<(Days,
             Ok(day) => days.push((day, text.into_owned())),
             Err(error) => {
                 let message = format!("`{}` is no day", shorten(&text));
-                let near = suggest::did_you_mean(&text, DAYS.into_iter());
+                let near = decoder.did_you_mean(&text, DAYS.into_iter());
                 let help = if near.is_empty() { error.help } else { near };
                 decoder.report(Code::BadSchedule, item.span, &message, &help);
             }

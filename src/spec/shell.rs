@@ -68,6 +68,9 @@ pub(super) fn check_line(decoder: &mut Decoder<'_, '_>, line: &str, span: Span) 
     fine
 }
 
+/// More references of one line are nobody's slip.
+const SHOWN: usize = 8;
+
 /// The `${secrets.…}`, `${run.…}`, `${job.…}`, `${elder.…}` of a line.
 fn references(line: &str) -> Vec<&str> {
     let mut found = Vec::new();
@@ -79,8 +82,13 @@ fn references(line: &str) -> Vec<&str> {
             .iter()
             .any(|space| inner.starts_with(space));
         if ours {
-            let end = inner.find('}').map_or(from.len(), |end| end + 3);
-            found.push(&from[..end]);
+            let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            let end = inner.find(|c| !name(c)).unwrap_or(inner.len());
+            let closed = usize::from(inner[end..].starts_with('}'));
+            found.push(&from[..2 + end + closed]);
+        }
+        if found.len() >= SHOWN {
+            break;
         }
         rest = inner;
     }

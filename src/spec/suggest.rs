@@ -17,14 +17,6 @@ pub(super) fn nearest<'w>(typed: &str, known: impl Iterator<Item = &'w str>) -> 
         .map(|(_, word)| word)
 }
 
-/// `did you mean …?`, or nothing.
-pub(super) fn did_you_mean<'w>(typed: &str, known: impl Iterator<Item = &'w str>) -> String {
-    match nearest(typed, known) {
-        Some(word) => format!("did you mean `{word}`?"),
-        None => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -301,6 +301,7 @@ fn values_of_the_wrong_kind() {
         row("a label with a space", with("labels: { \"a b\": c }"), BadName, (3, 15), "label"),
         row("a secret in the file", with("secrets: { A: hunter2 }"), WrongType, (3, 16), "must not stand"),
         row("a secret with two sources", with("secrets: { A: { env: B, file: C } }"), WrongType, (3, 29), "one source"),
+        row("a secret from nothing", with("secrets: { A: { env: null } }"), MissingKey, (3, 16), "no source"),
         row("a secret with no source", with("secrets: { A: {} }"), MissingKey, (3, 16), "no source"),
         row("a shell with arguments", with("shell: bash -e"), WrongType, (3, 12), "[bash, -e, -c]"),
         row("an exit code out of range", with("success_exit_codes: [0, 256]"), OutOfRange, (3, 29), "255"),
@@ -550,7 +551,7 @@ fn what_is_cheap_to_write_and_dear_to_read_is_bounded() {
             .join(", ")
     };
     let mut heirs = format!("defaults: {{ env: {{ {} }} }}\njobs:\n", names(500));
-    for n in 0..10_001 {
+    for n in 0..4_001 {
         let _ = writeln!(heirs, "  j{n}: {{ schedule: manual, run: x }}");
     }
     let explicit = (0..50_000)
@@ -570,9 +571,9 @@ fn what_is_cheap_to_write_and_dear_to_read_is_bounded() {
         ("many heirs of many names", heirs, "taken from defaults"),
         ("many merges into many keys", merges, "no job"),
         (
-            "the same key a million times",
-            "a: 1\n".repeat(1_000_000),
-            "1000 more findings",
+            "the same key again and again",
+            "a: 1\n".repeat(200_000),
+            "was not looked at",
         ),
         (
             "many values",
@@ -581,9 +582,16 @@ fn what_is_cheap_to_write_and_dear_to_read_is_bounded() {
         ),
         (
             "many jobs in a file",
-            format!(
-                "jobs: {{{}}}",
-                (0..400_001).map(|n| format!("j{n}: ,")).collect::<String>()
+            (0..400_001).fold(
+                "jobs:
+"
+                .to_owned(),
+                |all, n| {
+                    all + &format!(
+                        "  j{n}:
+"
+                    )
+                },
             ),
             "400000 jobs",
         ),
@@ -591,11 +599,7 @@ fn what_is_cheap_to_write_and_dear_to_read_is_bounded() {
         let file = file(&text);
         let found = file.findings.iter().any(|f| f.message.contains(says));
         let first = &file.findings[..file.findings.len().min(3)];
-        assert!(
-            found || what.contains("million times"),
-            "{what}: {}",
-            shown(first)
-        );
+        assert!(found, "{what}: {}", shown(first));
         assert!(file.findings.len() <= 2_001, "{what}");
     }
 }

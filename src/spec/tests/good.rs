@@ -162,6 +162,16 @@ fn files_come_in_many_shapes() {
 }
 
 #[test]
+fn lines_end_in_line_feeds_however_the_file_ends_them() {
+    for text in [
+        job("schedule: manual\nrun: |\n  set -e\n  b"),
+        job("schedule: manual\nrun: |\n  set -e\n  b").replace('\n', "\r\n"),
+    ] {
+        assert_eq!(line(&one(&text)), "set -e\nb\n");
+    }
+}
+
+#[test]
 fn anchors_and_merge_keys_work_and_the_explicit_key_wins() {
     let text = "
 x-base: &base { schedule: manual, timeout: 5s, env: { A: 1 } }

@@ -181,6 +181,11 @@ fn while_defaults_are_bad_their_last_good_text_serves() {
         shown(&served.files[1].findings)
     );
     assert_eq!(owner_of(&served.files[1]), Some("before"));
+
+    let key = ("jobs.d".into(), "team/_defaults.yaml".into());
+    last_good.insert(key, Arc::from("defaults: { owner: \"${GONE}\" }"));
+    let gone = check(&inputs, Some(&served), &last_good, &options(&[]), zones());
+    assert_eq!(codes(&gone.files[1]), [Code::BadDefaults]);
 }
 
 #[test]
