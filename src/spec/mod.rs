@@ -30,6 +30,7 @@ mod schema;
 mod settings;
 mod shared;
 mod shell;
+mod span;
 mod suggest;
 mod syntax;
 #[cfg(test)]
