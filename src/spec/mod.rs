@@ -13,6 +13,7 @@ mod fields;
 mod file;
 mod fill;
 mod http;
+mod instants;
 mod interpolate;
 mod job;
 mod keys;
@@ -30,6 +31,7 @@ mod schema;
 mod settings;
 mod shared;
 mod shell;
+mod span;
 mod suggest;
 mod syntax;
 #[cfg(test)]

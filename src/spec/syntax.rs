@@ -3,7 +3,7 @@
 use saphyr_parser::{ScanError, Tag};
 
 use super::problem::Problem;
-use super::tree::{Span, column, line};
+use super::span::{Span, column, line};
 use crate::finding::Code;
 
 const TAB: &str = "a tab stands where YAML takes spaces only";

@@ -8,22 +8,16 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as Marks, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks, StrInput, Tag};
 
 use super::limits;
 use super::merge::{self, Names};
 use super::problem::{Problem, Problems};
+use super::span::{column, line, start, whole};
 use super::syntax;
 use crate::finding::Code;
 
-/// Where something stands: line and column from 1, both in characters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Span {
-    pub line: u32,
-    pub column: u32,
-    /// In characters; 0 means up to the end of the line.
-    pub length: u32,
-}
+pub(super) use super::span::Span;
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -477,28 +471,4 @@ pub(super) fn shorten(text: &str) -> Cow<'_, str> {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
         None => Cow::Borrowed(text),
     }
-}
-
-pub(super) fn line(marker: &Marker) -> u32 {
-    u32::try_from(marker.line()).unwrap_or(u32::MAX)
-}
-
-pub(super) fn column(marker: &Marker) -> u32 {
-    u32::try_from(marker.col()).map_or(u32::MAX, |c| c.saturating_add(1))
-}
-
-fn start(marks: &Marks) -> Span {
-    Span {
-        line: line(&marks.start),
-        column: column(&marks.start),
-        length: 0,
-    }
-}
-
-fn whole(marks: &Marks) -> Span {
-    let mut span = start(marks);
-    if marks.start.line() == marks.end.line() {
-        span.length = column(&marks.end).saturating_sub(span.column).max(1);
-    }
-    span
 }
