@@ -9,6 +9,7 @@ pub mod clock;
 pub mod duration;
 pub mod finding;
 pub mod ids;
+pub mod memory;
 pub mod secret;
 
 // Floor 1: time.

@@ -33,7 +33,7 @@ pub(super) struct Running {
     pub(super) sync_task: JoinHandle<()>,
     pub(super) tokens: TokensHandle,
     pub(super) telemetry: Arc<Telemetry>,
-    housekeeping: JoinHandle<()>,
+    housekeeping: [JoinHandle<()>; 2],
     server: JoinHandle<()>,
     end_server: oneshot::Sender<()>,
     end_sync: oneshot::Sender<()>,
@@ -42,7 +42,7 @@ pub(super) struct Running {
 impl Running {
     /// Ends what is left once the engine has stopped.
     pub(super) async fn end(self) {
-        self.housekeeping.abort();
+        self.housekeeping.iter().for_each(JoinHandle::abort);
         // A part that has ended already hears nothing.
         let _ = self.end_sync.send(());
         let _ = self.end_server.send(());
@@ -125,7 +125,10 @@ pub(super) async fn start(
         sync,
         sync_task: tokio::spawn(std::future::pending()),
         tokens,
-        housekeeping: tokio::spawn(housekeeping::prune(store, clock, telemetry.clone())),
+        housekeeping: [
+            tokio::spawn(housekeeping::give_back_memory(clock.clone())),
+            tokio::spawn(housekeeping::prune(store, clock, telemetry.clone())),
+        ],
         telemetry,
         server,
         end_server,

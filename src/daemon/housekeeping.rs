@@ -1,9 +1,10 @@
-//! What keeps the store small: old rows go, a few at a time.
+//! What keeps elder small: old rows go, a few at a time, and unused memory goes back to the system.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::memory;
 use crate::model::{Event, Observer};
 use crate::store::{HistoryBounds, Store};
 
@@ -12,6 +13,22 @@ const EVERY: Duration = Duration::from_secs(60);
 
 /// So many rows at a time: the writer is free for fires between two slices.
 const SLICE: usize = 2_000;
+
+/// How long after the start the memory that the load took is given back.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// Gives memory back for ever: soon after the start, then now and then, for reloads leave some too.
+pub(super) async fn give_back_memory(clock: Arc<dyn Clock>) {
+    let mut wait = SETTLED;
+    loop {
+        clock
+            .sleep_until(clock.now().saturating_add(wait).ok())
+            .await;
+        // Another thread than those that serve: it may take some milliseconds.
+        let _ = tokio::task::spawn_blocking(memory::give_back).await;
+        wait = EVERY;
+    }
+}
 
 /// Prunes history for ever.
 pub(super) async fn prune(
