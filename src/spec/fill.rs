@@ -62,9 +62,14 @@ impl Decoder<'_, '_> {
 
     /// Whether so many more bytes are within the bound of the file.
     fn may_fill_in(&mut self, bytes: usize, span: Span) -> bool {
-        self.filled = self.filled.saturating_add(bytes);
+        let before = self.filled;
+        self.filled = before.saturating_add(bytes);
         if self.filled <= limits::FILLED_BYTES {
             return true;
+        }
+        if before > limits::FILLED_BYTES {
+            // It was said where the bound was passed.
+            return false;
         }
         let message = format!(
             "up to here, `${{…}}` fills in more than {} MiB",
