@@ -29,6 +29,8 @@ pub(super) struct Decoder<'t, 's> {
     /// Keys that were suggested for unknown ones since [`Decoder::begin_job`].
     suggested: Vec<&'static str>,
     inherited: usize,
+    /// Bytes that `${…}` has filled in so far.
+    pub filled: usize,
 }
 
 /// Something that a text refers to by name.
@@ -68,6 +70,7 @@ impl<'t, 's> Decoder<'t, 's> {
             uses: Vec::new(),
             suggested: Vec::new(),
             inherited: 0,
+            filled: 0,
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::decode::{Decoder, Later, Reference};
 use super::interpolate::{self, Piece};
+use super::limits;
 use super::tree::Span;
 use crate::finding::Code;
 use crate::model::{Part, Variable};
@@ -21,7 +22,11 @@ impl Decoder<'_, '_> {
                     continue;
                 }
                 Piece::Env { name, default } => {
-                    literal.push_str(&self.environment(name, default, span));
+                    let value = self.environment(name, default, span);
+                    if !self.may_fill_in(value.len(), span) {
+                        return None;
+                    }
+                    literal.push_str(&value);
                     continue;
                 }
                 Piece::Secret(name) => {
@@ -53,6 +58,25 @@ impl Decoder<'_, '_> {
         }
         // A warning (a variable that is not set, where that is allowed) is no reason to stop.
         (!self.errors_since(before)).then_some(parts)
+    }
+
+    /// Whether so many more bytes are within the bound of the file.
+    fn may_fill_in(&mut self, bytes: usize, span: Span) -> bool {
+        let before = self.filled;
+        self.filled = before.saturating_add(bytes);
+        if self.filled <= limits::FILLED_BYTES {
+            return true;
+        }
+        if before > limits::FILLED_BYTES {
+            // It was said where the bound was passed.
+            return false;
+        }
+        let message = format!(
+            "up to here, `${{…}}` fills in more than {} MiB",
+            limits::FILLED_BYTES >> 20
+        );
+        self.report(Code::Limit, span, &message, "make several files of it");
+        false
     }
 
     fn may_use_secret(&mut self, name: &str, span: Span, later: Later) {

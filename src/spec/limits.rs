@@ -8,6 +8,8 @@ pub(super) const DEPTH: usize = 64;
 pub(super) const ALIASES: usize = 10_000;
 /// What aliases may add to the text, roughly.
 pub(super) const EXPANDED_BYTES: usize = 16 << 20;
+/// What `${…}` may fill into one file.
+pub(super) const FILLED_BYTES: usize = 16 << 20;
 /// Keys and values of one file.
 pub(super) const NODES: usize = 2_000_000;
 /// Jobs of one file.
@@ -30,3 +32,5 @@ pub(super) const LINE: usize = 200;
 pub(super) const LABEL: usize = 1_024;
 /// The longest `description`, in bytes.
 pub(super) const DESCRIPTION: usize = 10_000;
+/// Characters of a finding's message, and of its mend.
+pub(super) const MESSAGE: usize = 500;

@@ -65,7 +65,8 @@ pub(super) fn merge<'t>(
         problem.also = Some((*first, "first given here"));
         problems.add(problem);
     }
-    for (span, node) in merges {
+    // The file is refused with more than one: each would be held against every key.
+    for (span, node) in merges.into_iter().take(1) {
         let maps = match &node.value {
             Value::Map(_) => std::slice::from_ref(&node),
             Value::List(list) => list.as_slice(),

@@ -24,9 +24,17 @@ impl Problem {
             code,
             span,
             also: None,
-            message: message.to_owned(),
-            help: help.to_owned(),
+            message: bounded(message),
+            help: bounded(help),
         }
+    }
+}
+
+/// What a file holds may stand in a message, and a file may hold one name of megabytes.
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(limits::MESSAGE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

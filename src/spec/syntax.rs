@@ -4,6 +4,7 @@ use saphyr_parser::{ScanError, Tag};
 
 use super::problem::Problem;
 use super::span::{Span, column, line};
+use super::tree::shorten;
 use crate::finding::Code;
 
 const TAB: &str = "a tab stands where YAML takes spaces only";
@@ -220,13 +221,42 @@ pub(super) fn tag(tag: &Tag, span: Span) -> Problem {
     } else {
         tag.to_string()
     };
-    let message = format!("the tag `{shown}` means nothing here");
+    let message = format!("the tag `{}` means nothing here", shorten(&shown));
     Problem::new(
         Code::Syntax,
         span,
         &message,
         "remove the tag, or quote the value if `!` belongs to it",
     )
+}
+
+/// `%TAG` before the document. It gives a long name a short one, and whoever reads the file pays
+/// the long one wherever the short one stands.
+pub(super) fn tag_directive(text: &str) -> Option<Problem> {
+    let mut rest = text;
+    let mut number = 1;
+    while !rest.is_empty() {
+        let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(end);
+        if line.starts_with("%TAG") {
+            let at = Span {
+                line: number,
+                column: 1,
+                length: 4,
+            };
+            let help = "remove the line: no tag means anything in a job file";
+            return Some(Problem::new(Code::Syntax, at, "a `%TAG` directive", help));
+        }
+        let begun = line.trim_start();
+        let empty = begun.is_empty() || begun.starts_with('#');
+        if !(empty || line.starts_with('%') || line.starts_with("...")) {
+            return None;
+        }
+        let after = after.strip_prefix("\r\n").or(after.get(1..));
+        rest = after.unwrap_or_default();
+        number += 1;
+    }
+    None
 }
 
 /// `---` a second time.

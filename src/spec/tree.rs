@@ -108,8 +108,13 @@ pub(super) struct Tree<'t> {
 /// Reads one document.
 pub(super) fn parse(text: &str) -> Tree<'_> {
     let mut builder = Builder::default();
-    let mut parser = Parser::new_from_str(text);
-    let complete = builder.run(&mut parser, text);
+    let complete = match syntax::tag_directive(text) {
+        None => builder.run(&mut Parser::new_from_str(text), text),
+        Some(problem) => {
+            builder.problems.add(problem);
+            false
+        }
+    };
     builder.finish(complete)
 }
 

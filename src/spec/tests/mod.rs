@@ -1,6 +1,7 @@
 //! The rules of the job file, tried on whole files.
 
 mod bad;
+mod bombs;
 mod good;
 mod layers;
 mod stored;
