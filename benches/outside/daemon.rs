@@ -54,9 +54,9 @@ impl Daemon {
             ready_after: Duration::ZERO,
         };
         let deadline = began + Duration::from_secs(120);
-        while !daemon
+        while daemon
             .get("/readyz")
-            .is_some_and(|(status, _)| status == 200)
+            .is_none_or(|(status, _)| status != 200)
         {
             assert!(
                 Instant::now() < deadline,

@@ -8,8 +8,6 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
-    clippy::print_stderr,
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     reason = "a program of its own that measures time and tells people"

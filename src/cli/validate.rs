@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::clock::{Clock, SystemClock};
 use crate::finding::Severity;
 use crate::finding::render::{Format, Report};
 use crate::schedule::Zones;
@@ -42,6 +43,7 @@ pub fn validate(
         },
         // What is built in is the same everywhere, and so is the answer.
         zones: &Zones::bundled(),
+        now: SystemClock::default().now(),
     })?;
     let report = Report::new(tree.files, tree.jobs.len(), &tree.findings);
     console.answer(&report.render(format))?;

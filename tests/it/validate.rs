@@ -474,3 +474,14 @@ fn nothing_is_written_and_nothing_is_run() {
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
+
+#[test]
+fn a_date_that_is_past_is_a_note_and_fails_nothing() {
+    let text = "jobs:\n  gone: { schedule: { at: 2020-01-01T00:00:00Z }, run: x }\n";
+    let folder = Folder::with(&[("jobs.d/a.yaml", text)]);
+    let done = elder("validate jobs.d --strict --format json")
+        .within(folder.path())
+        .run();
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert_eq!(done.json()["notes"][0]["code"], "N002", "{done:?}");
+}

@@ -105,6 +105,7 @@ fn of_job(
             allow_missing_env: false,
         },
         zones,
+        now: SystemClock::default().now(),
     })?;
     let mut jobs = tree.jobs.iter();
     if let Some(job) = jobs.find(|job| job.name().as_str() == name) {

@@ -5,6 +5,8 @@ mod targets;
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+
 use crate::finding::Finding;
 use crate::model::Job;
 use crate::schedule::Zones;
@@ -27,6 +29,8 @@ pub struct Query<'a> {
     pub options: spec::Options,
     /// tzdata.
     pub zones: &'a Zones,
+    /// When it is, for notes on dates that are past; they never fail anything.
+    pub now: Timestamp,
 }
 
 /// A tree as it was found.
@@ -53,11 +57,16 @@ pub fn check(query: &Query<'_>) -> Result<Tree, Failure> {
     let none = HashMap::new();
     let checked = spec::check(&inputs, None, &none, &query.options, query.zones);
     let conflicts = across_files(&checked.files);
-    Ok(tree(&looked, &checked, conflicts))
+    Ok(tree(&looked, &checked, conflicts, query.now))
 }
 
 /// What the check came to, as far as it was asked about.
-fn tree(looked: &[Looked], checked: &Checked, mut conflicts: Vec<Vec<Finding>>) -> Tree {
+fn tree(
+    looked: &[Looked],
+    checked: &Checked,
+    mut conflicts: Vec<Vec<Finding>>,
+    now: Timestamp,
+) -> Tree {
     let mut tree = Tree {
         files: 0,
         findings: Vec::new(),
@@ -69,6 +78,7 @@ fn tree(looked: &[Looked], checked: &Checked, mut conflicts: Vec<Vec<Finding>>) 
         }
         let refused = !conflicts.is_empty();
         tree.findings.extend(file.findings.iter().cloned());
+        tree.findings.extend(spec::past_dates(file, now));
         tree.findings.append(conflicts);
         if !file.is_defaults {
             tree.files += 1;
