@@ -433,20 +433,6 @@ impl<'t, 's> Decoder<'t, 's> {
         }
     }
 
-    fn bounded_list<'n>(
-        &mut self,
-        key: &str,
-        node: &Node<'t>,
-        items: &'n [Node<'t>],
-    ) -> Option<&'n [Node<'t>]> {
-        if items.len() <= limits::LIST {
-            return Some(items);
-        }
-        let message = format!("`{key}` has more than {} items", limits::LIST);
-        self.report(Code::Limit, node.span, &message, "");
-        None
-    }
-
     /// The entries of a mapping whose keys anybody may choose.
     pub fn map<'n>(&mut self, key: &str, node: &'n Node<'t>) -> Option<&'n [Entry<'t>]> {
         match &node.value {

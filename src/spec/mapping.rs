@@ -1,11 +1,27 @@
-//! Reads mappings with known keys: what belongs elsewhere, is misspelt or is not in this build.
+//! Reads mappings with known keys: what belongs elsewhere, is misspelt or is not in this build; and lists within their bound.
 
 use super::decode::{Decoder, Scope};
 use super::fields::{LEVELS, Level, State};
+use super::limits;
 use super::tree::{Entry, Node, Value, shorten};
 use crate::finding::Code;
 
 impl<'t> Decoder<'t, '_> {
+    /// The items, if there are not too many of them.
+    pub(super) fn bounded_list<'n>(
+        &mut self,
+        key: &str,
+        node: &Node<'t>,
+        items: &'n [Node<'t>],
+    ) -> Option<&'n [Node<'t>]> {
+        if items.len() <= limits::LIST {
+            return Some(items);
+        }
+        let message = format!("`{key}` has more than {} items", limits::LIST);
+        self.report(Code::Limit, node.span, &message, "");
+        None
+    }
+
     /// The entries of a mapping with known keys; what cannot stand here is noted and left out.
     pub fn fields<'n>(
         &mut self,
