@@ -205,7 +205,7 @@ fn tell_listening(bound: &Bound, telemetry: &Telemetry) {
         Some(path) => format!("; token in {}", path.display()),
         None => "; no token needed (--auth none)".to_owned(),
     };
-    let text = format!("listening on {}{token}", bound.url);
+    let text = format!("listening on http://{}{token}", bound.address);
     telemetry.observe(&Event::Notice {
         warning: false,
         text: &text,

@@ -69,7 +69,7 @@ impl Report {
                 .cmp(&trouble(a))
                 .then_with(|| a.job_id.cmp(&b.job_id))
         });
-        let mut text = format!("{} to {}\n", self.since, self.until);
+        let mut text = format!("{} to {}\n", whole(&self.since), whole(&self.until));
         if rows.is_empty() {
             text.push_str("no job fired\n");
             return text;
@@ -114,9 +114,17 @@ fn cells(row: &Row) -> [String; 8] {
     ]
 }
 
+/// An instant without its fraction: nobody reads nanoseconds in a report.
+fn whole(instant: &str) -> String {
+    let parsed: Option<jiff::Timestamp> = instant.parse().ok();
+    let seconds = parsed.and_then(|at| jiff::Timestamp::from_second(at.as_second()).ok());
+    seconds.map_or_else(|| instant.to_owned(), |at| at.to_string())
+}
+
 fn seconds(length: Option<f64>) -> String {
     match length {
         None => "-".to_owned(),
+        Some(length) if length < 1.0 => format!("{:.0} ms", length * 1000.0),
         Some(length) if length < 60.0 => format!("{length:.1} s"),
         Some(length) if length < 3600.0 => format!("{:.1} m", length / 60.0),
         Some(length) => format!("{:.1} h", length / 3600.0),
