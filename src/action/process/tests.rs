@@ -22,7 +22,7 @@ fn runner() -> LocalRunner {
 fn runner_with(more: &[(&str, &str)]) -> LocalRunner {
     let mut env = HashMap::from([
         ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned()),
-        ("HOME".to_owned(), "/home/elder".to_owned()),
+        ("HOME".to_owned(), "/srv/elder".to_owned()),
         ("UNASKED".to_owned(), "x".to_owned()),
     ]);
     env.extend(
@@ -186,7 +186,7 @@ async fn the_environment_is_built_from_empty() {
             "ELDER_STATE_DIR=/var/lib/elder",
             "ELDER_TRIGGER=schedule",
             "FROM_FILE=file",
-            "HOME=/home/elder",
+            "HOME=/srv/elder",
             &format!("OWN={}", attempt.run),
             "PATH=/usr/local/bin:/usr/bin:/bin",
             "SEC=***",
