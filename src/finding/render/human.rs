@@ -1,5 +1,6 @@
 //! Findings for people: the line, carets under the value, the mend.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -62,12 +63,13 @@ fn place<'a>(group: Group<'a>, excerpt: &'a Excerpt, kind: AnnotationKind) -> Gr
     if line == 0 {
         return group.element(Origin::path(path));
     }
-    let mut annotation = kind.span(span(excerpt));
+    let shown = visible(&excerpt.line);
+    let mut annotation = kind.span(span(excerpt, &shown));
     if !excerpt.label.is_empty() {
         annotation = annotation.label(on_one_line(&excerpt.label));
     }
     group.element(
-        Snippet::source(excerpt.line.as_str())
+        Snippet::source(shown)
             .path(path)
             .line_start(line)
             .annotation(annotation),
@@ -98,11 +100,11 @@ fn together(at: &Excerpt, also: &Excerpt) -> Option<Together> {
         return None;
     }
     let lines = usize::try_from(distance).ok()?;
-    let mut text = first.line.clone();
+    let mut text = visible(&first.line).into_owned();
     text.push_str(&"\n".repeat(lines));
     let begin = if lines == 0 { 0 } else { text.len() };
     if lines > 0 {
-        text.push_str(&second.line);
+        text.push_str(&visible(&second.line));
     }
     Some(Together {
         text,
@@ -116,7 +118,7 @@ impl Together {
     fn snippet<'a>(&'a self, at: &Excerpt, also: &Excerpt) -> Snippet<'a, Annotation<'a>> {
         let shift = |excerpt: &Excerpt, is_first: bool| {
             let by = if is_first { 0 } else { self.second };
-            let span = span(excerpt);
+            let span = span(excerpt, &visible(&excerpt.line));
             by + span.start..by + span.end
         };
         let labelled = |annotation: Annotation<'a>, excerpt: &Excerpt| {
@@ -136,12 +138,23 @@ impl Together {
     }
 }
 
+/// A line as it may be shown, character for character. The renderer itself knows the control
+/// characters of ASCII alone, and to many a terminal U+009B is what ESC and `[` are.
+fn visible(line: &str) -> Cow<'_, str> {
+    let hidden = |c: char| matches!(c, '\u{80}'..='\u{9f}');
+    if line.contains(hidden) {
+        line.replace(hidden, "\u{fffd}").into()
+    } else {
+        line.into()
+    }
+}
+
 /// The bytes of the line that are meant. What lies beyond the cut of a long line points at its end.
-fn span(excerpt: &Excerpt) -> Range<usize> {
+fn span(excerpt: &Excerpt, line: &str) -> Range<usize> {
     let at = |character: u32| {
         let index = usize::try_from(character).unwrap_or(usize::MAX);
-        let mut starts = excerpt.line.char_indices().map(|(byte, _)| byte);
-        starts.nth(index).unwrap_or(excerpt.line.len())
+        let mut starts = line.char_indices().map(|(byte, _)| byte);
+        starts.nth(index).unwrap_or(line.len())
     };
     let first = excerpt.place.column.saturating_sub(1);
     at(first)..at(first.saturating_add(excerpt.place.length))
@@ -285,6 +298,23 @@ mod tests {
         assert!(
             !text.contains('\u{1b}') && !text.contains('\u{202e}'),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn the_second_kind_of_escape_neither_and_the_carets_stay() {
+        let mut finding = bad_cron();
+        finding.at = excerpt("jobs.d/a.yaml", 3, 4, 2, "k\u{9b}1ab\u{85}");
+        let mut twice = finding.clone();
+        twice.also = Some(excerpt("jobs.d/a.yaml", 9, 1, 1, "x\u{9b}31m"));
+        let text = plain(&[finding, twice]);
+        assert!(
+            text.contains("\n3 | k\u{fffd}1ab\u{fffd}\n  |    ^^\n"),
+            "{text}"
+        );
+        assert!(
+            !text.contains(|c: char| c.is_control() && c != '\n'),
+            "{text:?}"
         );
     }
 

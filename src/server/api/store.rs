@@ -13,6 +13,8 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::store::StoreError;
+
 use super::super::problem::Problem;
 use super::super::query::Pairs;
 use super::super::shared::{Shared, refused};
@@ -48,12 +50,24 @@ pub(in super::super) async fn backup(
     };
     // It takes as long as it takes: a copy that is cut short is no copy.
     let copied = shared.store.backup(to.clone()).await;
-    copied.map_err(|error| refused(&error))?;
+    if let Err(error) = copied {
+        return Err(not_copied(&shared, &error).await);
+    }
     let bytes = fs::metadata(&to).map(|about| about.len()).unwrap_or(0);
     Ok(Json(BackupJson {
         path: to.display().to_string(),
         bytes,
     }))
+}
+
+/// Most often it is the place of the copy that is not in order, and not the store.
+async fn not_copied(shared: &Shared, error: &StoreError) -> Problem {
+    if !shared.store_reachable().await {
+        return refused(error);
+    }
+    tracing::error!(error = %error, "a backup could not be made");
+    let detail = "the copy cannot be made there; elder's log says why";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "backup-failed", detail)
 }
 
 #[derive(Debug, Default, Deserialize)]

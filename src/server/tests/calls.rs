@@ -420,6 +420,14 @@ async fn a_backup_is_written_where_asked_or_among_elders_own() {
         (relative.status, relative.problem().as_str()),
         (400, "bad-request")
     );
+    let full = json!({"to": server.folder.path().join("full-disk.db")}).to_string();
+    let failed = server.post("/api/v1/backup", &full).await;
+    assert_eq!(
+        (failed.status, failed.problem().as_str()),
+        (500, "backup-failed"),
+        "the store itself is well"
+    );
+    assert!(!failed.body.contains("no space"));
     assert_eq!(
         server.post("/optimize", "").await.json()["status"],
         "optimized"

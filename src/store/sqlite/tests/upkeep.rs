@@ -48,6 +48,52 @@ async fn a_backup_is_a_store_with_everything_that_was_answered_before_it() {
 }
 
 #[tokio::test]
+async fn what_others_laid_where_a_backup_is_made_is_not_written_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(&folder.path().join("elder.db")).await;
+    let precious = folder.path().join("precious");
+    fs::write(&precious, "precious").unwrap();
+    let traps = folder.path().join("traps");
+    fs::create_dir(&traps).unwrap();
+    let trap = |name: &str| traps.join(format!("{name}.db.partial"));
+    std::os::unix::fs::symlink(&precious, trap("link")).unwrap();
+    fs::hard_link(&precious, trap("name")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, trap("pipe"), rustix::fs::Mode::RWXU).unwrap();
+    fs::create_dir(trap("folder")).unwrap();
+    for name in ["link", "name", "pipe", "folder"] {
+        let to = traps.join(format!("{name}.db"));
+        let soon = tokio::time::timeout(Duration::from_secs(20), store.backup(to.clone()));
+        let refused = soon.await.expect("nobody is waited for").unwrap_err();
+        assert!(refused.to_string().contains(".partial"), "{refused}");
+        assert!(to.symlink_metadata().is_err(), "{name}");
+        assert!(
+            trap(name).symlink_metadata().is_ok(),
+            "{name} is not elder's to remove"
+        );
+    }
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+    // A folder that is reached through a link is none of that.
+    std::os::unix::fs::symlink(&traps, folder.path().join("way")).unwrap();
+    store
+        .backup(folder.path().join("way/good.db"))
+        .await
+        .unwrap();
+    assert!(traps.join("good.db").is_file());
+}
+
+#[tokio::test]
+async fn a_backup_never_passes_for_a_file_of_the_store_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = filled(&folder.path().join("elder.db")).await;
+    for suffix in ["-journal", "-wal", "-shm", ".lock"] {
+        let to = folder.path().join(format!("elder.db{suffix}"));
+        let there = to.exists();
+        assert!(store.backup(to.clone()).await.is_err(), "{suffix}");
+        assert_eq!(to.exists(), there, "{suffix}");
+    }
+}
+
+#[tokio::test]
 async fn a_backup_is_whole_while_many_write() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder.path().join("elder.db"));
