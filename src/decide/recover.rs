@@ -20,11 +20,12 @@ pub enum Recovery {
 #[must_use]
 pub fn recover(run: &Run, job: JobPresence, now: Timestamp) -> Recovery {
     match (run.state, job) {
-        (RunState::Waiting, JobPresence::Present) => {
+        (RunState::Waiting, JobPresence::Enabled | JobPresence::Disabled) => {
             Recovery::Wait(run.next_attempt_at.unwrap_or(now))
         }
-        (RunState::Queued, JobPresence::Present) => Recovery::Late,
-        (RunState::Queued, JobPresence::Removed) => {
+        (RunState::Queued, JobPresence::Enabled) => Recovery::Late,
+        (RunState::Queued, JobPresence::Disabled) if run.request.is_some() => Recovery::Late,
+        (RunState::Queued, JobPresence::Disabled | JobPresence::Removed) => {
             close(run, Outcome::Missed, Reason::Removed, now)
         }
         // What an attempt under way did is not known: it is not started again by itself.
@@ -35,9 +36,11 @@ pub fn recover(run: &Run, job: JobPresence, now: Timestamp) -> Recovery {
 /// Whether a row's job still exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobPresence {
-    /// It does, and it is enabled.
-    Present,
-    /// It was removed or disabled meanwhile.
+    /// It does, and it fires.
+    Enabled,
+    /// It does and fires no more; what began goes on, and what was asked for.
+    Disabled,
+    /// It does not.
     Removed,
 }
 
@@ -67,8 +70,9 @@ mod tests {
         let now: Timestamp = "2027-01-01T00:01:00Z".parse().unwrap();
         let mut run = Run::new(RunId::of_fire(&name, at), name, at, Trigger::Schedule);
         run.next_attempt_at = Some(now);
-        let mut outcome = |state, job| {
+        let mut outcome = |state, job, request: Option<&str>| {
             run.state = state;
+            run.request = request.map(Into::into);
             match recover(&run, job, now) {
                 Recovery::Close(run) => {
                     assert_eq!(run.state, RunState::Done);
@@ -78,24 +82,29 @@ mod tests {
                 Recovery::Late => "late".to_owned(),
             }
         };
-        use JobPresence::{Present, Removed};
-        assert_eq!(
-            outcome(RunState::Running, Present),
-            "interrupted (interrupted)"
+        use JobPresence::{Disabled, Enabled, Removed};
+        let (cut_off, waits) = (
+            "interrupted (interrupted)",
+            "waits until 2027-01-01T00:01:00Z",
         );
-        assert_eq!(
-            outcome(RunState::Running, Removed),
-            "interrupted (interrupted)"
-        );
-        assert_eq!(
-            outcome(RunState::Waiting, Present),
-            "waits until 2027-01-01T00:01:00Z"
-        );
-        assert_eq!(
-            outcome(RunState::Waiting, Removed),
-            "interrupted (interrupted)"
-        );
-        assert_eq!(outcome(RunState::Queued, Present), "late");
-        assert_eq!(outcome(RunState::Queued, Removed), "missed (removed)");
+        for (state, job, request, want) in [
+            (RunState::Running, Enabled, None, cut_off),
+            (RunState::Running, Disabled, None, cut_off),
+            (RunState::Running, Removed, None, cut_off),
+            (RunState::Waiting, Enabled, None, waits),
+            (RunState::Waiting, Disabled, None, waits),
+            (RunState::Waiting, Removed, None, cut_off),
+            (RunState::Queued, Enabled, None, "late"),
+            (RunState::Queued, Disabled, None, "missed (removed)"),
+            (RunState::Queued, Disabled, Some("r"), "late"),
+            (RunState::Queued, Removed, None, "missed (removed)"),
+            (RunState::Queued, Removed, Some("r"), "missed (removed)"),
+        ] {
+            assert_eq!(
+                outcome(state, job, request),
+                want,
+                "{state} {job:?} {request:?}"
+            );
+        }
     }
 }

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::action::{Attempt, Runner, Stop};
-use crate::clock::{Clock, Wake};
+use crate::clock::Clock;
 use crate::ids::RunId;
 use crate::model::{AttemptEnd, Observer, Run};
 use crate::store::Store;
 
 use super::committer::{self, Batch};
-use super::handle::{ApplyAnswer, Message, Refusal, Triggered};
+use super::handle::{ApplyAnswer, Message, NotApplied, Refusal, Triggered};
 use super::state::{Direction, Effect, EndHow, Input, Now, Order, Settings, State, Ticket};
 
 /// The loop goes round at least so often, so that its last round tells that it lives.
@@ -65,7 +65,8 @@ type Finished = (RunId, Box<AttemptEnd>);
 
 /// Who waits for what.
 enum Waiting {
-    Applied(oneshot::Sender<ApplyAnswer>),
+    Applied(oneshot::Sender<Result<ApplyAnswer, NotApplied>>),
+    Recorded(oneshot::Sender<Result<(), NotApplied>>),
     Triggered(oneshot::Sender<Result<Triggered, Refusal>>),
 }
 
@@ -126,9 +127,9 @@ impl Driver {
             tokio::select! {
                 biased;
                 // First, or a busy engine would not see that its clock was set.
-                woke = &mut sleep => {
+                _ = &mut sleep => {
                     target = None;
-                    self.woke(woke);
+                    self.woke();
                 }
                 Some(input) = self.committed.recv() => self.feed(input),
                 Some((run, end)) = self.ended.1.recv() => self.attempt_ended(run, end),
@@ -162,31 +163,11 @@ impl Driver {
         }
     }
 
-    fn woke(&mut self, wake: Wake) {
-        let now = self.now();
-        let heartbeat = now.wall.saturating_add(HEARTBEAT);
+    /// The loop goes round although nothing came in.
+    fn woke(&mut self) {
+        self.feed(Input::Tick);
+        let heartbeat = self.last.wall.saturating_add(HEARTBEAT);
         self.heartbeat = heartbeat.unwrap_or(Timestamp::MAX);
-        let passed = now.monotonic.saturating_sub(self.last.monotonic);
-        let expected = self.last.wall.saturating_add(passed).unwrap_or(now.wall);
-        let by = now.wall.duration_since(expected);
-        if by.unsigned_abs() > STEP {
-            let direction = if by.is_negative() {
-                Direction::Backward
-            } else {
-                Direction::Forward
-            };
-            self.feed_at(
-                Input::ClockSet {
-                    by: by.unsigned_abs(),
-                    direction,
-                },
-                now,
-            );
-        } else {
-            // A step too small to speak of moved the deadlines all the same; they are looked at anew.
-            let _ = wake;
-            self.feed_at(Input::Tick, now);
-        }
     }
 
     fn now(&self) -> Now {
@@ -196,13 +177,34 @@ impl Driver {
         }
     }
 
+    /// Gives the state an input, and first the news that the clock was set, whoever notices it.
     fn feed(&mut self, input: Input) {
         let now = self.now();
+        let step = self.step(now);
+        self.last = now;
+        if let Some(step) = step {
+            // What it says about deadlines is of another time.
+            self.heartbeat = now.wall;
+            self.feed_at(step, now);
+        }
         self.feed_at(input, now);
     }
 
+    /// How the wall clock was set since the last input, if it was.
+    fn step(&self, now: Now) -> Option<Input> {
+        let passed = now.monotonic.saturating_sub(self.last.monotonic);
+        let expected = self.last.wall.saturating_add(passed).ok()?;
+        let by = now.wall.duration_since(expected);
+        let direction = if by.is_negative() {
+            Direction::Backward
+        } else {
+            Direction::Forward
+        };
+        let by = by.unsigned_abs();
+        (by > STEP).then_some(Input::ClockSet { by, direction })
+    }
+
     fn feed_at(&mut self, input: Input, now: Now) {
-        self.last = now;
         if matches!(input, Input::StoreBack) {
             self.epoch += 1;
         }
@@ -229,6 +231,10 @@ impl Driver {
             Message::Apply(change, answer) => {
                 let ticket = self.ticket(Waiting::Applied(answer));
                 self.feed(Input::Apply(ticket, Box::new(change)));
+            }
+            Message::Recorded(answer) => {
+                let ticket = self.ticket(Waiting::Recorded(answer));
+                self.feed(Input::Recorded(ticket));
             }
             Message::Trigger(request, answer) => {
                 let ticket = self.ticket(Waiting::Triggered(answer));
@@ -272,6 +278,11 @@ impl Driver {
             Effect::Applied(ticket, answer) => {
                 if let Some(Waiting::Applied(to)) = self.tickets.remove(&ticket) {
                     drop(to.send(answer));
+                }
+            }
+            Effect::Recorded(ticket, answer) => {
+                if let Some(Waiting::Recorded(to)) = self.tickets.remove(&ticket) {
+                    drop(to.send(answer.map_err(NotApplied::Store)));
                 }
             }
             Effect::Triggered(ticket, answer) => {

@@ -23,7 +23,9 @@ pub struct Gone;
 /// What can be said to the engine.
 pub enum Message {
     /// Other jobs from now on.
-    Apply(Change, oneshot::Sender<ApplyAnswer>),
+    Apply(Change, oneshot::Sender<Result<ApplyAnswer, NotApplied>>),
+    /// Answer when everything that was decided so far is in the store.
+    Recorded(oneshot::Sender<Result<(), NotApplied>>),
     /// Run a job now.
     Trigger(TriggerRequest, oneshot::Sender<Result<Triggered, Refusal>>),
     /// A page of jobs.
@@ -71,6 +73,17 @@ pub struct ApplyAnswer {
     pub jobs: usize,
     /// Jobs whose fire of today moved from after now to before now.
     pub will_not_fire_today: Vec<JobName>,
+}
+
+/// Why a change is not in force, or not yet recorded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotApplied {
+    /// The store does not record, so what was due before the change cannot be decided.
+    #[error("the store does not record: {0}")]
+    Store(String),
+    /// The engine is stopping or has ended.
+    #[error("the scheduler has stopped")]
+    Stopped,
 }
 
 /// A run that somebody asks for.
@@ -233,12 +246,25 @@ impl Handle {
         (Self { inbox }, messages)
     }
 
-    /// Puts a change in force.
+    /// Puts a change in force, or leaves everything as it is.
     ///
     /// # Errors
-    /// When the engine has ended; so with all calls here.
-    pub async fn apply(&self, change: Change) -> Result<ApplyAnswer, Gone> {
-        self.ask(|answer| Message::Apply(change, answer)).await
+    /// [`NotApplied`] says why not.
+    pub async fn apply(&self, change: Change) -> Result<ApplyAnswer, NotApplied> {
+        self.ask(|answer| Message::Apply(change, answer))
+            .await
+            .unwrap_or(Err(NotApplied::Stopped))
+    }
+
+    /// Comes back when everything that the engine decided so far is in the store: only then may
+    /// a mark be moved past it.
+    ///
+    /// # Errors
+    /// When the store refused some of it, or the engine has ended.
+    pub async fn recorded(&self) -> Result<(), NotApplied> {
+        self.ask(Message::Recorded)
+            .await
+            .unwrap_or(Err(NotApplied::Stopped))
     }
 
     /// Runs a job now.
@@ -254,7 +280,7 @@ impl Handle {
     /// A page of jobs.
     ///
     /// # Errors
-    /// When the engine has ended.
+    /// When the engine has ended; so with the calls that follow.
     pub async fn jobs(&self, query: JobQuery) -> Result<JobPage, Gone> {
         self.ask(|answer| Message::Jobs(query, answer)).await
     }

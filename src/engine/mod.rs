@@ -14,7 +14,7 @@ pub mod timetable;
 
 pub use driver::{Driver, Parts};
 pub use handle::{
-    ApplyAnswer, Change, Gone, Handle, JobPage, JobQuery, JobStatus, JobView, Message, Refusal,
-    RunHead, Stats, TriggerRequest, Triggered,
+    ApplyAnswer, Change, Gone, Handle, JobPage, JobQuery, JobStatus, JobView, Message, NotApplied,
+    Refusal, RunHead, Stats, TriggerRequest, Triggered,
 };
 pub use state::Settings;

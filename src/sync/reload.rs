@@ -5,17 +5,17 @@
 //! 1. New names are recorded as seen. If the store does not take that, nothing
 //!    is put in force.
 //! 2. The engine settles what was due by the old schedules and puts the change
-//!    in force.
+//!    in force; then it says when what it settled is in the store.
 //! 3. The rows of files, the marks of rescheduled jobs and the names that are
 //!    gone are recorded, in one transaction.
 //!
 //! A crash before 3 is as if the files had changed a moment later: the next
 //! start begins with the old set and decides by the old schedules. Were 3 before
-//! 2, a mark would stand in the way of fires that are due and not yet recorded,
-//! and they would be lost. What 3 could not record is recorded before anything
-//! else is put in force.
+//! the end of 2, a mark would stand in the way of fires that are due and not yet
+//! recorded, and they would be lost. What 3 could not record is recorded before
+//! anything else is put in force.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,9 @@ use super::eye::{Anew, Ask, Eye, Looked, Plan, Seen};
 use super::ledger::{self, Row};
 use super::status::{Carried, Facts, names};
 use super::{BootError, Options, Parts};
+use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
-use crate::engine::Change;
+use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
 use crate::model::{Event, JobTimes, ReloadReport, ReloadTrigger};
 use crate::source::{Look, Watching};
@@ -50,6 +51,8 @@ pub(super) struct Reloader {
     recorded: Arc<InForce>,
     /// Marks and ends of jobs that the store does not have yet.
     unmarked: Vec<Write>,
+    /// Names that the store may have seen although they never were in force.
+    seen_only: HashSet<JobName>,
     /// Why what the files say is not in force, or not recorded.
     pub(super) out_of_sync: Option<String>,
     applied_at: Option<Timestamp>,
@@ -78,6 +81,7 @@ impl Reloader {
             watching: Watching::Events,
             recorded: Arc::new(InForce::default()),
             unmarked: Vec::new(),
+            seen_only: HashSet::new(),
             out_of_sync: None,
             applied_at: None,
             jobs: 0,
@@ -118,12 +122,7 @@ impl Reloader {
             return Err(BootError::Broken("the first look gave no plan".to_owned()));
         };
         self.give_back(recalled.marks).await?;
-        let carried = self.carry_out(plan, First::Yes).await;
-        let carried = match carried {
-            Ok(carried) => carried,
-            Err(Failed::Store(error)) => return Err(BootError::Store(error)),
-            Err(Failed::Gone) => return Err(BootError::Stopped),
-        };
+        let carried = self.carry_out(plan, First::Yes).await?;
         self.tell_lost_sources();
         Ok(self.finish(&carried, request.trigger, begun))
     }
@@ -154,11 +153,8 @@ impl Reloader {
         let Some(plan) = looked.plan else {
             return Ok(Carried::default());
         };
-        match self.carry_out(plan, First::No).await {
-            Ok(carried) => Ok(carried),
-            Err(Failed::Store(error)) => Err(error.to_string()),
-            Err(Failed::Gone) => Err("the scheduler has stopped".to_owned()),
-        }
+        let carried = self.carry_out(plan, First::No).await;
+        carried.map_err(|failed| failed.to_string())
     }
 
     /// Records what a reload before this one could not.
@@ -174,8 +170,11 @@ impl Reloader {
     /// great many rows that are new altogether follow in further ones, so that the text of a
     /// large tree is never in memory as a whole; a start that is cut off among these finds files
     /// that the store does not know, as at first.
-    async fn record(&mut self, rows: Vec<Row>) -> Result<(), StoreError> {
+    async fn record(&mut self, rows: Vec<Row>) -> Result<(), Failed> {
         let mut marks = self.unmarked.clone();
+        if !marks.is_empty() {
+            self.parts.engine.recorded().await?;
+        }
         let vital = rows.iter().filter(|row| !row.is_new).count();
         let (mut rest, mut size) = (rows, vital.max(ROWS_AT_ONCE));
         while !rest.is_empty() || !marks.is_empty() {
@@ -256,17 +255,19 @@ impl Reloader {
     }
 
     /// Gives the engine the set that the store applied last, with its marks.
-    async fn give_back(&mut self, marks: Vec<(JobName, Mark)>) -> Result<(), BootError> {
+    async fn give_back(&mut self, marks: Vec<(JobName, Mark)>) -> Result<(), Failed> {
         let now = self.parts.clock.now();
-        let marks: HashMap<JobName, Mark> = marks.into_iter().collect();
+        let mut marks: HashMap<JobName, Mark> = marks.into_iter().collect();
         let added: Vec<_> = self
             .in_force
             .jobs()
             .map(|job| {
-                let mark = marks.get(job.name()).copied();
+                let mark = marks.remove(job.name());
                 (job.clone(), mark.unwrap_or_else(|| fresh_mark(now)))
             })
             .collect();
+        // A start that was cut off may have seen names that never were in force.
+        self.seen_only = marks.into_keys().collect();
         if added.is_empty() {
             return Ok(());
         }
@@ -278,8 +279,7 @@ impl Reloader {
             recalled: true,
             ..Change::default()
         };
-        let answer = self.parts.engine.apply(change).await;
-        answer.map_err(|_| BootError::Stopped)?;
+        self.parts.engine.apply(change).await?;
         Ok(())
     }
 
@@ -296,37 +296,24 @@ impl Reloader {
             differs,
         };
         let at = self.parts.clock.now();
-        let marks = diff.rescheduled.iter().map(|job| Write::Mark {
-            job: job.name().clone(),
-            at,
-        });
-        let gone = diff.removed.iter().map(|job| Write::Gone {
-            job: job.clone(),
-            at,
-        });
-        let unmarked: Vec<Write> = marks.chain(gone).collect();
+        let mut gone = diff.removed.clone();
+        let rescheduled = diff.rescheduled.iter().map(|job| job.name().clone());
+        let rescheduled: Vec<JobName> = rescheduled.collect();
+        let added: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
         if differs || first == First::Yes {
-            let names: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
-            let marks = self.see(names, at).await?;
-            let mut changed = diff.rescheduled;
-            changed.extend(diff.changed);
-            changed.extend(diff.moved);
-            let change = Change {
-                at,
-                added: diff.added.into_iter().zip(marks).collect(),
-                changed,
-                removed: diff.removed,
-                held: plan.held.clone(),
-                revision: self.options.revision.clone(),
-                first: first == First::Yes,
-                recalled: false,
-            };
-            let answer = self.parts.engine.apply(change).await;
-            let answer = answer.map_err(|_| Failed::Gone)?;
+            let answer = self.put_in_force(diff, &plan.held, at, first).await;
+            let answer = answer.inspect_err(|_| {
+                // Perhaps they are seen already, and the files say something else the next time.
+                self.seen_only.extend(added.iter().cloned());
+            })?;
             self.jobs = answer.jobs;
             carried.will_not_fire_today = answer.will_not_fire_today;
             self.applied_at = Some(at);
         }
+        for name in &added {
+            self.seen_only.remove(name);
+        }
+        gone.extend(self.seen_only.drain());
         self.in_force = plan.in_force;
         self.held = plan.held;
         for (path, gone) in plan.let_go.iter().filter(|(_, gone)| !gone.is_empty()) {
@@ -336,7 +323,7 @@ impl Reloader {
             ));
         }
         self.out_of_sync = None;
-        self.unmarked = unmarked;
+        self.unmarked = unmarked(&rescheduled, gone, at);
         if let Err(error) = self.record(plan.rows).await {
             let why = format!("it is in force and not yet recorded: {error}");
             self.notice(&why);
@@ -345,21 +332,44 @@ impl Reloader {
         Ok(carried)
     }
 
+    async fn put_in_force(
+        &self,
+        diff: Diff,
+        held: &[JobName],
+        at: Timestamp,
+        first: First,
+    ) -> Result<ApplyAnswer, Failed> {
+        let names: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
+        let marks = self.see(names, at).await?;
+        let mut changed = diff.rescheduled;
+        changed.extend(diff.changed);
+        changed.extend(diff.moved);
+        let change = Change {
+            at,
+            added: diff.added.into_iter().zip(marks).collect(),
+            changed,
+            removed: diff.removed,
+            held: held.to_vec(),
+            revision: self.options.revision.clone(),
+            first: first == First::Yes,
+            recalled: false,
+        };
+        Ok(self.parts.engine.apply(change).await?)
+    }
+
     /// Records that these names are seen and answers with their marks. A store that does not
     /// record would let nothing start, so nothing is put in force then.
     async fn see(&self, names: Vec<JobName>, at: Timestamp) -> Result<Vec<Mark>, Failed> {
         if names.is_empty() {
-            self.parts.store.check().await.map_err(Failed::Store)?;
+            self.parts.store.check().await?;
             return Ok(Vec::new());
         }
         let seen = names.iter().map(|job| Write::Seen {
             job: job.clone(),
             at,
         });
-        let committed = self.parts.store.commit(seen.collect()).await;
-        committed.map_err(Failed::Store)?;
-        let marks = self.parts.store.marks(names).await.map_err(Failed::Store)?;
-        let marks = marks.into_iter();
+        self.parts.store.commit(seen.collect()).await?;
+        let marks = self.parts.store.marks(names).await?.into_iter();
         Ok(marks
             .map(|mark| mark.unwrap_or_else(|| fresh_mark(at)))
             .collect())
@@ -430,10 +440,32 @@ enum First {
     No,
 }
 
-/// Why a plan was not put in force.
+/// Why a plan was not put in force, or not recorded.
+#[derive(Debug, thiserror::Error)]
 enum Failed {
-    Store(StoreError),
-    Gone,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Engine(#[from] NotApplied),
+}
+
+impl From<Failed> for BootError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Store(error) => Self::Store(error),
+            Failed::Engine(NotApplied::Store(error)) => Self::Store(StoreError::Unavailable(error)),
+            Failed::Engine(NotApplied::Stopped) => Self::Stopped,
+        }
+    }
+}
+
+/// The marks that move with a change, once what was due before it is recorded: no schedule fires
+/// before it was in force, also not that of a name that goes and comes back.
+fn unmarked(rescheduled: &[JobName], gone: Vec<JobName>, at: Timestamp) -> Vec<Write> {
+    let marks = rescheduled.iter().chain(&gone).cloned();
+    let mut writes: Vec<Write> = marks.map(|job| Write::Mark { job, at }).collect();
+    writes.extend(gone.into_iter().map(|job| Write::Gone { job, at }));
+    writes
 }
 
 /// For a job of which the store knows nothing.

@@ -7,12 +7,12 @@
 use jiff::Timestamp;
 
 use crate::decide;
-use crate::ids::{JobKey, JobName};
-use crate::model::{Event, Job, Reason};
+use crate::ids::{JobKey, JobName, RunId};
+use crate::model::{Event, Job, Reason, Run};
 use crate::store::Mark;
 
-use super::runs::Stage;
-use super::{ApplyAnswer, Change, Incoming, JobState, Phase, State, Ticket};
+use super::active::Stage;
+use super::{ApplyAnswer, Change, Effect, Incoming, JobState, NotApplied, Phase, State, Ticket};
 
 /// What an edit did to a job's fire of today.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,10 @@ enum Today {
 
 impl State {
     pub(super) fn apply(&mut self, ticket: Ticket, change: Change) {
+        if let Some(why) = self.in_the_way() {
+            self.effects.push(Effect::Applied(ticket, Err(why)));
+            return;
+        }
         let at = change.at.min(self.now.wall);
         if change.recalled {
             self.take_back(change.added);
@@ -63,12 +67,22 @@ impl State {
         self.answer(ticket, lost);
     }
 
+    /// Why nothing may change now: what was due up to a change is decided before it, and that needs
+    /// the store and a scheduler that still decides.
+    fn in_the_way(&self) -> Option<NotApplied> {
+        match (self.phase, self.commits.error()) {
+            (Phase::Stopping(_), _) => Some(NotApplied::Stopped),
+            (_, Some(error)) => Some(NotApplied::Store(error)),
+            _ => None,
+        }
+    }
+
     fn answer(&mut self, ticket: Ticket, will_not_fire_today: Vec<JobName>) {
         let answer = ApplyAnswer {
             jobs: self.names.len(),
             will_not_fire_today,
         };
-        self.commits.answer_when_durable(ticket, answer);
+        self.effects.push(Effect::Applied(ticket, Ok(answer)));
     }
 
     /// The store's last applied set: known, and not yet decided.
@@ -83,7 +97,7 @@ impl State {
     fn announce(&mut self, change: &Change) {
         for name in &change.removed {
             if let Some(key) = self.names.get(name.as_str()) {
-                self.incoming.insert(*key, Incoming::Gone);
+                self.incoming.insert(*key, Incoming::Removed);
             }
         }
         for job in &change.changed {
@@ -91,7 +105,7 @@ impl State {
                 let incoming = if job.definition.enabled {
                     Incoming::Job(job.clone())
                 } else {
-                    Incoming::Gone
+                    Incoming::Disabled
                 };
                 self.incoming.insert(*key, incoming);
             }
@@ -127,7 +141,12 @@ impl State {
         if self.names.contains_key(name.as_str()) {
             self.remove_job(&name);
         }
-        let state = JobState::new(job, mark);
+        let mut state = JobState::new(job, mark);
+        // Runs that the name left behind when it went count again.
+        let orphans = self.orphans.remove(name.as_str()).unwrap_or_default();
+        if !orphans.is_empty() {
+            state.past().active.clone_from(&orphans);
+        }
         let key = match self.free.pop() {
             Some(index) => JobKey(index),
             None => {
@@ -143,6 +162,11 @@ impl State {
         self.counts[state.status as usize] += 1;
         self.jobs[key.index()] = Some(state);
         self.names.insert(name, key);
+        for id in orphans {
+            if let Some(active) = self.runs.get_mut(&id) {
+                active.key = Some(key);
+            }
+        }
         key
     }
 
@@ -150,6 +174,8 @@ impl State {
         let Some(key) = self.names.get(job.name().as_str()).copied() else {
             return Today::Kept;
         };
+        // The mark moves with the times, and another kind of action waits in another line.
+        self.record_waiting(key, Timestamp::MAX);
         let Some(state) = self.job_mut(key) else {
             return Today::Kept;
         };
@@ -158,6 +184,7 @@ impl State {
         let is_rescheduled = before.schedule != after.schedule || before.enabled != after.enabled;
         if is_rescheduled {
             state.mark = state.mark.max(at);
+            state.since = at;
         }
         let is_enabled = after.enabled;
         let is_lost = is_rescheduled
@@ -171,11 +198,10 @@ impl State {
             });
         }
         if !is_enabled {
-            self.give_up_waiting(key);
+            // Requests are for disabled jobs as well.
+            self.give_up_waiting(key, |run| run.request.is_none());
         }
         if is_rescheduled {
-            // The sync moves the stored mark to the instant of the change: what waits has its row before.
-            self.record_waiting(key, Timestamp::MAX);
             self.begin_schedule(key);
         }
         if is_lost { Today::Lost } else { Today::Kept }
@@ -185,7 +211,7 @@ impl State {
         let Some(key) = self.names.get(name.as_str()).copied() else {
             return;
         };
-        self.give_up_waiting(key);
+        self.give_up_waiting(key, |_| true);
         self.timetable.remove(key);
         self.names.remove(name.as_str());
         let Some(state) = self.jobs.get_mut(key.index()).and_then(Option::take) else {
@@ -197,6 +223,9 @@ impl State {
                 active.key = None;
             }
         }
+        if !state.active().is_empty() {
+            self.orphans.insert(name.clone(), state.active().to_vec());
+        }
         self.counts[state.status as usize] -= 1;
         self.held.remove(name.as_str());
         self.undecided.retain(|other| *other != key);
@@ -205,12 +234,24 @@ impl State {
         self.observer.observe(&Event::JobRemoved { key });
     }
 
-    /// Fires of a job that goes, and that have not begun, are missed.
-    fn give_up_waiting(&mut self, key: JobKey) {
+    /// A run of a job that is gone is over.
+    pub(super) fn forget_orphan(&mut self, name: &JobName, id: RunId) {
+        if let Some(runs) = self.orphans.get_mut(name.as_str()) {
+            runs.retain(|other| *other != id);
+            if runs.is_empty() {
+                self.orphans.remove(name.as_str());
+            }
+        }
+    }
+
+    /// These of the job's runs, so far as they have not begun, are missed.
+    fn give_up_waiting(&mut self, key: JobKey, which: impl Fn(&Run) -> bool) {
         let Some(job) = self.job(key) else { return };
-        let waits = |id: &&crate::ids::RunId| {
+        let waits = |id: &&RunId| {
             self.runs.get(*id).is_some_and(|active| {
-                active.run.attempt == 0 && matches!(active.stage, Stage::Queued | Stage::Backlog)
+                active.run.attempt == 0
+                    && matches!(active.stage, Stage::Queued | Stage::Backlog)
+                    && which(&active.run)
             })
         };
         let ids: Vec<_> = job.active().iter().filter(waits).copied().collect();

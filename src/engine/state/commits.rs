@@ -4,24 +4,27 @@
 //! goes back to where it was, what ended is kept to be written later, and
 //! nothing is decided until the store is back.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 
-use crate::ids::{JobKey, RunId};
+use crate::ids::{JobKey, JobName, RunId};
 use crate::model::{Event, Outcome, Reason, Run, RunState};
 use crate::store::{Write, Written};
 
-use super::runs::{Row, Stage};
-use super::{ApplyAnswer, Effect, Refusal, State, Ticket};
+use super::active::{Active, Row, Stage, is_fire};
+use super::{Effect, Phase, Refusal, State, Ticket};
 
-/// So many writes go in one commit, so that the first of a great many starts do not wait for the
-/// last: the first batch of a round is small, and the starts that follow from it overlap with the next.
+/// So many writes make a batch, so that the first of a great many starts do not wait for the last:
+/// the first batch of a round is small, and the starts that follow from it overlap with the next.
 const FIRST_BATCH: usize = 64;
 const BATCH: usize = 512;
 
 /// So many ends of runs are kept while the store is away; their output is dropped first.
 const KEPT: usize = 50_000;
+
+/// With so many writes unanswered nothing more is decided until the store has caught up.
+const MOST_UNANSWERED: usize = 100_000;
 
 /// What follows when a write is durable.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub(super) enum Then {
     Recorded(RunId),
     /// Fires that did not run are told.
     NotRun {
-        key: JobKey,
+        key: Option<JobKey>,
         run: Box<Run>,
         first: Timestamp,
         added: u64,
@@ -48,16 +51,22 @@ pub(super) struct Commits {
     /// How many writes make the next batch; it grows within a round.
     batch_size: usize,
     thens: Vec<Then>,
-    under_way: HashMap<u64, Vec<Then>>,
+    under_way: BTreeMap<u64, Vec<Then>>,
+    /// How many writes these are.
+    unanswered: usize,
     last_batch: u64,
     /// The store's last word, while it refuses.
     error: Option<String>,
-    /// Ends of runs that the store refused.
-    kept: VecDeque<Write>,
+    /// The store is back, but batches up to this one were sent before that was known and are
+    /// refused all the same.
+    back_after: Option<u64>,
+    /// What the store refused and cannot be decided anew: ends of runs, and fires of schedules
+    /// that are no longer in force.
+    kept: VecDeque<(Write, Then)>,
+    /// Who waits until everything up to a batch is durable.
+    waiting: Vec<(u64, Ticket)>,
     /// Jobs with instants that could not be recorded.
     pub(super) unsettled: BTreeSet<JobKey>,
-    /// Changes whose rows are on their way, each with the batch that it waits for; `None` until the store is back.
-    changes: Vec<(Ticket, ApplyAnswer, Option<u64>)>,
 }
 
 impl Commits {
@@ -73,26 +82,23 @@ impl Commits {
         self.writes.is_empty() && self.under_way.is_empty() && self.kept.is_empty()
     }
 
-    /// Whoever makes a change moves the stored marks after it: the rows of what the change settled come first.
-    pub(super) fn answer_when_durable(&mut self, ticket: Ticket, answer: ApplyAnswer) {
-        let batch = self.last_batch + 1;
-        let waits_for = (!self.is_down()).then_some(batch);
-        self.changes.push((ticket, answer, waits_for));
+    /// Whether the store is so far behind that deciding more would only fill the memory.
+    pub(super) fn is_clogged(&self) -> bool {
+        self.unanswered >= MOST_UNANSWERED
     }
 
-    /// Takes out the changes whose rows are durable.
-    fn durable_changes(&mut self) -> Vec<Effect> {
-        let oldest = self.under_way.keys().min().copied().unwrap_or(u64::MAX);
-        let is_durable = |waits_for: &Option<u64>| waits_for.is_some_and(|batch| batch < oldest);
-        let (ready, waiting) = std::mem::take(&mut self.changes)
-            .into_iter()
-            .partition(|(_, _, waits_for)| is_durable(waits_for));
-        self.changes = waiting;
-        let answered = |(ticket, answer, _)| Effect::Applied(ticket, answer);
-        ready.into_iter().map(answered).collect()
+    #[cfg(test)]
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered
     }
 
-    fn keep(&mut self, mut write: Write) {
+    fn first_under_way(&self) -> u64 {
+        self.under_way
+            .first_key_value()
+            .map_or(u64::MAX, |(batch, _)| *batch)
+    }
+
+    fn keep(&mut self, mut write: Write, then: Then) {
         if self.kept.len() >= KEPT {
             self.kept.pop_front();
         }
@@ -101,7 +107,7 @@ impl Commits {
         {
             *output = None;
         }
-        self.kept.push_back(write);
+        self.kept.push_back((write, then));
     }
 }
 
@@ -111,32 +117,26 @@ impl State {
         self.commits.thens.push(then);
         if self.commits.writes.len() >= self.commits.batch_size.max(FIRST_BATCH) {
             self.flush();
-            self.commits.batch_size = (self.commits.batch_size.max(FIRST_BATCH) * 2).min(BATCH);
+            let next = self.commits.batch_size.max(FIRST_BATCH) * 2;
+            self.commits.batch_size = next.min(BATCH);
         }
     }
 
-    /// Sends off what was written since, and answers changes whose rows are durable.
+    /// Sends off the last of a round.
     pub(super) fn finish_round(&mut self) {
         self.flush();
         self.commits.batch_size = FIRST_BATCH;
-        if !self.commits.is_down() {
-            for (_, _, waits_for) in &mut self.commits.changes {
-                waits_for.get_or_insert(self.commits.last_batch);
-            }
-        }
-        if !self.commits.changes.is_empty() {
-            let durable = self.commits.durable_changes();
-            self.effects.extend(durable);
-        }
     }
 
-    fn flush(&mut self) {
+    /// Sends off what was written since.
+    pub(super) fn flush(&mut self) {
         if self.commits.writes.is_empty() {
             return;
         }
         let writes = std::mem::take(&mut self.commits.writes);
         let thens = std::mem::take(&mut self.commits.thens);
         self.commits.last_batch += 1;
+        self.commits.unanswered += writes.len();
         let batch = self.commits.last_batch;
         self.commits.under_way.insert(batch, thens);
         self.effects.push(Effect::Commit { batch, writes });
@@ -150,6 +150,7 @@ impl State {
         let Some(thens) = self.commits.under_way.remove(&batch) else {
             return;
         };
+        self.commits.unanswered -= thens.len();
         match result {
             Ok(written) => {
                 let (mut won, mut lost) = (0, 0);
@@ -165,9 +166,32 @@ impl State {
                 if won + lost > 0 {
                     self.observer.observe(&Event::Claims { won, lost });
                 }
+                self.tell_durable();
             }
-            Err((error, writes)) => self.refused(error, thens, writes),
+            Err((error, writes)) => self.refused(batch, error, thens, writes),
         }
+        self.resume();
+    }
+
+    /// Somebody waits until everything that was decided so far is durable.
+    pub(super) fn recorded(&mut self, ticket: Ticket) {
+        if let Some(error) = self.commits.error() {
+            self.effects.push(Effect::Recorded(ticket, Err(error)));
+            return;
+        }
+        self.flush();
+        self.commits.waiting.push((self.commits.last_batch, ticket));
+        self.tell_durable();
+    }
+
+    fn tell_durable(&mut self) {
+        let first = self.commits.first_under_way();
+        let durable = self
+            .commits
+            .waiting
+            .extract_if(.., |(last, _)| *last < first);
+        let answers = durable.map(|(_, ticket)| Effect::Recorded(ticket, Ok(())));
+        self.effects.extend(answers);
     }
 
     fn durable(&mut self, then: Then, written: Written) {
@@ -182,9 +206,7 @@ impl State {
                 if let (Stage::Queued, Some(until)) = (active.stage, active.grace_until) {
                     self.timers.insert((until, id));
                 }
-                if let Some(ticket) = active.ticket.take() {
-                    self.request_found(ticket, Some(id), Refusal::Stopping);
-                }
+                self.tell_recorded(id);
             }
             (Then::Start(id) | Then::Recorded(id), Written::Taken) => self.taken(id),
             (
@@ -193,7 +215,7 @@ impl State {
                 },
                 Written::Done,
             ) => {
-                let key = self.is_of(key, &run).then_some(key);
+                let key = self.still(key, &run.job);
                 self.observer.observe(&Event::NotRun {
                     key,
                     run: &run,
@@ -214,7 +236,7 @@ impl State {
                 },
                 Written::Taken,
             ) => {
-                if self.is_of(key, &run) {
+                if let Some(key) = self.still(key, &run.job) {
                     self.end_span(key);
                 }
                 // The row that was to stand for more fires is no longer there: they get one of their own.
@@ -243,81 +265,133 @@ impl State {
         let Some(active) = self.forget(id) else {
             return;
         };
-        if let (Some(ticket), Some(request)) = (active.ticket, active.run.request) {
-            self.effects.push(Effect::FindRequest {
-                ticket,
-                job: active.run.job,
-                request,
-                otherwise: Refusal::Store("the request is known, and its run is not".to_owned()),
-            });
+        if let Some(request) = active.run.request {
+            for ticket in active.tickets {
+                self.effects.push(Effect::FindRequest {
+                    ticket,
+                    job: active.run.job.clone(),
+                    request: request.clone(),
+                    otherwise: Refusal::Store(
+                        "the request is known, and its run is not".to_owned(),
+                    ),
+                });
+            }
         }
         if let Some(key) = active.key {
             self.next_of_backlog(key);
         }
     }
 
-    fn refused(&mut self, error: String, thens: Vec<Then>, writes: Vec<Write>) {
+    fn refused(&mut self, batch: u64, error: String, thens: Vec<Then>, writes: Vec<Write>) {
         for (then, write) in thens.into_iter().zip(writes) {
             match then {
-                Then::Nothing => self.commits.keep(write),
+                Then::Start(id) | Then::Recorded(id) => self.not_recorded(id, write, &error),
                 Then::NotRun {
-                    key, run, first, ..
-                } => {
-                    if self.is_of(key, &run) {
-                        self.reopen(key, first);
-                    }
-                }
-                Then::Start(id) | Then::Recorded(id) => self.not_recorded(id, &write, &error),
+                    key,
+                    ref run,
+                    first,
+                    ..
+                } => match self.undecided_again(key, run, first) {
+                    Some(key) => self.reopen(key, first),
+                    None => self.commits.keep(write, then),
+                },
+                Then::Nothing => self.commits.keep(write, then),
             }
         }
-        self.commits.error = Some(error);
-        for (_, _, waits_for) in &mut self.commits.changes {
-            *waits_for = None;
+        for (_, ticket) in std::mem::take(&mut self.commits.waiting) {
+            let error = Err(error.clone());
+            self.effects.push(Effect::Recorded(ticket, error));
         }
+        // What was sent before the return was known says nothing of now.
+        if self.commits.back_after.is_some_and(|last| batch > last) {
+            self.commits.back_after = None;
+        }
+        self.commits.error = Some(error);
     }
 
     /// A run whose row was refused goes back to where it was.
-    fn not_recorded(&mut self, id: RunId, write: &Write, error: &str) {
+    fn not_recorded(&mut self, id: RunId, write: Write, error: &str) {
+        let is_claim = matches!(write, Write::Claim { .. });
         let Some(active) = self.runs.get_mut(&id) else {
+            // It was given up meanwhile: the row of that follows.
+            if is_claim {
+                self.commits.keep(write, Then::Nothing);
+            }
             return;
         };
-        if let Some(ticket) = active.ticket {
-            self.forget(id);
-            let refusal = Refusal::Store(error.to_owned());
-            self.effects.push(Effect::Triggered(ticket, Err(refusal)));
-            return;
-        }
-        let is_new = matches!(write, Write::Claim { .. });
-        if is_new && active.run.trigger != crate::model::Trigger::Startup {
-            let (key, scheduled) = (active.key, active.run.scheduled_at);
-            self.forget(id);
-            if let Some(key) = key {
-                self.reopen(key, scheduled);
+        let is_asked = !active.tickets.is_empty();
+        if is_claim && (is_asked || is_fire(&active.run)) {
+            if let Some(active) = self.forget(id) {
+                self.undone(active, error);
             }
             return;
         }
-        active.row = if is_new { Row::Absent } else { Row::There };
+        active.row = if is_claim { Row::Absent } else { Row::There };
         if active.stage == Stage::Recording {
-            active.run.attempt -= 1;
-            active.run.state = match active.run.attempt {
-                0 => RunState::Queued,
-                _ => RunState::Waiting,
-            };
-            self.pools[usize::from(active.job.definition.action.kind() == "http")].leave();
-            self.enqueue(id);
+            self.back_in_line(id);
         }
     }
 
-    /// The store can be written again: first what ended, then what was due meanwhile.
+    /// A run that is to be as if it had never been: asked for in vain, or a fire to be decided anew.
+    fn undone(&mut self, active: Active, error: &str) {
+        let (key, first) = (active.key, active.run.scheduled_at);
+        for ticket in &active.tickets {
+            let refusal = Refusal::Store(error.to_owned());
+            self.effects.push(Effect::Triggered(*ticket, Err(refusal)));
+        }
+        if is_fire(&active.run) {
+            match self.undecided_again(key, &active.run, first) {
+                Some(key) => self.reopen(key, first),
+                None => self.keep_missed(active.run, key),
+            }
+        }
+        if let Some(key) = key {
+            self.next_of_backlog(key);
+        }
+    }
+
+    /// A fire that cannot be decided anew, for its job or its schedule is gone, is missed.
+    fn keep_missed(&mut self, run: Run, key: Option<JobKey>) {
+        let first = run.scheduled_at;
+        let run = Box::new(Run {
+            state: RunState::Done,
+            outcome: Some(Outcome::Missed),
+            reason: Some(Reason::Store),
+            finished_at: Some(self.now.wall),
+            attempt: 0,
+            started_at: None,
+            ..run
+        });
+        let then = Then::NotRun {
+            key,
+            run: run.clone(),
+            first,
+            added: 1,
+        };
+        self.commits.keep(Write::Claim { run }, then);
+    }
+
+    /// The store can be written again.
     pub(super) fn store_back(&mut self) {
-        if self.commits.error.take().is_none() {
+        if self.commits.is_down() {
+            self.commits.back_after = Some(self.commits.last_batch);
+            self.resume();
+        }
+    }
+
+    /// Once everything from before the store's return is answered: first what ended, then what was due meanwhile.
+    fn resume(&mut self) {
+        let first = self.commits.first_under_way();
+        if self.commits.back_after.is_none_or(|last| first <= last) {
             return;
         }
-        for write in std::mem::take(&mut self.commits.kept) {
-            self.write(write, Then::Nothing);
+        self.commits.back_after = None;
+        self.commits.error = None;
+        for (write, then) in std::mem::take(&mut self.commits.kept) {
+            self.write(write, then);
         }
         self.lateness = Reason::Store;
-        if self.phase != super::Phase::Running {
+        if self.phase != Phase::Running {
             return;
         }
         for key in std::mem::take(&mut self.commits.unsettled) {
@@ -329,8 +403,20 @@ impl State {
         }
     }
 
-    /// Whether `key` still is the job of `run`; keys are used again.
-    fn is_of(&self, key: JobKey, run: &Run) -> bool {
-        self.job(key).is_some_and(|job| *job.job.name() == run.job)
+    /// `key`, if it still is that job's; keys are used again.
+    fn still(&self, key: Option<JobKey>, name: &JobName) -> Option<JobKey> {
+        key.filter(|key| self.job(*key).is_some_and(|job| job.job.name() == name))
+    }
+
+    /// The job whose present schedule can decide this instant anew; `None` when it came from another one.
+    fn undecided_again(
+        &self,
+        key: Option<JobKey>,
+        run: &Run,
+        instant: Timestamp,
+    ) -> Option<JobKey> {
+        let key = self.still(key, &run.job)?;
+        let since = self.job(key)?.since;
+        (is_fire(run) && instant > since).then_some(key)
     }
 }

@@ -11,8 +11,8 @@ use crate::model::{Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::schedule::{Fire, Schedule};
 use crate::store::Write;
 
+use super::active::{Active, Place, Row};
 use super::commits::Then;
-use super::runs::{Active, Place, Row};
 use super::{Incoming, Span, State, just_before};
 
 /// Fires that did not run, before they are a row.
@@ -132,9 +132,9 @@ impl State {
     }
 
     /// What a run of this job runs by: the incoming definition where one is coming; `None` when the job goes.
-    fn run_by(&self, key: JobKey) -> Option<Job> {
+    pub(super) fn run_by(&self, key: JobKey) -> Option<Job> {
         match self.incoming.get(&key) {
-            Some(Incoming::Gone) => None,
+            Some(Incoming::Removed | Incoming::Disabled) => None,
             Some(Incoming::Job(job)) => Some(job.clone()),
             None => self.job(key).map(|job| job.job.clone()),
         }
@@ -163,7 +163,7 @@ impl State {
             first: scheduled,
             last: scheduled,
             count: 1,
-            detail: blocking.map(|id| format!("run {id} was still under way").into()),
+            detail: blocking.map(under_way),
         };
         self.not_run(key, not_run);
     }
@@ -187,7 +187,7 @@ impl State {
         self.record_waiting(key, not_run.first);
         let at = self.now.wall;
         let reason = match self.incoming.get(&key) {
-            Some(Incoming::Gone) => Reason::Removed,
+            Some(Incoming::Removed | Incoming::Disabled) => Reason::Removed,
             _ => not_run.reason,
         };
         let outcome = match reason {
@@ -214,7 +214,7 @@ impl State {
             self.write(
                 write,
                 Then::NotRun {
-                    key,
+                    key: Some(key),
                     run,
                     first: not_run.first,
                     added: not_run.count,
@@ -240,7 +240,7 @@ impl State {
         self.write(
             Write::Claim { run: run.clone() },
             Then::NotRun {
-                key,
+                key: Some(key),
                 run,
                 first: not_run.first,
                 added: not_run.count,
@@ -248,7 +248,8 @@ impl State {
         );
     }
 
-    /// Gives rows to the job's fires before `instant` that wait without one, so that a later row cannot close them.
+    /// Gives rows to the job's fires before `instant` that wait without one: whatever moves the
+    /// mark past them would close them.
     pub(super) fn record_waiting(&mut self, key: JobKey, instant: Timestamp) {
         let Some(job) = self.job(key) else { return };
         let ids: Vec<_> = job.active().to_vec();
@@ -301,4 +302,9 @@ impl State {
         let origin = &job.origin;
         run.source = Some(format!("{}:{}", origin.file, origin.line).into());
     }
+}
+
+/// Why a fire was skipped, in words.
+pub(super) fn under_way(blocking: RunId) -> Arc<str> {
+    format!("run {blocking} was still under way").into()
 }

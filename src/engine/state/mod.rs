@@ -4,6 +4,7 @@
 //! performs nothing, reads no clock and throws no dice. The driver carries the
 //! effects out and brings their results back as inputs.
 
+mod active;
 mod apply;
 mod commits;
 mod fires;
@@ -27,10 +28,12 @@ use crate::ids::{JobKey, JobName, RunId};
 use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Run, Trigger};
 use crate::store::{Mark, Write, Written};
 
-use super::handle::{ApplyAnswer, Change, JobStatus, Refusal, Stats, TriggerRequest, Triggered};
+use super::handle::{
+    ApplyAnswer, Change, JobStatus, NotApplied, Refusal, Stats, TriggerRequest, Triggered,
+};
 use super::timetable::Timetable;
+use active::{Active, Pool};
 use commits::Commits;
-use runs::{Active, Pool};
 
 /// How many may run at once.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +66,8 @@ pub enum Input {
     Recalled(Vec<Run>),
     /// Other jobs from now on.
     Apply(Ticket, Box<Change>),
+    /// Somebody wants to know when everything that was decided so far is in the store.
+    Recorded(Ticket),
     /// A run is asked for.
     Trigger(Ticket, TriggerRequest),
     /// The answer to [`Effect::FindRequest`].
@@ -133,7 +138,9 @@ pub enum Effect {
         how: EndHow,
     },
     /// Answer a change.
-    Applied(Ticket, ApplyAnswer),
+    Applied(Ticket, Result<ApplyAnswer, NotApplied>),
+    /// Answer [`Input::Recorded`]: all is there, or what the store says.
+    Recorded(Ticket, Result<(), String>),
     /// Answer a trigger.
     Triggered(Ticket, Result<Triggered, Refusal>),
     /// Look for the run of a request.
@@ -188,6 +195,8 @@ pub struct State {
     counts: [u64; 5],
     timetable: Timetable,
     runs: HashMap<RunId, Active>,
+    /// Runs of jobs that are gone, for the case that the name comes back.
+    orphans: HashMap<JobName, Vec<RunId>>,
     pools: [Pool; 2],
     /// Ends of graces and of waits between attempts.
     timers: BTreeSet<(Timestamp, RunId)>,
@@ -219,8 +228,10 @@ enum Phase {
 
 /// A change's word on a job that is due while it comes in force.
 enum Incoming {
-    /// Removed or disabled.
-    Gone,
+    /// It goes.
+    Removed,
+    /// It stays and fires no more.
+    Disabled,
     /// Runs by this definition.
     Job(Job),
 }
@@ -230,6 +241,8 @@ struct JobState {
     job: Job,
     /// The last decided instant, or the first sight.
     mark: Timestamp,
+    /// Its schedule decides nothing at or before this.
+    since: Timestamp,
     first_seen: Timestamp,
     status: JobStatus,
     /// What only a job that has fired needs.
@@ -269,6 +282,7 @@ impl State {
             counts: [0; 5],
             timetable: Timetable::default(),
             runs: HashMap::new(),
+            orphans: HashMap::new(),
             pools: [
                 Pool::new("processes", settings.max_workers),
                 Pool::new("requests", settings.max_requests),
@@ -292,12 +306,17 @@ impl State {
 
     /// Takes one input and answers with what to do.
     pub fn on(&mut self, input: Input, now: Now) -> Vec<Effect> {
+        if now.wall < self.now.wall {
+            // A group that is next due after the time before would keep that from a job that joins it.
+            self.timetable.rebuild(now.wall);
+        }
         self.now = now;
         self.stats.last_tick = now.wall;
         match input {
             Input::Tick => self.observer.observe(&Event::Tick { at: now.wall }),
             Input::Recalled(open) => self.recalled = open,
             Input::Apply(ticket, change) => self.apply(ticket, *change),
+            Input::Recorded(ticket) => self.recorded(ticket),
             Input::Trigger(ticket, request) => self.trigger(ticket, request),
             Input::RequestFound {
                 ticket,
@@ -319,7 +338,7 @@ impl State {
     /// When the next thing is due by itself.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        if self.commits.is_down() {
+        if self.commits.is_down() || self.commits.is_clogged() {
             return self.stop_wake();
         }
         match self.phase {
@@ -340,6 +359,8 @@ impl State {
         match self.phase {
             Phase::Starting => {}
             Phase::Running if self.commits.is_down() => {}
+            // Its answers bring this on; what is late then is late for this.
+            Phase::Running if self.commits.is_clogged() => self.lateness = Reason::Store,
             Phase::Running => {
                 self.fire_due();
                 self.timers_due();
@@ -358,10 +379,7 @@ impl State {
             // What the step jumped over is late for that reason.
             Direction::Forward => self.lateness = Reason::Clock,
             // Marks see to it that nothing is repeated.
-            Direction::Backward => {
-                self.timetable.rebuild(self.now.wall);
-                self.tell_all_next();
-            }
+            Direction::Backward => self.tell_all_next(),
         }
     }
 
@@ -390,6 +408,7 @@ impl JobState {
         let mut state = Self {
             job,
             mark: mark.mark,
+            since: mark.mark,
             first_seen: mark.first_seen,
             status: JobStatus::Idle,
             past: None,

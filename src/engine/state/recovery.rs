@@ -2,25 +2,24 @@
 
 use crate::decide::{self, JobPresence, Recovery};
 use crate::ids::JobKey;
-use crate::model::{Event, Outcome, Reason, Run, RunState, error_reason};
+use crate::model::{Event, Outcome, Reason, Run, RunState, Trigger};
 use crate::schedule::Fire;
 use crate::store::Write;
 
+use super::active::{Active, Place, Row, Stage};
 use super::commits::Then;
-use super::runs::{Active, Place, Row, Stage};
 use super::{Incoming, State};
 
 impl State {
     pub(super) fn recover_rows(&mut self) {
         for run in std::mem::take(&mut self.recalled) {
             let key = self.names.get(run.job.as_str()).copied();
-            let is_present = key.filter(|key| {
-                !matches!(self.incoming.get(key), Some(Incoming::Gone))
-                    && self.job(*key).is_some_and(|job| job.job.definition.enabled)
-            });
-            let presence = match is_present {
-                Some(_) => JobPresence::Present,
-                None => JobPresence::Removed,
+            let presence = match key.map(|key| (self.incoming.get(&key), self.job(key))) {
+                None | Some((Some(Incoming::Removed), _) | (_, None)) => JobPresence::Removed,
+                Some((Some(Incoming::Disabled), _)) => JobPresence::Disabled,
+                Some((Some(Incoming::Job(_)), _)) => JobPresence::Enabled,
+                Some((None, Some(job))) if job.job.definition.enabled => JobPresence::Enabled,
+                Some((None, Some(_))) => JobPresence::Disabled,
             };
             match (decide::recover(&run, presence, self.now.wall), key) {
                 (Recovery::Close(closed), key) => self.close_row(*closed, key),
@@ -37,18 +36,7 @@ impl State {
             let action = key
                 .and_then(|key| self.job(key))
                 .map_or("run", |job| job.job.definition.action.kind());
-            self.stats.total_executed += 1;
-            if let Some(outcome) = run.outcome
-                && error_reason(outcome, run.reason).is_some()
-            {
-                self.stats.total_errors += 1;
-            }
-            self.observer.observe(&Event::RunEnded {
-                key,
-                run: &run,
-                action,
-                output_truncated: false,
-            });
+            self.count_end(key, &run, action, false);
         } else {
             self.stats.total_missed += 1;
             self.observer.observe(&Event::NotRun {
@@ -84,6 +72,8 @@ impl State {
         let Some(job) = self.job(key).map(|job| job.job.clone()) else {
             return;
         };
+        // As with every late fire: the old policy decides, the new action runs.
+        let run_by = self.run_by(key).unwrap_or_else(|| job.clone());
         let scheduled = run.scheduled_at;
         let fire = Fire {
             scheduled,
@@ -103,10 +93,27 @@ impl State {
             self.close_row(run, Some(key));
             return;
         }
-        let mut active = Active::new(run, job, Some(key));
+        let place = self.place_again(&run, key);
+        let mut active = Active::new(run, run_by, Some(key));
         active.row = Row::There;
         active.due = Some(scheduled);
-        active.grace_until = Some(until);
-        self.add_run(active, Place::Pool);
+        active.grace_until = (place == Place::Pool).then_some(until);
+        self.add_run(active, place);
+    }
+
+    /// Late fires of one job stay one after another, and the others stay as few as may run at once.
+    fn place_again(&self, run: &Run, key: JobKey) -> Place {
+        let Some(job) = self.job(key) else {
+            return Place::Pool;
+        };
+        let at_once = match run.trigger {
+            Trigger::CatchUp => 1,
+            _ => job.job.definition.policy.max_instances as usize,
+        };
+        if job.active().len() < at_once {
+            Place::Pool
+        } else {
+            Place::Backlog
+        }
     }
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::ids::{JobKey, RunId};
-use crate::model::{Outcome, Reason, Run, RunState, Trigger};
+use crate::model::{Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::store::Write;
 
+use super::active::{Active, Place, Row};
 use super::commits::Then;
-use super::runs::{Active, Place, Row};
+use super::fires::under_way;
 use super::{Effect, Phase, Refusal, State, Ticket, TriggerRequest, Triggered};
 
 impl State {
@@ -28,6 +29,10 @@ impl State {
             self.effects.push(refuse(refusal));
             return;
         };
+        if let Some(run) = self.same_request(job.active(), &request.request) {
+            self.join(ticket, run);
+            return;
+        }
         let active = job.active();
         if active.len() >= job.job.definition.policy.max_instances as usize
             && let Some(blocking) = active.first().copied()
@@ -51,19 +56,35 @@ impl State {
         run.request = Some(request.request);
         self.describe_source(&mut run, &run_by);
         let mut active = Active::new(run, run_by, Some(key));
-        active.ticket = Some(ticket);
+        active.tickets.push(ticket);
         self.add_run(active, Place::Pool);
-        let has_place = self
-            .runs
-            .get(&id)
-            .is_some_and(|active| self.has_place(active));
+        let begins = self.phase == Phase::Running && !self.commits.is_clogged();
+        let has_place = |active: &Active| begins && self.has_place(active);
+        let waits = !self.runs.get(&id).is_some_and(has_place);
         // A full pool may take long; who asked hears at once, and the row is there.
         if let Some(active) = self.runs.get_mut(&id)
-            && !has_place
+            && waits
         {
             active.row = Row::OnItsWay;
             let run = Box::new(active.run.clone());
             self.write(Write::Claim { run }, Then::Recorded(id));
+        }
+    }
+
+    /// The job's run of this request, if it is not over.
+    fn same_request(&self, active: &[RunId], request: &str) -> Option<RunId> {
+        let mut active = active.iter().copied();
+        active.find(|id| {
+            let run = self.runs.get(id).map(|active| &active.run);
+            run.is_some_and(|run| run.request.as_deref() == Some(request))
+        })
+    }
+
+    /// The same request again: the answer is the run that it made, once its row is there.
+    fn join(&mut self, ticket: Ticket, run: RunId) {
+        match self.runs.get_mut(&run) {
+            Some(active) if !active.tickets.is_empty() => active.tickets.push(ticket),
+            _ => self.request_found(ticket, Some(run), Refusal::Stopping),
         }
     }
 
@@ -87,21 +108,32 @@ impl State {
         let id = RunId::of_fire(run_by.name(), now);
         let mut run = Run::new(id, run_by.name().clone(), now, Trigger::Startup);
         self.describe_source(&mut run, &run_by);
-        if last.is_some_and(|last| now.duration_since(last).unsigned_abs() < AGAIN_AFTER) {
-            run.state = RunState::Done;
-            run.outcome = Some(Outcome::Skipped);
-            run.reason = Some(Reason::Restart);
-            run.finished_at = Some(now);
-            let run = Box::new(run);
-            let then = Then::NotRun {
-                key,
-                run: run.clone(),
-                first: now,
-                added: 1,
-            };
-            self.write(Write::Claim { run }, then);
-            return;
-        }
+        let blocking = job.active().first().copied();
+        let is_full = job.active().len() >= run_by.definition.policy.max_instances as usize;
+        let reason = match last {
+            Some(last) if now.duration_since(last).unsigned_abs() < AGAIN_AFTER => Reason::Restart,
+            _ if is_full => Reason::Overlap,
+            _ => return self.begin_startup(key, run, run_by),
+        };
+        run.state = RunState::Done;
+        run.outcome = Some(Outcome::Skipped);
+        run.reason = Some(reason);
+        run.finished_at = Some(now);
+        run.detail = blocking
+            .filter(|_| reason == Reason::Overlap)
+            .map(under_way);
+        let run = Box::new(run);
+        let then = Then::NotRun {
+            key: Some(key),
+            run: run.clone(),
+            first: now,
+            added: 1,
+        };
+        self.write(Write::Claim { run }, then);
+    }
+
+    fn begin_startup(&mut self, key: JobKey, run: Run, run_by: Job) {
+        let now = self.now.wall;
         let mut active = Active::new(run, run_by, Some(key));
         active.due = Some(now);
         if let Some(job) = self.job_mut(key) {

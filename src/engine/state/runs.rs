@@ -1,138 +1,17 @@
 //! Runs that are not over: places in pools, attempts, waits between them, ends.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::decide::{self, Failure};
 use crate::ids::{JobKey, RunId};
 use crate::model::{
-    Action, AttemptEnd, Ended, Event, Job, Outcome, Output, Reason, Run, RunState, error_reason,
+    AttemptEnd, Ended, Event, Outcome, Output, Reason, Run, RunState, error_reason,
 };
 use crate::store::Write;
 
+use super::active::{Active, Place, Row, Stage, is_fire};
 use super::commits::Then;
-use super::{Effect, Order, Phase, State, Ticket, Triggered};
-
-/// A bound on how many run at once, and who waits.
-pub(super) struct Pool {
-    name: &'static str,
-    limit: u32,
-    in_use: u32,
-    /// In order of their instants.
-    waiting: BTreeSet<(Timestamp, RunId)>,
-}
-
-impl Pool {
-    pub(super) fn new(name: &'static str, limit: u32) -> Self {
-        Self {
-            name,
-            limit: limit.max(1),
-            in_use: 0,
-            waiting: BTreeSet::new(),
-        }
-    }
-
-    pub(super) fn in_use(&self) -> u32 {
-        self.in_use
-    }
-
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Gives a place back.
-    pub(super) fn leave(&mut self) {
-        self.in_use -= 1;
-    }
-}
-
-/// A run that is not over.
-pub(super) struct Active {
-    pub(super) run: Run,
-    /// The definition that it began with.
-    pub(super) job: Job,
-    /// `None` when the job is gone from the set.
-    pub(super) key: Option<JobKey>,
-    pub(super) stage: Stage,
-    /// When the fire was due; `None` for a request.
-    pub(super) due: Option<Timestamp>,
-    /// How long it may wait for a place; `None` for as long as it takes.
-    pub(super) grace_until: Option<Timestamp>,
-    /// Whether its row is in the store.
-    pub(super) row: Row,
-    /// Who waits to hear that it was recorded.
-    pub(super) ticket: Option<Ticket>,
-    /// The monotonic time of the first attempt.
-    began: Option<Duration>,
-    /// Its end was asked for.
-    pub(super) is_ending: bool,
-}
-
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Behind other late fires of its job.
-    Backlog,
-    /// In its pool's queue.
-    Queued,
-    /// Its attempt is being recorded.
-    Recording,
-    /// An attempt is under way.
-    Running,
-    /// Between two attempts.
-    Waiting,
-}
-
-/// Whether a run has its row in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Row {
-    /// It has none: after a crash its fire is a late fire.
-    Absent,
-    /// The store has not answered yet.
-    OnItsWay,
-    /// It has.
-    There,
-}
-
-/// Where a new run goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Into the queue of its pool.
-    Pool,
-    /// Behind other late fires of its job.
-    Backlog,
-}
-
-impl Active {
-    pub(super) fn new(run: Run, job: Job, key: Option<JobKey>) -> Self {
-        Self {
-            run,
-            job,
-            key,
-            stage: Stage::Queued,
-            due: None,
-            grace_until: None,
-            row: Row::Absent,
-            ticket: None,
-            began: None,
-            is_ending: false,
-        }
-    }
-
-    /// Whether it waits for its first attempt without a row.
-    pub(super) fn needs_row(&self) -> bool {
-        self.row == Row::Absent && matches!(self.stage, Stage::Queued | Stage::Backlog)
-    }
-
-    fn pool(&self) -> usize {
-        match self.job.definition.action {
-            Action::Process(_) => 0,
-            Action::Http(_) => 1,
-        }
-    }
-}
+use super::{Effect, Order, Phase, Refusal, State, Triggered};
 
 impl State {
     pub(super) fn add_run(&mut self, mut active: Active, place: Place) {
@@ -184,7 +63,7 @@ impl State {
         }
         for index in 0..self.pools.len() {
             let before = self.pools[index].waiting.len();
-            while self.pools[index].in_use < self.pools[index].limit {
+            while self.pools[index].has_place() {
                 let Some((_, id)) = self.pools[index].waiting.pop_first() else {
                     break;
                 };
@@ -203,6 +82,13 @@ impl State {
     /// Takes a place and records the attempt; it starts when that is durable.
     fn begin(&mut self, id: RunId) {
         let now = self.now;
+        let Some(active) = self.runs.get(&id) else {
+            return;
+        };
+        if let (Some(key), true) = (active.key, active.needs_row()) {
+            // Its row moves the mark: a fire before it that waits without one could not be recorded any more.
+            self.record_waiting(key, active.run.scheduled_at);
+        }
         let Some(active) = self.runs.get_mut(&id) else {
             return;
         };
@@ -238,20 +124,16 @@ impl State {
         };
         active.stage = Stage::Running;
         active.row = Row::There;
-        if let Some(ticket) = active.ticket.take() {
-            let triggered = Triggered {
-                run: id,
-                repeated: false,
-            };
-            self.effects.push(Effect::Triggered(ticket, Ok(triggered)));
+        self.tell_recorded(id);
+        if self.phase != Phase::Running {
+            // A stop came first: it is late at the next start, not cut off.
+            self.back_in_line(id);
+            self.update_row(id);
+            return;
         }
         let Some(active) = self.runs.get(&id) else {
             return;
         };
-        if active.is_ending || self.phase != Phase::Running {
-            self.close(id, Outcome::Interrupted, Some(Reason::Shutdown), None);
-            return;
-        }
         let past = active.key.and_then(|key| self.job(key)?.past.as_ref());
         let order = Order {
             run: id,
@@ -281,6 +163,47 @@ impl State {
             });
         }
         self.effects.push(Effect::Attempt(Box::new(order)));
+    }
+
+    /// Its row is there: who asked for it hears so.
+    pub(super) fn tell_recorded(&mut self, id: RunId) {
+        let Some(active) = self.runs.get_mut(&id) else {
+            return;
+        };
+        for (index, ticket) in std::mem::take(&mut active.tickets).into_iter().enumerate() {
+            let triggered = Triggered {
+                run: id,
+                repeated: index > 0,
+            };
+            self.effects.push(Effect::Triggered(ticket, Ok(triggered)));
+        }
+    }
+
+    /// An attempt that was to begin and did not goes back to where it waited.
+    pub(super) fn back_in_line(&mut self, id: RunId) {
+        let now = self.now.wall;
+        let Some(active) = self.runs.get_mut(&id) else {
+            return;
+        };
+        let run = &mut active.run;
+        run.attempt -= 1;
+        if run.attempt == 0 {
+            run.state = RunState::Queued;
+            run.started_at = None;
+            active.began = None;
+        } else {
+            run.state = RunState::Waiting;
+            run.next_attempt_at = Some(now);
+        }
+        self.pools[active.pool()].in_use -= 1;
+        self.enqueue(id);
+    }
+
+    fn update_row(&mut self, id: RunId) {
+        if let Some(active) = self.runs.get(&id) {
+            let run = Box::new(active.run.clone());
+            self.write(Write::Update { run, output: None }, Then::Nothing);
+        }
     }
 
     /// An attempt ended: the run is over, or waits for the next one.
@@ -355,19 +278,24 @@ impl State {
         run.duration = active
             .began
             .map(|began| now.monotonic.saturating_sub(began));
-        if run.attempt > 0 {
-            self.count_end(&active, output.as_ref());
-        }
+        let is_truncated = output.as_ref().is_some_and(Output::is_truncated);
+        let action = active.job.definition.action.kind();
+        self.count_end(active.key, &active.run, action, is_truncated);
         let run = Box::new(active.run);
         if let Some(key) = active.key {
-            self.remember_end(key, &run);
             self.next_of_backlog(key);
         }
         self.write(Write::Update { run, output }, Then::Nothing);
     }
 
-    fn count_end(&mut self, active: &Active, output: Option<&Output>) {
-        let run = &active.run;
+    /// A run that had an attempt is over.
+    pub(super) fn count_end(
+        &mut self,
+        key: Option<JobKey>,
+        run: &Run,
+        action: &'static str,
+        output_truncated: bool,
+    ) {
         let Some(outcome) = run.outcome else { return };
         self.stats.total_executed += 1;
         if error_reason(outcome, run.reason).is_some() {
@@ -378,25 +306,32 @@ impl State {
             None => self.stats.outcomes.push((outcome, 1)),
         }
         self.observer.observe(&Event::RunEnded {
-            key: active.key,
+            key,
             run,
-            action: active.job.definition.action.kind(),
-            output_truncated: output.is_some_and(Output::is_truncated),
+            action,
+            output_truncated,
         });
+        if let Some(key) = key {
+            self.remember_end(key, run);
+        }
     }
 
     fn remember_end(&mut self, key: JobKey, run: &Run) {
         let Some(job) = self.job_mut(key) else { return };
         let past = job.past();
-        past.times.last_run = run.started_at.or(past.times.last_run);
-        past.times.last_duration = run.duration.or(past.times.last_duration);
+        let times = &mut past.times;
+        // Of several at once the newest counts, whichever ends last.
+        if run.started_at >= times.last_run {
+            times.last_run = run.started_at;
+            times.last_duration = run.duration;
+        }
         match run.outcome {
             Some(Outcome::Success) => {
-                past.times.last_success = run.finished_at;
-                past.previous_success_at = Some(run.scheduled_at);
+                times.last_success = times.last_success.max(run.finished_at);
+                past.previous_success_at = past.previous_success_at.max(Some(run.scheduled_at));
             }
             Some(Outcome::Failed | Outcome::TimedOut | Outcome::Interrupted) => {
-                past.times.last_failure = run.finished_at;
+                times.last_failure = times.last_failure.max(run.finished_at);
             }
             _ => {}
         }
@@ -417,8 +352,13 @@ impl State {
         for at in timers.into_iter().flatten() {
             self.timers.remove(&(at, id));
         }
-        if let Some(past) = active.key.and_then(|key| self.job_mut(key)?.past.as_mut()) {
-            past.active.retain(|other| *other != id);
+        match active.key {
+            Some(key) => {
+                if let Some(past) = self.job_mut(key).and_then(|job| job.past.as_mut()) {
+                    past.active.retain(|other| *other != id);
+                }
+            }
+            None => self.forget_orphan(&active.run.job, id),
         }
         Some(active)
     }
@@ -456,39 +396,55 @@ impl State {
     }
 
     pub(super) fn has_place(&self, active: &Active) -> bool {
-        let pool = &self.pools[active.pool()];
-        pool.in_use < pool.limit
+        self.pools[active.pool()].has_place()
     }
 
-    /// A fire that waited too long, or whose job is gone, is missed.
+    /// A run that waited too long, or whose job is gone, is missed.
     pub(super) fn give_up(&mut self, id: RunId, reason: Reason) {
-        let Some(active) = self.forget(id) else {
+        let Some(mut active) = self.forget(id) else {
             return;
         };
-        let scheduled = active.run.scheduled_at;
-        match active.key {
-            Some(key) if active.row == Row::Absent => {
-                self.missed_one(key, scheduled, reason);
-                self.next_of_backlog(key);
-            }
-            key => {
-                let mut run = active.run;
-                run.state = RunState::Done;
-                run.outcome = Some(Outcome::Missed);
-                run.reason = Some(reason);
-                run.finished_at = Some(self.now.wall);
-                let run = Box::new(run);
-                self.observer.observe(&Event::NotRun {
-                    key,
-                    run: &run,
-                    added: 1,
-                });
-                self.stats.total_missed += 1;
-                self.write(Write::Update { run, output: None }, Then::Nothing);
-                if let Some(key) = key {
-                    self.next_of_backlog(key);
-                }
-            }
+        for ticket in std::mem::take(&mut active.tickets) {
+            let refusal = Refusal::NoSuchJob(active.run.job.to_string());
+            self.effects.push(Effect::Triggered(ticket, Err(refusal)));
         }
+        let key = active.key;
+        match key {
+            Some(key) if active.row == Row::Absent && is_fire(&active.run) => {
+                self.missed_one(key, active.run.scheduled_at, reason);
+            }
+            _ => self.close_unstarted(active, reason),
+        }
+        if let Some(key) = key {
+            self.next_of_backlog(key);
+        }
+    }
+
+    fn close_unstarted(&mut self, active: Active, reason: Reason) {
+        let key = active.key;
+        let mut run = active.run;
+        run.state = RunState::Done;
+        run.outcome = Some(Outcome::Missed);
+        run.reason = Some(reason);
+        run.finished_at = Some(self.now.wall);
+        let run = Box::new(run);
+        if active.row == Row::Absent {
+            let first = run.scheduled_at;
+            let then = Then::NotRun {
+                key,
+                run: run.clone(),
+                first,
+                added: 1,
+            };
+            self.write(Write::Claim { run }, then);
+            return;
+        }
+        self.observer.observe(&Event::NotRun {
+            key,
+            run: &run,
+            added: 1,
+        });
+        self.stats.total_missed += 1;
+        self.write(Write::Update { run, output: None }, Then::Nothing);
     }
 }

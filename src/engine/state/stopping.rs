@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::runs::Stage;
+use super::active::Stage;
 use super::{Effect, EndHow, Phase, State};
 
 /// How long after the deadline a run is given to end gracefully before it is ended at once.

@@ -59,8 +59,12 @@ impl State {
         let mut stats = self.stats.clone();
         stats.jobs = self.names.len() as u64;
         stats.active_jobs = self.counts[JobStatus::Active as usize];
-        stats.running = self.pools.iter().map(|pool| u64::from(pool.in_use())).sum();
-        stats.queued = self.pools.iter().map(|pool| pool.waiting() as u64).sum();
+        stats.running = self.pools.iter().map(|pool| u64::from(pool.in_use)).sum();
+        stats.queued = self
+            .pools
+            .iter()
+            .map(|pool| pool.waiting.len() as u64)
+            .sum();
         stats.store_error = self.commits.error();
         stats
     }

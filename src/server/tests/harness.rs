@@ -78,7 +78,7 @@ impl Engine {
             }
             Message::Stats(to) => drop(to.send(self.stats.lock().unwrap().clone())),
             Message::Trigger(request, to) => drop(to.send(self.trigger(request))),
-            Message::Apply(..) | Message::Stop(..) | Message::StopNow => {}
+            Message::Apply(..) | Message::Recorded(_) | Message::Stop(..) | Message::StopNow => {}
         }
     }
 

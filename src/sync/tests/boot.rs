@@ -49,7 +49,8 @@ async fn a_restart_begins_with_the_old_set_and_its_marks() {
             "apply: recalled +a +b +d +c",
             "commit: seen e",
             "apply: first -d ~a +e",
-            "commit: file a.yaml, mark a, gone d",
+            "recorded?",
+            "commit: file a.yaml, mark a, mark d, gone d",
         ]
     );
     assert_eq!(elder.heard.lock().unwrap().marks["a"], seen);
@@ -58,6 +59,31 @@ async fn a_restart_begins_with_the_old_set_and_its_marks() {
         (report.added, report.rescheduled, report.removed),
         (1, 1, 1)
     );
+}
+
+#[tokio::test]
+async fn a_name_that_a_cut_off_start_has_seen_is_gone_when_no_file_defines_it() {
+    let world = World::new(&[("a.yaml", "a 60 true"), ("b.yaml", "b 60 true")]);
+    // The names are seen, and nothing more is recorded.
+    world.store.works_for(Some(1));
+    assert!(world.boot().await.is_err());
+    world.store.works_for(None);
+    world.log();
+    let seen = world.store.mark("b").unwrap();
+    world.remove("b.yaml");
+    world.boot().await.unwrap();
+    assert_eq!(
+        world.log(),
+        [
+            "commit: seen a",
+            "apply: first +a",
+            "recorded?",
+            "commit: file a.yaml, mark b, gone b",
+        ]
+    );
+    let gone = world.store.mark("b").unwrap();
+    assert!(gone.gone_at.is_some() && gone.mark > seen.mark);
+    assert!(world.store.mark("a").unwrap().gone_at.is_none());
 }
 
 #[tokio::test]

@@ -301,9 +301,56 @@ async fn what_is_in_force_and_not_recorded_is_recorded_before_anything_else() {
     let log = world.log();
     let rest = log
         .iter()
-        .position(|line| line == "commit: file a.yaml, mark a, gone b");
+        .position(|line| line == "commit: file a.yaml, mark a, mark b, gone b");
     let next = log.iter().position(|line| line == "apply: ~c");
     assert!(rest.unwrap() < next.unwrap(), "{log:?}");
+    elder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_mark_moves_before_the_engine_has_recorded_what_was_due() {
+    let world = World::new(&[("a.yaml", "a 60 true"), ("b.yaml", "b 60 true")]);
+    let elder = world.start().await;
+    sync(&elder.handle).await;
+    world.log();
+    elder.heard.lock().unwrap().refuses_to_record = true;
+    world.write("a.yaml", "a 90 true");
+    let report = sync(&elder.handle).await;
+    assert_eq!(report.rescheduled, 1);
+    assert_eq!(elder.handle.status().state, SyncState::OutOfSync);
+    assert_eq!(world.log()[..2], ["apply: ~a", "recorded?"]);
+    elder.heard.lock().unwrap().refuses_to_record = false;
+    let mut status = elder.handle.watch();
+    let synced = status.wait_for(|status| status.state == SyncState::Synced);
+    tokio::time::timeout(Duration::from_secs(20), synced)
+        .await
+        .unwrap()
+        .unwrap();
+    let log = world.log();
+    assert_eq!(
+        log[log.len() - 2..],
+        ["recorded?", "commit: file a.yaml, mark a"]
+    );
+    elder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_engine_does_not_take_is_given_to_it_again() {
+    let world = World::new(&[("a.yaml", "a 60 true"), ("b.yaml", "b 60 true")]);
+    let elder = world.start().await;
+    sync(&elder.handle).await;
+    elder.heard.lock().unwrap().refuses = Some("disk full".to_owned());
+    world.write("a.yaml", "a 60 false");
+    world.write("c.yaml", "c 60 true");
+    let answer = elder.handle.sync(ReloadTrigger::Api, None).await;
+    assert!(
+        matches!(&answer, SyncAnswer::Failed(why) if why.contains("disk full")),
+        "{answer:?}"
+    );
+    assert_eq!(elder.jobs(), ["a=true", "b=true"]);
+    assert_eq!(world.store.rows(), ["a.yaml: a", "b.yaml: b"]);
+    elder.heard.lock().unwrap().refuses = None;
+    elder.has(&["a=false", "b=true", "c=true"]).await;
     elder.stop().await;
 }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, SystemClock};
 use crate::decide::merge::tests::samples;
-use crate::engine::{ApplyAnswer, Change, Handle, Message};
+use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
 use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
 use crate::model::{Definition, Event, Job, JobTimes, Observer, Output, ReloadReport, Run};
@@ -392,6 +392,10 @@ pub(super) struct Heard {
     pub(super) marks: HashMap<String, Mark>,
     /// The definitions of the recalled set.
     pub(super) recalled: HashMap<String, Arc<Definition>>,
+    /// What the engine says instead of obeying.
+    pub(super) refuses: Option<String>,
+    /// What it decided is not in the store.
+    pub(super) refuses_to_record: bool,
     is_running: bool,
 }
 
@@ -530,17 +534,30 @@ impl World {
         let (listener, log) = (heard.clone(), self.log.clone());
         tokio::spawn(async move {
             while let Some(message) = inbox.recv().await {
-                let Message::Apply(change, answer) = message else {
-                    panic!("a sync only applies");
-                };
                 let mut heard = listener.lock().unwrap();
-                let words = heard.take(change);
-                log.lock().unwrap().push(format!("apply: {words}"));
-                let jobs = heard.jobs.len();
-                let _ = answer.send(ApplyAnswer {
-                    jobs,
-                    will_not_fire_today: Vec::new(),
-                });
+                match message {
+                    Message::Apply(change, answer) => {
+                        if let Some(refusal) = heard.refuses.clone() {
+                            let _ = answer.send(Err(NotApplied::Store(refusal)));
+                            continue;
+                        }
+                        let words = heard.take(change);
+                        log.lock().unwrap().push(format!("apply: {words}"));
+                        let jobs = heard.jobs.len();
+                        let _ = answer.send(Ok(ApplyAnswer {
+                            jobs,
+                            will_not_fire_today: Vec::new(),
+                        }));
+                    }
+                    Message::Recorded(answer) => {
+                        log.lock().unwrap().push("recorded?".to_owned());
+                        let _ = answer.send(match heard.refuses_to_record {
+                            true => Err(NotApplied::Store("disk full".to_owned())),
+                            false => Ok(()),
+                        });
+                    }
+                    _ => panic!("a sync only applies"),
+                }
             }
         });
         let ear = Arc::new(Ear::default());

@@ -1,0 +1,217 @@
+//! A store that comes and goes, a crash, a stop: nothing stands still for ever.
+
+use super::*;
+
+fn patient(p: &mut Policy) {
+    p.coalesce = false;
+    p.grace = Grace::Fixed(Duration::from_secs(1000));
+}
+
+#[test]
+fn an_end_between_the_stores_return_and_the_news_of_it_does_not_stop_everything() {
+    let mut world = World::with(vec![
+        job("a", every(1000), |_| {}),
+        job("b", every(10), |_| {}),
+    ]);
+    world.pass(1000);
+    world.is_store_up = false;
+    world.pass(10);
+    assert!(world.state.commits.is_down());
+    world.is_slow = true;
+    world.store_back();
+    // The committer takes batches again; the state has not heard of it and sends one of before.
+    let a = world.running_of("a").unwrap();
+    world.finish(a, Ended::Success);
+    world.pump();
+    assert!(
+        !world.state.commits.is_down(),
+        "it waits for a return that has been"
+    );
+    world.is_slow = false;
+    world.pass(10);
+    assert!(world.told().contains(&"a 1000: success".to_owned()));
+    world.check_rest();
+}
+
+#[test]
+fn a_late_refusal_neither_skips_nor_doubles_what_the_return_decides() {
+    for instances in [1, 3] {
+        let mut world = World::with(vec![job("a", every(100), |p| p.max_instances = instances)]);
+        world.pass(99);
+        world.is_slow = true;
+        world.pass(1);
+        world.is_store_up = false;
+        world.commit_next();
+        // One more batch is sent before the state knows, and refused after the return.
+        world.pass(100);
+        world.store_back();
+        world.pump();
+        world.is_slow = false;
+        assert!(
+            world.told().iter().all(|row| !row.contains("skipped")),
+            "{:?}",
+            world.told()
+        );
+        world.check_rest();
+    }
+}
+
+#[test]
+fn late_fires_wait_in_line_and_a_new_one_does_not_close_them() {
+    let mut world = World::with(vec![job("a", every(100), |p| {
+        patient(p);
+        p.max_instances = 5;
+    })]);
+    world.crash(350);
+    world.pass(50);
+    while !world.running.is_empty() {
+        world.finish(0, Ended::Success);
+    }
+    let want = [100, 200, 300, 400].map(|at| format!("a {at}: success"));
+    assert_eq!(world.told(), want);
+    world.check_rest();
+}
+
+#[test]
+fn late_fires_with_rows_still_run_one_after_another_after_a_crash() {
+    let mut world = World::with(vec![job("a", every(100), patient)]);
+    world.crash(350);
+    // A fire that is skipped gives rows to those that wait before it.
+    world.pass(50);
+    world.crash(10);
+    assert_eq!(world.running.len(), 1, "{:?}", world.told());
+    world.finish(0, Ended::Success);
+    assert_eq!(world.running.len(), 1);
+    world.check_rest();
+}
+
+#[test]
+fn what_waits_behind_a_request_goes_on_when_the_request_is_not_recorded() {
+    let mut world = World::with(vec![job("a", every(100), patient)]);
+    world.pass(50);
+    world.is_slow = true;
+    world.ask("a", "one");
+    let by = Duration::from_secs(300);
+    world.now += by;
+    let direction = Direction::Forward;
+    world.feed(Input::ClockSet { by, direction });
+    world.is_store_up = false;
+    world.pump();
+    assert!(matches!(world.answers.pop(), Some(Err(Refusal::Store(_)))));
+    world.is_slow = false;
+    world.store_back();
+    assert_eq!(world.running.len(), 1, "{:?}", world.told());
+    world.check_rest();
+}
+
+#[test]
+fn a_startup_run_that_waits_outlives_an_outage() {
+    let both = Arc::new(Schedule::new(vec![
+        Item::Startup,
+        Item::At(vec![second(100), second(200)]),
+    ]));
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    world.first(vec![
+        job("a", Arc::new(Schedule::new(vec![Item::Startup])), |_| {}),
+        job("b", both, |p| p.max_instances = 3),
+    ]);
+    let waits = if world.running_of("a").is_some() {
+        "b"
+    } else {
+        "a"
+    };
+    world.is_store_up = false;
+    world.pass(250);
+    world.finish(0, Ended::Success);
+    world.store_back();
+    world.finish(0, Ended::Success);
+    let first = format!("{waits} 0: success");
+    assert!(world.told().contains(&first), "{:?}", world.told());
+    world.check_rest();
+}
+
+#[test]
+fn a_start_that_a_stop_overtakes_is_late_and_not_interrupted() {
+    let again = job("again", every(1000), |p| {
+        p.retry.max = 1;
+        p.retry.jitter_permille = 0;
+        p.retry.backoff = Duration::from_secs(100);
+    });
+    let once = job(
+        "once",
+        Arc::new(Schedule::new(vec![Item::At(vec![second(1100)])])),
+        |_| {},
+    );
+    let mut world = World::with(vec![again, once]);
+    world.pass(1000);
+    world.finish(0, Ended::Failed(Reason::Exit));
+    world.is_slow = true;
+    // A first attempt and a second one are being recorded when the stop comes.
+    world.pass(100);
+    world.feed(Input::Stop(second(1130)));
+    world.pump();
+    world.is_slow = false;
+    assert!(world.running.is_empty() && world.state.is_drained());
+    assert_eq!(
+        world.told(),
+        ["again 1000: waiting (exit)", "once 1100: queued"]
+    );
+    world.crash(20);
+    assert_eq!(
+        world.told(),
+        ["again 1000: running (exit)", "once 1100: running"]
+    );
+    assert_eq!(world.started.len(), 3);
+    world.check_rest();
+}
+
+#[test]
+fn a_run_that_could_not_be_recorded_begins_when_it_begins() {
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    let startup = Arc::new(Schedule::new(vec![Item::Startup]));
+    world.is_store_up = false;
+    world.first(vec![job("a", startup, |_| {})]);
+    world.pass(500);
+    world.store_back();
+    let row = &world.rows[&world.running[0]];
+    assert_eq!(
+        (row.scheduled_at, row.started_at),
+        (second(0), Some(second(500)))
+    );
+}
+
+#[test]
+fn a_startup_run_does_not_overlap_what_the_start_catches_up() {
+    let both = Arc::new(Schedule::new(vec![
+        Item::Startup,
+        Item::At(vec![second(100)]),
+    ]));
+    let mut world = World::with(vec![job("a", both, |_| {})]);
+    world.finish(0, Ended::Success);
+    world.crash(150);
+    assert_eq!(
+        world.told(),
+        ["a 0: success", "a 100: running", "a 150: skipped (overlap)"]
+    );
+    world.check_rest();
+}
+
+#[test]
+fn a_stalled_store_does_not_gather_fires_without_end() {
+    let jobs = (0..200).map(|n| job(&format!("j{n}"), every(1), |_| {}));
+    let mut world = World::with(jobs.collect());
+    world.is_slow = true;
+    world.pass(2_000);
+    let waiting = world.state.commits.unanswered();
+    assert!(waiting <= 101_000, "{waiting} writes wait for the store");
+    world.is_slow = false;
+    world.pump();
+    world.pass(1);
+    world.check();
+}

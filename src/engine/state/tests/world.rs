@@ -1,0 +1,696 @@
+//! A store, a committer, a sync and a world that keep count, around a state.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::engine::handle::NotApplied;
+use crate::engine::state::testing::{START, second};
+use crate::engine::state::*;
+use crate::model::{Ended, Outcome, Output, RunState};
+use crate::schedule::Schedule;
+
+/// A name that is gone for so long is another job when it comes back.
+const RETURN_WITHIN: Duration = Duration::from_secs(600);
+
+pub(super) fn end(ended: Ended) -> Box<AttemptEnd> {
+    Box::new(AttemptEnd {
+        ended,
+        output: Output::default(),
+        exit_code: None,
+        signal: None,
+        http_status: None,
+        detail: None,
+    })
+}
+
+pub(super) fn at(wall: Timestamp) -> Now {
+    let monotonic = wall.duration_since(second(0)).unsigned_abs();
+    Now { wall, monotonic }
+}
+
+/// Counts the ends of runs that are told.
+#[derive(Default)]
+pub(super) struct Ends(Mutex<HashMap<RunId, u32>>);
+
+impl Observer for Ends {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::RunEnded { run, .. } = event {
+            *self.0.lock().unwrap().entry(run.id).or_default() += 1;
+        }
+    }
+}
+
+/// A batch on its way to the store.
+struct Batch {
+    number: u64,
+    epoch: u64,
+    writes: Vec<Write>,
+}
+
+/// What stands between state and store, as driver and committer do it.
+#[derive(Default)]
+struct Between {
+    queue: VecDeque<Batch>,
+    answers: VecDeque<Input>,
+    committer_epoch: u64,
+    driver_epoch: u64,
+    /// The committer refuses everything until the store is back.
+    is_out: bool,
+}
+
+/// What is in force since when; without a schedule nothing fires.
+type Past = Vec<(Timestamp, Option<Arc<Schedule>>)>;
+
+pub(super) struct World {
+    pub(super) state: State,
+    pub(super) now: Timestamp,
+    pub(super) settings: Settings,
+    pub(super) rows: BTreeMap<RunId, Run>,
+    pub(super) marks: HashMap<JobName, Mark>,
+    pub(super) is_store_up: bool,
+    /// Batches and answers move only when the test says so.
+    pub(super) is_slow: bool,
+    between: Between,
+    /// Attempts under way, in the order of their start.
+    pub(super) running: Vec<RunId>,
+    /// Every attempt that ever started: a run and its number.
+    pub(super) started: HashSet<(RunId, u32)>,
+    pub(super) answers: Vec<Result<Triggered, Refusal>>,
+    pub(super) ends: Vec<(RunId, EndHow)>,
+    /// What the files say, and what is in force while the process lives.
+    pub(super) jobs: Vec<Job>,
+    /// What the store has of it.
+    recorded: Vec<Job>,
+    /// Marks and ends of jobs that the store does not have yet.
+    unrecorded: Vec<Write>,
+    is_unrecorded: bool,
+    past: BTreeMap<JobName, Past>,
+    told_ends: Arc<Ends>,
+    last_ticket: u64,
+    /// Who asked and has no answer yet.
+    asking: HashSet<Ticket>,
+    last_applied: Option<Result<ApplyAnswer, NotApplied>>,
+    last_recorded: Option<Result<(), String>>,
+}
+
+impl World {
+    pub(super) fn new(settings: Settings) -> Self {
+        let now = second(0);
+        let told_ends = Arc::new(Ends::default());
+        Self {
+            state: State::new(settings, told_ends.clone(), at(now)),
+            now,
+            settings,
+            rows: BTreeMap::new(),
+            marks: HashMap::new(),
+            is_store_up: true,
+            is_slow: false,
+            between: Between::default(),
+            running: Vec::new(),
+            started: HashSet::new(),
+            answers: Vec::new(),
+            ends: Vec::new(),
+            jobs: Vec::new(),
+            recorded: Vec::new(),
+            unrecorded: Vec::new(),
+            is_unrecorded: false,
+            past: BTreeMap::new(),
+            told_ends,
+            last_ticket: 0,
+            asking: HashSet::new(),
+            last_applied: None,
+            last_recorded: None,
+        }
+    }
+
+    pub(super) fn with(jobs: Vec<Job>) -> Self {
+        let mut world = Self::new(Settings {
+            max_workers: 64,
+            max_requests: 64,
+        });
+        world.first(jobs);
+        world
+    }
+
+    pub(super) fn first(&mut self, jobs: Vec<Job>) {
+        let mut change = Change {
+            at: self.now,
+            first: true,
+            ..Change::default()
+        };
+        for job in &jobs {
+            let mark = self.seen(job.name());
+            change.added.push((job.clone(), mark));
+            self.remember(job.name(), mark.mark, Some(job));
+        }
+        self.jobs.clone_from(&jobs);
+        self.recorded = jobs;
+        self.apply(change);
+    }
+
+    fn seen(&mut self, name: &JobName) -> Mark {
+        let now = self.now;
+        let mark = self.marks.entry(name.clone()).or_insert(Mark {
+            first_seen: now,
+            mark: now,
+            gone_at: None,
+            previous_success_at: None,
+            last_startup_at: None,
+            times: crate::model::JobTimes::default(),
+        });
+        if let Some(gone) = mark.gone_at.take()
+            && now.duration_since(gone).unsigned_abs() >= RETURN_WITHIN
+        {
+            (mark.first_seen, mark.mark) = (now, mark.mark.max(now));
+        }
+        *mark
+    }
+
+    /// From then on this fires.
+    fn remember(&mut self, name: &JobName, since: Timestamp, job: Option<&Job>) {
+        let job = job.filter(|job| job.definition.enabled);
+        let schedule = job.map(|job| job.definition.schedule.clone());
+        let past = self.past.entry(name.clone()).or_default();
+        past.push((since, schedule));
+    }
+
+    pub(super) fn apply(&mut self, change: Change) {
+        self.feed(Input::Apply(Ticket(0), Box::new(change)));
+    }
+
+    pub(super) fn applied(&mut self) -> Option<Result<ApplyAnswer, NotApplied>> {
+        self.last_applied.take()
+    }
+
+    pub(super) fn ask(&mut self, name: &str, request: &str) {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.asking.insert(ticket);
+        let request = TriggerRequest {
+            job: JobName::new(name).unwrap(),
+            request: request.into(),
+            trigger: Trigger::Manual,
+        };
+        self.feed(Input::Trigger(ticket, request));
+    }
+
+    pub(super) fn feed(&mut self, input: Input) {
+        let mut inputs = vec![input];
+        while let Some(input) = inputs.pop() {
+            for effect in self.state.on(input, at(self.now)) {
+                self.carry_out(effect, &mut inputs);
+            }
+        }
+        if !self.is_slow {
+            self.pump();
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect, inputs: &mut Vec<Input>) {
+        match effect {
+            Effect::Commit { batch, writes } => self.between.queue.push_back(Batch {
+                number: batch,
+                epoch: self.between.driver_epoch,
+                writes,
+            }),
+            Effect::Attempt(order) => self.start(&order),
+            Effect::Triggered(ticket, answer) => {
+                assert!(self.asking.remove(&ticket), "answered twice: {answer:?}");
+                self.answers.push(answer);
+            }
+            Effect::End { run, how } => self.ends.push((run, how)),
+            Effect::FindRequest {
+                ticket,
+                job,
+                request,
+                otherwise,
+            } => {
+                let mut rows = self.rows.values();
+                let run = rows
+                    .find(|run| run.job == job && run.request.as_ref() == Some(&request))
+                    .map(|run| run.id);
+                inputs.push(Input::RequestFound {
+                    ticket,
+                    run,
+                    otherwise,
+                });
+            }
+            Effect::Applied(_, answer) => self.last_applied = Some(answer),
+            Effect::Recorded(_, answer) => self.last_recorded = Some(answer),
+        }
+    }
+
+    fn start(&mut self, order: &Order) {
+        let row = &self.rows[&order.run];
+        assert_eq!(row.state, RunState::Running, "no row before the start");
+        assert_eq!(row.attempt, order.attempt, "another attempt is recorded");
+        assert!(
+            self.started.insert((order.run, order.attempt)),
+            "attempt {} of {} started twice",
+            order.attempt,
+            order.run
+        );
+        self.running.push(order.run);
+        let of_job = |id: &&RunId| self.rows[*id].job == *order.job.name();
+        let at_once = self.running.iter().filter(of_job).count();
+        let most = order.job.definition.policy.max_instances as usize;
+        assert!(at_once <= most, "{}: {at_once} at once", order.job.name());
+    }
+
+    /// Lets everything that is on its way arrive.
+    pub(super) fn pump(&mut self) {
+        while self.commit_next() || self.deliver_next() {}
+    }
+
+    /// The committer takes its next batch.
+    pub(super) fn commit_next(&mut self) -> bool {
+        let Some(batch) = self.between.queue.pop_front() else {
+            return false;
+        };
+        let result = if self.between.is_out || batch.epoch != self.between.committer_epoch {
+            Err(("refused before".to_owned(), batch.writes))
+        } else if self.is_store_up {
+            let writes = batch.writes.into_iter();
+            Ok(writes.map(|write| self.write(write)).collect())
+        } else {
+            self.between.is_out = true;
+            Err(("disk full".to_owned(), batch.writes))
+        };
+        let batch = batch.number;
+        self.between
+            .answers
+            .push_back(Input::Committed { batch, result });
+        true
+    }
+
+    /// The driver takes the committer's next answer.
+    pub(super) fn deliver_next(&mut self) -> bool {
+        let Some(answer) = self.between.answers.pop_front() else {
+            return false;
+        };
+        if matches!(answer, Input::StoreBack) {
+            self.between.driver_epoch += 1;
+        }
+        let was_slow = std::mem::replace(&mut self.is_slow, true);
+        self.feed(answer);
+        self.is_slow = was_slow;
+        true
+    }
+
+    /// The store can be written again, and the committer finds it out.
+    pub(super) fn store_back(&mut self) {
+        self.is_store_up = true;
+        if self.between.is_out {
+            self.between.is_out = false;
+            self.between.committer_epoch += 1;
+            self.between.answers.push_back(Input::StoreBack);
+        }
+        if !self.is_slow {
+            self.pump();
+        }
+    }
+
+    fn write(&mut self, write: Write) -> Written {
+        match write {
+            Write::Claim { run } => {
+                let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
+                let last = run.scheduled_until.unwrap_or(run.scheduled_at);
+                let is_fire = run.request.is_none() && run.trigger != Trigger::Startup;
+                let is_asked = |row: &Run| {
+                    run.request.is_some() && row.job == run.job && row.request == run.request
+                };
+                if self.rows.contains_key(&run.id)
+                    || self.rows.values().any(is_asked)
+                    || is_fire && run.scheduled_at <= mark.mark
+                {
+                    return Written::Taken;
+                }
+                if is_fire {
+                    mark.mark = last;
+                }
+                self.rows.insert(run.id, *run);
+            }
+            Write::Extend {
+                id,
+                job,
+                count,
+                until,
+                ..
+            } => {
+                let Some(row) = self.rows.get_mut(&id) else {
+                    return Written::Taken;
+                };
+                row.count = row.count.max(count);
+                row.scheduled_until = Some(until);
+                let mark = self.marks.get_mut(&job).unwrap();
+                mark.mark = mark.mark.max(until);
+            }
+            Write::Update { run, .. } => {
+                if !self.rows.contains_key(&run.id) {
+                    return Written::Taken;
+                }
+                self.rows.insert(run.id, *run);
+            }
+            Write::Mark { job, at } => {
+                let mark = self.marks.get_mut(&job).unwrap();
+                mark.mark = mark.mark.max(at);
+            }
+            Write::Gone { job, at } => {
+                self.marks.get_mut(&job).unwrap().gone_at = Some(at);
+            }
+            Write::Seen { .. } | Write::File(_) | Write::DropFile { .. } => {}
+        }
+        Written::Done
+    }
+
+    /// The files say this from now on. Says whether it is in force: as a sync does it, and in its order.
+    pub(super) fn edit(&mut self, jobs: Vec<Job>) -> bool {
+        if !self.record_the_rest() || !self.is_store_up {
+            return false;
+        }
+        let mut change = self.change_to(&self.jobs.clone(), &jobs);
+        for (job, mark) in &mut change.added {
+            *mark = self.seen(job.name());
+        }
+        let writes = edit_writes(&change, &self.jobs);
+        let told = change.clone();
+        self.apply(change);
+        if !matches!(self.applied(), Some(Ok(_))) {
+            return false;
+        }
+        self.settle_on(&told, jobs);
+        self.unrecorded = writes;
+        self.is_unrecorded = true;
+        if !self.is_slow {
+            self.record_the_rest();
+        }
+        true
+    }
+
+    /// Asks the state whether all is recorded, and records the change if so.
+    pub(super) fn record_the_rest(&mut self) -> bool {
+        if !self.is_unrecorded {
+            return true;
+        }
+        self.last_recorded = None;
+        self.feed(Input::Recorded(Ticket(0)));
+        self.pump();
+        if self.last_recorded != Some(Ok(())) || !self.is_store_up {
+            return false;
+        }
+        self.is_unrecorded = false;
+        for write in std::mem::take(&mut self.unrecorded) {
+            self.write(write);
+        }
+        self.recorded.clone_from(&self.jobs);
+        true
+    }
+
+    fn change_to(&self, before: &[Job], after: &[Job]) -> Change {
+        let mut change = Change {
+            at: self.now,
+            ..Change::default()
+        };
+        for job in after {
+            match before.iter().find(|old| old.name() == job.name()) {
+                None => change.added.push((job.clone(), self.no_mark())),
+                Some(old) if old.definition == job.definition && old.origin == job.origin => {}
+                Some(_) => change.changed.push(job.clone()),
+            }
+        }
+        let gone = before
+            .iter()
+            .filter(|old| after.iter().all(|job| job.name() != old.name()));
+        change.removed = gone.map(|job| job.name().clone()).collect();
+        change
+    }
+
+    fn no_mark(&self) -> Mark {
+        Mark {
+            first_seen: self.now,
+            mark: self.now,
+            gone_at: None,
+            previous_success_at: None,
+            last_startup_at: None,
+            times: crate::model::JobTimes::default(),
+        }
+    }
+
+    /// Remembers what a change that is in force means for what is due.
+    fn settle_on(&mut self, change: &Change, jobs: Vec<Job>) {
+        for (job, mark) in &change.added {
+            // What came due while a name was away is late, like anything else.
+            self.remember(job.name(), mark.mark, Some(job));
+        }
+        for job in &change.changed {
+            let old = self.jobs.iter().find(|old| old.name() == job.name());
+            if old.is_none_or(|old| is_rescheduled(old, job)) {
+                self.remember(job.name(), self.now, Some(job));
+            }
+        }
+        for name in &change.removed {
+            self.remember(name, self.now, None);
+        }
+        self.jobs = jobs;
+    }
+
+    /// Lets time pass, second by second, as the driver would be woken.
+    pub(super) fn pass(&mut self, seconds: i64) {
+        let until = self.now + Duration::from_secs(seconds.unsigned_abs());
+        let mut rounds = 0;
+        while let Some(wake) = self.state.next_wake().filter(|wake| *wake <= until) {
+            // A wake-up that changes nothing and comes again would never end.
+            rounds = if wake > self.now { 0 } else { rounds + 1 };
+            assert!(rounds < 100, "woken again and again at {wake}");
+            self.now = self.now.max(wake);
+            self.feed(Input::Tick);
+        }
+        self.now = until;
+        self.feed(Input::Tick);
+    }
+
+    pub(super) fn finish(&mut self, index: usize, ended: Ended) {
+        let run = self.running.remove(index);
+        let end = end(ended);
+        self.feed(Input::Ended { run, end });
+    }
+
+    /// The process dies and another one takes over after a while.
+    pub(super) fn crash(&mut self, down: i64) {
+        let jobs = self.jobs.clone();
+        self.crash_and(down, jobs);
+    }
+
+    /// The same, and the files say something else when it starts.
+    pub(super) fn crash_and(&mut self, down: i64, jobs: Vec<Job>) {
+        self.running.clear();
+        self.between = Between::default();
+        self.asking.clear();
+        self.unrecorded.clear();
+        let open: Vec<Run> = self.rows.values().cloned().collect();
+        let open = open.into_iter().filter(|run| run.state != RunState::Done);
+        let open: Vec<Run> = open.collect();
+        // Whoever was told of an end that was not recorded is told again, by another process.
+        let mut told = self.told_ends.0.lock().unwrap();
+        for run in &open {
+            told.remove(&run.id);
+        }
+        drop(told);
+        // What was in force and not recorded is as if it had never been.
+        let (in_force, recorded) = (self.jobs.clone(), self.recorded.clone());
+        for name in in_force.iter().chain(&recorded).map(Job::name) {
+            let find = |jobs: &[Job]| jobs.iter().find(|job| job.name() == name).cloned();
+            let (new, old) = (find(&in_force), find(&recorded));
+            let Some(old) = old else { continue };
+            if new.is_none_or(|new| is_rescheduled(&old, &new)) {
+                let mark = self.marks[name].mark;
+                let past = self.past.get_mut(name).unwrap();
+                past.retain(|(since, _)| *since < mark);
+                let enabled = old.definition.enabled;
+                past.push((mark, enabled.then(|| old.definition.schedule.clone())));
+            }
+        }
+        self.now += Duration::from_secs(down.unsigned_abs());
+        self.state = State::new(self.settings, self.told_ends.clone(), at(self.now));
+        self.feed(Input::Recalled(open));
+        let added = recorded
+            .iter()
+            .map(|job| (job.clone(), self.marks[job.name()]));
+        self.apply(Change {
+            at: self.now,
+            added: added.collect(),
+            recalled: true,
+            ..Change::default()
+        });
+        let mut change = self.change_to(&recorded, &jobs);
+        change.first = true;
+        for (job, mark) in &mut change.added {
+            let is_new = !in_force.iter().any(|old| old.name() == job.name());
+            *mark = self.seen(job.name());
+            if is_new {
+                self.remember(job.name(), mark.mark, Some(job));
+            }
+        }
+        let told = Change {
+            added: Vec::new(),
+            ..change.clone()
+        };
+        self.unrecorded = edit_writes(&change, &recorded);
+        self.is_unrecorded = true;
+        self.apply(change);
+        self.jobs = recorded;
+        self.settle_on(&told, jobs);
+        self.record_the_rest();
+    }
+
+    pub(super) fn told(&self) -> Vec<String> {
+        let mut rows: Vec<_> = self.rows.values().collect();
+        rows.sort_by_key(|run| (run.scheduled_at, run.id));
+        rows.into_iter()
+            .map(|run| {
+                let at = run.scheduled_at.as_second() - START;
+                let end = run.outcome.map_or(run.state.as_str(), Outcome::as_str);
+                let reason = run.reason.map(|r| format!(" ({r})")).unwrap_or_default();
+                let many = match run.count {
+                    1 => String::new(),
+                    n => format!(" ×{n}"),
+                };
+                format!("{} {at}: {end}{reason}{many}", run.job)
+            })
+            .collect()
+    }
+
+    /// Whether the index of a run of this job is among what runs.
+    pub(super) fn running_of(&self, name: &str) -> Option<usize> {
+        let mut running = self.running.iter();
+        running.position(|id| self.rows[id].job.as_str() == name)
+    }
+
+    /// Nothing lost, nothing invented, nothing doubled, no bound broken.
+    pub(super) fn check(&mut self) {
+        self.pump();
+        assert!(self.running.len() <= self.settings.max_workers as usize);
+        for (name, past) in &self.past {
+            let of_job = |run: &&Run| {
+                run.job == *name && run.request.is_none() && run.trigger != Trigger::Startup
+            };
+            let mut in_rows = 0;
+            for row in self.rows.values().filter(of_job) {
+                in_rows += row.count;
+                for instant in [Some(row.scheduled_at), row.scheduled_until] {
+                    let instant = instant.unwrap_or(row.scheduled_at);
+                    assert!(
+                        was_due(past, instant),
+                        "{name} was not to fire at {instant}: {past:?}"
+                    );
+                }
+            }
+            if self.state.commits.is_down() || !self.is_store_up {
+                continue;
+            }
+            let unrecorded =
+                self.state.runs.values().filter(|active| {
+                    of_job(&&active.run) && !self.rows.contains_key(&active.run.id)
+                });
+            let due = due_until(past, self.now);
+            assert_eq!(
+                in_rows + unrecorded.count() as u64,
+                due,
+                "{name} at {}: {:?}, in force {past:?}",
+                self.now.as_second() - START,
+                self.told()
+            );
+        }
+    }
+
+    /// Once everything is over, nothing is left behind.
+    pub(super) fn check_rest(&mut self) {
+        self.store_back();
+        self.pump();
+        self.record_the_rest();
+        let mut off = self.jobs.clone();
+        for job in &mut off {
+            Arc::make_mut(&mut job.definition).enabled = false;
+        }
+        assert!(
+            self.edit(off),
+            "an edit is refused although the store is up"
+        );
+        self.record_the_rest();
+        for _ in 0..10_000 {
+            if !self.running.is_empty() {
+                self.finish(0, Ended::Success);
+            } else if let Some(wake) = self.state.next_wake() {
+                self.now = self.now.max(wake);
+                self.feed(Input::Tick);
+            } else {
+                break;
+            }
+            self.pump();
+        }
+        self.check();
+        for row in self.rows.values() {
+            assert_eq!(row.state, RunState::Done, "left open: {:?}", self.told());
+            assert!(
+                row.outcome.is_some()
+                    && (row.outcome == Some(Outcome::Success)) == row.reason.is_none()
+            );
+            let told = self.told_ends.0.lock().unwrap().get(&row.id).copied();
+            let once = (row.attempt > 0).then_some(1);
+            assert_eq!(told, once, "ends told of {row:?}");
+        }
+        assert!(self.asking.is_empty(), "never answered: {:?}", self.asking);
+        let state = &self.state;
+        assert!(state.runs.is_empty() && state.timers.is_empty());
+        assert!(state.commits.is_quiet() && state.commits.unsettled.is_empty());
+        assert!(state.orphans.is_empty() && state.incoming.is_empty());
+        assert!(state.undecided.is_empty() && state.recalled.is_empty());
+        assert_eq!((state.stats().running, state.stats().queued), (0, 0));
+        let active = |job: &JobState| !job.active().is_empty();
+        assert!(!state.jobs.iter().flatten().any(active));
+    }
+}
+
+fn is_rescheduled(old: &Job, new: &Job) -> bool {
+    old.definition.schedule != new.definition.schedule
+        || old.definition.enabled != new.definition.enabled
+}
+
+/// What a sync records once a change is in force.
+fn edit_writes(change: &Change, before: &[Job]) -> Vec<Write> {
+    let at = change.at;
+    let changed = change.changed.iter().filter(|job| {
+        let old = before.iter().find(|old| old.name() == job.name());
+        old.is_some_and(|old| is_rescheduled(old, job))
+    });
+    let marks = changed.map(Job::name).chain(&change.removed);
+    let marks = marks.cloned().map(|job| Write::Mark { job, at });
+    let gone = change.removed.iter().cloned();
+    marks
+        .chain(gone.map(|job| Write::Gone { job, at }))
+        .collect()
+}
+
+/// How many fires were due.
+fn due_until(past: &Past, now: Timestamp) -> u64 {
+    let ends = past.iter().skip(1).map(|(since, _)| *since).chain([now]);
+    past.iter()
+        .zip(ends)
+        .filter_map(|((since, schedule), until)| {
+            Some(schedule.as_ref()?.count_between(*since, until))
+        })
+        .sum()
+}
+
+/// Whether the schedule that was in force at that instant had it.
+fn was_due(past: &Past, instant: Timestamp) -> bool {
+    let in_force = past.iter().rev().find(|(since, _)| *since < instant);
+    let Some((_, Some(schedule))) = in_force else {
+        return false;
+    };
+    let next = schedule.next_after(just_before(instant));
+    next.is_some_and(|fire| fire.scheduled == instant)
+}
