@@ -2,11 +2,14 @@
 # Mirrors notes (*.md) into the knowledge base and writes an index of them.
 . "$(dirname "$0")/common.sh"
 
-source=${KNOWLEDGE_SOURCE:-$(dirname "$0")/../..}
+source=$(cd "${KNOWLEDGE_SOURCE:-$(dirname "$0")/../..}" && pwd)
+state=$(cd "$ELDER_STATE_DIR" && pwd)
 base=$var/knowledge
 mkdir -p "$base/notes"
 
-find "$source" -type f -name '*.md' -not -path '*/.*' -not -path '*/target/*' -not -path "$var/*" -size -1024k |
+# Hidden folders, build output and elder's own state hold no notes.
+find "$source" -mindepth 1 \( -name '.*' -o -name target -o -name node_modules -o -path "$state" \) -prune \
+    -o -type f -name '*.md' -size -1024k -print |
     sort | head -n 5000 >"$base/list.new"
 changed=0
 : >"$base/index.new"
