@@ -11,7 +11,7 @@ use crate::secret::Secret;
 use crate::server::token_path;
 
 use super::args::ClientArgs;
-use super::environment::Environment;
+use super::environment::{Environment, read_text};
 use super::exit::Failure;
 
 /// An elder on this machine answers at once or not at all.
@@ -217,7 +217,7 @@ fn local_token(server: &Url, environment: &Environment) -> Option<Secret> {
 }
 
 fn read_token(file: &Path) -> Result<Secret, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
+    let text = read_text(file).map_err(|error| {
         Failure::no_answer(format!(
             "cannot read --token-file {}: {error}",
             file.display()
@@ -285,9 +285,10 @@ mod tests {
     fn a_file_without_a_token_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("t");
-        for text in ["", "\n", "two words", "line\nline"] {
+        let endless = "x".repeat((1 << 20) + 1);
+        for text in ["", "\n", "two words", "line\nline", &endless] {
             std::fs::write(&file, text).unwrap();
-            assert!(read_token(&file).is_err(), "{text:?}");
+            assert!(read_token(&file).is_err(), "{text:.20?}");
         }
         assert!(read_token(&folder.path().join("none")).is_err());
     }

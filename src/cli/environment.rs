@@ -1,7 +1,8 @@
 //! The environment, read once. Everything else is given what it needs of it.
 
 use std::collections::HashMap;
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use crate::finding::render::Colour;
@@ -69,12 +70,30 @@ impl Environment {
     }
 }
 
+/// The largest file of variables or of a token.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Reads a small file that somebody names. It may be a pipe, such as a shell's `<(…)`; what has no
+/// end must not take all memory.
+///
+/// # Errors
+/// When it cannot be read, is too large or is not UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let mut bounded = File::open(path)?.take(LARGEST + 1);
+    bounded.read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(text)
+}
+
 /// Reads a file of `NAME=value` lines, as systemd and docker know it.
 ///
 /// # Errors
 /// When the file cannot be read or a line is no assignment.
 pub fn read_env_file(path: &Path) -> Result<Vec<(String, String)>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = read_text(path).map_err(|error| {
         Failure::no_answer(format!(
             "cannot read --env-file {}: {error}",
             path.display()
@@ -160,6 +179,17 @@ mod tests {
             .map(|(n, v)| (n.as_str(), v.as_str()))
             .collect();
         assert_eq!(pairs, want);
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_not_read_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("env");
+        std::fs::write(&file, "# x\n".repeat(1 << 18)).unwrap();
+        assert!(read_env_file(&file).is_ok());
+        std::fs::write(&file, "# xx\n".repeat(1 << 18)).unwrap();
+        let refused = read_env_file(&file).unwrap_err();
+        assert!(refused.to_string().contains("1 MiB"), "{refused}");
     }
 
     #[test]
