@@ -39,6 +39,10 @@ fn kill_9_at_any_moment_loses_nothing_and_doubles_nothing() {
     let all_off = text.replace("schedule:", "enabled: false\n    schedule:");
     folder.write("jobs.d/a.yaml", &all_off);
     let daemon = Daemon::start(&folder);
+    until("runs between two attempts have gone on and ended", || {
+        let rows = ledger::rows(&daemon, "failing");
+        rows.iter().all(|row| row.state == "done").then_some(())
+    });
     ledger::agree(&daemon, &folder, &["quick", "slow", "failing"], 200);
     let interrupted = ledger::rows(&daemon, "slow");
     assert!(

@@ -1,6 +1,6 @@
 //! An edit never makes a fire in the past and never loses one; running runs keep their definition.
 
-use crate::support::{Daemon, Folder, ledger, until};
+use crate::support::{Daemon, Folder, ledger, now, until};
 
 #[test]
 fn an_edited_time_that_is_past_does_not_fire() {
@@ -11,7 +11,7 @@ fn an_edited_time_that_is_past_does_not_fire() {
         )
     };
     // Both are hours away from now, on either side, whatever the time of day.
-    let now = jiff::Timestamp::now();
+    let now = now();
     let clock = |hours: i64| {
         let at = now
             .checked_add(jiff::SignedDuration::from_hours(hours))
@@ -45,7 +45,7 @@ fn an_edit_while_elder_is_down_makes_no_fire_of_the_new_schedule_in_the_past() {
     Daemon::start(&folder).kill();
     std::thread::sleep(std::time::Duration::from_millis(800));
     folder.write("jobs.d/a.yaml", &often);
-    let started = jiff::Timestamp::now();
+    let started = now();
     let daemon = Daemon::start(&folder);
     until("it fires by the new schedule", || {
         (!ledger::witnessed(&folder).is_empty()).then_some(())

@@ -16,4 +16,4 @@ pub use http::Reply;
 pub use metrics::Metrics;
 pub use program::{Finished, Program, elder};
 pub use stand_in::StandIn;
-pub use wait::until;
+pub use wait::{now, until};

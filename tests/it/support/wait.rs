@@ -20,3 +20,12 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+/// The machine's own clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test waits on the machine's own clock"
+)]
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
