@@ -216,10 +216,11 @@ mod system {
                 },
             };
             let flags = TimerfdTimerFlags::ABSTIME | TimerfdTimerFlags::CANCEL_ON_SET;
-            // ECANCELED here says that the clock was set since this timer was last armed;
-            // the timer is armed all the same.
             match timerfd_settime(timer.get_ref(), flags, &spec) {
-                Ok(_) | Err(rustix::io::Errno::CANCELED) => {}
+                Ok(_) => {}
+                // The clock was set since this timer was last armed: perhaps after whoever sleeps
+                // has looked at it, so the sleep would be for an instant of another time.
+                Err(rustix::io::Errno::CANCELED) => return Ok(Wake::ClockSet),
                 Err(error) => return Err(error.into()),
             }
             loop {

@@ -9,10 +9,6 @@
     reason = "a test that cannot go on says so by a panic"
 )]
 
-#[expect(
-    dead_code,
-    reason = "the reader of the ledger comes with the tests of the promises"
-)]
 mod support;
 
 mod cli;

@@ -125,7 +125,7 @@ impl State {
         let schedule = job.job.definition.schedule.clone();
         if job.job.definition.enabled {
             if self.phase != Phase::Starting || job.mark < self.now.wall {
-                self.settle(key, &schedule);
+                self.settle(key, &schedule, self.punctual());
             }
             let next = self.timetable.insert(key, &schedule, self.now.wall);
             self.tell_next(key, next.map(|fire| fire.due));

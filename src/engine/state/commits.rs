@@ -5,6 +5,7 @@
 //! nothing is decided until the store is back.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -398,7 +399,7 @@ impl State {
             let Some(job) = self.job(key) else { continue };
             if job.job.definition.enabled {
                 let schedule = job.job.definition.schedule.clone();
-                self.settle(key, &schedule);
+                self.settle(key, &schedule, Duration::ZERO);
             }
         }
     }

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 
 use crate::decide;
 use crate::ids::{JobKey, RunId};
-use crate::model::{Job, Outcome, Reason, Run, RunState, Trigger};
+use crate::model::{Grace, Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::schedule::{Fire, Schedule};
 use crate::store::Write;
 
 use super::active::{Active, Place, Row};
 use super::commits::Then;
-use super::{Incoming, Span, State, just_before};
+use super::{Incoming, Phase, Span, State, just_before};
 
 /// Fires that did not run, before they are a row.
 pub(super) struct NotRun {
@@ -39,7 +39,7 @@ impl State {
                 if only {
                     self.settle_one(key, group.first, second);
                 } else {
-                    self.settle(key, &group.schedule);
+                    self.settle(key, &group.schedule, self.punctual());
                 }
                 if next.is_none() {
                     self.refresh_status(key);
@@ -67,17 +67,23 @@ impl State {
 
     /// What the loop itself takes is no lateness: a grace of nothing is about downtime and the like,
     /// and a job with it fires as long as elder is there.
-    fn punctual(&self) -> Duration {
-        match self.lateness {
-            Reason::Downtime => Duration::from_secs(1),
+    pub(super) fn punctual(&self) -> Duration {
+        match (self.phase, self.lateness) {
+            (Phase::Running, Reason::Downtime) => Duration::from_secs(1),
             _ => Duration::ZERO,
         }
     }
 
-    /// Everything of one job that became due since its mark, by its present schedule and policy.
-    pub(super) fn settle(&mut self, key: JobKey, schedule: &Arc<Schedule>) {
+    /// Everything of one job that became due since its mark, by its present schedule and policy,
+    /// with this grace at least.
+    pub(super) fn settle(&mut self, key: JobKey, schedule: &Arc<Schedule>, least: Duration) {
         let Some(job) = self.job(key) else { return };
-        let policy = job.job.definition.policy.clone();
+        let mut policy = job.job.definition.policy.clone();
+        if let Grace::Fixed(length) = policy.grace
+            && length < least
+        {
+            Arc::make_mut(&mut policy).grace = Grace::Fixed(least);
+        }
         let due = decide::due(schedule, job.mark, self.now.wall, &policy, self.lateness);
         for missed in due.missed {
             let not_run = NotRun {
@@ -252,17 +258,19 @@ impl State {
     /// mark past them would close them.
     pub(super) fn record_waiting(&mut self, key: JobKey, instant: Timestamp) {
         let Some(job) = self.job(key) else { return };
-        let ids: Vec<_> = job.active().to_vec();
+        let waits = |id: &&RunId| {
+            let active = self.runs.get(*id);
+            active.is_some_and(|active| active.needs_row() && active.run.scheduled_at < instant)
+        };
+        let ids: Vec<_> = job.active().iter().filter(waits).copied().collect();
         for id in ids {
             let Some(active) = self.runs.get_mut(&id) else {
                 continue;
             };
-            if active.needs_row() && active.run.scheduled_at < instant {
-                active.row = Row::OnItsWay;
-                let run = Box::new(active.run.clone());
-                self.end_span(key);
-                self.write(Write::Claim { run }, Then::Recorded(id));
-            }
+            active.row = Row::OnItsWay;
+            let run = Box::new(active.run.clone());
+            self.end_span(key);
+            self.write(Write::Claim { run }, Then::Recorded(id));
         }
     }
 

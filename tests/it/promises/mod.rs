@@ -2,9 +2,13 @@
 
 mod p01_one_record;
 mod p02_recorded_first;
+mod p03_at_most_once;
 mod p04_nothing_silent;
 mod p05_no_invented_fire;
+mod p06_catch_up;
+mod p07_overlap;
 mod p10_files;
+mod p11_time;
 mod p12_store_gone;
 mod p14_shutdown;
 mod p15_bounds;

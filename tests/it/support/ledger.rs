@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Daemon, Folder};
+use super::{Daemon, Folder, until};
 
 /// A job line that leaves a line behind: job, instant, attempt.
 pub const WITNESS: &str = r#"echo "$ELDER_JOB $ELDER_SCHEDULED_AT $ELDER_ATTEMPT $ELDER_RUN_ID" >> "$ELDER_STATE_DIR/../witness""#;
@@ -56,6 +56,14 @@ fn row(run: &Value) -> Row {
         reason: text("reason"),
         attempt: run["attempt"].as_u64().unwrap_or_default(),
     }
+}
+
+/// Waits until every row of these jobs is closed.
+pub fn wait_until_over(daemon: &Daemon, jobs: &[&str]) {
+    until("all runs are over", || {
+        let is_over = |job: &&str| rows(daemon, job).iter().all(|row| row.state == "done");
+        jobs.iter().all(is_over).then_some(())
+    });
 }
 
 /// What the children wrote: (job, instant, attempt) → how often, and their run.

@@ -243,3 +243,16 @@ fn an_edit_that_comes_and_goes_with_a_crash_is_as_if_it_had_come_later() {
     assert_eq!(world.told()[1], "a 1100: skipped (overlap)");
     world.check_rest();
 }
+
+#[test]
+fn a_job_that_joins_after_a_small_step_back_fires_when_its_time_comes_again() {
+    let mut world = World::with(vec![job("a", every(10), |_| {})]);
+    world.pass(1000);
+    let mut jobs = world.jobs.clone();
+    jobs.push(job("b", every(10), |_| {}));
+    world.now = second(1000) - Duration::from_millis(500);
+    assert!(world.edit(jobs));
+    world.pass(1);
+    assert!(world.running_of("b").is_some(), "{:?}", world.told());
+    world.check_rest();
+}

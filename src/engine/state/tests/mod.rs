@@ -394,3 +394,24 @@ fn a_job_with_no_grace_fires_while_elder_is_there_and_is_never_caught_up() {
     world.crash(150);
     assert_eq!(world.told(), ["a 100: success", "a 200: missed (downtime)"]);
 }
+
+#[test]
+fn a_loop_that_is_late_for_two_fires_still_starts_the_newest_of_a_job_with_no_grace() {
+    let strict = |p: &mut Policy| p.grace = Grace::Fixed(Duration::ZERO);
+    let mut world = World::with(vec![job("a", every(1), strict)]);
+    world.now = second(2) + Duration::from_millis(40);
+    world.feed(Input::Tick);
+    assert_eq!(world.told(), ["a 1: missed (downtime)", "a 2: running"]);
+    // A job that a sync adds is due between the sync's decision and the engine's turn.
+    let mut jobs = world.jobs.clone();
+    jobs.push(job("b", every(3), strict));
+    let late = Change {
+        at: second(2),
+        added: vec![(jobs[1].clone(), world.marks[jobs[0].name()])],
+        ..Change::default()
+    };
+    world.marks.insert(jobs[1].name().clone(), late.added[0].1);
+    world.now = second(3) + Duration::from_millis(40);
+    world.apply(late);
+    assert!(world.running_of("b").is_some(), "{:?}", world.told());
+}

@@ -1,0 +1,128 @@
+//! No more runs of a job at once than `max_instances`, whatever made them.
+
+use crate::support::{Daemon, Folder, ledger, until};
+
+/// A job that says when another run of it is there already, with a witness of its own.
+fn careful(length: &str) -> String {
+    format!(
+        "{}; d=\"$ELDER_STATE_DIR/../here\"; mkdir \"$d\" || echo \"$ELDER_RUN_ID\" >> \"$ELDER_STATE_DIR/../overlapped\"; sleep {length}; rmdir \"$d\"",
+        ledger::WITNESS
+    )
+}
+
+fn text(schedule: &str, length: &str, more: &str) -> String {
+    format!(
+        "jobs:\n  one:\n    schedule: {schedule}\n    run: '{}'\n{more}",
+        careful(length)
+    )
+}
+
+fn none_overlapped(folder: &Folder) {
+    assert_eq!(folder.read("overlapped"), "", "runs of one job overlapped");
+}
+
+#[test]
+fn a_schedule_a_request_and_a_retry_wait_for_nobody_and_overlap_nobody() {
+    let text = text(
+        "{ every: 300ms }",
+        "0.5; exit 1",
+        "    retry: { max: 1, backoff: 400ms }\n",
+    );
+    let text = text.replace("; exit 1; rmdir \"$d\"", "; rmdir \"$d\"; exit 1");
+    let folder = Folder::with(&[("jobs.d/a.yaml", &text)]);
+    let daemon = Daemon::start(&folder);
+    let blocked = until("a request is refused for a run that is under way", || {
+        let reply = daemon.post("/api/v1/jobs/one/run", "{}");
+        (reply.status == 409).then_some(reply)
+    });
+    let blocking = blocked.json()["blocking_run"].as_str().unwrap().to_owned();
+    assert!(
+        ledger::rows(&daemon, "one")
+            .iter()
+            .any(|row| row.id == blocking),
+        "{blocked:?}"
+    );
+    // Between its attempts a run is under way as well.
+    until("four runs came to their end", || {
+        let rows = ledger::rows(&daemon, "one");
+        let ended = rows
+            .iter()
+            .filter(|row| row.attempt == 2 && row.state == "done");
+        (ended.count() >= 4).then_some(())
+    });
+    none_overlapped(&folder);
+    let rows = ledger::rows(&daemon, "one");
+    assert!(rows.iter().any(|row| row.reason == "overlap"), "{rows:?}");
+}
+
+#[test]
+fn a_job_that_moves_through_the_files_does_not_overlap_its_own_run() {
+    let long = text("{ every: 200ms }", "3", "");
+    let other = "jobs:\n  other:\n    schedule: manual\n    run: 'true'\n  another:\n    schedule: manual\n    run: 'true'\n";
+    let folder = Folder::with(&[("jobs.d/a.yaml", &long), ("jobs.d/other.yaml", other)]);
+    let daemon = Daemon::start(&folder);
+    until("it runs", || folder.join("here").exists().then_some(()));
+    // As a `git pull` that is caught between two of its writes.
+    folder.remove("jobs.d/a.yaml");
+    until("the job is gone", || {
+        (daemon.get("/api/v1/jobs/one").status == 404).then_some(())
+    });
+    folder.write("jobs.d/b.yaml", &long.replace("200ms", "300ms"));
+    until("the job is back", || {
+        (daemon.get("/api/v1/jobs/one").status == 200).then_some(())
+    });
+    until("a fire is skipped for the run that it left", || {
+        let rows = ledger::rows(&daemon, "one");
+        rows.iter().any(|row| row.reason == "overlap").then_some(())
+    });
+    none_overlapped(&folder);
+}
+
+#[test]
+fn late_fires_and_a_startup_do_not_overlap() {
+    let both = text("[startup, { every: 1s }]", "0.3", "    coalesce: false\n");
+    let folder = Folder::with(&[("jobs.d/a.yaml", &both)]);
+    let daemon = Daemon::start(&folder);
+    until("it ran at the start", || {
+        (!ledger::witnessed(&folder).is_empty()).then_some(())
+    });
+    until("nothing runs", || {
+        (!folder.join("here").exists()).then_some(())
+    });
+    daemon.stop();
+    std::thread::sleep(std::time::Duration::from_millis(3500));
+    let store = rusqlite::Connection::open(folder.join("state/elder.db")).unwrap();
+    // Long enough ago for a start to count.
+    store
+        .execute("UPDATE jobs SET last_startup_at = 0", ())
+        .unwrap();
+    drop(store);
+    let before = ledger::witnessed(&folder).len();
+    let daemon = Daemon::start(&folder);
+    until("the late ones ran", || {
+        (ledger::witnessed(&folder).len() >= before + 3).then_some(())
+    });
+    none_overlapped(&folder);
+    drop(daemon);
+}
+
+#[test]
+fn max_instances_is_how_many_run_at_once() {
+    let text = format!(
+        "jobs:\n  few:\n    schedule: {{ every: 100ms }}\n    max_instances: 3\n    run: '{}; sleep 300'\n",
+        ledger::WITNESS
+    );
+    let folder = Folder::with(&[("jobs.d/a.yaml", &text)]);
+    let daemon = Daemon::start(&folder);
+    until("fires are skipped", || {
+        let rows = ledger::rows(&daemon, "few");
+        rows.iter()
+            .any(|row| row.reason == "overlap" && row.count > 3)
+            .then_some(())
+    });
+    assert_eq!(ledger::witnessed(&folder).len(), 3);
+    let running = daemon
+        .metrics()
+        .get("elder_running", &[("job_name", "few")]);
+    assert_eq!(running, Some(3.0));
+}
