@@ -8,6 +8,7 @@ mod housekeeping;
 mod language;
 pub mod options;
 mod signals;
+mod threads;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,7 @@ pub fn run(mut options: RunOptions) -> Result<(), DaemonError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let logged = log::init(options.log, clock.clone())
         .map_err(|error| DaemonError::Environment(format!("no log: {error}")))?;
+    let threads = runtime.spawn(threads::keep());
     let result = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(DaemonError::environment)?;
         let grace = options.shutdown_grace;
@@ -71,6 +73,7 @@ pub fn run(mut options: RunOptions) -> Result<(), DaemonError> {
         stop(running, &mut signals, &*clock, grace).await;
         waited
     });
+    threads.abort();
     runtime.shutdown_timeout(LAST_WAIT);
     drop(logged);
     result

@@ -49,6 +49,27 @@ impl Default for Bounds {
     }
 }
 
+impl Bounds {
+    /// The usual ones, where so many files may be open at once: whoever connects may not take what
+    /// runs and the store need. `None` is no limit.
+    pub(super) fn within(open_files: Option<u64>) -> Self {
+        let usual = Self::default();
+        let share = open_files.map_or(usize::MAX, |all| {
+            usize::try_from(all / 4).unwrap_or(usize::MAX)
+        });
+        let connections = usual.connections.min(share.max(LEAST));
+        Self {
+            connections,
+            // One client alone does not shut the others out.
+            per_client: usual.per_client.min(connections / 2),
+            ..usual
+        }
+    }
+}
+
+/// Connections at once where next to nothing may be open.
+const LEAST: usize = 8;
+
 /// The largest head of a request.
 const MAX_HEAD: usize = 16 * 1024;
 
@@ -132,6 +153,26 @@ async fn connection(
         _ = stopping.changed() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_most_open_files_to_runs_and_the_store() {
+        for (open_files, connections, per_client) in [
+            (None, 512, 64),
+            (Some(524_288), 512, 64),
+            (Some(1_024), 256, 64),
+            (Some(64), 16, 8),
+            (Some(0), 8, 4),
+        ] {
+            let bounds = Bounds::within(open_files);
+            let found = (bounds.connections, bounds.per_client);
+            assert_eq!(found, (connections, per_client), "{open_files:?}");
         }
     }
 }

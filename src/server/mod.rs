@@ -26,6 +26,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpListener;
 
 use crate::clock::Clock;
@@ -195,7 +196,7 @@ pub async fn bind(config: Config, parts: Parts) -> Result<Bound, BindError> {
         listener,
         shared: Arc::new(Shared::new(parts, config.state_dir, access)),
         tokens: config.tokens,
-        bounds: Bounds::default(),
+        bounds: Bounds::within(getrlimit(Resource::Nofile).current),
         own,
     })
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{self, ScopedJoinHandle};
 
 use jiff::Timestamp;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2};
@@ -96,9 +97,12 @@ pub(super) fn read_all(root: BorrowedFd<'_>, wanted: &[Wanted]) -> Vec<Option<Go
                 part.push((index, read(root, file)));
             }
         };
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        let parts = workers.into_iter().map(|worker| worker.join());
-        parts.collect::<Vec<_>>()
+        // With fewer threads than wished for, or none, it takes longer.
+        let spawn = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+        let workers: Vec<_> = (1..threads).filter_map(spawn).collect();
+        let mut parts = vec![Ok(work())];
+        parts.extend(workers.into_iter().map(ScopedJoinHandle::join));
+        parts
     });
     let mut all: Vec<Option<Got>> = wanted.iter().map(|_| None).collect();
     for (index, got) in parts.into_iter().flatten().flatten() {
