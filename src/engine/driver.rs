@@ -113,7 +113,7 @@ impl Driver {
         }
     }
 
-    /// Goes round until it was told to stop and everything is over.
+    /// Goes round until it was told to stop and everything is over, or until it can go on no more.
     pub async fn run(mut self) {
         let clock = self.parts.clock.clone();
         let mut target = None;
@@ -131,7 +131,11 @@ impl Driver {
                     target = None;
                     self.woke();
                 }
-                Some(input) = self.committed.recv() => self.feed(input),
+                input = self.committed.recv() => match input {
+                    Some(input) => self.feed(input),
+                    // It only ends before this loop by a panic: without it nothing is ever recorded.
+                    None => return,
+                },
                 Some((run, end)) = self.ended.1.recv() => self.attempt_ended(run, end),
                 Some(input) = self.found.1.recv() => self.feed(input),
                 Some(message) = self.inbox.recv() => self.message(message),
@@ -345,7 +349,11 @@ mod tests {
     use crate::engine::state::testing::{every, job, second};
     use crate::ids::JobName;
     use crate::model::{Ended, NoObserver, Outcome, Output, Trigger};
-    use crate::store::{Mark, MemoryStore, RunQuery, Write};
+    use crate::schedule::{Item, Schedule};
+    use crate::store::{
+        Answer, HistoryBounds, JobSummary, Mark, MemoryStore, Recalled, RunPage, RunQuery, Write,
+        Written,
+    };
 
     /// Attempts that end as the test says, when it says.
     #[derive(Default)]
@@ -419,14 +427,6 @@ mod tests {
             open: Vec::new(),
         };
         let task = tokio::spawn(Driver::new(parts, inbox).run());
-        let mark = Mark {
-            first_seen: second(0),
-            mark: second(0),
-            gone_at: None,
-            previous_success_at: None,
-            last_startup_at: None,
-            times: crate::model::JobTimes::default(),
-        };
         let seen = jobs.iter().map(|job| Write::Seen {
             job: job.name().clone(),
             at: second(0),
@@ -434,7 +434,7 @@ mod tests {
         store.commit(seen.collect()).await.unwrap();
         let change = Change {
             at: second(0),
-            added: jobs.into_iter().map(|job| (job, mark)).collect(),
+            added: jobs.into_iter().map(|job| (job, mark())).collect(),
             first: true,
             ..Change::default()
         };
@@ -491,6 +491,98 @@ mod tests {
         let (row, _) = bench.store.run(run).await.unwrap().unwrap();
         assert_eq!(row.outcome, Some(Outcome::Interrupted));
         drop(kept);
+    }
+
+    /// A store with a defect.
+    struct Broken;
+
+    impl Store for Broken {
+        fn commit_shared(&self, _: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>> {
+            Box::pin(async { panic!("as the test asked for") })
+        }
+
+        fn recall(&self) -> Answer<'_, Recalled> {
+            Box::pin(async { Ok(Recalled::default()) })
+        }
+
+        fn marks(&self, _: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn runs(&self, _: RunQuery) -> Answer<'_, RunPage> {
+            Box::pin(async { Ok(RunPage::default()) })
+        }
+
+        fn run(&self, _: RunId) -> Answer<'_, Option<(Run, Output)>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn run_of_request(&self, _: JobName, _: String) -> Answer<'_, Option<Run>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn summary(&self, _: Timestamp, _: Timestamp) -> Answer<'_, Vec<JobSummary>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn prune(&self, _: HistoryBounds, _: Timestamp, _: usize) -> Answer<'_, u64> {
+            Box::pin(async { Ok(0) })
+        }
+
+        fn backup(&self, _: std::path::PathBuf) -> Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn optimize(&self) -> Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn check(&self) -> Answer<'_, ()> {
+            Box::pin(async { Ok(()) })
+        }
+
+        fn kind(&self) -> &'static str {
+            "broken"
+        }
+    }
+
+    #[tokio::test]
+    async fn a_scheduler_that_can_record_nothing_more_ends_instead_of_standing_still() {
+        let (handle, inbox) = Handle::pair();
+        let clock = HandClock::new(second(0));
+        let parts = Parts {
+            clock: Arc::new(clock),
+            store: Arc::new(Broken),
+            runner: Arc::new(Scripted::default()),
+            observer: Arc::new(NoObserver),
+            settings: Settings {
+                max_workers: 1,
+                max_requests: 1,
+            },
+            open: Vec::new(),
+        };
+        let task = tokio::spawn(Driver::new(parts, inbox).run());
+        let startup = Arc::new(Schedule::new(vec![Item::Startup]));
+        let change = Change {
+            at: second(0),
+            added: vec![(job("a", startup, |_| {}), mark())],
+            first: true,
+            ..Change::default()
+        };
+        handle.apply(change).await.unwrap();
+        task.await.unwrap();
+        assert_eq!(handle.recorded().await, Err(NotApplied::Stopped));
+    }
+
+    fn mark() -> Mark {
+        Mark {
+            first_seen: second(0),
+            mark: second(0),
+            gone_at: None,
+            previous_success_at: None,
+            last_startup_at: None,
+            times: crate::model::JobTimes::default(),
+        }
     }
 
     fn query() -> RunQuery {

@@ -375,6 +375,7 @@ impl State {
             by,
             forward: direction == Direction::Forward,
         });
+        self.shift_stop(by, direction);
         match direction {
             // What the step jumped over is late for that reason.
             Direction::Forward => self.lateness = Reason::Clock,

@@ -9,7 +9,7 @@ use crate::store::Write;
 use super::active::{Active, Place, Row};
 use super::commits::Then;
 use super::fires::under_way;
-use super::{Effect, Phase, Refusal, State, Ticket, TriggerRequest, Triggered};
+use super::{Effect, JobState, Phase, Refusal, State, Ticket, TriggerRequest, Triggered};
 
 impl State {
     /// A run is asked for.
@@ -33,10 +33,7 @@ impl State {
             self.join(ticket, run);
             return;
         }
-        let active = job.active();
-        if active.len() >= job.job.definition.policy.max_instances as usize
-            && let Some(blocking) = active.first().copied()
-        {
+        if let Some(blocking) = self.blocking(job) {
             let otherwise = Refusal::Overlap {
                 job: request.job.clone(),
                 blocking,
@@ -69,6 +66,17 @@ impl State {
             let run = Box::new(active.run.clone());
             self.write(Write::Claim { run }, Then::Recorded(id));
         }
+    }
+
+    /// The run that is in the way of one more, when as many are under way as may. Before the first
+    /// change, what another process left and that will go on counts as well.
+    fn blocking(&self, job: &JobState) -> Option<RunId> {
+        let goes_on = |run: &&Run| run.job == *job.job.name() && run.state != RunState::Running;
+        let left = self.recalled.iter().filter(goes_on).map(|run| run.id);
+        let mut active = job.active().iter().copied().chain(left);
+        let first = active.next()?;
+        let most = job.job.definition.policy.max_instances as usize;
+        (active.count() + 1 >= most).then_some(first)
     }
 
     /// The job's run of this request, if it is not over.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::active::Stage;
-use super::{Effect, EndHow, Phase, State};
+use super::{Direction, Effect, EndHow, Phase, State};
 
 /// How long after the deadline a run is given to end gracefully before it is ended at once.
 const FORCE_AFTER: Duration = Duration::from_secs(8);
@@ -16,13 +16,23 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(10);
 impl State {
     pub(super) fn stop(&mut self, deadline: Timestamp) {
         self.phase = match self.phase {
-            Phase::Stopping(before) => Phase::Stopping(before.min(deadline)),
+            Phase::Stopping(first) => Phase::Stopping(first.min(deadline)),
             Phase::Starting | Phase::Running => Phase::Stopping(deadline),
         };
     }
 
     pub(super) fn stop_now(&mut self) {
-        self.stop(just_past(self.now.wall, FORCE_AFTER));
+        self.stop(before(self.now.wall, FORCE_AFTER));
+    }
+
+    /// A stop takes as long as it was given, whatever the clock shows.
+    pub(super) fn shift_stop(&mut self, by: Duration, direction: Direction) {
+        if let Phase::Stopping(deadline) = &mut self.phase {
+            *deadline = match direction {
+                Direction::Forward => after(*deadline, by),
+                Direction::Backward => before(*deadline, by),
+            };
+        }
     }
 
     /// Ends what still runs, when it is time.
@@ -78,6 +88,6 @@ fn after(instant: Timestamp, length: Duration) -> Timestamp {
     instant.saturating_add(length).unwrap_or(Timestamp::MAX)
 }
 
-fn just_past(instant: Timestamp, length: Duration) -> Timestamp {
+fn before(instant: Timestamp, length: Duration) -> Timestamp {
     instant.saturating_sub(length).unwrap_or(Timestamp::MIN)
 }

@@ -78,3 +78,46 @@ fn a_running_run_ends_by_the_definition_that_it_began_with() {
     });
     assert_eq!(row.outcome, "success");
 }
+
+#[test]
+fn an_edit_does_not_lose_a_fire_that_waits_for_a_place() {
+    let job = |instants: &str| {
+        format!(
+            "jobs:\n  waits:\n    schedule: {{ at: [{instants}] }}\n    run: '{}'\n",
+            ledger::WITNESS
+        )
+    };
+    let blocks = "jobs:\n  blocks:\n    schedule: manual\n    run: 'touch \"$ELDER_STATE_DIR/../began\"; while test ! -e \"$ELDER_STATE_DIR/../go\"; do sleep 0.05; done'\n";
+    let at = now()
+        .checked_add(jiff::SignedDuration::from_secs(3))
+        .unwrap();
+    let folder = Folder::with(&[
+        ("jobs.d/a.yaml", &job(&format!("\"{at}\""))),
+        ("jobs.d/b.yaml", blocks),
+    ]);
+    let daemon = Daemon::start_with(&folder, |p| p.arg("--max-workers").arg("1"));
+    daemon.wait_until_ready();
+    assert_eq!(daemon.post("/api/v1/jobs/blocks/run", "{}").status, 200);
+    until("the only place is taken", || {
+        folder.join("began").exists().then_some(())
+    });
+    until("the fire waits for it", || {
+        (daemon
+            .metrics()
+            .get("elder_queued", &[("pool", "processes")])
+            == Some(1.0))
+        .then_some(())
+    });
+    // Other times from now on; what was due before is decided by the old ones.
+    folder.write(
+        "jobs.d/a.yaml",
+        &job(&format!("\"{at}\", \"2999-01-01T00:00:00Z\"")),
+    );
+    assert_eq!(daemon.post("/-/reload", "").status, 200);
+    folder.write("go", "");
+    let row = until("it ran", || {
+        let rows = ledger::rows(&daemon, "waits");
+        rows.into_iter().find(|row| row.state == "done")
+    });
+    assert_eq!((row.outcome.as_str(), row.first), ("success", at));
+}

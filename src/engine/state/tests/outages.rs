@@ -213,3 +213,19 @@ fn a_stalled_store_does_not_gather_fires_without_end() {
     world.pass(1);
     world.check();
 }
+
+#[test]
+fn a_stop_takes_as_long_as_it_was_given_though_the_clock_is_set() {
+    for (to, direction) in [(-3000, Direction::Backward), (4000, Direction::Forward)] {
+        let mut world = World::with(vec![job("a", every(10), |_| {})]);
+        world.pass(10);
+        world.feed(Input::Stop(second(40)));
+        let by = Duration::from_secs((to - 10_i64).unsigned_abs());
+        world.now = second(to);
+        world.feed(Input::ClockSet { by, direction });
+        world.pass(29);
+        assert!(world.ends.is_empty(), "{direction:?}");
+        world.pass(1);
+        assert_eq!(world.ends.len(), 1, "{direction:?}");
+    }
+}

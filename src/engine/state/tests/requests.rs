@@ -94,21 +94,15 @@ fn a_request_for_a_disabled_job_runs_when_there_is_a_place_and_after_a_restart()
     world.check_rest();
 }
 
-#[test]
-fn a_request_before_the_first_sync_is_recorded_when_the_start_leaves_no_place() {
-    let mut world = World::with(vec![
-        job("a", manual(), |_| {}),
-        job("b", every(1000), |_| {}),
-    ]);
-    world.settings.max_workers = 1;
-    world.pass(500);
-    // What a crash and a start do, with a request between the two changes.
-    world.state = State::new(
-        world.settings,
-        Arc::new(crate::model::NoObserver),
-        world::at(second(1100)),
-    );
-    world.now = second(1100);
+/// What a start does before its first sync: the set of before, and the rows that were left open.
+fn begin_again(world: &mut World, now: i64) {
+    world.now = second(now);
+    let now = world::at(world.now);
+    world.state = State::new(world.settings, Arc::new(crate::model::NoObserver), now);
+    world.running.clear();
+    let open = world.rows.values().filter(|run| run.outcome.is_none());
+    let open = open.cloned().collect();
+    world.feed(Input::Recalled(open));
     let marks = world.marks.clone();
     let added = world
         .jobs
@@ -121,6 +115,35 @@ fn a_request_before_the_first_sync_is_recorded_when_the_start_leaves_no_place() 
         ..Change::default()
     };
     world.apply(change);
+}
+
+#[test]
+fn a_request_before_the_first_sync_does_not_overlap_a_run_that_goes_on() {
+    let again = job("a", manual(), |p| {
+        p.retry.max = 1;
+        p.retry.backoff = Duration::from_secs(100);
+    });
+    let mut world = World::with(vec![again]);
+    world.ask("a", "one");
+    world.finish(0, Ended::Failed(Reason::Exit));
+    begin_again(&mut world, 10);
+    world.ask("a", "two");
+    world.ask("a", "one");
+    let first = world.answers[0].clone().unwrap().run;
+    let refused = &world.answers[1];
+    assert!(matches!(refused, Err(Refusal::Overlap { blocking, .. }) if *blocking == first));
+    assert_eq!(world.answers[2].as_ref().unwrap().run, first);
+}
+
+#[test]
+fn a_request_before_the_first_sync_is_recorded_when_the_start_leaves_no_place() {
+    let mut world = World::with(vec![
+        job("a", manual(), |_| {}),
+        job("b", every(1000), |_| {}),
+    ]);
+    world.settings.max_workers = 1;
+    world.pass(500);
+    begin_again(&mut world, 1100);
     world.now = second(1101);
     world.ask("a", "early");
     let at = world.now;
