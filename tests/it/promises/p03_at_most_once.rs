@@ -48,7 +48,11 @@ fn the_same_request_from_many_at_once_is_one_run() {
         ];
         let ask = || daemon.send("POST", "/api/v1/jobs/asked/run", &headers, "{}");
         let replies: Vec<_> = std::thread::scope(|scope| {
-            let asking: Vec<_> = (0..16).map(|_| scope.spawn(ask)).collect();
+            let start = |_| {
+                let thread = std::thread::Builder::new();
+                thread.spawn_scoped(scope, ask).unwrap()
+            };
+            let asking: Vec<_> = (0..16).map(start).collect();
             asking.into_iter().map(|a| a.join().unwrap()).collect()
         });
         let mut runs = BTreeSet::new();
