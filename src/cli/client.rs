@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
+use crate::finding::render::on_one_line;
 use crate::secret::Secret;
 use crate::server::token_path;
 
@@ -127,7 +128,8 @@ impl Client {
         let body = if bytes.is_empty() {
             Value::Null
         } else {
-            serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?
+            let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
+            harmless(body)
         };
         self.judge(Answer { status, body })
     }
@@ -185,6 +187,20 @@ impl Client {
     fn stranger(&self, status: StatusCode) -> Failure {
         let message = format!("{} does not answer like an elder ({status})", self.shown);
         Failure::no_answer(message).help("name another with --server URL (ELDER_SERVER)")
+    }
+}
+
+/// An answer whose texts may be shown: what a job file holds may stand in them, and a terminal
+/// does what it is told.
+fn harmless(body: Value) -> Value {
+    match body {
+        Value::String(text) => Value::String(on_one_line(&text)),
+        Value::Array(items) => items.into_iter().map(harmless).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, harmless(value)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => body,
     }
 }
 
@@ -291,6 +307,13 @@ mod tests {
             assert!(read_token(&file).is_err(), "{text:.20?}");
         }
         assert!(read_token(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn no_answer_speaks_to_the_terminal() {
+        let body = serde_json::json!({"detail": "a\u{1b}[31m\nb", "findings": [{"at": "x\u{9b}y", "line": 3}]});
+        let want = serde_json::json!({"detail": "a\\u{1b}[31m\\nb", "findings": [{"at": "x\\u{9b}y", "line": 3}]});
+        assert_eq!(harmless(body), want);
     }
 
     #[test]

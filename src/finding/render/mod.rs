@@ -137,7 +137,8 @@ fn position(place: &super::Place) -> String {
 
 /// Text of a job file as it may stand in a line of ours: a line break or an
 /// escape sequence in it must not look like something that elder said.
-fn on_one_line(text: &str) -> String {
+#[must_use]
+pub fn on_one_line(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
