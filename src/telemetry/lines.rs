@@ -200,7 +200,11 @@ fn reloaded(report: &ReloadReport) {
             "removals are held: confirm them with elder sync --prune"
         );
     }
-    for finding in report.findings.iter().take(FINDINGS) {
+    // What is bad comes first: warnings must not fill the room that there is.
+    let bad = |finding: &&Finding| finding.severity == Severity::Error;
+    let errors = report.findings.iter().filter(bad);
+    let others = report.findings.iter().filter(|finding| !bad(finding));
+    for finding in errors.chain(others).take(FINDINGS) {
         shown(finding);
     }
     if report.findings.len() > FINDINGS {
@@ -211,7 +215,10 @@ fn reloaded(report: &ReloadReport) {
 
 fn shown(finding: &Finding) {
     let place = &finding.at.place;
-    let at = format!("{}:{}:{}", place.file, place.line, place.column);
+    let at = match place.line {
+        0 => place.file.to_string(),
+        line => format!("{}:{line}:{}", place.file, place.column),
+    };
     let help = (!finding.help.is_empty()).then_some(finding.help.as_str());
     let (code, text) = (finding.code.as_str(), finding.message.as_str());
     match finding.severity {

@@ -11,6 +11,7 @@
 
 mod support;
 
+mod attacks;
 mod cli;
 mod client;
 mod next;
