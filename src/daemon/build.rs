@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use crate::action::{LocalRunner, Surroundings, process};
 use crate::clock::Clock;
 use crate::engine::{Driver, Handle, Parts, Settings};
-use crate::model::{Event, Observer};
+use crate::model::{Event, Observer, ReloadReport};
 use crate::schedule::{HOST_TZDATA, TzdataSource, Zones};
 use crate::server::{self, Bound, TokensHandle};
 use crate::source::{Directory, DirectoryOptions};
@@ -135,7 +135,8 @@ pub(super) async fn start(
         end_sync,
     };
     match boot(syncing, recalled).await {
-        Ok(syncing) => {
+        Ok((syncing, report)) => {
+            tell_nothing_to_do(&options.paths, &report, &running.telemetry);
             let ended = async {
                 let _ = sync_ends.await;
             };
@@ -150,12 +151,30 @@ pub(super) async fn start(
 }
 
 /// The first sync.
-async fn boot(mut syncing: Sync, recalled: Recalled) -> Result<Sync, DaemonError> {
+async fn boot(mut syncing: Sync, recalled: Recalled) -> Result<(Sync, ReloadReport), DaemonError> {
     match syncing.boot(recalled).await {
-        Ok(_report) => Ok(syncing),
+        Ok(report) => Ok((syncing, report)),
         Err(error @ BootError::Strict { .. }) => Err(DaemonError::BadFiles(error.to_string())),
         Err(error) => Err(DaemonError::environment(error)),
     }
+}
+
+/// A daemon that has nothing to do looks like one that works.
+fn tell_nothing_to_do(paths: &Paths, report: &ReloadReport, telemetry: &Telemetry) {
+    if report.files > 0 || report.jobs > 0 {
+        return;
+    }
+    let list = paths.list();
+    let folder = list.first().map_or(Paths::DEFAULT, String::as_str);
+    let text = format!(
+        "there are no jobs: {} holds no job file. Write one, such as {folder}/hello.yaml with \
+         `jobs: {{ hello: {{ schedule: {{ every: 1m }}, run: \"echo hello\" }} }}`; it is taken at once",
+        list.join(", ")
+    );
+    telemetry.observe(&Event::Notice {
+        warning: true,
+        text: &text,
+    });
 }
 
 fn language_options(options: &RunOptions) -> spec::Options {

@@ -1,8 +1,10 @@
 //! What somebody could do who may write a job file, a file beside it, or a request.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::{Value, json};
@@ -143,4 +145,29 @@ fn a_backup_is_not_led_into_another_file() {
     assert_eq!(daemon.post("/api/v1/backup", &to).status, 500);
     let to = json!({"to": folder.join("b.db")}).to_string();
     assert_eq!(daemon.post("/api/v1/backup", &to).status, 200);
+}
+
+#[test]
+fn a_start_with_nothing_to_do_says_so_and_takes_what_comes() {
+    let folder = Folder::new();
+    let runtime = folder.join("runtime").display().to_string();
+    let mut command = elder("run --listen 127.0.0.1:0 --state state --log-format json")
+        .within(folder.path())
+        .env("XDG_RUNTIME_DIR", &runtime)
+        .command();
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            // Nobody may be waiting for more.
+            let _ = tell.send(line);
+        }
+    });
+    let hear = |what: &str| until(what, || told.try_iter().find(|line| line.contains(what)));
+    hear("there are no jobs: jobs.d holds no job file");
+    folder.write("jobs.d/tick.yaml", TICK);
+    hear("run succeeded");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
