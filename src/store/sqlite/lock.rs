@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags, flock, fstatfs};
 use rustix::io::Errno;
@@ -55,7 +56,7 @@ impl Lock {
                 path.display()
             )));
         }
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match patiently(&file) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 return Err(StoreError::Locked {
@@ -77,6 +78,20 @@ impl Lock {
             .and_then(|()| file.write_all(format!("{}\n", std::process::id()).as_bytes()));
         Ok(Self { _file: file })
     }
+}
+
+/// Takes the lock, trying a few times: a child that elder was starting when it was killed shares
+/// the lock for the moment until it is a program of its own.
+fn patiently(file: &File) -> Result<(), Errno> {
+    const TRIES: u32 = 50;
+    const PAUSE: Duration = Duration::from_millis(10);
+    for _ in 1..TRIES {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(PAUSE),
+            answer => return answer,
+        }
+    }
+    flock(file, FlockOperation::NonBlockingLockExclusive)
 }
 
 fn holder(file: &mut File) -> u32 {
