@@ -162,7 +162,8 @@ mod tests {
         let stream = Box::new(Stuck(kept.clone(), stuck));
         let note: Note = Box::new(|lost| format!("{lost} lines were lost\n").into_bytes());
         let (writer, guard) = Writer::start(stream, note).unwrap();
-        let sent = 2 * QUEUE + 10;
+        // More than the queue and the batch on its way out can hold together: a line is at least a byte.
+        let sent = 2 * QUEUE + BATCH;
         for _ in 0..sent {
             writer.send(b"x\n".to_vec());
         }
