@@ -107,3 +107,14 @@ fn a_message_is_short_whatever_the_file_holds() {
         }
     }
 }
+
+#[test]
+fn a_file_with_too_many_values_says_so_once_and_still_tells_its_names() {
+    let values = "a,".repeat(2_000_001);
+    let file = file(&format!(
+        "jobs:\n  first: {{ schedule: manual, run: x }}\n  second: {{ schedule: manual, exec: [{values}] }}\n"
+    ));
+    assert_eq!(codes(&file), [Code::Limit], "{}", shown(&file.findings));
+    let names: Vec<_> = file.names.iter().map(|place| &*place.name).collect();
+    assert_eq!(names, ["first", "second"]);
+}
