@@ -177,12 +177,12 @@ impl<'t, 's> Decoder<'t, 's> {
     }
 
     /// Counts what a job takes from defaults; says once when it is too much for one file.
-    pub fn inherit(&mut self, names: usize, span: Span) -> bool {
+    pub fn inherit(&mut self, weight: usize, span: Span) -> bool {
         let before = self.inherited;
-        self.inherited = before.saturating_add(names);
+        self.inherited = before.saturating_add(weight);
         if before <= limits::INHERITED && self.inherited > limits::INHERITED {
             let message = format!(
-                "up to this job, more than {} names are taken from defaults",
+                "up to this job, more than {} names and values are taken from defaults",
                 limits::INHERITED
             );
             self.report(Code::Limit, span, &message, "make several files of it");

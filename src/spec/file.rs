@@ -106,6 +106,7 @@ fn top<'t>(
     let around = Surroundings {
         home,
         defaults: &settings,
+        weight: settings.weight(),
         timezone: setting.timezone,
         file: shown,
     };

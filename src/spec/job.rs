@@ -24,6 +24,8 @@ pub(super) struct Surroundings<'a> {
     pub home: &'a Home,
     /// The file's defaults over those of its folders.
     pub defaults: &'a Settings,
+    /// How many names and values of them each job takes.
+    pub weight: usize,
     /// `--timezone`, else UTC.
     pub timezone: &'a Zone,
     pub file: &'a Arc<str>,
@@ -61,7 +63,7 @@ pub(super) fn read<'t>(
     check_company(decoder, &actions);
     let uses = decoder.take_uses();
     let asked = actions.asked(decoder, entry);
-    if !decoder.inherit(around.defaults.names(), entry.key_span) {
+    if !decoder.inherit(around.weight, entry.key_span) {
         return None;
     }
     let settings = settings.over(around.defaults);

@@ -20,7 +20,7 @@ pub(super) const NAMES: usize = 500;
 pub(super) const LIST: usize = 10_000;
 /// Schedules whose union one job has.
 pub(super) const SCHEDULES: usize = 500;
-/// Names that the jobs of one file take from defaults, counted for each job.
+/// Names and values that the jobs of one file take from defaults, counted for each job.
 pub(super) const INHERITED: usize = 2_000_000;
 /// Jobs of all files together.
 pub(super) const JOBS: usize = 2_000_000;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Expect, Grace, Overlap, Retry, SecretSource, Text, TreePath};
+use crate::model::{Expect, Grace, Json, Overlap, Retry, SecretSource, Text, TreePath};
 
 /// A value of one layer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +28,13 @@ impl<T: Clone> Slot<T> {
 }
 
 impl<T> Slot<T> {
+    fn length(&self, of: impl Fn(&T) -> usize) -> usize {
+        match self {
+            Slot::Given(value) => of(value),
+            _ => 0,
+        }
+    }
+
     /// The value, if one was given.
     pub fn given(self) -> Option<T> {
         match self {
@@ -120,12 +127,20 @@ pub(super) struct HttpSettings {
 }
 
 impl Settings {
-    /// How many names a job takes from these at most.
-    pub fn names(&self) -> usize {
+    /// How many names and values a job takes from these at most. It is counted through: once for a
+    /// file, not for each job.
+    pub fn weight(&self) -> usize {
         self.labels.entries.len()
             + self.env.entries.len()
             + self.secrets.entries.len()
+            + self.env_files.length(Vec::len)
+            + self.inherit_env.length(Vec::len)
             + self.http.headers.entries.len()
+            + self.http.query.length(Vec::len)
+            + self.http.expect.length(|expect| {
+                let json = expect.json.iter().map(|(_, json)| values(json));
+                expect.status.len() + json.sum::<usize>()
+            })
     }
 
     /// These where they say something, else those below.
@@ -165,6 +180,15 @@ impl Settings {
                 expect: self.http.expect.over(&below.http.expect),
             },
         }
+    }
+}
+
+/// How many values stand in one.
+fn values(json: &Json) -> usize {
+    1 + match json {
+        Json::Array(items) => items.iter().map(values).sum(),
+        Json::Object(fields) => fields.iter().map(|(_, json)| values(json)).sum(),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => 0,
     }
 }
 

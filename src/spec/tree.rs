@@ -219,6 +219,8 @@ impl<'t> Builder<'t> {
 
     /// Closes what is still open, so that what was read so far can be looked at.
     fn finish(mut self, complete: bool) -> Tree<'t> {
+        // What is closed here was within the bound when it was opened.
+        self.nodes = 0;
         while !self.frames.is_empty() {
             if self.close(None).is_err() {
                 break;

@@ -107,3 +107,44 @@ fn a_message_is_short_whatever_the_file_holds() {
         }
     }
 }
+
+#[test]
+fn a_file_with_too_many_values_says_so_once_and_still_tells_its_names() {
+    let values = "a,".repeat(2_000_001);
+    let file = file(&format!(
+        "jobs:\n  first: {{ schedule: manual, run: x }}\n  second: {{ schedule: manual, exec: [{values}] }}\n"
+    ));
+    assert_eq!(codes(&file), [Code::Limit], "{}", shown(&file.findings));
+    let names: Vec<_> = file.names.iter().map(|place| &*place.name).collect();
+    assert_eq!(names, ["first", "second"]);
+}
+
+#[test]
+fn what_jobs_take_from_defaults_is_bounded_whatever_it_is() {
+    let list = |item: &str, most: usize| vec![item; most].join(", ");
+    let names = |most: usize| {
+        let named = (0..most).map(|n| format!("k{n}: x"));
+        named.collect::<Vec<_>>().join(", ")
+    };
+    let json = format!(
+        "http: {{ expect: {{ json: {{ /a: [{}] }} }} }}",
+        list("1", 100_000)
+    );
+    for (defaults, jobs) in [
+        (format!("env_file: [{}]", list("a", 9_000)), 230),
+        (format!("inherit_env: [{}]", list("A", 9_000)), 230),
+        (format!("http: {{ query: {{ {} }} }}", names(500)), 4_010),
+        (
+            format!("http: {{ expect: {{ status: [{}] }} }}", list("200", 9_000)),
+            230,
+        ),
+        (json, 25),
+    ] {
+        let mut text = format!("defaults: {{ {defaults} }}\njobs:\n");
+        for n in 0..jobs {
+            let _ = writeln!(text, "  j{n}: {{ schedule: manual, http: \"http://x/\" }}");
+        }
+        let start: String = text.chars().take(60).collect();
+        assert!(says(&file(&text), "taken from defaults"), "{start}");
+    }
+}
