@@ -24,6 +24,7 @@ mod modifiers;
 mod paths;
 mod print;
 mod problem;
+mod random;
 mod read;
 mod references;
 mod retry;
