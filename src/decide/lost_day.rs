@@ -1,8 +1,17 @@
-//! Whether an edit takes today's fire away.
+//! What an edit does to a fire that is to come: whether it takes that of today away, and whether
+//! one that waits for its jitter goes over to the new schedule.
 
 use jiff::Timestamp;
 
-use crate::schedule::Schedule;
+use crate::schedule::{Fire, Schedule};
+
+/// The fire that `old` has scheduled and whose jitter is not over at `now`, as `new` has it: the
+/// edit neither loses it nor starts it twice. `None` when there is none, or `new` has no fire at
+/// that instant: then the edit moved it, like any fire to come.
+#[must_use]
+pub fn carried_over(old: &Schedule, new: &Schedule, now: Timestamp) -> Option<Fire> {
+    new.fire_at(old.pending_at(now)?.scheduled)
+}
 
 /// Whether a job that would still have fired today by `old` does not fire today by `new`, because
 /// the time moved from after `now` to before it.
@@ -13,7 +22,9 @@ pub fn loses_today(old: &Schedule, new: &Schedule, now: Timestamp) -> bool {
         let next = schedule.next_after(after);
         next.is_some_and(|fire| fire.scheduled <= until)
     };
-    fires(old, now, old.day_of(now).1) && !fires(new, now, end) && fires(new, start, now)
+    let would_fire = old.pending_at(now).is_some() || fires(old, now, old.day_of(now).1);
+    let fires_still = carried_over(old, new, now).is_some() || fires(new, now, end);
+    would_fire && !fires_still && fires(new, start, now)
 }
 
 #[cfg(test)]

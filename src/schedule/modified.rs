@@ -241,15 +241,18 @@ pub(super) fn pending(schedule: &Schedule, at: Timestamp) -> Option<Fire> {
     (newest.due > at).then_some(newest)
 }
 
+/// Whether `random` is among the items.
+pub(super) fn has_windows(schedule: &Schedule) -> bool {
+    let mut items = schedule.items().iter();
+    items.any(|item| matches!(item.base(), Item::Random(_)))
+}
+
 /// When the window closes that the fire at an instant belongs to.
 pub(super) fn closes_at(schedule: &Schedule, at: Timestamp) -> Option<Timestamp> {
-    let items = schedule.items();
-    if !items
-        .iter()
-        .any(|item| matches!(item.base(), Item::Random(_)))
-    {
+    if !has_windows(schedule) {
         return None;
     }
+    let items = schedule.items();
     let naming = items.iter().filter(|item| item.names(at));
     // An item without a window puts no end to it.
     naming
