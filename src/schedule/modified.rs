@@ -157,6 +157,12 @@ impl Item {
         }
     }
 
+    /// Whether it names dates after which it never fires again.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        matches!(self.base(), Self::At(_)) || self.bounds().1 < Timestamp::MAX
+    }
+
     /// The most that a fire is delayed, in milliseconds.
     fn jitter(&self) -> u64 {
         match self {
@@ -188,7 +194,7 @@ impl Item {
         if let Some(close) = self.closes_at(at) {
             room = room.min(close.as_nanosecond() - at.as_nanosecond() - 1);
         }
-        let room = u64::try_from(room / MILLISECOND).unwrap_or(0);
+        let room = u64::try_from((room / MILLISECOND).max(0)).unwrap_or(u64::MAX);
         // Timestamps in milliseconds are 64-bit numbers.
         let key = at.as_nanosecond().div_euclid(MILLISECOND) as i64;
         let mut draws = modified.seed.draws(Purpose::Jitter, key);
