@@ -30,11 +30,44 @@ pub fn loses_today(old: &Schedule, new: &Schedule, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::{Cron, Item, Zones};
+    use crate::schedule::{Cron, Item, Modifiers, Seed, Zones};
 
     fn cron(text: &str) -> Schedule {
         let zone = Zones::bundled().get("Asia/Tokyo").unwrap();
         Schedule::new(vec![Item::cron(Cron::parse(text).unwrap(), zone)])
+    }
+
+    /// Daily at this time in Tokyo, each fire up to so many minutes later.
+    fn jittered(text: &str, minutes: u64) -> Schedule {
+        let plain = cron(text);
+        let modifiers = Modifiers {
+            jitter: Some(std::time::Duration::from_secs(minutes * 60)),
+            ..Modifiers::default()
+        };
+        let item = plain.items()[0].clone();
+        Schedule::new(vec![item.modified(&modifiers, Seed::of("job")).unwrap()])
+    }
+
+    #[test]
+    fn a_fire_that_waits_for_its_jitter_goes_over_or_was_moved() {
+        let old = jittered("0 11 * * *", 600);
+        let fire = old
+            .pending_at("2027-01-04T03:00:00Z".parse().unwrap())
+            .unwrap();
+        let now = fire.scheduled + fire.scheduled.duration_until(fire.due) / 2;
+        // The same instant, with another jitter or none.
+        for new in [jittered("0 11 * * *", 700), cron("0 11 * * *")] {
+            let carried = carried_over(&old, &new, now).unwrap();
+            assert_eq!(Some(carried), new.fire_at(fire.scheduled));
+            assert!(!loses_today(&old, &new, now));
+        }
+        // Another time of day: later, or past.
+        let later = cron("50 23 * * *");
+        assert_eq!(carried_over(&old, &later, now), None);
+        assert!(!loses_today(&old, &later, now));
+        assert!(loses_today(&old, &cron("0 9 * * *"), now));
+        // What is due already is nobody's any more.
+        assert_eq!(carried_over(&old, &old, fire.due), None);
     }
 
     #[test]

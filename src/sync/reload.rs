@@ -492,3 +492,35 @@ fn fresh_mark(at: Timestamp) -> Mark {
         times: JobTimes::default(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_goes_to_the_change_but_not_past_a_fire_that_waits() {
+        let name = |text: &str| JobName::new(text).unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let open = [(name("late"), at(90)), (name("gone-late"), at(80))];
+        let rescheduled = [name("plain"), name("late")];
+        let gone = vec![name("gone"), name("gone-late")];
+        let writes = unmarked(&rescheduled, gone, at(100), &open);
+        let told: Vec<_> = writes
+            .iter()
+            .map(|write| match write {
+                Write::Mark { job, at } => format!("{job} {}", at.as_second()),
+                Write::Gone { job, at } => format!("{job} gone {}", at.as_second()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let want = [
+            "plain 100",
+            "late 90",
+            "gone 100",
+            "gone-late 80",
+            "gone gone 100",
+            "gone-late gone 100",
+        ];
+        assert_eq!(told, want);
+    }
+}
