@@ -21,6 +21,7 @@ mod limits;
 mod mapping;
 mod merge;
 mod modifiers;
+mod naming;
 mod paths;
 mod print;
 mod problem;
