@@ -4,6 +4,7 @@
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
+mod alike;
 mod bytes;
 mod check;
 mod dates;
@@ -46,6 +47,7 @@ use std::sync::Arc;
 use crate::finding::Finding;
 use crate::model::Job;
 
+pub use alike::across;
 pub use check::check;
 pub use dates::past_dates;
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};

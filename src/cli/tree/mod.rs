@@ -56,15 +56,20 @@ pub fn check(query: &Query<'_>) -> Result<Tree, Failure> {
     let inputs: Vec<InputFile> = looked.iter().flat_map(|one| one.inputs.clone()).collect();
     let none = HashMap::new();
     let checked = spec::check(&inputs, None, &none, &query.options, query.zones);
-    let conflicts = across_files(&checked.files);
-    Ok(tree(&looked, &checked, conflicts, query.now))
+    let mut across = across_files(&checked.files);
+    let conflicts: Vec<bool> = across.iter().map(|found| !found.is_empty()).collect();
+    for (index, finding) in spec::across(&checked.files, query.zones) {
+        across[index].push(finding);
+    }
+    Ok(tree(&looked, &checked, across, &conflicts, query.now))
 }
 
 /// What the check came to, as far as it was asked about.
 fn tree(
     looked: &[Looked],
     checked: &Checked,
-    mut conflicts: Vec<Vec<Finding>>,
+    mut across: Vec<Vec<Finding>>,
+    conflicts: &[bool],
     now: Timestamp,
 ) -> Tree {
     let mut tree = Tree {
@@ -72,18 +77,17 @@ fn tree(
         findings: Vec::new(),
         jobs: Vec::new(),
     };
-    for (file, conflicts) in checked.files.iter().zip(&mut conflicts) {
+    for ((file, across), refused) in checked.files.iter().zip(&mut across).zip(conflicts) {
         if !looked.iter().any(|one| one.concerns(file)) {
             continue;
         }
-        let refused = !conflicts.is_empty();
         tree.findings.extend(file.findings.iter().cloned());
         tree.findings.extend(spec::past_dates(file, now));
-        tree.findings.append(conflicts);
+        tree.findings.append(across);
         if !file.is_defaults {
             tree.files += 1;
         }
-        if !refused {
+        if !*refused {
             tree.jobs.extend(file.jobs.iter().cloned());
         }
     }
