@@ -1,3 +1,4 @@
 //! What schedules will do: questions about the future, answered without a daemon.
 
 pub mod next;
+pub mod suite;

@@ -34,6 +34,7 @@ mod shared;
 mod shell;
 mod span;
 mod suggest;
+mod suite;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -53,7 +54,8 @@ pub use dates::past_dates;
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;
 pub use read::read;
-pub use schema::schema;
+pub use schema::{schema, test_schema};
+pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
 
 /// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]

@@ -1,9 +1,11 @@
 //! Job files as the checking commands see them: looked at once, checked, nothing remembered.
 
 mod conflicts;
+mod suites;
 mod targets;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -15,6 +17,7 @@ use crate::spec::{self, Checked, InputFile};
 use super::exit::Failure;
 
 use conflicts::across_files;
+pub use suites::{WithTests, with_tests};
 use targets::{Looked, targets};
 
 /// What to look at, and how.
@@ -41,6 +44,8 @@ pub struct Tree {
     pub findings: Vec<Finding>,
     /// Their good jobs.
     pub jobs: Vec<Job>,
+    /// Names of jobs that are not among them, because their file is bad.
+    pub bad_names: Vec<Arc<str>>,
 }
 
 /// Looks at everything and checks it.
@@ -76,6 +81,7 @@ fn tree(
         files: 0,
         findings: Vec::new(),
         jobs: Vec::new(),
+        bad_names: Vec::new(),
     };
     for ((file, across), refused) in checked.files.iter().zip(&mut across).zip(conflicts) {
         if !looked.iter().any(|one| one.concerns(file)) {
@@ -89,6 +95,10 @@ fn tree(
         }
         if !*refused {
             tree.jobs.extend(file.jobs.iter().cloned());
+        }
+        if *refused || file.is_bad() {
+            let names = file.names.iter().map(|place| place.name.clone());
+            tree.bad_names.extend(names);
         }
     }
     tree
