@@ -75,7 +75,10 @@ pub fn test(
 }
 
 fn known_jobs(tree: &tree::Tree) -> HashMap<Arc<str>, KnownJob> {
-    let bad = tree.bad_names.iter().map(|name| (name.clone(), KnownJob::Bad));
+    let bad = tree
+        .bad_names
+        .iter()
+        .map(|name| (name.clone(), KnownJob::Bad));
     let good = tree.jobs.iter().map(|job| {
         let name: Arc<str> = Arc::from(job.name().as_str());
         (name, KnownJob::Good(job.definition.timezone.clone()))
@@ -286,7 +289,11 @@ impl<'a> Outcome<'a> {
             "findings": findings,
         });
         if coverage {
-            let untested: Vec<_> = self.untested.iter().map(|job| job.name().as_str()).collect();
+            let untested: Vec<_> = self
+                .untested
+                .iter()
+                .map(|job| job.name().as_str())
+                .collect();
             answer["untested"] = json!(untested);
         }
         format!("{answer}\n")

@@ -33,12 +33,7 @@ pub fn title(test: &ScheduleTest) -> String {
 
 /// Everything that does not hold, each with the nearest fires; empty when the test holds.
 #[must_use]
-pub fn judge(
-    job: &str,
-    schedule: &Schedule,
-    zone: &TimeZone,
-    test: &ScheduleTest,
-) -> Vec<Finding> {
+pub fn judge(job: &str, schedule: &Schedule, zone: &TimeZone, test: &ScheduleTest) -> Vec<Finding> {
     let court = Court {
         job,
         schedule,
@@ -152,7 +147,11 @@ impl Court<'_> {
         let told = |fire: Option<crate::schedule::Fire>| {
             fire.map_or_else(|| "none".to_owned(), |fire| self.written(fire.scheduled))
         };
-        format!("the fire before: {}; the next one: {}", told(before), told(after))
+        format!(
+            "the fire before: {}; the next one: {}",
+            told(before),
+            told(after)
+        )
     }
 
     /// With the day of the week: most surprises are about days.

@@ -239,7 +239,11 @@ fn minutes_of_week(groups: &[Group<'_>]) -> Vec<u32> {
         }
         let members = u32::try_from(group.members.len()).unwrap_or(u32::MAX);
         let mut at = after;
-        while let Some(fire) = group.schedule.next_after(at).filter(|f| f.scheduled <= until) {
+        while let Some(fire) = group
+            .schedule
+            .next_after(at)
+            .filter(|f| f.scheduled <= until)
+        {
             let minute = (fire.due.as_second() - WEEK).div_euclid(60);
             if let Some(count) = usize::try_from(minute)
                 .ok()
@@ -277,14 +281,19 @@ fn when(counts: &[u32], minute: usize, start: Timestamp, zone: &str, zones: &Zon
     if same(1_440) {
         return format!("every day at {} {zone}", local.strftime("%H:%M"));
     }
-    format!("{}s at {} {zone}", local.strftime("%A"), local.strftime("%H:%M"))
+    format!(
+        "{}s at {} {zone}",
+        local.strftime("%A"),
+        local.strftime("%H:%M")
+    )
 }
 
 /// Where the job's name stands.
 fn place_of(file: &CheckedFile, job: &Job) -> Excerpt {
     let line = job.origin.line;
     let mut names = file.names.iter();
-    let named = names.find(|place| place.at.place.line == line && *place.name == *job.name().as_str());
+    let named =
+        names.find(|place| place.at.place.line == line && *place.name == *job.name().as_str());
     named.map_or_else(
         || Excerpt {
             place: Place::file(file.shown.clone()),
@@ -313,8 +322,13 @@ mod tests {
 
     #[test]
     fn the_week_begins_on_a_monday_at_midnight_and_holds_the_first_of_a_month() {
-        let start = Timestamp::from_second(WEEK).unwrap().to_zoned(TimeZone::UTC);
-        assert_eq!(start.strftime("%A %d %H:%M:%S").to_string(), "Monday 01 00:00:00");
+        let start = Timestamp::from_second(WEEK)
+            .unwrap()
+            .to_zoned(TimeZone::UTC);
+        assert_eq!(
+            start.strftime("%A %d %H:%M:%S").to_string(),
+            "Monday 01 00:00:00"
+        );
     }
 
     #[test]
@@ -360,14 +374,22 @@ mod tests {
         }
         let found = found(&text);
         assert_eq!(found.len(), TWINS);
-        assert!(found[TWINS - 1].2.ends_with("; 29 more jobs are repeated like this"), "{found:?}");
+        assert!(
+            found[TWINS - 1]
+                .2
+                .ends_with("; 29 more jobs are repeated like this"),
+            "{found:?}"
+        );
     }
 
     fn crowd(schedule: &str, jobs: usize, rest: &str) -> String {
         let mut text = "jobs:\n".to_owned();
         for index in 0..jobs {
-            writeln!(text, "  j{index}: {{ schedule: {schedule}, timezone: Asia/Tokyo, run: ./x {index} }}")
-                .unwrap();
+            writeln!(
+                text,
+                "  j{index}: {{ schedule: {schedule}, timezone: Asia/Tokyo, run: ./x {index} }}"
+            )
+            .unwrap();
         }
         text + rest
     }
@@ -377,7 +399,10 @@ mod tests {
         for (schedule, words) in [
             ("{ daily: '02:00' }", "every day at 02:00 Asia/Tokyo"),
             ("{ hourly: 0 }", "every hour at :00"),
-            ("{ weekly: { days: mon, at: '09:30' } }", "Mondays at 09:30 Asia/Tokyo"),
+            (
+                "{ weekly: { days: mon, at: '09:30' } }",
+                "Mondays at 09:30 Asia/Tokyo",
+            ),
         ] {
             assert_eq!(
                 found(&crowd(schedule, 51, "")),

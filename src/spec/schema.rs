@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::suite;
 use super::fields::{
     DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS,
     SECRET, State, TOP, WEEKLY,
 };
+use super::suite;
 
 /// What a text that is filled in from the environment looks like before that.
 const FILLED: &str = "\\$\\{";
@@ -72,7 +72,10 @@ pub fn test_schema() -> String {
     root.extend(head.map(|(key, value)| (key.to_owned(), value)));
     let one_or_more = one_or_more(refer("test"));
     let places = [
-        ("/properties/tests", json!({ "type": "object", "additionalProperties": one_or_more })),
+        (
+            "/properties/tests",
+            json!({ "type": "object", "additionalProperties": one_or_more }),
+        ),
         ("/definitions/test/properties/count", refer("count")),
     ];
     let mut root = Value::Object(root);
@@ -389,11 +392,20 @@ mod tests {
         );
         let root: Value = serde_json::from_str(&test_schema()).unwrap();
         for (text, good) in [
-            ("tests: { a: [{ fires_at: 2027-01-01, name: x }, { never_at: [2027-01-01] }] }", true),
-            ("tests: { a: { count: { from: 2027-01-01, until: 2027-01-02, is: 1 } } }", true),
+            (
+                "tests: { a: [{ fires_at: 2027-01-01, name: x }, { never_at: [2027-01-01] }] }",
+                true,
+            ),
+            (
+                "tests: { a: { count: { from: 2027-01-01, until: 2027-01-02, is: 1 } } }",
+                true,
+            ),
             ("x-a: 1\ntests: {}", true),
             ("tests: { a: { fires: 2027-01-01 } }", false),
-            ("tests: { a: { count: { from: 2027-01-01, is: 1 } } }", false),
+            (
+                "tests: { a: { count: { from: 2027-01-01, is: 1 } } }",
+                false,
+            ),
             ("jobs: {}", false),
         ] {
             assert_eq!(accepts(&root, &root, &yaml(text)), good, "{text}");

@@ -338,7 +338,8 @@ impl<'t> Reader<'t, '_> {
         let items = self.decoder.one_or_more(key, node)?;
         if items.is_empty() {
             let message = format!("`{key}` names no instant");
-            self.decoder.report(Code::WrongType, node.span, &message, "");
+            self.decoder
+                .report(Code::WrongType, node.span, &message, "");
             return None;
         }
         let mut moments = Vec::with_capacity(items.len());
@@ -421,7 +422,11 @@ impl<'t> Reader<'t, '_> {
                     self.decoder.report(Code::OutOfRange, span, &message, "");
                     return None;
                 }
-                (least, most, format!("is at least {least} and at most {most}"))
+                (
+                    least,
+                    most,
+                    format!("is at least {least} and at most {most}"),
+                )
             }
             (None, Some((least, _)), None) => (least, u64::MAX, format!("is at least {least}")),
             (None, None, Some((most, _))) => (0, most, format!("is at most {most}")),
@@ -431,7 +436,10 @@ impl<'t> Reader<'t, '_> {
             }
         };
         if until.last < from.first {
-            let message = format!("the span ends before it begins: {} to {}", from.text, until.text);
+            let message = format!(
+                "the span ends before it begins: {} to {}",
+                from.text, until.text
+            );
             self.decoder
                 .report(Code::OutOfRange, node.span, &message, "");
             return None;
@@ -465,7 +473,10 @@ mod tests {
 
     fn read(text: &str) -> TestFile {
         let jobs = HashMap::from([
-            (Arc::from("backup"), KnownJob::Good(Arc::from("Europe/Berlin"))),
+            (
+                Arc::from("backup"),
+                KnownJob::Good(Arc::from("Europe/Berlin")),
+            ),
             (Arc::from("broken"), KnownJob::Bad),
         ]);
         let input = input("a.test.yaml", text.as_bytes());
@@ -523,26 +534,85 @@ tests:
     #[test]
     fn what_is_no_test_is_refused_with_code_line_and_mend() {
         for (body, code, line, hint) in [
-            ("  bakcup: [{ never_at: 2027-01-01 }]", Code::DanglingName, 2, "did you mean `backup`?"),
-            ("  backup: [{ fires_on: 2027-01-01 }]", Code::UnknownKey, 2, "fires_at"),
-            ("  backup: [{ fires_at: soon }]", Code::BadSchedule, 2, "2027-03-28T03:00:00"),
+            (
+                "  bakcup: [{ never_at: 2027-01-01 }]",
+                Code::DanglingName,
+                2,
+                "did you mean `backup`?",
+            ),
+            (
+                "  backup: [{ fires_on: 2027-01-01 }]",
+                Code::UnknownKey,
+                2,
+                "fires_at",
+            ),
+            (
+                "  backup: [{ fires_at: soon }]",
+                Code::BadSchedule,
+                2,
+                "2027-03-28T03:00:00",
+            ),
             ("  backup: [{ fires_at: [] }]", Code::WrongType, 2, ""),
             ("  backup: [{ name: x }]", Code::MissingKey, 2, "never_at"),
             ("  backup: never", Code::WrongType, 2, "fires_at"),
-            ("  backup: [{ count: { is: 3 } }]", Code::MissingKey, 2, "instants, or days"),
-            ("  backup: [{ count: { from: 2027-01-01, until: 2027-01-02 } }]", Code::MissingKey, 2, "at_least"),
-            ("  backup: [{ count: { from: 2027-01-03, until: 2027-01-02, is: 1 } }]", Code::OutOfRange, 2, ""),
-            ("  backup: [{ count: { from: 2027-01-01, until: 2027-01-02, is: 1, at_most: 2 } }]", Code::NoEffect, 2, ""),
-            ("  backup: [{ count: { from: 2027-01-01, until: 2027-01-02, at_least: 3, at_most: 2 } }]", Code::OutOfRange, 2, ""),
-            ("  backup: [{ count: { from: 2027-01-01, until: 2027-01-02, is: -1 } }]", Code::OutOfRange, 2, ""),
-            ("  backup: [{ fires_at: 2027-02-30T00:00:00 }]", Code::BadSchedule, 2, ""),
-            ("  backup: [{ fires_at: 2027-02-01T00:00:00 }]\n  backup: []", Code::DuplicateKey, 3, ""),
+            (
+                "  backup: [{ count: { is: 3 } }]",
+                Code::MissingKey,
+                2,
+                "instants, or days",
+            ),
+            (
+                "  backup: [{ count: { from: 2027-01-01, until: 2027-01-02 } }]",
+                Code::MissingKey,
+                2,
+                "at_least",
+            ),
+            (
+                "  backup: [{ count: { from: 2027-01-03, until: 2027-01-02, is: 1 } }]",
+                Code::OutOfRange,
+                2,
+                "",
+            ),
+            (
+                "  backup: [{ count: { from: 2027-01-01, until: 2027-01-02, is: 1, at_most: 2 } }]",
+                Code::NoEffect,
+                2,
+                "",
+            ),
+            (
+                "  backup: [{ count: { from: 2027-01-01, until: 2027-01-02, at_least: 3, at_most: 2 } }]",
+                Code::OutOfRange,
+                2,
+                "",
+            ),
+            (
+                "  backup: [{ count: { from: 2027-01-01, until: 2027-01-02, is: -1 } }]",
+                Code::OutOfRange,
+                2,
+                "",
+            ),
+            (
+                "  backup: [{ fires_at: 2027-02-30T00:00:00 }]",
+                Code::BadSchedule,
+                2,
+                "",
+            ),
+            (
+                "  backup: [{ fires_at: 2027-02-01T00:00:00 }]\n  backup: []",
+                Code::DuplicateKey,
+                3,
+                "",
+            ),
         ] {
             let file = read(&format!("tests:\n{body}\n"));
             let [finding] = file.findings.as_slice() else {
                 panic!("{body}: {}", shown(&file.findings))
             };
-            assert_eq!((finding.code, finding.at.place.line), (code, line), "{body}");
+            assert_eq!(
+                (finding.code, finding.at.place.line),
+                (code, line),
+                "{body}"
+            );
             assert!(finding.help.contains(hint), "{body}: {}", finding.help);
         }
         for text in ["", "# nothing\n", "x-a: 1\n", "tests: {}"] {

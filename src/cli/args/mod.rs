@@ -89,7 +89,8 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 const COMMANDS: [&str; 11] = [
-    "run", "validate", "next", "simulate", "test", "schema", "trigger", "sync", "backup", "optimize", "report",
+    "run", "validate", "next", "simulate", "test", "schema", "trigger", "sync", "backup",
+    "optimize", "report",
 ];
 
 #[cfg(test)]

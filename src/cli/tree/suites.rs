@@ -10,7 +10,7 @@ use crate::spec::InputFile;
 
 use super::super::exit::Failure;
 use super::super::settings::distinct_paths;
-use super::targets::{absolute, folders_of, look_for, input};
+use super::targets::{absolute, folders_of, input, look_for};
 use super::{Query, Tree, check};
 
 /// Job files and tests, as they were found.
@@ -42,10 +42,13 @@ pub fn with_tests(query: &Query<'_>) -> Result<WithTests, Failure> {
         paths => distinct_paths(paths.to_vec())?,
     };
     if paths.iter().any(|path| path == "-") {
-        return Err(Failure::no_answer("elder test reads files, not standard input"));
+        return Err(Failure::no_answer(
+            "elder test reads files, not standard input",
+        ));
     }
-    let (files, folders): (Vec<String>, Vec<String>) =
-        paths.into_iter().partition(|path| Path::new(path).is_file());
+    let (files, folders): (Vec<String>, Vec<String>) = paths
+        .into_iter()
+        .partition(|path| Path::new(path).is_file());
     if files.is_empty() {
         return looked(&folders, query, None, None);
     }
@@ -54,8 +57,10 @@ pub fn with_tests(query: &Query<'_>) -> Result<WithTests, Failure> {
         name.is_some_and(|name| is_test_file(&name.to_string_lossy()))
     });
     if !folders.is_empty() || !(tests.is_empty() || jobs.is_empty()) {
-        return Err(Failure::no_answer("PATHs of several kinds are named at once")
-            .help("name folders, or job files, or *.test.yaml files"));
+        return Err(
+            Failure::no_answer("PATHs of several kinds are named at once")
+                .help("name folders, or job files, or *.test.yaml files"),
+        );
     }
     let only = |paths: &[String]| {
         let paths = paths.iter().map(|path| absolute(Path::new(path)));
@@ -95,9 +100,8 @@ fn looked(
         tree.findings.clear();
     }
     if let Some(only) = &only_jobs {
-        let is_asked = |finding: &Finding| {
-            only.contains(&absolute(Path::new(&*finding.at.place.file)))
-        };
+        let is_asked =
+            |finding: &Finding| only.contains(&absolute(Path::new(&*finding.at.place.file)));
         tree.findings.retain(is_asked);
     }
     Ok(WithTests {

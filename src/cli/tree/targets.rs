@@ -8,9 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::options::Paths;
-use crate::source::{
-    Content, Directory, DirectoryOptions, File, FileKind, Look, MAX_FILE, Root,
-};
+use crate::source::{Content, Directory, DirectoryOptions, File, FileKind, Look, MAX_FILE, Root};
 use crate::spec::{CheckedFile, InputFile};
 
 use super::super::exit::Failure;
