@@ -13,7 +13,7 @@ use crate::finding::{Finding, Severity};
 use crate::forecast::suite;
 use crate::model::Job;
 use crate::schedule::Zones;
-use crate::spec::{self, KnownJob, ScheduleTest, TestFile, check_tests};
+use crate::spec::{self, JobTests, KnownJob, ScheduleTest, TestFile, check_tests};
 
 use super::args::{FindingFormat, TestArgs};
 use super::console::Console;
@@ -123,7 +123,17 @@ impl<'a> Outcome<'a> {
         findings.retain(|finding| finding.severity == Severity::Error);
         let mut tests = Vec::new();
         let mut tested = HashSet::new();
+        let mut asked_files = 0;
         for file in files {
+            let is_asked = |entry: &JobTests| {
+                let job = by_name.get(&*entry.job);
+                job.is_some_and(|job| found.concerns(job))
+            };
+            // Of jobs that were asked about by their file, only the files of their tests matter.
+            if !found.is_whole() && !file.jobs.iter().any(is_asked) {
+                continue;
+            }
+            asked_files += 1;
             findings.extend(file.findings.iter().cloned());
             for entry in &file.jobs {
                 let job = by_name.get(&*entry.job).copied();
@@ -156,7 +166,7 @@ impl<'a> Outcome<'a> {
         Self {
             tests,
             findings,
-            files: files.len(),
+            files: asked_files,
             jobs: asked().count(),
             untested,
         }

@@ -19,7 +19,7 @@ const TWINS: usize = 50;
 /// A minute with no more jobs than this is never hot.
 const CROWD: u32 = 50;
 /// Nor is one that has no more than so many times the average minute.
-const ABOVE_AVERAGE: u64 = 4;
+const ABOVE_AVERAGE: u64 = 2;
 /// So many fires are looked at for it; the schedules that most jobs share come first.
 const LOOKED_AT: u64 = 500_000;
 

@@ -356,12 +356,21 @@ impl<'t> Reader<'t, '_> {
             .map(Ok)
             .unwrap_or_else(|| parse_instant(text, zone).map(|at| (at, at)));
         match span {
-            Ok((first, last)) => Some(Moment {
-                text: Arc::from(text),
-                at: self.page.excerpt(node.span, ""),
-                first,
-                last,
-            }),
+            Ok((first, last)) => {
+                if let Some(shown) = in_a_gap(text, first, zone) {
+                    let message = format!("the clock of {zone} never shows {}", shorten(text));
+                    let help = format!("the first time after the gap is {shown}");
+                    self.decoder
+                        .report(Code::BadSchedule, node.span, &message, &help);
+                    return None;
+                }
+                Some(Moment {
+                    text: Arc::from(text),
+                    at: self.page.excerpt(node.span, ""),
+                    first,
+                    last,
+                })
+            }
             Err(_) => {
                 let message = format!("`{}` is no instant and no date", shorten(text));
                 let help = "write 2027-03-28T03:00:00 (in the job's zone), with an offset behind it, or 2027-03-28 for the whole day";
@@ -452,6 +461,17 @@ impl<'t> Reader<'t, '_> {
             shown: format!("from {} until {} {words}", from.text, until.text).into(),
         })
     }
+}
+
+/// What the clock shows in place of a reading that a change passes over. A schedule is right to
+/// fire there; a test that names such a time says something else than its author thinks.
+fn in_a_gap(text: &str, read: Timestamp, zone: &Zone) -> Option<civil::DateTime> {
+    if text.parse::<Timestamp>().is_ok() {
+        return None;
+    }
+    let reading: civil::DateTime = text.parse().ok()?;
+    let shown = read.to_zoned(zone.timezone().clone()).datetime();
+    (shown != reading && text.contains(':')).then_some(shown)
 }
 
 /// A date as its first and its last instant in a zone.
@@ -590,6 +610,12 @@ tests:
                 Code::OutOfRange,
                 2,
                 "",
+            ),
+            (
+                "  backup: [{ fires_at: 2027-03-28T02:30:00 }]",
+                Code::BadSchedule,
+                2,
+                "2027-03-28T03:00:00",
             ),
             (
                 "  backup: [{ fires_at: 2027-02-30T00:00:00 }]",

@@ -24,6 +24,12 @@ pub struct WithTests {
 }
 
 impl WithTests {
+    /// Whether all jobs of the tree were asked about.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.only.is_none()
+    }
+
     /// Whether the job was asked about.
     #[must_use]
     pub fn concerns(&self, job: &Job) -> bool {

@@ -159,7 +159,10 @@ impl<'a> Counted<'a> {
         };
         let mut names = Vec::new();
         let mut more = 0;
-        for group in self.groups.iter().filter(fires_here) {
+        let mut groups: Vec<&Group<'a>> = self.groups.iter().filter(fires_here).collect();
+        // A job that fires all the time says nothing about this minute.
+        groups.sort_by_key(|group| group.fires);
+        for group in groups {
             let room = NAMES - names.len();
             names.extend(group.members.iter().take(room).map(|job| job.name()));
             more += group.members.len().saturating_sub(room);

@@ -1,7 +1,10 @@
 //! The answer as one picture: a strip of heat, a row a day; marks for hot minutes and for changes
-//! of clocks, told below; and lanes for the jobs that deserve a look.
+//! of clocks, told below; and lanes for the schedules that deserve a look.
 //!
 //! Plain SVG without scripts, readable on light and on dark; every text from outside is escaped.
+
+mod lanes;
+mod shades;
 
 use std::fmt::Write as _;
 
@@ -9,32 +12,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::count::Busy;
-use super::just_before;
 use super::words::{amount, clocks, effect, grouped, listed, short};
 use super::{Answer, table};
-use crate::model::Job;
+use shades::{Range, STYLE, escaped};
 
 const WIDTH: i64 = 1_240;
 const LEFT: i64 = 190;
 /// The width of 24 hours; a day of 25 has room behind it.
 const DAY: i64 = 960;
-const LEVELS: u32 = 8;
-/// So many jobs have a lane, and so many parts has a lane.
-const LANES: usize = 40;
-const PARTS: i64 = 480;
 /// So many changes of clocks are marked.
 const CHANGES: usize = 26;
-
-const STYLE: &str = "\
-text{font:12px system-ui,sans-serif;fill:#1b1f24}\
-.big{font-size:17px;font-weight:600}.dim{fill:#59636e}.list{font:12px ui-monospace,monospace}\
-.bg{fill:#ffffff}.row{fill:#f0f2f5}.grid{stroke:#c3c9d0;stroke-width:1}\
-.h1{fill:#d6e6f4}.h2{fill:#b9d5ea}.h3{fill:#93c3df}.h4{fill:#65abd2}.h5{fill:#3f8fc4}.h6{fill:#2272b3}.h7{fill:#0b559b}.h8{fill:#08306b}\
-.hot{fill:#c4260b}.clock{stroke:#7a1fa2;stroke-width:2;stroke-dasharray:4 2}.clockt{fill:#7a1fa2}\
-.bad{fill:#c4260b}\
-@media(prefers-color-scheme:dark){text{fill:#e6e9ec}.dim{fill:#a3adb8}.bg{fill:#14181d}.row{fill:#1f252c}.grid{stroke:#3d4650}\
-.h1{fill:#17344f}.h2{fill:#1b4569}.h3{fill:#1f5985}.h4{fill:#2a70a3}.h5{fill:#3f8bc0}.h6{fill:#64a8d6}.h7{fill:#97c8e8}.h8{fill:#d3ebfa}\
-.hot,.bad{fill:#ff7b5c}.clock{stroke:#d59cf0}.clockt{fill:#d59cf0}}";
 
 /// The answer as an SVG file.
 #[must_use]
@@ -81,7 +68,7 @@ impl Scale {
         let (height, gap, cell, has_tips) = match days {
             0..=3 => (44, 14, 300, true),
             4..=10 => (28, 10, 600, true),
-            11..=35 => (18, 4, 900, true),
+            11..=35 => (16, 8, 900, true),
             _ => (5, 0, 3_600, false),
         };
         Self {
@@ -97,7 +84,7 @@ impl Scale {
     }
 }
 
-impl<'j> Picture<'_, 'j> {
+impl Picture<'_, '_> {
     fn title(&mut self) {
         let answer = self.answer;
         let line = format!(
@@ -164,14 +151,14 @@ impl<'j> Picture<'_, 'j> {
             self.put(x - 14, self.y - 6, "dim", &format!("{hour:02}:00"));
         }
         let top = self.y;
-        let most = self.most_of_a_cell(days, &scale);
+        let range = self.range(days, &scale);
         for (index, day) in days.iter().enumerate() {
             // Where rows are thin, a month has one label.
             if scale.height >= 12 || index == 0 || day.label.ends_with("-01") {
                 let y = self.y + scale.height.min(14).max(10);
                 self.put(20, y, "", &day.label);
             }
-            self.row(day, &scale, most);
+            self.row(day, &scale, range);
             self.y += scale.height + scale.gap;
         }
         let bottom = self.y - scale.gap;
@@ -183,7 +170,17 @@ impl<'j> Picture<'_, 'j> {
             );
         }
         self.marks(days, &scale, top);
-        self.y += 20;
+        self.y += 14;
+        if range.most > 0 {
+            let line = format!(
+                "a cell is {} minutes; the first shade is {}, the last {}",
+                scale.cell / 60,
+                amount(range.least, "fire"),
+                grouped(range.most)
+            );
+            self.text(LEFT, "dim", &line);
+        }
+        self.y += 26;
     }
 
     fn fires_between(&self, from: i64, until: i64) -> u64 {
@@ -199,15 +196,12 @@ impl<'j> Picture<'_, 'j> {
             .sum()
     }
 
-    fn most_of_a_cell(&self, days: &[Day], scale: &Scale) -> u64 {
-        days.iter()
-            .flat_map(|day| cells(day, scale))
-            .map(|(from, until)| self.fires_between(from, until))
-            .max()
-            .unwrap_or(0)
+    fn range(&self, days: &[Day], scale: &Scale) -> Range {
+        let cells = days.iter().flat_map(|day| cells(day, scale));
+        Range::of(cells.map(|(from, until)| self.fires_between(from, until)))
     }
 
-    fn row(&mut self, day: &Day, scale: &Scale, most: u64) {
+    fn row(&mut self, day: &Day, scale: &Scale, range: Range) {
         let start = day.start.as_second();
         let inside = |at: Timestamp| at.clamp(day.start, day.end).as_second() - start;
         let (first, last) = (inside(self.answer.from), inside(self.answer.until));
@@ -221,7 +215,7 @@ impl<'j> Picture<'_, 'j> {
         );
         for (from, until) in cells(day, scale) {
             let fires = self.fires_between(from, until);
-            let level = level(fires, most);
+            let level = range.level(fires);
             if level == 0 {
                 continue;
             }
@@ -267,10 +261,10 @@ impl<'j> Picture<'_, 'j> {
             let _ = writeln!(
                 self.body,
                 "<path class=\"clock\" d=\"M{x} {}V{bottom}\"><title>{}</title></path>",
-                y - 3,
+                y - 2,
                 escaped(&tip)
             );
-            self.put(x + 3, bottom + 1, "clockt", &letter(index));
+            self.put(x - 4, y - 4, "clockt", &letter(index));
         }
         for (index, busy) in hot(self.answer).iter().enumerate() {
             let Some((x, y)) = place(busy.at) else {
@@ -288,7 +282,7 @@ impl<'j> Picture<'_, 'j> {
                 y - 4,
                 escaped(&tip)
             );
-            self.put(x + 5, y + 5, "bad", &(index + 1).to_string());
+            self.put(x + 5, y + 6, "bad", &(index + 1).to_string());
         }
     }
 
@@ -332,95 +326,6 @@ impl<'j> Picture<'_, 'j> {
             }
         }
         self.y += 12;
-    }
-
-    fn lanes(&mut self) {
-        let jobs = self.chosen();
-        if jobs.is_empty() {
-            return;
-        }
-        let rest = self.answer.jobs.saturating_sub(jobs.len());
-        let title = if rest == 0 {
-            "Jobs, over the whole span".to_owned()
-        } else {
-            format!(
-                "{} of {} jobs, over the whole span: those that do not always run, that a clock change touches, or that fire most",
-                jobs.len(),
-                grouped(self.answer.jobs as u64)
-            )
-        };
-        self.head(&title);
-        let (from, until) = (self.answer.from.as_second(), self.answer.until.as_second());
-        let length = (until - from).max(1);
-        let x = |part: i64| LEFT + part * DAY / PARTS;
-        for (job, fires) in jobs {
-            let bounds: Vec<Timestamp> = (0..=PARTS)
-                .map(|part| Timestamp::from_second(from + length * part / PARTS))
-                .map(|at| at.map_or(self.answer.until, just_before))
-                .collect();
-            let schedule = &job.definition.schedule;
-            let counts: Vec<u64> = bounds
-                .windows(2)
-                .map(|pair| schedule.count_between(pair[0], pair[1]))
-                .collect();
-            let y = self.y;
-            let _ = writeln!(
-                self.body,
-                "<rect class=\"row\" x=\"{LEFT}\" y=\"{y}\" width=\"{DAY}\" height=\"11\"/>"
-            );
-            let name = job.name().as_str();
-            let mut cut: String = name.chars().take(24).collect();
-            if cut.len() < name.len() {
-                cut.push('…');
-            }
-            self.put(20, y + 10, "list", &cut);
-            let most = counts.iter().copied().max().unwrap_or(0).max(3);
-            let mut part = 0;
-            while part < counts.len() {
-                let same = counts[part..]
-                    .iter()
-                    .take_while(|count| **count == counts[part])
-                    .count();
-                let level = level(counts[part], most);
-                if level > 0 {
-                    let end = i64::try_from(part + same).unwrap_or(PARTS);
-                    let begin = i64::try_from(part).unwrap_or(0);
-                    self.rect(level, (x(begin), x(end)), y, 11, "");
-                }
-                part += same;
-            }
-            self.put(LEFT + DAY + 6, y + 10, "dim", &grouped(fires));
-            self.y += 14;
-        }
-        self.y += 8;
-    }
-
-    /// The jobs with a lane: all by name where there is room for all.
-    fn chosen(&self) -> Vec<(&'j Job, u64)> {
-        let counted = &self.answer.counted;
-        let jobs = counted.groups.iter().filter(|group| group.fires > 0);
-        let mut jobs: Vec<(&'j Job, u64)> = jobs
-            .flat_map(|group| group.members.iter().map(|job| (*job, group.fires)))
-            .collect();
-        if jobs.len() > LANES {
-            let changes = self.answer.changes.iter();
-            let touched: std::collections::HashSet<&str> = changes
-                .flat_map(|change| &change.touched)
-                .flat_map(|(_, jobs)| jobs)
-                .map(|job| job.name().as_str())
-                .collect();
-            let unrun = self.answer.followed.unrun.iter();
-            let unrun: std::collections::HashSet<&str> =
-                unrun.map(|row| row.job.as_str()).collect();
-            jobs.sort_by_cached_key(|(job, fires)| {
-                let name = job.name().as_str();
-                let rank = (!unrun.contains(name), !touched.contains(name));
-                (rank, std::cmp::Reverse(*fires), name.to_owned())
-            });
-            jobs.truncate(LANES);
-        }
-        jobs.sort_by_key(|(job, _)| job.name());
-        jobs
     }
 
     fn head(&mut self, text: &str) {
@@ -481,64 +386,9 @@ fn hot<'j>(answer: &Answer<'j>) -> Vec<Busy<'j>> {
     busiest
 }
 
-/// From 0 for nothing to [`LEVELS`] for the most, by the logarithm: one fire is seen beside thousands.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a shade of blue"
-)]
-fn level(fires: u64, most: u64) -> u32 {
-    if fires == 0 {
-        return 0;
-    }
-    let share = (fires as f64).ln_1p() / (most.max(fires) as f64).ln_1p();
-    ((share * f64::from(LEVELS)).ceil() as u32).clamp(1, LEVELS)
-}
-
 fn letter(index: usize) -> String {
     let letter = u8::try_from(index)
         .ok()
         .map(|index| char::from(b'A' + index.min(25)));
     letter.unwrap_or('?').to_string()
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            // XML 1.0 has no place for them, not even escaped.
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => safe.push('\u{fffd}'),
-            c => safe.push(c),
-        }
-    }
-    safe
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_from_outside_cannot_leave_its_place() {
-        assert_eq!(
-            escaped("a<b>&\"c'\u{1b}[2J"),
-            "a&lt;b&gt;&amp;&quot;c&#39;\u{fffd}[2J"
-        );
-    }
-
-    #[test]
-    fn one_fire_is_seen_beside_thousands() {
-        assert_eq!(level(0, 0), 0);
-        assert_eq!(level(0, 9), 0);
-        assert_eq!(level(1, 1), LEVELS);
-        assert_eq!(level(1, 1_000_000), 1);
-        assert_eq!(level(1_000_000, 1_000_000), LEVELS);
-        assert!(level(500, 10_000) < level(5_000, 10_000));
-    }
 }

@@ -63,14 +63,16 @@ fn slots_of(answer: &Answer<'_>, text: &mut String) {
         .unwrap_or(0)
         .max(1);
     let width = slots.iter().map(|slot| grouped(slot.fires).len()).max();
+    let label = slots.iter().map(|slot| slot.label.chars().count()).max();
     for slot in &slots {
         // What is not nothing has a bar.
         let bar = (u128::from(slot.fires) * u128::from(BAR)).div_ceil(u128::from(most));
         let bar = "#".repeat(usize::try_from(bar).unwrap_or(0));
         let line = format!(
-            "  {}  {:>width$}  {bar}",
+            "  {:<label$}  {:>width$}  {bar}",
             slot.label,
             grouped(slot.fires),
+            label = label.unwrap_or(0),
             width = width.unwrap_or(0)
         );
         let _ = writeln!(text, "{}", line.trim_end());
@@ -110,8 +112,12 @@ pub(super) fn slots(answer: &Answer<'_>) -> (&'static str, Vec<Slot>) {
 }
 
 fn busiest(answer: &Answer<'_>, text: &mut String) {
+    let mut busiest = answer.counted.busiest();
+    busiest.retain(|busy| busy.fires > 1);
+    if busiest.is_empty() {
+        return;
+    }
     text.push_str("\nBUSIEST MINUTES\n");
-    let busiest = answer.counted.busiest();
     let width = busiest.iter().map(|busy| grouped(busy.fires).len()).max();
     for busy in busiest {
         let all = busy.names.len() + busy.more;
@@ -201,7 +207,13 @@ fn unrun(answer: &Answer<'_>, title: &str, wanted: impl Fn(Reason) -> bool, text
     if rows.is_empty() {
         return;
     }
-    let _ = writeln!(text, "\n{title}");
+    let all: u64 = rows.iter().map(|row| row.count).sum();
+    let _ = writeln!(
+        text,
+        "\n{title} ({} of {})",
+        amount(all, "fire"),
+        amount(rows.len() as u64, "job")
+    );
     for row in rows.iter().take(LISTED) {
         let zone = &answer.zone.1;
         let span = if row.first == row.last {
@@ -291,32 +303,37 @@ fn first(answer: &Answer<'_>, text: &mut String) {
 
 fn footnotes(answer: &Answer<'_>, text: &mut String) {
     let origins = &answer.origins;
+    let fallback = whole(answer.fallback);
     let mut known = Vec::new();
     if origins.said > 0 {
-        known.push(format!("{} said", amount(origins.said as u64, "job")));
+        known.push(format!(
+            "{} by --duration JOB=TIME",
+            grouped(origins.said as u64)
+        ));
     }
     if origins.remembered > 0 {
         known.push(format!(
-            "{} remembered",
-            amount(origins.remembered as u64, "job")
+            "{} from the store",
+            grouped(origins.remembered as u64)
         ));
     }
     if origins.fallback > 0 {
-        let how = if answer.fallback_is_guess {
-            "guessed"
+        let count = grouped(origins.fallback as u64);
+        known.push(if answer.fallback_is_guess {
+            format!("{count} guessed at {fallback}")
         } else {
-            "said for all"
-        };
-        known.push(format!(
-            "{} {how} at {}",
-            amount(origins.fallback as u64, "job"),
-            whole(answer.fallback)
-        ));
+            format!("{count} by --duration {fallback}")
+        });
     }
     if !known.is_empty() {
-        let _ = write!(text, "\nrun times: {}", known.join(", "));
+        let _ = write!(
+            text,
+            "\nrun times of {}: {}",
+            amount(answer.jobs as u64, "job"),
+            known.join(", ")
+        );
         if origins.cut > 0 {
-            let _ = write!(text, "; {} cut at the timeout", origins.cut);
+            let _ = write!(text, "; {} cut at the job's timeout", origins.cut);
         }
         text.push('\n');
         if origins.fallback > 0 && answer.fallback_is_guess {
@@ -344,7 +361,7 @@ fn footnotes(answer: &Answer<'_>, text: &mut String) {
 
 fn more(all: usize, text: &mut String) {
     if all > LISTED {
-        let _ = writeln!(text, "  and {} more", all - LISTED);
+        let _ = writeln!(text, "  and {} more", grouped((all - LISTED) as u64));
     }
 }
 

@@ -28,8 +28,7 @@ pub(super) fn listed<'n>(
     let text = names.join(", ");
     match more {
         0 => text,
-        _ if text.is_empty() => format!("{more} jobs"),
-        _ => format!("{text} and {more} more"),
+        more => format!("{text} and {} more", grouped(more as u64)),
     }
 }
 
