@@ -155,7 +155,7 @@ impl Picture<'_, '_> {
         for (index, day) in days.iter().enumerate() {
             // Where rows are thin, a month has one label.
             if scale.height >= 12 || index == 0 || day.label.ends_with("-01") {
-                let y = self.y + scale.height.min(14).max(10);
+                let y = self.y + scale.height.clamp(10, 14);
                 self.put(20, y, "", &day.label);
             }
             self.row(day, &scale, range);
