@@ -195,11 +195,13 @@ fn hot_minute(
     }
     let minute = counts.iter().position(|count| *count == most)?;
     let start = Timestamp::from_second(WEEK + minute as i64 * 60).ok()?;
-    let members: Vec<&(usize, &Job)> = groups
+    let mut hot: Vec<&Group<'_>> = groups
         .iter()
         .filter(|group| fires_within(group.schedule, start))
-        .flat_map(|group| &group.members)
         .collect();
+    // Jobs that fire all the time say nothing about this minute.
+    hot.sort_by_cached_key(|group| fires_in_week(group.schedule));
+    let members: Vec<&(usize, &Job)> = hot.iter().flat_map(|group| &group.members).collect();
     let (file, first) = **members.first()?;
     let names: Vec<&str> = members
         .iter()
@@ -258,6 +260,11 @@ fn minutes_of_week(groups: &[Group<'_>]) -> Vec<u32> {
         }
     }
     counts
+}
+
+fn fires_in_week(schedule: &Schedule) -> u64 {
+    let instant = |second: i64| Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
+    schedule.count_between(instant(WEEK), instant(WEEK + MINUTES as i64 * 60))
 }
 
 fn fires_within(schedule: &Schedule, start: Timestamp) -> bool {
@@ -415,6 +422,17 @@ mod tests {
             );
             assert_eq!(found(&crowd(schedule, 50, "")), [], "{schedule}");
         }
+    }
+
+    #[test]
+    fn a_hot_minute_is_told_by_the_jobs_that_make_it_hot() {
+        let often = "  often: { schedule: '* * * * *', run: ./y }\n";
+        let found = found(&format!(
+            "jobs:\n{often}{}",
+            &crowd("{ daily: '02:00' }", 60, "")[6..]
+        ));
+        assert_eq!(found[0].1, 3, "{found:?}");
+        assert!(found[0].2.contains(": j0, j1, j2 and 58 more"), "{found:?}");
     }
 
     #[test]

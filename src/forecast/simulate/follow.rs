@@ -4,10 +4,13 @@
 //! in the daemon; only the store (which takes everything) and the runs (which take as long as
 //! they are said to) are made up here.
 
+mod ears;
+mod outcome;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,96 +19,13 @@ use super::{Question, just_before};
 use crate::engine::Change;
 use crate::engine::state::{Effect, Input, Now, State, Ticket};
 use crate::ids::{JobName, RunId};
-use crate::model::{Action, AttemptEnd, Ended, Event, Job, JobTimes, Observer, Output, Reason};
+use crate::model::{Action, AttemptEnd, Ended, Job, JobTimes, Outcome, Output, Overlap, Reason};
 use crate::store::{Mark, Written};
+use ears::{Ears, Said};
+pub use outcome::{Decided, Fate, Followed, Peak, PoolUse, Unrun};
 
 /// So many of those that run at the peak are named.
 const NAMES: usize = 5;
-
-/// One fire, decided.
-pub struct Decided<'a> {
-    /// Whose.
-    pub job: &'a JobName,
-    /// Its instant.
-    pub scheduled: Timestamp,
-    /// What became of it.
-    pub fate: Fate,
-}
-
-/// What became of a fire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It ran.
-    Runs {
-        /// From when.
-        started: Timestamp,
-        /// Until when.
-        ended: Timestamp,
-    },
-    /// It did not, for this reason.
-    Not(Reason),
-}
-
-/// What came of the fires that were followed.
-#[derive(Clone, Debug)]
-pub struct Followed {
-    /// Every fire before this instant was followed.
-    pub until: Timestamp,
-    /// How many.
-    pub fires: u64,
-    /// The most that ran at once.
-    pub peak: Peak,
-    /// Processes and requests.
-    pub pools: [PoolUse; 2],
-    /// Fires that did not run, by job and reason.
-    pub unrun: Vec<Unrun>,
-}
-
-/// The most that ran at once.
-#[derive(Clone, Debug, Default)]
-pub struct Peak {
-    /// How many.
-    pub runs: u64,
-    /// Since when.
-    pub at: Option<Timestamp>,
-    /// Some of them, those that ran longest first.
-    pub names: Vec<JobName>,
-}
-
-/// How a pool was used.
-#[derive(Clone, Debug)]
-pub struct PoolUse {
-    /// `processes` or `requests`.
-    pub name: &'static str,
-    /// How many places there are.
-    pub places: u32,
-    /// The most that were taken.
-    pub peak: u64,
-    /// Since when.
-    pub peak_at: Option<Timestamp>,
-    /// Fires that waited for a place, and ran.
-    pub waited: u64,
-    /// The longest wait, and whose.
-    pub longest: Option<(Duration, JobName, Timestamp)>,
-    in_use: u64,
-}
-
-/// Fires of a job that did not run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unrun {
-    /// Whose.
-    pub job: JobName,
-    /// Why.
-    pub reason: Reason,
-    /// How many.
-    pub count: u64,
-    /// The first of them.
-    pub first: Timestamp,
-    /// The last of them.
-    pub last: Timestamp,
-    /// How long a run takes.
-    pub time: Duration,
-}
 
 /// Tells of each fire as it is decided, until nobody wants to hear more.
 pub fn each(question: &Question<'_>, tell: &mut dyn FnMut(&Decided<'_>) -> ControlFlow<()>) {
@@ -121,6 +41,7 @@ pub(super) fn follow(
     if question.follow > 0 {
         play.begin();
         play.go_on();
+        play.tell_open();
     }
     play.followed.fires = play.fires;
     let mut unrun: Vec<Unrun> = play.unrun.into_values().collect();
@@ -129,51 +50,12 @@ pub(super) fn follow(
     play.followed
 }
 
-/// What the state said about a fire.
-enum Said {
-    Started {
-        run: RunId,
-        lateness: Duration,
-    },
-    NotRun {
-        job: JobName,
-        at: Timestamp,
-        reason: Reason,
-        count: u64,
-    },
-}
-
-/// Hears the state.
-#[derive(Default)]
-struct Ears(Mutex<Vec<Said>>);
-
-impl Observer for Ears {
-    fn observe(&self, event: &Event<'_>) {
-        let said = match event {
-            Event::AttemptStarted { run, lateness, .. } => Said::Started {
-                run: run.id,
-                lateness: lateness.unwrap_or_default(),
-            },
-            // Those of the start, which the span is not about, are no fires of a schedule.
-            Event::NotRun { run, added, .. } if run.reason != Some(Reason::Restart) => {
-                Said::NotRun {
-                    job: run.job.clone(),
-                    at: run.scheduled_until.unwrap_or(run.scheduled_at),
-                    reason: run.reason.unwrap_or(Reason::Internal),
-                    count: *added,
-                }
-            }
-            _ => return,
-        };
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.push(said);
-    }
-}
-
-impl Ears {
-    fn take(&self) -> Vec<Said> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+/// A run that is told later.
+struct Decision {
+    job: JobName,
+    scheduled: Timestamp,
+    started: Timestamp,
+    ended: Timestamp,
 }
 
 struct Play<'q, 'j> {
@@ -194,6 +76,8 @@ struct Play<'q, 'j> {
     running: BTreeMap<(Timestamp, RunId), (JobName, usize)>,
     started: HashMap<RunId, Timestamp>,
     waits: HashMap<RunId, Duration>,
+    /// Runs that may yet be replaced: they are told when they are over.
+    open: BTreeMap<RunId, Decision>,
     unrun: HashMap<(JobName, Reason), Unrun>,
     fires: u64,
     followed: Followed,
@@ -230,6 +114,7 @@ impl<'q, 'j> Play<'q, 'j> {
             running: BTreeMap::new(),
             started: HashMap::new(),
             waits: HashMap::new(),
+            open: BTreeMap::new(),
             unrun: HashMap::new(),
             fires: 0,
             followed: Followed {
@@ -240,6 +125,7 @@ impl<'q, 'j> Play<'q, 'j> {
                     pool("processes", settings.max_workers),
                     pool("requests", settings.max_requests),
                 ],
+                behind: 0,
                 unrun: Vec::new(),
             },
             question,
@@ -309,23 +195,29 @@ impl<'q, 'j> Play<'q, 'j> {
         let Some(Reverse((_, run))) = self.ends.pop() else {
             return;
         };
-        if let Some(started) = self.started.remove(&run)
-            && let Some((_, pool)) = self.running.remove(&(started, run))
-        {
-            self.followed.pools[pool].in_use -= 1;
+        // One that was replaced is over already.
+        if self.leave(run).is_some() {
+            self.on(ended(run, Ended::Success));
         }
-        let end = AttemptEnd {
-            ended: Ended::Success,
-            output: Output::default(),
-            exit_code: None,
-            signal: None,
-            http_status: None,
-            detail: None,
-        };
-        self.on(Input::Ended {
-            run,
-            end: Box::new(end),
-        });
+    }
+
+    /// Takes a run out of those that run.
+    fn leave(&mut self, run: RunId) -> Option<Decision> {
+        let started = self.started.remove(&run)?;
+        let (job, pool) = self.running.remove(&(started, run))?;
+        self.followed.pools[pool].in_use -= 1;
+        match self.open.remove(&run) {
+            Some(decision) => {
+                self.tell_run(&decision);
+                Some(decision)
+            }
+            None => Some(Decision {
+                job,
+                scheduled: started,
+                started,
+                ended: self.shown,
+            }),
+        }
     }
 
     /// Gives the input, and carries out what follows from it until nothing more does.
@@ -344,6 +236,7 @@ impl<'q, 'j> Play<'q, 'j> {
                     Effect::Attempt(order) => {
                         self.start(order.run, &order.job, order.scheduled_at);
                     }
+                    Effect::End { run, .. } => inputs.extend(self.replaced(run)),
                     // Nobody else asks anything here.
                     _ => {}
                 }
@@ -373,7 +266,10 @@ impl<'q, 'j> Play<'q, 'j> {
             used.peak_at = Some(began);
         }
         let wait = self.waits.remove(&run).unwrap_or_default();
-        if wait > Duration::ZERO {
+        let overlap = job.definition.policy.overlap;
+        if wait > Duration::ZERO && overlap != Overlap::Skip {
+            self.followed.behind += 1;
+        } else if wait > Duration::ZERO {
             let wait = wait + began.duration_since(self.now).unsigned_abs();
             used.waited += 1;
             if used
@@ -385,16 +281,60 @@ impl<'q, 'j> Play<'q, 'j> {
             }
         }
         self.fires += 1;
-        let fate = Fate::Runs {
+        let decision = Decision {
+            job: job.name().clone(),
+            scheduled,
             started: began,
             ended,
         };
+        if overlap == Overlap::Replace {
+            self.open.insert(run, decision);
+        } else {
+            self.tell_run(&decision);
+        }
+    }
+
+    fn tell_run(&mut self, decision: &Decision) {
+        let (started, ended) = (decision.started, decision.ended);
+        self.tell(
+            &decision.job,
+            decision.scheduled,
+            Fate::Runs { started, ended },
+        );
+    }
+
+    /// Runs that are under way at the end.
+    fn tell_open(&mut self) {
+        for decision in std::mem::take(&mut self.open).into_values() {
+            self.tell_run(&decision);
+        }
+    }
+
+    fn tell(&mut self, job: &JobName, scheduled: Timestamp, fate: Fate) {
         let decided = Decided {
-            job: job.name(),
+            job,
             scheduled,
             fate,
         };
         self.is_over |= (self.tell)(&decided).is_break();
+    }
+
+    /// Whoever is told to end does so at once.
+    fn replaced(&mut self, run: RunId) -> Option<Input> {
+        let open = self.open.remove(&run);
+        self.leave(run)?;
+        if let Some(Decision {
+            job,
+            scheduled,
+            started,
+            ..
+        }) = open
+        {
+            let ended = self.shown;
+            self.tell(&job, scheduled, Fate::Replaced { started, ended });
+            self.note_unrun(job, scheduled, Outcome::Cancelled, Reason::Replaced, 1);
+        }
+        Some(ended(run, Ended::Stopped))
     }
 
     fn hear(&mut self) {
@@ -406,21 +346,26 @@ impl<'q, 'j> Play<'q, 'j> {
                 Said::NotRun {
                     job,
                     at,
+                    outcome,
                     reason,
                     count,
-                } => self.not_run(job, at, reason, count),
+                } => {
+                    self.fires += count;
+                    self.tell(&job, at, Fate::Not(outcome, reason));
+                    self.note_unrun(job, at, outcome, reason, count);
+                }
             }
         }
     }
 
-    fn not_run(&mut self, job: JobName, at: Timestamp, reason: Reason, count: u64) {
-        self.fires += count;
-        let decided = Decided {
-            job: &job,
-            scheduled: at,
-            fate: Fate::Not(reason),
-        };
-        self.is_over |= (self.tell)(&decided).is_break();
+    fn note_unrun(
+        &mut self,
+        job: JobName,
+        at: Timestamp,
+        outcome: Outcome,
+        reason: Reason,
+        count: u64,
+    ) {
         let time = self
             .jobs
             .get(&job)
@@ -430,6 +375,7 @@ impl<'q, 'j> Play<'q, 'j> {
             .entry((job.clone(), reason))
             .or_insert_with(|| Unrun {
                 job,
+                outcome,
                 reason,
                 count: 0,
                 first: at,
@@ -456,6 +402,21 @@ impl<'q, 'j> Play<'q, 'j> {
             at: Some(self.shown),
             names,
         };
+    }
+}
+
+fn ended(run: RunId, ended: Ended) -> Input {
+    let end = AttemptEnd {
+        ended,
+        output: Output::default(),
+        exit_code: None,
+        signal: None,
+        http_status: None,
+        detail: None,
+    };
+    Input::Ended {
+        run,
+        end: Box::new(end),
     }
 }
 

@@ -48,9 +48,10 @@ pub fn render(answer: &Answer<'_>) -> Value {
             "longest_wait_seconds": pool.longest.as_ref().map(|(wait, ..)| wait.as_secs_f64()),
             "longest_wait_job": pool.longest.as_ref().map(|(_, job, _)| job.as_str()),
         })).collect::<Vec<_>>(),
+        "waited_behind_own_job": followed.behind,
         "not_run": followed.unrun.iter().map(|row| json!({
             "job_id": row.job.as_str(),
-            "outcome": outcome(row.reason),
+            "outcome": row.outcome.as_str(),
             "reason": row.reason.as_str(),
             "count": row.count,
             "first": at(row.first),
@@ -105,14 +106,6 @@ fn names<'n>(names: impl Iterator<Item = &'n JobName>) -> Vec<&'n str> {
     names.take(NAMES).map(JobName::as_str).collect()
 }
 
-/// Skipped or missed.
-pub(super) fn outcome(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Overlap | Reason::Paused | Reason::Restart => Outcome::Skipped.as_str(),
-        _ => Outcome::Missed.as_str(),
-    }
-}
-
 /// One followed fire as an object on a line.
 #[must_use]
 pub fn line(decided: &Decided<'_>, zone: &TimeZone) -> String {
@@ -127,8 +120,14 @@ pub fn line(decided: &Decided<'_>, zone: &TimeZone) -> String {
             value["started_at"] = json!(at(started));
             value["finished_at"] = json!(at(ended));
         }
-        Fate::Not(reason) => {
-            value["outcome"] = json!(outcome(reason));
+        Fate::Replaced { started, ended } => {
+            value["outcome"] = json!(Outcome::Cancelled.as_str());
+            value["reason"] = json!(Reason::Replaced.as_str());
+            value["started_at"] = json!(at(started));
+            value["finished_at"] = json!(at(ended));
+        }
+        Fate::Not(outcome, reason) => {
+            value["outcome"] = json!(outcome.as_str());
             value["reason"] = json!(reason.as_str());
         }
     }

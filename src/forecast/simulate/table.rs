@@ -157,8 +157,16 @@ fn load(answer: &Answer<'_>, text: &mut String) {
     for pool in followed.pools.iter().filter(|pool| pool.peak > 0) {
         let _ = writeln!(text, "  {}", pool_line(pool, zone));
     }
+    if followed.behind > 0 {
+        let _ = writeln!(
+            text,
+            "  {} waited behind a run of their own job",
+            amount(followed.behind, "fire")
+        );
+    }
     let reasons = [
         (Reason::Overlap, "SKIPPED: A RUN WAS STILL UNDER WAY"),
+        (Reason::Replaced, "CUT SHORT: A NEWER FIRE TOOK THE PLACE"),
         (Reason::Pool, "MISSED: NO PLACE WITHIN THE GRACE"),
         (Reason::Coalesced, "MISSED: A NEWER FIRE STARTED INSTEAD"),
     ];
@@ -391,9 +399,12 @@ pub fn csv(decided: &super::Decided<'_>, zone: &TimeZone) -> String {
             written(started, zone),
             written(ended, zone)
         ),
-        super::Fate::Not(reason) => {
-            format!("{at},{job},{},{reason},,\n", super::json::outcome(reason))
-        }
+        super::Fate::Replaced { started, ended } => format!(
+            "{at},{job},cancelled,replaced,{},{}\n",
+            written(started, zone),
+            written(ended, zone)
+        ),
+        super::Fate::Not(outcome, reason) => format!("{at},{job},{outcome},{reason},,\n"),
     }
 }
 
