@@ -17,5 +17,7 @@ mod client;
 mod next;
 mod promises;
 mod shipped;
+mod simulate;
+mod suites;
 mod tidy;
 mod validate;
