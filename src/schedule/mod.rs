@@ -14,6 +14,7 @@ mod cron;
 mod dates;
 mod days;
 mod describe;
+mod month;
 mod times;
 mod tzdata;
 mod union;
@@ -31,9 +32,10 @@ use jiff::{Timestamp, civil};
 
 pub use cron::{Cron, CronError, CronErrorKind};
 pub use days::{BadDay, Days};
+pub use month::{BadDate, MonthDay, YearDay};
 pub use times::{BadTime, parse_time};
 pub use tzdata::{HOST_TZDATA, TzdataSource};
-pub use wall::Wall;
+pub use wall::{Fold, Gap, Wall};
 pub use zone::Zone;
 pub use zones::{UnknownZone, Zones};
 
@@ -78,7 +80,7 @@ pub enum Item {
     },
     /// At these instants.
     At(Vec<Timestamp>),
-    /// Dates and times of day in a zone: `cron`, `hourly`, `daily`, `weekly`.
+    /// Dates and times of day in a zone: `cron`, `hourly`, `daily`, `weekly`, `monthly`, `yearly`.
     Wall(Wall),
     /// Once per start of the daemon.
     Startup,
@@ -124,12 +126,7 @@ impl Item {
     /// A cron line in a zone.
     #[must_use]
     pub fn cron(cron: Cron, zone: Zone) -> Self {
-        Self::Wall(Wall {
-            zone,
-            dates: cron.dates,
-            times: cron.times,
-            kind: cron.kind,
-        })
+        Self::Wall(Wall::new(zone, cron.dates, cron.times, cron.kind))
     }
 
     /// At these minutes of every hour.
@@ -147,12 +144,8 @@ impl Item {
         if bits == 0 {
             return Err(BadSchedule::NoTime);
         }
-        Ok(Self::Wall(Wall {
-            zone,
-            dates: Dates::EVERY,
-            times: Times::hourly(bits),
-            kind: Kind::Follows,
-        }))
+        let times = Times::hourly(bits);
+        Ok(Self::Wall(Wall::new(zone, Dates::EVERY, times, Kind::Follows)))
     }
 
     /// At these times of each day.
@@ -171,12 +164,49 @@ impl Item {
         if days.is_empty() {
             return Err(BadSchedule::NoDay);
         }
-        Ok(Self::Wall(Wall {
-            zone,
-            dates: Dates::weekly(days),
-            times: times_of(at)?,
-            kind: Kind::Fixed,
-        }))
+        Self::fixed(Dates::weekly(days), at, zone)
+    }
+
+    /// At these times of these days of each month; a month without such a day is left out.
+    ///
+    /// # Errors
+    /// When there is no day, no time, or a time with a part of a second.
+    pub fn monthly(
+        days: &[MonthDay],
+        at: &[civil::Time],
+        zone: Zone,
+    ) -> Result<Self, BadSchedule> {
+        if days.is_empty() {
+            return Err(BadSchedule::NoDay);
+        }
+        Self::fixed(Dates::monthly(days), at, zone)
+    }
+
+    /// At these times of these dates of each year.
+    ///
+    /// # Errors
+    /// When there is no date, no time, or a time with a part of a second.
+    pub fn yearly(dates: &[YearDay], at: &[civil::Time], zone: Zone) -> Result<Self, BadSchedule> {
+        if dates.is_empty() {
+            return Err(BadSchedule::NoDay);
+        }
+        Self::fixed(Dates::yearly(dates), at, zone)
+    }
+
+    /// The same with another rule for changes of the clock; `None` leaves that half as it is.
+    /// Schedules that do not go by the clock are left as they are.
+    #[must_use]
+    pub fn at_changes(mut self, gap: Option<Gap>, fold: Option<Fold>) -> Self {
+        if let Self::Wall(wall) = &mut self {
+            wall.rule.gap = gap.unwrap_or(wall.rule.gap);
+            wall.rule.fold = fold.unwrap_or(wall.rule.fold);
+        }
+        self
+    }
+
+    fn fixed(dates: Dates, at: &[civil::Time], zone: Zone) -> Result<Self, BadSchedule> {
+        let times = times_of(at)?;
+        Ok(Self::Wall(Wall::new(zone, dates, times, Kind::Fixed)))
     }
 
     /// The first fire after `after`.

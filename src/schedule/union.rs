@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::dates::DAY;
 use super::times::Times;
-use super::wall::{Kind, Wall};
+use super::wall::Wall;
 use super::{Item, period_nanos, zone};
 
 const WORDS: usize = 1_350;
@@ -105,11 +105,7 @@ fn seconds(walls: &[&Wall], classes: &[Class], after: i64, until: i64) -> u64 {
 
 /// Marks the fires of the day that begins at `start`.
 fn mark(wall: &Wall, start: i64, map: &mut [u64]) {
-    let span = wall.zone.span_at(start);
-    let shown = start + span.offset;
-    let quiet = span.until >= start + DAY
-        && (wall.kind == Kind::Follows || (span.from < start && shown >= span.reached));
-    if !quiet {
+    if !wall.is_quiet(start) {
         // A day on which the clock is changed: few of them, so they are walked.
         let mut at = start - 1;
         while let Some(next) = wall.next_after(at).filter(|next| *next < start + DAY) {
@@ -118,6 +114,7 @@ fn mark(wall: &Wall, start: i64, map: &mut [u64]) {
         }
         return;
     }
+    let shown = start + wall.zone.span_at(start).offset;
     let first = shown.div_euclid(DAY);
     for day in [first, first + 1] {
         if !wall.dates.contains(day) {
