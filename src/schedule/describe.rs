@@ -379,7 +379,8 @@ fn runs(values: &[u32], show: impl Fn(u32) -> String) -> String {
     join(parts, "and")
 }
 
-fn clock(second: u32) -> String {
+/// A second of the day as `HH:MM` or `HH:MM:SS`.
+pub(super) fn clock(second: u32) -> String {
     let (hour, minute, rest) = (second / 3_600, second / 60 % 60, second % 60);
     if rest == 0 {
         format!("{hour:02}:{minute:02}")

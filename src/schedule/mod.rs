@@ -17,6 +17,7 @@ mod describe;
 mod modified;
 mod month;
 mod times;
+mod touch;
 mod tzdata;
 mod union;
 mod wall;
@@ -36,6 +37,7 @@ pub use days::{BadDay, Days};
 pub use modified::{Modified, Modifiers};
 pub use month::{BadDate, MonthDay, YearDay};
 pub use times::{BadTime, parse_time};
+pub use touch::{Effect, Touch};
 pub use tzdata::{HOST_TZDATA, TzdataSource};
 pub use wall::{Fold, Gap, Wall};
 pub use zone::Zone;
@@ -47,6 +49,9 @@ use wall::Kind;
 
 /// The shortest `every`.
 pub const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
+
+/// 2026-01-01: nothing was ever scheduled before, and the answer is the same on every day.
+const FIRST: i64 = 1_767_225_600;
 
 /// One job at one scheduled instant. `scheduled` is the run's key; `due` is when it starts (later by the jitter, if any).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -212,6 +217,13 @@ impl Item {
             wall.rule.fold = fold.unwrap_or(wall.rule.fold);
         }
         self
+    }
+
+    /// Whether, in all years from 2026 on, it fires on no date, because the clock skips its time
+    /// of day on each of them.
+    #[must_use]
+    pub fn is_never_shown(&self) -> bool {
+        matches!(self, Self::Wall(wall) if wall.rule.gap == Gap::Skip && wall.next_after(FIRST).is_none())
     }
 
     fn fixed(dates: Dates, at: &[civil::Time], zone: Zone) -> Result<Self, BadSchedule> {

@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
 
 use super::dates::{CYCLE_DAYS, DAY};
+use super::wall::{Fold, Gap};
 
 /// An end of time that leaves room to add to.
 pub(super) const FAR: i64 = 1 << 60;
@@ -119,6 +120,37 @@ impl Zone {
             return Timestamp::from_second(first).ok();
         }
         Timestamp::new(first, nanosecond).ok()
+    }
+
+    /// The instants that a reading means by these rules: two for one that comes twice and is
+    /// wanted both times, none for one that is skipped. `None` outside the years that can be told.
+    #[must_use]
+    pub fn instants_of(
+        &self,
+        reading: civil::DateTime,
+        gap: Gap,
+        fold: Fold,
+    ) -> Option<Vec<Timestamp>> {
+        let wall = TimeZone::UTC.to_timestamp(reading).ok()?;
+        let (second, nanosecond) = split(wall);
+        let (first, last) = (self.first_at(second), self.last_at(second));
+        if self.span_at(first).offset + first != second {
+            return match gap {
+                Gap::After => Some(vec![Timestamp::from_second(first).ok()?]),
+                Gap::Skip => Some(Vec::new()),
+            };
+        }
+        let wanted = match fold {
+            Fold::First => [first, first],
+            Fold::Second => [last, last],
+            Fold::Both => [first, last],
+        };
+        let mut instants = Vec::new();
+        for at in wanted {
+            instants.push(Timestamp::new(at, nanosecond).ok()?);
+        }
+        instants.dedup();
+        Some(instants)
     }
 
     /// The span that holds an instant.

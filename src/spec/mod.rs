@@ -6,8 +6,10 @@
 
 mod bytes;
 mod check;
+mod clock_changes;
 mod dates;
 mod decode;
+mod dst;
 mod expression;
 mod fields;
 mod file;
@@ -21,6 +23,7 @@ mod limits;
 mod mapping;
 mod merge;
 mod modifiers;
+mod month_days;
 mod paths;
 mod print;
 mod problem;
@@ -48,6 +51,7 @@ use crate::finding::Finding;
 use crate::model::Job;
 
 pub use check::check;
+pub use clock_changes::clock_changes;
 pub use dates::past_dates;
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;

@@ -1,21 +1,24 @@
-//! What stands beside a schedule: `timezone`, `from` and `until`, from the keys of its mapping to
+//! What stands beside a schedule: `timezone`, `from`, `until` and `dst`, from the keys of its mapping to
 //! the item they change, and back to text.
 
 use jiff::{Timestamp, civil};
 
 use super::decode::Decoder;
+use super::dst::{self, Dst};
 use super::instants::parse_instant;
 use super::tree::{Entry, Node, Span, shorten};
 use crate::finding::Code;
 use crate::schedule::{self, BadSchedule, Item, Zone};
 
 /// Keys beside the one that says which schedule it is.
-pub(super) const KEYS: [&str; 3] = ["timezone", "from", "until"];
+pub(super) const KEYS: [&str; 4] = ["timezone", "from", "until", "dst"];
 
 /// The modifiers of one schedule.
 pub(super) struct Modifiers {
     /// The zone that it names itself.
     pub zone: Option<Zone>,
+    /// What it says of changes of the clock.
+    pub dst: Option<Dst>,
     given: schedule::Modifiers,
     /// `key: value` of each, in the order of [`KEYS`].
     texts: Vec<String>,
@@ -40,6 +43,7 @@ pub(super) fn read<'t>(
     let find = |key: &str| fields.iter().find(|(k, _)| *k == key).map(|(_, e)| *e);
     let mut out = Modifiers {
         zone: None,
+        dst: None,
         given: schedule::Modifiers::default(),
         texts: Vec::new(),
         place: Span::default(),
@@ -72,6 +76,10 @@ pub(super) fn read<'t>(
         }
         out.texts.push(format!("{key}: \"{text}\""));
         out.place = entry.value.span;
+    }
+    if let Some(entry) = find("dst") {
+        out.dst = dst::read(decoder, kind, entry);
+        out.texts.extend(out.dst.map(|dst| dst.text()));
     }
     (decoder.errors() == before).then_some(out)
 }

@@ -7,6 +7,7 @@ mod cron_lines;
 mod croner;
 mod every_zone;
 mod modifiers;
+mod rules;
 mod values;
 mod witness;
 
