@@ -160,7 +160,12 @@ impl Item {
             return Err(BadSchedule::NoTime);
         }
         let times = Times::hourly(bits);
-        Ok(Self::Wall(Wall::new(zone, Dates::EVERY, times, Kind::Follows)))
+        Ok(Self::Wall(Wall::new(
+            zone,
+            Dates::EVERY,
+            times,
+            Kind::Follows,
+        )))
     }
 
     /// At these times of each day.
@@ -186,11 +191,7 @@ impl Item {
     ///
     /// # Errors
     /// When there is no day, no time, or a time with a part of a second.
-    pub fn monthly(
-        days: &[MonthDay],
-        at: &[civil::Time],
-        zone: Zone,
-    ) -> Result<Self, BadSchedule> {
+    pub fn monthly(days: &[MonthDay], at: &[civil::Time], zone: Zone) -> Result<Self, BadSchedule> {
         if days.is_empty() {
             return Err(BadSchedule::NoDay);
         }

@@ -225,7 +225,8 @@ impl YearDay {
     /// # Errors
     /// With the mend.
     pub fn parse(text: &str) -> Result<Self, BadDate> {
-        let bad = |help: String| BadDate::new(format!("`{}` is no date of a year", cut(text)), help);
+        let bad =
+            |help: String| BadDate::new(format!("`{}` is no date of a year", cut(text)), help);
         let form = || bad("write month and day, such as 03-31".to_owned());
         let parts: Vec<&str> = text.split('-').collect();
         if !parts.iter().all(|part| is_number(part)) {
@@ -340,11 +341,17 @@ mod tests {
             ("2 tue", "write 2nd tue"),
             ("first workday", "write first weekday"),
             ("last workday", "write last weekday"),
-            ("fri", "say which: 1st fri, last fri; for each, write weekly"),
+            (
+                "fri",
+                "say which: 1st fri, last fri; for each, write weekly",
+            ),
             ("2nd", "write 2, or 2nd mon for the 2nd Monday"),
             ("fri#2", "write 2nd fri"),
             ("friL", "write last fri"),
-            ("1-5", "ranges are for cron lines: write a list, such as [1, 2, 3]"),
+            (
+                "1-5",
+                "ranges are for cron lines: write a list, such as [1, 2, 3]",
+            ),
             (
                 "first weekend day",
                 "there is no word for it: name the days, such as [first sat, first sun]",
@@ -371,7 +378,11 @@ mod tests {
             ("3-31", "write 03-31", false),
             ("03-1", "write 03-01", false),
             ("31-03", "the month comes first: write 03-31", false),
-            ("13-32", "months go from 01 to 12, and the month comes first", false),
+            (
+                "13-32",
+                "months go from 01 to 12, and the month comes first",
+                false,
+            ),
             (
                 "2027-03-31",
                 "write 03-31 for every year, or `at: 2027-03-31T09:00:00` for once",

@@ -42,7 +42,11 @@ impl Effect {
     /// What a job does: `fires at 03:00`; for several jobs, `they fire at 03:00`.
     fn words(self, end: &str, many: bool) -> String {
         let fire = if many { "they fire" } else { "fires" };
-        let not = if many { "they do not fire" } else { "does not fire" };
+        let not = if many {
+            "they do not fire"
+        } else {
+            "does not fire"
+        };
         match self {
             Self::After => format!("{fire} at {end}"),
             Self::Skipped => not.to_owned(),

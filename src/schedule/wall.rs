@@ -176,9 +176,7 @@ impl Wall {
         }
         let mut count = match self.rule.fold {
             Fold::Both => self.count_shown(after, until),
-            Fold::First | Fold::Second => {
-                self.readings(self.over(after) + 1, self.over(until))
-            }
+            Fold::First | Fold::Second => self.readings(self.over(after) + 1, self.over(until)),
         };
         if self.rule != Kind::Follows.rule() {
             let mut span = self.zone.span_at(after);

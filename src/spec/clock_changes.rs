@@ -120,12 +120,12 @@ impl<'a> Groups<'a> {
 impl Group<'_> {
     /// One message for all.
     fn message(&self, first: &Touched<'_>) -> String {
-        let sentences: Vec<_> = first
-            .touches
+        let sentences: Vec<_> = first.touches.iter().map(Touch::describe_for_many).collect();
+        let names: Vec<_> = self
+            .first
             .iter()
-            .map(Touch::describe_for_many)
+            .map(|job| format!("`{}`", job.name))
             .collect();
-        let names: Vec<_> = self.first.iter().map(|job| format!("`{}`", job.name)).collect();
         format!(
             "{} jobs ({} and {} more): {}",
             self.count,
@@ -145,10 +145,13 @@ struct Places<'a> {
 impl<'a> Places<'a> {
     fn of(&mut self, job: &Touched<'a>) -> Option<&'a Excerpt> {
         let file = job.file;
-        let places = self.by_file.entry(std::ptr::from_ref(file)).or_insert_with(|| {
-            let names = file.names.iter();
-            names.map(|place| (&*place.name, &place.at)).collect()
-        });
+        let places = self
+            .by_file
+            .entry(std::ptr::from_ref(file))
+            .or_insert_with(|| {
+                let names = file.names.iter();
+                names.map(|place| (&*place.name, &place.at)).collect()
+            });
         places.get(job.name).copied()
     }
 }
@@ -195,14 +198,26 @@ jobs:
 ";
         let found = notes(text, "2026-11-22T00:00:00Z");
         let want = [
-            (3, "`night`: 2027-03-28: 02:30 does not exist in Europe/Berlin: fires at 03:00; 2027-10-31: 02:30 comes twice in Europe/Berlin: fires the first time only"),
-            (6, "`skip`: 2027-03-28: 02:00 and 1 more do not exist in Europe/Berlin: does not fire; 2027-10-31: 02:00 and 1 more come twice in Europe/Berlin: fires both times"),
-            (11, "`at`: 2027-10-31: 02:59:59 comes twice in Europe/Berlin: fires the second time only"),
+            (
+                3,
+                "`night`: 2027-03-28: 02:30 does not exist in Europe/Berlin: fires at 03:00; 2027-10-31: 02:30 comes twice in Europe/Berlin: fires the first time only",
+            ),
+            (
+                6,
+                "`skip`: 2027-03-28: 02:00 and 1 more do not exist in Europe/Berlin: does not fire; 2027-10-31: 02:00 and 1 more come twice in Europe/Berlin: fires both times",
+            ),
+            (
+                11,
+                "`at`: 2027-10-31: 02:59:59 comes twice in Europe/Berlin: fires the second time only",
+            ),
         ];
         assert_eq!(found, want.map(|(line, text)| (line, text.to_owned())));
         // In the year after, the change in autumn comes first.
         let later = notes(text, "2027-04-01T00:00:00Z");
-        assert!(later[0].1.starts_with("`night`: 2027-10-31: 02:30 comes"), "{later:?}");
+        assert!(
+            later[0].1.starts_with("`night`: 2027-10-31: 02:30 comes"),
+            "{later:?}"
+        );
     }
 
     #[test]

@@ -21,7 +21,9 @@ pub(super) fn read<'t>(
     kind: &str,
     entry: &Entry<'t>,
 ) -> Option<Dst> {
-    let by_the_clock = ["cron", "hourly", "daily", "weekly", "monthly", "yearly", "at"];
+    let by_the_clock = [
+        "cron", "hourly", "daily", "weekly", "monthly", "yearly", "at",
+    ];
     if !by_the_clock.contains(&kind) {
         let what = match kind {
             "every" => ", which is elapsed time",

@@ -139,3 +139,51 @@ fn done(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{codes, file};
+    use super::*;
+
+    #[test]
+    fn a_day_that_months_or_years_lack_is_noted_where_it_stands() {
+        let noted = |schedule: &str| {
+            let text =
+                format!("jobs:\n  a: {{ run: x, schedule: {{ {schedule}, at: \"09:00\" }} }} }}\n");
+            let file = file(&text);
+            let all_notes = codes(&file).iter().all(|code| *code == Code::ShortMonth);
+            assert!(all_notes, "{schedule}: {:?}", file.findings);
+            assert_eq!(file.jobs.len(), 1);
+            let lines = file
+                .findings
+                .iter()
+                .map(|f| format!("{}; {}", f.message, f.help));
+            lines.collect::<Vec<_>>()
+        };
+        let month = "write `last` if the end of the month is meant";
+        for (schedule, want) in [
+            ("monthly: { day: 28", vec![]),
+            ("monthly: { day: last", vec![]),
+            ("monthly: { day: [31, last]", vec![]),
+            ("monthly: { day: [5th fri, last fri]", vec![]),
+            (
+                "monthly: { day: [29, 30]",
+                vec![
+                    format!("February has no day 29 except in leap years: the job does not fire there; {month}"),
+                    format!("February has no day 30: the job does not fire there; {month}"),
+                ],
+            ),
+            (
+                "monthly: { day: [5th fri, last]",
+                vec!["most months have no fifth Friday: the job does not fire there; write `last fri` if the end of the month is meant".to_owned()],
+            ),
+            (
+                "yearly: { date: [02-29, 03-01]",
+                vec!["only leap years have 29 February: in other years the job does not fire then; write `02-28` or `03-01` if each year is meant".to_owned()],
+            ),
+            ("yearly: { date: 02-28", vec![]),
+        ] {
+            assert_eq!(noted(schedule), want, "{schedule}");
+        }
+    }
+}

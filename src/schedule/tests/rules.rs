@@ -21,18 +21,70 @@ fn shown_after(schedule: &Schedule, name: &str, after: &str, n: usize) -> Vec<St
 fn a_time_in_a_gap_fires_after_it_or_not_at_all() {
     let (name, before) = ("Europe/Berlin", "2027-03-26T12:00:00Z");
     for (line, gap, want) in [
-        ("30 2 * * *", None, ["2027-03-27T02:30:00+01:00", "2027-03-28T03:00:00+02:00", "2027-03-29T02:30:00+02:00"]),
-        ("30 2 * * *", Some(Gap::Skip), ["2027-03-27T02:30:00+01:00", "2027-03-29T02:30:00+02:00", "2027-03-30T02:30:00+02:00"]),
-        ("*/31 2 * * *", None, ["2027-03-27T02:00:00+01:00", "2027-03-29T02:00:00+02:00", "2027-03-30T02:00:00+02:00"]),
-        ("*/31 2 * * *", Some(Gap::After), ["2027-03-27T02:00:00+01:00", "2027-03-28T03:00:00+02:00", "2027-03-29T02:00:00+02:00"]),
+        (
+            "30 2 * * *",
+            None,
+            [
+                "2027-03-27T02:30:00+01:00",
+                "2027-03-28T03:00:00+02:00",
+                "2027-03-29T02:30:00+02:00",
+            ],
+        ),
+        (
+            "30 2 * * *",
+            Some(Gap::Skip),
+            [
+                "2027-03-27T02:30:00+01:00",
+                "2027-03-29T02:30:00+02:00",
+                "2027-03-30T02:30:00+02:00",
+            ],
+        ),
+        (
+            "*/31 2 * * *",
+            None,
+            [
+                "2027-03-27T02:00:00+01:00",
+                "2027-03-29T02:00:00+02:00",
+                "2027-03-30T02:00:00+02:00",
+            ],
+        ),
+        (
+            "*/31 2 * * *",
+            Some(Gap::After),
+            [
+                "2027-03-27T02:00:00+01:00",
+                "2027-03-28T03:00:00+02:00",
+                "2027-03-29T02:00:00+02:00",
+            ],
+        ),
         // The end of the gap is a time of its own: one fire either way.
-        ("0 2,3 28 * *", None, ["2027-03-28T03:00:00+02:00", "2027-04-28T02:00:00+02:00", "2027-04-28T03:00:00+02:00"]),
-        ("0 2,3 28 * *", Some(Gap::Skip), ["2027-03-28T03:00:00+02:00", "2027-04-28T02:00:00+02:00", "2027-04-28T03:00:00+02:00"]),
+        (
+            "0 2,3 28 * *",
+            None,
+            [
+                "2027-03-28T03:00:00+02:00",
+                "2027-04-28T02:00:00+02:00",
+                "2027-04-28T03:00:00+02:00",
+            ],
+        ),
+        (
+            "0 2,3 28 * *",
+            Some(Gap::Skip),
+            [
+                "2027-03-28T03:00:00+02:00",
+                "2027-04-28T02:00:00+02:00",
+                "2027-04-28T03:00:00+02:00",
+            ],
+        ),
     ] {
         let schedule = with(line, name, gap, None);
         let found = shown_after(&schedule, name, before, 6);
         // A line that follows the clock has a second time in the hour.
-        let found: Vec<_> = found.iter().filter(|at| !at.contains(":31:")).take(3).collect();
+        let found: Vec<_> = found
+            .iter()
+            .filter(|at| !at.contains(":31:"))
+            .take(3)
+            .collect();
         assert_eq!(found, want.each_ref(), "{line} {gap:?}");
     }
 }
@@ -51,7 +103,11 @@ fn a_time_that_comes_twice_fires_the_first_the_second_or_both_times() {
             let schedule = with(line, name, None, Some(fold));
             let found = shown_after(&schedule, name, before, 6);
             let found: Vec<_> = found.iter().filter(|at| at.contains(":30:")).collect();
-            assert_eq!(found[..want.len()], want.iter().collect::<Vec<_>>(), "{line} {fold:?}");
+            assert_eq!(
+                found[..want.len()],
+                want.iter().collect::<Vec<_>>(),
+                "{line} {fold:?}"
+            );
         }
     }
 }
@@ -68,7 +124,11 @@ fn a_lost_day_a_half_hour_and_midnight_are_changes_like_any_other() {
     let half = with("45 1 * * *", "Australia/Lord_Howe", None, Some(Fold::Both));
     assert_eq!(
         shown_after(&half, "Australia/Lord_Howe", "2027-04-03T00:00:00Z", 3),
-        ["2027-04-04T01:45:00+11:00", "2027-04-04T01:45:00+10:30", "2027-04-05T01:45:00+10:30"]
+        [
+            "2027-04-04T01:45:00+11:00",
+            "2027-04-04T01:45:00+10:30",
+            "2027-04-05T01:45:00+10:30"
+        ]
     );
     let two = with("30 1,2 * * *", "Antarctica/Troll", skip, Some(Fold::Second));
     assert_eq!(
@@ -103,29 +163,50 @@ fn what_the_clock_never_shows_is_known_at_once() {
 fn an_instant_without_offset_goes_by_the_same_rules() {
     let zone = zone("Europe/Berlin");
     let at = |reading: &str, gap, fold| {
-        let found = zone.instants_of(reading.parse().unwrap(), gap, fold).unwrap();
-        found.into_iter().map(|at| shown(at, &zone)).collect::<Vec<_>>()
+        let found = zone
+            .instants_of(reading.parse().unwrap(), gap, fold)
+            .unwrap();
+        found
+            .into_iter()
+            .map(|at| shown(at, &zone))
+            .collect::<Vec<_>>()
     };
     let (first, second) = ("2027-10-31T02:30:00.5+02:00", "2027-10-31T02:30:00.5+01:00");
     let twice = "2027-10-31T02:30:00.5";
     assert_eq!(at(twice, Gap::Skip, Fold::First), [first]);
     assert_eq!(at(twice, Gap::Skip, Fold::Second), [second]);
     assert_eq!(at(twice, Gap::After, Fold::Both), [first, second]);
-    assert_eq!(at("2027-03-28T02:30:00", Gap::After, Fold::Both), ["2027-03-28T03:00:00+02:00"]);
+    assert_eq!(
+        at("2027-03-28T02:30:00", Gap::After, Fold::Both),
+        ["2027-03-28T03:00:00+02:00"]
+    );
     assert!(at("2027-03-28T02:30:00", Gap::Skip, Fold::Both).is_empty());
     for fold in [Fold::First, Fold::Second, Fold::Both] {
-        assert_eq!(at("2027-06-01T02:30:00", Gap::Skip, fold), ["2027-06-01T02:30:00+02:00"]);
+        assert_eq!(
+            at("2027-06-01T02:30:00", Gap::Skip, fold),
+            ["2027-06-01T02:30:00+02:00"]
+        );
     }
 }
 
 fn monthly(days: &[&str], name: &str) -> Schedule {
-    let days: Vec<_> = days.iter().map(|day| MonthDay::parse(day).unwrap()).collect();
-    Schedule::new(vec![Item::monthly(&days, &[time(9, 0, 0, 0)], zone(name)).unwrap()])
+    let days: Vec<_> = days
+        .iter()
+        .map(|day| MonthDay::parse(day).unwrap())
+        .collect();
+    Schedule::new(vec![
+        Item::monthly(&days, &[time(9, 0, 0, 0)], zone(name)).unwrap(),
+    ])
 }
 
 fn yearly(dates: &[&str], name: &str) -> Schedule {
-    let dates: Vec<_> = dates.iter().map(|date| YearDay::parse(date).unwrap()).collect();
-    Schedule::new(vec![Item::yearly(&dates, &[time(23, 0, 0, 0)], zone(name)).unwrap()])
+    let dates: Vec<_> = dates
+        .iter()
+        .map(|date| YearDay::parse(date).unwrap())
+        .collect();
+    Schedule::new(vec![
+        Item::yearly(&dates, &[time(23, 0, 0, 0)], zone(name)).unwrap(),
+    ])
 }
 
 #[test]
@@ -139,29 +220,55 @@ fn days_of_the_month_are_the_ones_on_the_calendar() {
         (&["first weekday"], ["01-01", "02-01", "03-01", "04-01"]),
         (&["2nd weekday"], ["01-04", "02-02", "03-02", "04-02"]),
         (&["last weekday"], ["01-29", "02-26", "03-31", "04-30"]),
-        (&["1", "last fri", "2nd weekday"], ["01-01", "01-04", "01-29", "02-01"]),
+        (
+            &["1", "last fri", "2nd weekday"],
+            ["01-01", "01-04", "01-29", "02-01"],
+        ),
     ] {
         let found = shown_after(&monthly(days, "UTC"), "UTC", "2027-01-01T00:00:00Z", 4);
-        assert_eq!(found, want.map(|date| format!("2027-{date}T09:00:00+00:00")), "{days:?}");
+        assert_eq!(
+            found,
+            want.map(|date| format!("2027-{date}T09:00:00+00:00")),
+            "{days:?}"
+        );
     }
     for (dates, want) in [
         (&["03-31"][..], ["2027-03-31", "2028-03-31", "2029-03-31"]),
         (&["02-29"], ["2028-02-29", "2032-02-29", "2036-02-29"]),
         // No product: 31 March and 24 December, and neither 24 March nor 31 December.
-        (&["12-24", "03-31"], ["2027-03-31", "2027-12-24", "2028-03-31"]),
-        (&["12-24", "02-29"], ["2027-12-24", "2028-02-29", "2028-12-24"]),
+        (
+            &["12-24", "03-31"],
+            ["2027-03-31", "2027-12-24", "2028-03-31"],
+        ),
+        (
+            &["12-24", "02-29"],
+            ["2027-12-24", "2028-02-29", "2028-12-24"],
+        ),
     ] {
         let found = shown_after(&yearly(dates, "UTC"), "UTC", "2027-01-01T00:00:00Z", 3);
-        assert_eq!(found, want.map(|date| format!("{date}T23:00:00+00:00")), "{dates:?}");
+        assert_eq!(
+            found,
+            want.map(|date| format!("{date}T23:00:00+00:00")),
+            "{dates:?}"
+        );
     }
 }
 
 #[test]
 fn the_same_dates_are_the_same_schedule_however_they_are_written() {
     assert_eq!(monthly(&["15"], "UTC").items()[0], same("0 9 15 * *"));
-    assert_eq!(monthly(&["last weekday"], "UTC").items()[0], same("0 9 LW * *"));
-    assert_eq!(monthly(&["2nd tue"], "UTC").items()[0], same("0 9 * * tue#2"));
-    assert_eq!(yearly(&["03-31", "05-31"], "UTC").items()[0], same("0 23 31 3,5 *"));
+    assert_eq!(
+        monthly(&["last weekday"], "UTC").items()[0],
+        same("0 9 LW * *")
+    );
+    assert_eq!(
+        monthly(&["2nd tue"], "UTC").items()[0],
+        same("0 9 * * tue#2")
+    );
+    assert_eq!(
+        yearly(&["03-31", "05-31"], "UTC").items()[0],
+        same("0 23 31 3,5 *")
+    );
     fn same(line: &str) -> Item {
         Item::cron(Cron::parse(line).unwrap(), Zone::utc())
     }
@@ -171,20 +278,38 @@ fn the_same_dates_are_the_same_schedule_however_they_are_written() {
 fn words_name_days_dates_and_rules() {
     let berlin = "Europe/Berlin";
     for (schedule, want) in [
-        (monthly(&["last fri"], "Asia/Tokyo"), "at 09:00 on the last Friday of the month, Asia/Tokyo time"),
-        (monthly(&["first weekday"], "UTC"), "at 09:00 on the first weekday of the month, UTC time"),
+        (
+            monthly(&["last fri"], "Asia/Tokyo"),
+            "at 09:00 on the last Friday of the month, Asia/Tokyo time",
+        ),
+        (
+            monthly(&["first weekday"], "UTC"),
+            "at 09:00 on the first weekday of the month, UTC time",
+        ),
         (
             monthly(&["1", "last", "2nd tue", "3rd weekday"], "UTC"),
             "at 09:00 on day 1 of the month or the last day of the month or on the 2nd Tuesday of the month or the 3rd weekday of the month, UTC time",
         ),
-        (yearly(&["03-31"], "UTC"), "at 23:00 on 31 March each year, UTC time"),
-        (yearly(&["12-24", "03-31"], "UTC"), "at 23:00 on 31 March and 24 December each year, UTC time"),
-        (cron("0 0 1,2 1 *", "UTC"), "at 00:00 on 1 January and 2 January each year, UTC time"),
+        (
+            yearly(&["03-31"], "UTC"),
+            "at 23:00 on 31 March each year, UTC time",
+        ),
+        (
+            yearly(&["12-24", "03-31"], "UTC"),
+            "at 23:00 on 31 March and 24 December each year, UTC time",
+        ),
+        (
+            cron("0 0 1,2 1 *", "UTC"),
+            "at 00:00 on 1 January and 2 January each year, UTC time",
+        ),
         (
             with("30 2 * * *", berlin, Some(Gap::Skip), Some(Fold::Both)),
             "at 02:30 every day, Europe/Berlin time (when the clock changes: a time in a gap does not fire, a time that comes twice fires both times)",
         ),
-        (with("30 2 * * *", berlin, Some(Gap::After), Some(Fold::First)), "at 02:30 every day, Europe/Berlin time"),
+        (
+            with("30 2 * * *", berlin, Some(Gap::After), Some(Fold::First)),
+            "at 02:30 every day, Europe/Berlin time",
+        ),
         (
             with("*/5 * * * *", berlin, None, Some(Fold::Second)),
             "every 5 minutes, Europe/Berlin time (when the clock changes: a time that comes twice fires the second time only)",
@@ -196,7 +321,9 @@ fn words_name_days_dates_and_rules() {
     ] {
         assert_eq!(schedule.describe(), want);
     }
-    let many: Vec<_> = (1..=12).map(|month| format!("{month:02}-{month:02}")).collect();
+    let many: Vec<_> = (1..=12)
+        .map(|month| format!("{month:02}-{month:02}"))
+        .collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     assert_eq!(
         yearly(&many, "UTC").describe(),
@@ -209,9 +336,18 @@ fn touched_fires_are_told_apart_from_the_others() {
     let remark = |schedule: &Schedule, at: &str| schedule.remark(instant(at));
     let nightly = with("30 2 * * *", "Europe/Berlin", None, Some(Fold::Both));
     for (at, want) in [
-        ("2027-03-28T03:00:00+02:00", Some("02:30 does not exist: the clock is put forward")),
-        ("2027-10-31T02:30:00+02:00", Some("02:30 comes twice: the clock is put back, and this is the first")),
-        ("2027-10-31T02:30:00+01:00", Some("02:30 comes twice: the clock is put back, and this is the second")),
+        (
+            "2027-03-28T03:00:00+02:00",
+            Some("02:30 does not exist: the clock is put forward"),
+        ),
+        (
+            "2027-10-31T02:30:00+02:00",
+            Some("02:30 comes twice: the clock is put back, and this is the first"),
+        ),
+        (
+            "2027-10-31T02:30:00+01:00",
+            Some("02:30 comes twice: the clock is put back, and this is the second"),
+        ),
         ("2027-03-29T02:30:00+02:00", None),
         // No fire at all.
         ("2027-10-31T02:45:00+02:00", None),
@@ -227,15 +363,24 @@ fn touched_fires_are_told_apart_from_the_others() {
     let often = cron("*/30 * * * *", "Europe/Berlin");
     assert_eq!(remark(&often, "2027-03-28T03:00:00+02:00"), None);
     let minute = Item::every(std::time::Duration::from_secs(60)).unwrap();
-    assert_eq!(Schedule::new(vec![minute]).remark(instant("2027-03-28T03:00:00+02:00")), None);
+    assert_eq!(
+        Schedule::new(vec![minute]).remark(instant("2027-03-28T03:00:00+02:00")),
+        None
+    );
 }
 
 #[test]
 fn changes_that_touch_a_schedule_are_named_in_order() {
     let touches = |schedule: &Schedule| {
-        let (after, until) = (instant("2027-01-01T00:00:00Z"), instant("2028-01-01T00:00:00Z"));
+        let (after, until) = (
+            instant("2027-01-01T00:00:00Z"),
+            instant("2028-01-01T00:00:00Z"),
+        );
         let found = schedule.touches(after, until);
-        found.iter().map(|touch| (touch.describe(), touch.times, touch.effect)).collect::<Vec<_>>()
+        found
+            .iter()
+            .map(|touch| (touch.describe(), touch.times, touch.effect))
+            .collect::<Vec<_>>()
     };
     assert_eq!(
         touches(&cron("0,30 1,2 * * *", "America/New_York")),
@@ -249,9 +394,15 @@ fn changes_that_touch_a_schedule_are_named_in_order() {
     assert_eq!(touches(&cron("30 2 1 1 *", "America/New_York")), []);
     let apia = Item::daily(&[time(12, 0, 0, 0)], zone("Pacific/Apia")).unwrap();
     let lost = Schedule::new(vec![apia]);
-    let found = lost.touches(instant("2011-12-01T00:00:00Z"), instant("2012-01-10T00:00:00Z"));
+    let found = lost.touches(
+        instant("2011-12-01T00:00:00Z"),
+        instant("2012-01-10T00:00:00Z"),
+    );
     let words: Vec<_> = found.iter().map(|touch| touch.describe()).collect();
-    assert_eq!(words, ["2011-12-30: 12:00 does not exist in Pacific/Apia: fires at 00:00 on 2011-12-31"]);
+    assert_eq!(
+        words,
+        ["2011-12-30: 12:00 does not exist in Pacific/Apia: fires at 00:00 on 2011-12-31"]
+    );
 }
 
 proptest! {

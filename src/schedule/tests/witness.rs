@@ -120,7 +120,9 @@ struct Step {
 fn scan(question: &Question, zone: &Zone, start: i64, end: i64) -> Vec<Timestamp> {
     let mut steps: Vec<Step> = Vec::new();
     for at in (start..end).step_by(STEP as usize) {
-        let shown = zone.timezone().to_datetime(Timestamp::from_second(at).unwrap());
+        let shown = zone
+            .timezone()
+            .to_datetime(Timestamp::from_second(at).unwrap());
         let mut passed = Vec::new();
         if let Some(before) = steps.last() {
             let mut reading = before.shown + STEP.seconds();
@@ -246,7 +248,12 @@ fn gap() -> impl Strategy<Value = Option<Gap>> {
 }
 
 fn fold() -> impl Strategy<Value = Option<Fold>> {
-    prop::sample::select(vec![None, Some(Fold::First), Some(Fold::Second), Some(Fold::Both)])
+    prop::sample::select(vec![
+        None,
+        Some(Fold::First),
+        Some(Fold::Second),
+        Some(Fold::Both),
+    ])
 }
 
 fn month_day() -> impl Strategy<Value = MonthDay> {
@@ -264,7 +271,11 @@ fn month_day() -> impl Strategy<Value = MonthDay> {
 fn is_month_day(day: MonthDay, date: Date) -> bool {
     let weekday = |date: Date| date.weekday().to_sunday_zero_offset().unsigned_abs();
     let is_weekday = |date: Date| (1..=5).contains(&weekday(date));
-    let month = || date.first_of_month().series(1.day()).take(date.days_in_month() as usize);
+    let month = || {
+        date.first_of_month()
+            .series(1.day())
+            .take(date.days_in_month() as usize)
+    };
     let nth = |of: &dyn Fn(Date) -> bool, k: u8| month().filter(|d| of(*d)).nth(usize::from(k) - 1);
     let last = |of: &dyn Fn(Date) -> bool| month().filter(|d| of(*d)).last();
     match day {
