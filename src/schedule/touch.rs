@@ -21,6 +21,8 @@ pub struct Touch {
     pub span: (civil::DateTime, civil::DateTime),
     /// The first of the schedule's times in there.
     pub first: civil::DateTime,
+    /// What the clock shows at the fire that follows a gap.
+    pub after: civil::DateTime,
     /// How many of its times are in there.
     pub times: u64,
     /// What becomes of them.
@@ -48,7 +50,7 @@ impl Effect {
             "does not fire"
         };
         match self {
-            Self::After => format!("{fire} at {end}"),
+            Self::After => format!("{fire} {end}"),
             Self::Skipped => not.to_owned(),
             Self::Twice(Fold::First) => format!("{fire} the first time only"),
             Self::Twice(Fold::Second) => format!("{fire} the second time only"),
@@ -87,7 +89,12 @@ impl Touch {
             Effect::After | Effect::Skipped => skipped,
             Effect::Twice(_) => twice,
         };
-        let end = self.relative(self.span.1, date);
+        let end = match (many, self.after == self.span.1) {
+            (false, _) => format!("at {}", self.relative(self.after, date)),
+            (true, true) => format!("at {}", self.relative(self.span.1, date)),
+            // Each has a phase of its own.
+            (true, false) => format!("from {} on", self.relative(self.span.1, date)),
+        };
         let does = self.effect.words(&end, many);
         format!("{date}: {what} {verb} in {}: {does}", self.zone)
     }
@@ -167,8 +174,9 @@ fn touch(item: &Item, wall: &Wall, before: &Span, span: &Span) -> Option<Touch> 
         Effect::Twice(Fold::First | Fold::Both) => Some(first - before.offset),
         Effect::Twice(Fold::Second) => Some(first - span.offset),
     };
+    let phase = i64::from(wall.phase);
     if let Some(second) = fires_at {
-        let at = Timestamp::from_second(second).ok()?;
+        let at = Timestamp::from_second(second + phase).ok()?;
         if item.next_after(just_before(at)) != Some(at) {
             return None;
         }
@@ -178,6 +186,7 @@ fn touch(item: &Item, wall: &Wall, before: &Span, span: &Span) -> Option<Touch> 
         zone: wall.zone.clone(),
         span: (reading(low)?, reading(high)?),
         first: reading(first)?,
+        after: reading(span.from + span.offset + phase)?,
         times,
         effect,
     })
@@ -185,6 +194,7 @@ fn touch(item: &Item, wall: &Wall, before: &Span, span: &Span) -> Option<Touch> 
 
 fn remark(wall: &Wall, scheduled: Timestamp) -> Option<String> {
     let (at, _) = zone::split(scheduled);
+    let at = at - i64::from(wall.phase);
     let span = wall.zone.span_at(at);
     if at == span.from
         && wall.rule.gap == Gap::After

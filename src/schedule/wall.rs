@@ -78,6 +78,8 @@ pub struct Wall {
     pub(super) times: Times,
     pub(super) kind: Kind,
     pub(super) rule: Rule,
+    /// So many seconds of elapsed time later, for `spread`.
+    pub(super) phase: u32,
 }
 
 impl Wall {
@@ -88,11 +90,18 @@ impl Wall {
             times,
             kind,
             rule: kind.rule(),
+            phase: 0,
         }
     }
 
     /// The first fire after `after`, in seconds since the epoch.
     pub(super) fn next_after(&self, after: i64) -> Option<i64> {
+        let phase = i64::from(self.phase);
+        Some(self.next_unmoved(after - phase)? + phase)
+    }
+
+    /// The same as if there were no phase.
+    fn next_unmoved(&self, after: i64) -> Option<i64> {
         if self.rule.fold == Fold::Both {
             return self.next_shown(after + 1);
         }
@@ -174,6 +183,7 @@ impl Wall {
         if after >= until {
             return 0;
         }
+        let (after, until) = (after - i64::from(self.phase), until - i64::from(self.phase));
         let mut count = match self.rule.fold {
             Fold::Both => self.count_shown(after, until),
             Fold::First | Fold::Second => self.readings(self.over(after) + 1, self.over(until)),

@@ -27,6 +27,7 @@ mod month_days;
 mod paths;
 mod print;
 mod problem;
+mod random;
 mod read;
 mod references;
 mod retry;

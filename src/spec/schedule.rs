@@ -1,5 +1,6 @@
 //! `schedule`: every form of the job file to one union of items, and back to one line of text.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::decode::{Decoder, Scope};
 use super::dst::Dst;
 use super::fields::{DAYS, SCHEDULE, SCHEDULE_WORDS, WEEKLY};
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
-use super::{instants, limits, modifiers, month_days};
+use super::{instants, limits, modifiers, month_days, random};
 use crate::duration;
 use crate::finding::Code;
 use crate::schedule::{BadSchedule, Cron, CronErrorKind, Days, Item, Schedule, Zone, parse_time};
@@ -23,6 +24,8 @@ pub(super) struct Read {
     pub text: Arc<str>,
     /// The zone that a single schedule names itself.
     pub own_zone: Option<Zone>,
+    /// Whether its instants follow from the job's name as well.
+    pub is_named: bool,
 }
 
 /// Finds a zone by name.
@@ -41,12 +44,14 @@ pub(super) fn zone(decoder: &mut Decoder<'_, '_>, name: &str, span: Span) -> Opt
     }
 }
 
-/// Reads one schedule or a list.
+/// Reads the schedule of a job: one or a list.
 pub(super) fn read<'t>(
     decoder: &mut Decoder<'t, '_>,
     node: &Node<'t>,
     zone: &Zone,
+    job: Cow<'t, str>,
 ) -> Option<Read> {
+    decoder.begin_schedule(job);
     let mut own_zone = None;
     let (items, text) = match &node.value {
         Value::List(nodes) => list(decoder, node, nodes, zone)?,
@@ -66,6 +71,7 @@ pub(super) fn read<'t>(
         schedule: decoder.shared.schedule(Schedule::new(items)),
         text: decoder.shared.text(&text),
         own_zone,
+        is_named: decoder.is_named(),
     })
 }
 
@@ -212,7 +218,7 @@ fn mapping<'t>(
                     Code::BadSchedule,
                     node.span,
                     "the schedule does not say when",
-                    "write `cron`, `every`, `hourly`, `daily`, `weekly`, `monthly`, `yearly` or `at`",
+                    "write `cron`, `every`, `hourly`, `daily`, `weekly`, `monthly`, `yearly`, `random` or `at`",
                 );
             }
             return None;
@@ -289,6 +295,7 @@ fn kind_of<'t>(
         "weekly" => return weekly(decoder, node, zone),
         "monthly" => return month_days::monthly(decoder, node, zone),
         "yearly" => return month_days::yearly(decoder, node, zone),
+        "random" => return random::read(decoder, node, zone),
         "at" => return instants::read(decoder, node, zone, dst),
         _ => return None,
     };
@@ -454,7 +461,10 @@ fn weekly<'t>(
     }
 }
 
-fn days<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Vec<(Days, String)>> {
+pub(super) fn days<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+) -> Option<Vec<(Days, String)>> {
     let items = decoder.one_or_more("days", node)?;
     let mut days = Vec::with_capacity(items.len());
     for item in items {

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RETRY, RETRY_WORDS, SCHEDULE,
-    SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY, YEARLY,
+    DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RANDOM, RETRY, RETRY_WORDS,
+    SCHEDULE, SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY, YEARLY,
 };
 
 /// What a text that is filled in from the environment looks like before that.
@@ -36,6 +36,7 @@ pub fn schema() -> String {
             "monthly": level(&MONTHLY, Form::Job, &["day", "at"]),
             "yearly": level(&YEARLY, Form::Job, &["date", "at"]),
             "dst": dst(),
+            "random": level(&RANDOM, Form::Job, &["times", "between"]),
             "secret": secret(),
             "text": text(),
             "texts": one_or_more(text()),
@@ -172,6 +173,11 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Yearly => refer("yearly"),
         Kind::YearDays => one_or_more(refer("yearDay")),
         Kind::Dst => refer("dst"),
+        Kind::Spread => json!({ "anyOf": [{ "enum": [true] }, refer("duration")] }),
+        Kind::Random => refer("random"),
+        Kind::Between => json!({
+            "type": "array", "items": refer("timeOfDay"), "minItems": 2, "maxItems": 2,
+        }),
         Kind::Secrets => {
             json!({ "type": "object", "additionalProperties": nullable(refer("secret")) })
         }
@@ -319,6 +325,9 @@ mod tests {
                 "minItems" => value
                     .as_array()
                     .is_none_or(|a| a.len() as u64 >= rule.as_u64().unwrap()),
+                "maxItems" => value
+                    .as_array()
+                    .is_none_or(|a| a.len() as u64 <= rule.as_u64().unwrap()),
                 "minProperties" => value
                     .as_object()
                     .is_none_or(|o| o.len() as u64 >= rule.as_u64().unwrap()),
@@ -404,6 +413,7 @@ mod tests {
             (&MONTHLY, "schedule: { monthly"),
             (&YEARLY, "schedule: { yearly"),
             (&DST, "schedule: { daily: \"02:00\", dst"),
+            (&RANDOM, "schedule: { random"),
             (&SECRET, "secrets: { A"),
         ] {
             for field in level.fields.iter().filter(|f| f.state != State::Later) {
@@ -412,11 +422,20 @@ mod tests {
                     ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
                     ("`http`", _) => "url: \"http://x\", ",
                     ("`retry`", _) => "max: 1, ",
-                    ("a schedule", "timezone" | "from" | "until" | "dst") => "daily: \"02:00\", ",
+                    ("a schedule", "timezone" | "from" | "until" | "dst" | "jitter" | "spread") => {
+                        "daily: \"02:00\", "
+                    }
                     ("`monthly`", "day") | ("`yearly`", "date") => "at: \"09:00\", ",
                     ("`monthly`", _) => "day: 1, ",
                     ("`yearly`", _) => "date: 12-24, ",
                     _ => "",
+                };
+                let window = "between: [\"09:00\", \"17:00\"], ";
+                let beside = match (level.what, *key) {
+                    ("`random`", "times") => window.to_owned(),
+                    ("`random`", "between") => "times: 3, ".to_owned(),
+                    ("`random`", _) => format!("times: 3, {window}"),
+                    _ => beside.to_owned(),
                 };
                 let close = if before.contains('{') { " }" } else { "" };
                 let mut keys = format!("{before}: {{ {beside}{key}: {example} }}{close}");
@@ -445,6 +464,10 @@ mod tests {
             "schedule: { yearly: { at: \"09:00\" } }\nrun: x",
             "schedule: { daily: \"09:00\", dst: { gap: before } }\nrun: x",
             "schedule: { hourly: 60 }\nrun: x",
+            "schedule: { random: { times: 3 } }\nrun: x",
+            "schedule: { random: { times: 0, between: [\"09:00\", \"17:00\"] } }\nrun: x",
+            "schedule: { random: { times: 3, between: [\"09:00\"] } }\nrun: x",
+            "schedule: { every: 5m, spread: false }\nrun: x",
             "schedule: []\nrun: x",
             "schedule: manual\nrun: x\nmax_instances: 0",
             "schedule: manual\nrun: x\noverlap: queue",

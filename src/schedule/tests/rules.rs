@@ -392,6 +392,29 @@ fn changes_that_touch_a_schedule_are_named_in_order() {
     assert_eq!(touches(&cron("*/5 * * * *", "America/New_York")), []);
     assert_eq!(touches(&cron("30 2 * * *", "Asia/Tokyo")), []);
     assert_eq!(touches(&cron("30 2 1 1 *", "America/New_York")), []);
+    // A phase moves what fires, and not what the clock skips.
+    let spread = Item::daily(&[time(2, 30, 0, 0)], zone("Europe/Berlin")).unwrap();
+    let Item::Wall(mut wall) = spread else {
+        panic!("a wall")
+    };
+    wall.phase = 240;
+    let spread = Schedule::new(vec![Item::Wall(wall)]);
+    let words = touches(&spread)
+        .into_iter()
+        .map(|(words, _, _)| words)
+        .collect::<Vec<_>>();
+    assert_eq!(
+        words,
+        [
+            "2027-03-28: 02:30 does not exist in Europe/Berlin: fires at 03:04",
+            "2027-10-31: 02:30 comes twice in Europe/Berlin: fires the first time only",
+        ]
+    );
+    let moved = spread.remark(instant("2027-03-28T03:04:00+02:00"));
+    assert_eq!(
+        moved.as_deref(),
+        Some("02:30 does not exist: the clock is put forward")
+    );
     let apia = Item::daily(&[time(12, 0, 0, 0)], zone("Pacific/Apia")).unwrap();
     let lost = Schedule::new(vec![apia]);
     let found = lost.touches(
