@@ -10,6 +10,6 @@ mod recover;
 mod retry;
 
 pub use due::{Due, Missed, due, grace};
-pub use lost_day::loses_today;
+pub use lost_day::{carried_over, loses_today};
 pub use recover::{JobPresence, Recovery, recover};
 pub use retry::{Failure, retry_after};
