@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::fields::Kind;
 use super::interpolate;
+use super::naming::Naming;
 use super::problem::{Page, Problem};
 use super::shared::Shared;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
@@ -15,7 +16,6 @@ use super::{Options, limits, suggest};
 use crate::duration;
 use crate::finding::{Code, Finding, Severity};
 use crate::model::{Part, Text};
-use crate::schedule::Seed;
 
 /// Reads the values of one file and collects what is wrong with them.
 pub(super) struct Decoder<'t, 's> {
@@ -30,9 +30,8 @@ pub(super) struct Decoder<'t, 's> {
     /// Keys that were suggested for unknown ones since [`Decoder::begin_job`].
     suggested: Vec<&'static str>,
     inherited: usize,
-    /// Whose schedule is read, and whether anything of it follows from the name.
-    job: Cow<'t, str>,
-    is_named: bool,
+    /// Whose schedule is read.
+    pub naming: Naming<'t>,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
 }
@@ -74,8 +73,7 @@ impl<'t, 's> Decoder<'t, 's> {
             uses: Vec::new(),
             suggested: Vec::new(),
             inherited: 0,
-            job: Cow::Borrowed(""),
-            is_named: false,
+            naming: Naming::default(),
             filled: 0,
         }
     }
@@ -136,23 +134,6 @@ impl<'t, 's> Decoder<'t, 's> {
     pub fn begin_job(&mut self) {
         self.uses.clear();
         self.suggested.clear();
-    }
-
-    /// From here on the schedule of this job is read.
-    pub fn begin_schedule(&mut self, job: Cow<'t, str>) {
-        self.job = job;
-        self.is_named = false;
-    }
-
-    /// What the job's name gives, for schedules that differ from job to job.
-    pub fn seed(&mut self) -> Seed {
-        self.is_named = true;
-        Seed::of(&self.job)
-    }
-
-    /// Whether the schedule that was read makes use of the job's name.
-    pub fn is_named(&self) -> bool {
-        self.is_named
     }
 
     /// Whether one of these keys was probably meant by an unknown one: then it is not missing as well.

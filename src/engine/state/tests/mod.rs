@@ -3,6 +3,7 @@
 mod edits;
 mod jitter;
 mod outages;
+mod overlap;
 mod random;
 mod requests;
 mod world;

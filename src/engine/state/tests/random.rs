@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::World;
 use crate::engine::state::testing::{every, job};
 use crate::engine::state::*;
-use crate::model::{Definition, Ended, Grace, Policy};
+use crate::model::{Definition, Ended, Grace, Overlap, Policy};
 use crate::schedule::{Item, Modifiers, Schedule, Seed};
 
 /// One thing that happens; jobs are named by number.
@@ -61,7 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Name, period, policy.
 type Sample = (&'static str, u64, fn(&mut Policy));
 
-const JOBS: [Sample; 8] = [
+const JOBS: [Sample; 12] = [
     ("a", 7, |_| {}),
     ("b", 7, |p| p.retry.max = 3),
     ("c", 30, |p| {
@@ -85,6 +85,24 @@ const JOBS: [Sample; 8] = [
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(200));
         p.max_instances = 2;
+    }),
+    ("g", 9, |p| {
+        p.overlap = Overlap::Queue;
+        p.retry.max = 1;
+    }),
+    ("h", 8, |p| {
+        p.overlap = Overlap::Replace;
+        p.retry.max = 2;
+    }),
+    ("i", 6, |p| {
+        p.overlap = Overlap::Replace;
+        p.max_instances = 3;
+        p.coalesce = false;
+        p.grace = Grace::Fixed(Duration::from_secs(60));
+    }),
+    ("jitter-queue", 40, |p| {
+        p.overlap = Overlap::Queue;
+        p.retry.max = 1;
     }),
 ];
 
@@ -125,7 +143,11 @@ impl World {
         match step {
             Step::Pass(seconds) => self.pass(seconds),
             Step::Finish(i, ok) if !self.running.is_empty() => {
-                let ended = if ok {
+                let run = self.running[i % self.running.len()];
+                let is_told = self.ends.iter().any(|(ended, _)| *ended == run);
+                let ended = if ok && is_told {
+                    Ended::Stopped
+                } else if ok {
                     Ended::Success
                 } else {
                     Ended::Failed(Reason::Exit)
