@@ -11,7 +11,7 @@ use crate::model::{Action, AttemptEnd};
 
 use super::failure::Failure;
 use super::http::{self, Client};
-use super::process::Gate;
+use super::process::{Children, Gate};
 use super::{Attempt, Attempting, Runner, process};
 
 /// What surrounds every attempt.
@@ -46,6 +46,7 @@ pub struct NoRunner(String);
 pub struct LocalRunner {
     surroundings: Arc<Surroundings>,
     gate: Arc<Gate>,
+    children: Arc<Children>,
     client: Arc<Client>,
 }
 
@@ -58,6 +59,12 @@ impl LocalRunner {
         let client = Client::new().map_err(NoRunner)?;
         Ok(Self::with_client(surroundings, client))
     }
+
+    /// The processes that it starts, for [`process::reap_strangers`].
+    #[must_use]
+    pub fn children(&self) -> Arc<Children> {
+        Arc::clone(&self.children)
+    }
 }
 
 impl LocalRunner {
@@ -65,6 +72,7 @@ impl LocalRunner {
         Self {
             surroundings: Arc::new(surroundings),
             gate: Arc::default(),
+            children: Arc::default(),
             client: Arc::new(client),
         }
     }
@@ -74,11 +82,14 @@ impl Runner for LocalRunner {
     fn attempt(&self, attempt: Attempt) -> Attempting {
         let surroundings = Arc::clone(&self.surroundings);
         let gate = Arc::clone(&self.gate);
+        let children = Arc::clone(&self.children);
         let client = Arc::clone(&self.client);
         Box::pin(without_panic(async move {
             let definition = Arc::clone(&attempt.job.definition);
             match &definition.action {
-                Action::Process(job) => process::carry_out(surroundings, gate, attempt, job).await,
+                Action::Process(job) => {
+                    process::carry_out(surroundings, gate, children, attempt, job).await
+                }
                 Action::Http(job) => http::carry_out(client, surroundings, attempt, job).await,
             }
         }))

@@ -20,7 +20,7 @@ use crate::telemetry::{self, Telemetry};
 
 use super::language::JobFiles;
 use super::options::{Paths, RunOptions, TzdataChoice};
-use super::{DaemonError, housekeeping};
+use super::{DaemonError, housekeeping, left_behind};
 
 /// The version of this build.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -33,7 +33,7 @@ pub(super) struct Running {
     pub(super) sync_task: JoinHandle<()>,
     pub(super) tokens: TokensHandle,
     pub(super) telemetry: Arc<Telemetry>,
-    housekeeping: [JoinHandle<()>; 2],
+    housekeeping: [JoinHandle<()>; 3],
     server: JoinHandle<()>,
     end_server: oneshot::Sender<()>,
     end_sync: oneshot::Sender<()>,
@@ -63,6 +63,7 @@ pub(super) async fn start(
     let mut recalled = store.recall().await.map_err(DaemonError::environment)?;
     let telemetry = telemetry(&options, &zones, &*clock);
     tell(&options, &telemetry);
+    let remains = left_behind::end(&recalled.open, &state, &*telemetry).await;
 
     let server_url = Arc::new(OnceLock::new());
     let runner = LocalRunner::new(Surroundings {
@@ -72,6 +73,7 @@ pub(super) async fn start(
         elder_bin: options.program.clone().unwrap_or_default(),
     })
     .map_err(DaemonError::environment)?;
+    let reaping = tokio::spawn(process::reap_strangers(runner.children()));
     let (engine, inbox) = Handle::pair();
     let parts = Parts {
         clock: clock.clone(),
@@ -84,7 +86,7 @@ pub(super) async fn start(
         },
         open: std::mem::take(&mut recalled.open),
     };
-    let engine_task = tokio::spawn(Driver::new(parts, inbox).run());
+    let engine_task = tokio::spawn(Driver::new(parts, inbox).knowing(remains).run());
     let (sync, syncing) = sync::start(
         sync::Services {
             language: Arc::new(JobFiles {
@@ -126,6 +128,7 @@ pub(super) async fn start(
         sync_task: tokio::spawn(std::future::pending()),
         tokens,
         housekeeping: [
+            reaping,
             tokio::spawn(housekeeping::give_back_memory(clock.clone())),
             tokio::spawn(housekeeping::prune(store, clock, telemetry.clone())),
         ],
@@ -300,6 +303,12 @@ fn tell(options: &RunOptions, telemetry: &Telemetry) {
         say(
             true,
             &format!("the limit of open files stays as it is: {error}"),
+        );
+    }
+    if let Err(error) = process::adopt_orphans() {
+        say(
+            true,
+            &format!("what a job leaves behind is not elder's to end: {error}"),
         );
     }
     if options.store.starts_with("memory:") {

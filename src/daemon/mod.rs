@@ -6,6 +6,7 @@
 mod build;
 mod housekeeping;
 mod language;
+mod left_behind;
 pub mod options;
 mod signals;
 mod threads;
