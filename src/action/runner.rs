@@ -48,6 +48,8 @@ pub struct LocalRunner {
     gate: Arc<Gate>,
     children: Arc<Children>,
     client: Arc<Client>,
+    #[cfg(debug_assertions)]
+    fail_point: Option<Arc<super::FailPoint>>,
 }
 
 impl LocalRunner {
@@ -58,6 +60,14 @@ impl LocalRunner {
     pub fn new(surroundings: Surroundings) -> Result<Self, NoRunner> {
         let client = Client::new().map_err(NoRunner)?;
         Ok(Self::with_client(surroundings, client))
+    }
+
+    /// The same, which fails at this point.
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn failing_at(mut self, point: Option<super::FailPoint>) -> Self {
+        self.fail_point = point.map(Arc::new);
+        self
     }
 
     /// The processes that it starts, for [`process::reap_strangers`].
@@ -74,6 +84,8 @@ impl LocalRunner {
             gate: Arc::default(),
             children: Arc::default(),
             client: Arc::new(client),
+            #[cfg(debug_assertions)]
+            fail_point: None,
         }
     }
 }
@@ -84,14 +96,29 @@ impl Runner for LocalRunner {
         let gate = Arc::clone(&self.gate);
         let children = Arc::clone(&self.children);
         let client = Arc::clone(&self.client);
+        #[cfg(debug_assertions)]
+        let fail_point = self.fail_point.clone();
+        #[cfg(debug_assertions)]
+        if let Some(point) = &fail_point {
+            point.in_engine(attempt.job.name().as_str());
+        }
         Box::pin(without_panic(async move {
             let definition = Arc::clone(&attempt.job.definition);
-            match &definition.action {
+            #[cfg(debug_assertions)]
+            if let Some(point) = &fail_point {
+                point.before_start(definition.name.as_str());
+            }
+            let end = match &definition.action {
                 Action::Process(job) => {
                     process::carry_out(surroundings, gate, children, attempt, job).await
                 }
                 Action::Http(job) => http::carry_out(client, surroundings, attempt, job).await,
+            };
+            #[cfg(debug_assertions)]
+            if let Some(point) = &fail_point {
+                point.before_outcome(definition.name.as_str());
             }
+            end
         }))
     }
 }

@@ -14,6 +14,7 @@ mod support;
 mod attacks;
 mod cli;
 mod client;
+mod machine;
 mod next;
 mod promises;
 mod schedules;

@@ -4,10 +4,11 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::http::send;
+use super::http::{send, send_within};
 use super::{Folder, Metrics, Program, Reply, elder, until};
 
 const LINE: &str = "run jobs.d --listen 127.0.0.1:0 --state state --log-format json";
@@ -133,6 +134,16 @@ impl Daemon {
             ("Content-Type", "application/json"),
         ];
         send(self.address, "POST", path, &headers, body).unwrap()
+    }
+
+    /// The same, for as long as that; an error when there is no answer.
+    pub fn try_post(&self, path: &str, body: &str, within: Duration) -> std::io::Result<Reply> {
+        let bearer = format!("Bearer {}", self.token());
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        send_within(self.address, "POST", path, &headers, body, within)
     }
 
     /// Any request.

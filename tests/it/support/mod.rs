@@ -8,6 +8,7 @@ pub mod ledger;
 mod metrics;
 mod processes;
 mod program;
+mod small;
 mod stand_in;
 mod wait;
 
@@ -17,5 +18,6 @@ pub use http::Reply;
 pub use metrics::Metrics;
 pub use processes::Processes;
 pub use program::{Finished, Program, elder};
+pub use small::Small;
 pub use stand_in::StandIn;
-pub use wait::{now, until};
+pub use wait::{elapsed, now, until};
