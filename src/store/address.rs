@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{MemoryStore, SqliteStore, Store, StoreError};
+use jiff::Timestamp;
+
+use super::{MemoryStore, Restored, SqliteStore, Store, StoreError};
 
 /// The file's name in the state folder where the address names none.
 const FILE_NAME: &str = "elder.db";
@@ -29,6 +31,28 @@ pub(super) fn file(url: &str, state_dir: &Path) -> Result<Option<PathBuf>, OpenE
         Address::Sqlite("") => Some(state_dir.join(FILE_NAME)),
         Address::Sqlite(path) => Some(PathBuf::from(path)),
     })
+}
+
+/// Puts the backup `from` in the place of the store that `url` names, as [`open`] reads it.
+///
+/// # Errors
+/// As [`SqliteStore::restore`]; a store in memory has no place.
+pub fn restore(
+    url: &str,
+    state_dir: &Path,
+    from: &Path,
+    now: Timestamp,
+) -> Result<Restored, OpenError> {
+    match address(url)? {
+        Address::Memory => Err(OpenError::Unclear(
+            "sqlite:PATH: a store in memory has no place for a backup",
+        )),
+        Address::Sqlite("") => {
+            let path = state_dir.join(FILE_NAME);
+            Ok(SqliteStore::restore(&path, from, now)?)
+        }
+        Address::Sqlite(path) => Ok(SqliteStore::restore(Path::new(path), from, now)?),
+    }
 }
 
 /// Why there is no store to work with.

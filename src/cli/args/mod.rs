@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
-pub use files::{FindingFormat, NextArgs, SchemaArgs, TableFormat, ValidateArgs};
+pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
 pub use forecast::{SimulateArgs, SimulateFormat, TestArgs};
 pub use run::RunArgs;
 
@@ -63,6 +63,8 @@ pub enum Command {
     Sync(SyncArgs),
     /// Copy the store while elder runs
     Backup(BackupArgs),
+    /// Put a backup in the place of a store that no elder uses
+    Restore(RestoreArgs),
     /// Tidy the store while elder runs
     Optimize(OptimizeArgs),
     /// Say how the jobs did in the last hours
@@ -88,9 +90,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "run", "validate", "next", "simulate", "test", "schema", "trigger", "sync", "backup",
-    "optimize", "report",
+    "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

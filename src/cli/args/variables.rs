@@ -35,6 +35,7 @@ fn has_variable(command: &str, long: &str) -> bool {
     match command {
         "run" => long != "help",
         "validate" | "next" | "schema" => false,
+        "restore" => matches!(long, "state" | "store"),
         _ => matches!(long, "server" | "token-file"),
     }
 }

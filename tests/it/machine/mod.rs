@@ -4,3 +4,4 @@
 mod defects;
 mod heartbeat;
 mod manager;
+mod restore;
