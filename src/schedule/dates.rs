@@ -213,14 +213,14 @@ impl Dates {
 }
 
 /// One month of one year.
-struct Month {
+pub(super) struct Month {
     year: i64,
     /// 1–12
-    month: u32,
+    pub(super) month: u32,
     /// Days in it.
-    length: u32,
+    pub(super) length: u32,
     /// The date of its first day.
-    first: i64,
+    pub(super) first: i64,
     /// The day of the week of its first day; Sunday is 0.
     weekday: u32,
 }
@@ -238,9 +238,15 @@ impl Month {
         }
     }
 
-    fn of_day(day: i64) -> Self {
+    /// The month that a date is in.
+    pub(super) fn of_day(day: i64) -> Self {
         let (year, month, _) = civil(day);
         Self::new(year, month)
+    }
+
+    /// All its days, in bits 1–31.
+    pub(super) fn all(&self) -> u32 {
+        u32::MAX >> (31 - self.length) & ALL_DAYS
     }
 
     /// The next month whose bit is set; `None` when no bit is.
@@ -254,7 +260,7 @@ impl Month {
     }
 
     /// A set of weekdays as days of this month; bits past its end may be set.
-    fn spread(&self, week: u8) -> u32 {
+    pub(super) fn spread(&self, week: u8) -> u32 {
         if week == 0b111_1111 {
             return ALL_DAYS;
         }
