@@ -1,10 +1,13 @@
 //! A schedule in plain words.
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
 use super::dates::{Combine, Dates};
 use super::days::{self, Days};
 use super::times::{Grid, Times};
 use super::wall::Wall;
-use super::{Item, Schedule};
+use super::{Item, Modified, Schedule};
 use crate::duration;
 
 const MONTHS: [&str; 12] = [
@@ -55,7 +58,45 @@ fn item(item: &Item) -> String {
         Item::Startup => "once at each start of the daemon".to_owned(),
         Item::Manual => "only by hand".to_owned(),
         Item::Wall(wall) => self::wall(wall),
+        Item::Modified(modified) => self::modified(modified),
     }
+}
+
+/// The plain words, and then from when until when.
+fn modified(modified: &Modified) -> String {
+    let mut text = match &modified.base {
+        // `from` says what it is counted from.
+        Item::Every { period, .. } => format!("every {}", duration::print(*period)),
+        base => item(base),
+    };
+    let zone = match &modified.base {
+        Item::Wall(wall) => wall.zone.timezone().clone(),
+        _ => TimeZone::UTC,
+    };
+    let (first, last) = (modified.from, modified.until);
+    if first != Timestamp::MIN {
+        let written = day(first, &zone).unwrap_or_else(|| instant(first, &zone));
+        text.push_str(&format!(", from {written}"));
+    }
+    if last != Timestamp::MAX {
+        let next = last.checked_add(SignedDuration::from_nanos(1));
+        let ends = next.ok().and_then(|next| day(next, &zone)).is_some();
+        let date = || last.to_zoned(zone.clone()).date().to_string();
+        let written = if ends { date() } else { instant(last, &zone) };
+        text.push_str(&format!(", until {written}"));
+    }
+    text
+}
+
+/// The date that begins at this instant, if one does.
+fn day(at: Timestamp, zone: &TimeZone) -> Option<String> {
+    let local = at.to_zoned(zone.clone());
+    let start = local.start_of_day().ok()?;
+    (start == local).then(|| local.date().to_string())
+}
+
+fn instant(at: Timestamp, zone: &TimeZone) -> String {
+    at.display_with_offset(zone.to_offset(at)).to_string()
 }
 
 fn wall(wall: &Wall) -> String {

@@ -14,6 +14,7 @@ mod cron;
 mod dates;
 mod days;
 mod describe;
+mod modified;
 mod times;
 mod tzdata;
 mod union;
@@ -31,6 +32,7 @@ use jiff::{Timestamp, civil};
 
 pub use cron::{Cron, CronError, CronErrorKind};
 pub use days::{BadDay, Days};
+pub use modified::{Modified, Modifiers};
 pub use times::{BadTime, parse_time};
 pub use tzdata::{HOST_TZDATA, TzdataSource};
 pub use wall::Wall;
@@ -84,6 +86,8 @@ pub enum Item {
     Startup,
     /// Never by itself.
     Manual,
+    /// One of the others and what stands beside it, such as `from` and `until`.
+    Modified(Box<Modified>),
 }
 
 /// Why values make no schedule.
@@ -104,6 +108,12 @@ pub enum BadSchedule {
     /// A time of day that is no whole second.
     #[error("times of day are whole seconds")]
     Fraction,
+    /// `from` is after `until`.
+    #[error("`from` is after `until`, so it never fires")]
+    EndsFirst,
+    /// No fire lies between `from` and `until`.
+    #[error("no fire lies between `from` and `until`, so it never fires")]
+    Outside,
 }
 
 impl Item {
@@ -197,6 +207,7 @@ impl Item {
                 Timestamp::from_second(next).ok()
             }
             Self::Startup | Self::Manual => None,
+            Self::Modified(modified) => modified.next_after(after),
         }
     }
 }
@@ -285,7 +296,7 @@ impl Schedule {
     /// item that has one, else in UTC.
     #[must_use]
     pub fn day_of(&self, at: Timestamp) -> (Timestamp, Timestamp) {
-        let wall = self.items().iter().find_map(|item| match item {
+        let wall = self.items().iter().find_map(|item| match item.base() {
             Item::Wall(wall) => Some(wall.zone.timezone().clone()),
             _ => None,
         });

@@ -18,8 +18,9 @@ const SECOND: i128 = 1_000_000_000;
 /// what needs more is estimated, between the most frequent period and the sum.
 const BUDGET: usize = 100_000;
 
-/// How many instants with `after < instant <= until` at least one of the items fires at.
-pub(super) fn count(items: &[Item], after: Timestamp, until: Timestamp) -> u64 {
+/// How many instants with `after < instant <= until` at least one of the items, which are plain
+/// ones, fires at.
+pub(super) fn count(items: &[&Item], after: Timestamp, until: Timestamp) -> u64 {
     let mut walls = Vec::new();
     let mut classes = Vec::new();
     let mut whole = Vec::new();
@@ -37,7 +38,7 @@ pub(super) fn count(items: &[Item], after: Timestamp, until: Timestamp) -> u64 {
                 classes.push(Class::new(period, anchor - first));
                 whole.extend(Class::new(period, anchor).in_seconds());
             }
-            Item::At(_) | Item::Startup | Item::Manual => {}
+            Item::At(_) | Item::Startup | Item::Manual | Item::Modified(_) => {}
         }
     }
     let mut budget = BUDGET;
@@ -50,7 +51,7 @@ pub(super) fn count(items: &[Item], after: Timestamp, until: Timestamp) -> u64 {
 }
 
 /// The instants of `at` lists that no other kind of item fires at.
-fn alone(items: &[Item], after: Timestamp, until: Timestamp) -> u64 {
+fn alone(items: &[&Item], after: Timestamp, until: Timestamp) -> u64 {
     let mut instants: Vec<Timestamp> = items
         .iter()
         .filter_map(|item| match item {

@@ -186,6 +186,18 @@ mod tests {
                 "{cron: \"0 3 * * *\", timezone: Europe/Berlin}",
             ),
             (
+                "{daily: \"02:00\", from: 2027-04-01, until: 2027-09-30}",
+                "{daily: \"02:00\", from: \"2027-04-01\", until: \"2027-09-30\"}",
+            ),
+            (
+                "{every: 5m, from: 2027-04-01T00:00:30Z}",
+                "{every: 5m, from: \"2027-04-01T00:00:30Z\"}",
+            ),
+            (
+                "[{every: 1h, from: 2027-04-01, timezone: Asia/Tokyo}, \"@daily\"]",
+                "[{every: 1h, timezone: Asia/Tokyo, from: \"2027-04-01\"}, \"@daily\"]",
+            ),
+            (
                 "[\"0 3 * * *\", {every: 5m}, startup, {daily: \"02:00\", timezone: UTC}]",
                 "[\"0 3 * * *\", {every: 5m}, \"startup\", {daily: \"02:00\", timezone: UTC}]",
             ),
@@ -227,6 +239,18 @@ mod tests {
             ("daly: \"02:00\"", Code::UnknownKey, 1),
             ("weekly: { days: mon }", Code::MissingKey, 9),
             ("[]", Code::BadSchedule, 1),
+            ("{every: 5m, from: tomorrow}", Code::BadSchedule, 19),
+            (
+                "{every: 5m, from: 2027-02-01, until: 2027-01-31}",
+                Code::NeverFires,
+                38,
+            ),
+            (
+                "{at: 2027-03-01T00:00:00Z, until: 2027-01-31}",
+                Code::NeverFires,
+                35,
+            ),
+            ("{every: 5m, timezone: UTC}", Code::NoEffect, 13),
             ("statup", Code::BadSchedule, 1),
         ] {
             let findings = parse_schedule(text, "UTC", zones()).unwrap_err();

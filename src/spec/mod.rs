@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod mapping;
 mod merge;
+mod modifiers;
 mod paths;
 mod print;
 mod problem;

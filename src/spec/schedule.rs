@@ -1,6 +1,5 @@
 //! `schedule`: every form of the job file to one union of items, and back to one line of text.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use jiff::civil;
 use super::decode::{Decoder, Scope};
 use super::fields::{DAYS, SCHEDULE, SCHEDULE_WORDS, WEEKLY};
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
-use super::{instants, limits};
+use super::{instants, limits, modifiers};
 use crate::duration;
 use crate::finding::Code;
 use crate::schedule::{BadSchedule, Cron, CronErrorKind, Days, Item, Schedule, Zone, parse_time};
@@ -52,10 +51,14 @@ pub(super) fn read<'t>(
         Value::List(nodes) => list(decoder, node, nodes, zone)?,
         _ => {
             let (item, text) = item(decoder, node, zone)?;
-            if let ItemText::Keyed(_, Some(name)) = &text {
-                own_zone = decoder.shared.zones.get(name).ok();
-            }
-            (vec![item], text.alone())
+            let text = match text {
+                ItemText::Keyed(text, modifiers) => {
+                    own_zone = modifiers.zone.clone();
+                    ItemText::Keyed(text, modifiers).alone()
+                }
+                scalar => scalar.alone(),
+            };
+            (vec![item], text)
         }
     };
     Some(Read {
@@ -110,23 +113,25 @@ fn list<'t>(
 enum ItemText {
     /// A cron line or a word.
     Scalar(String),
-    /// `key: value`, and the zone that it names itself.
-    Keyed(String, Option<String>),
+    /// `key: value`, and what stands beside it.
+    Keyed(String, modifiers::Modifiers),
 }
 
 impl ItemText {
     fn alone(self) -> String {
         match self {
-            ItemText::Scalar(text) | ItemText::Keyed(text, None) => text,
-            ItemText::Keyed(text, Some(zone)) => format!("{{{text}, timezone: {zone}}}"),
+            ItemText::Scalar(text) => text,
+            ItemText::Keyed(text, modifiers) => match modifiers.text() {
+                none if none.is_empty() => text,
+                beside => format!("{{{text}{beside}}}"),
+            },
         }
     }
 
     fn in_list(self) -> String {
         match self {
             ItemText::Scalar(text) => format!("\"{text}\""),
-            ItemText::Keyed(text, None) => format!("{{{text}}}"),
-            both => both.alone(),
+            ItemText::Keyed(text, modifiers) => format!("{{{text}{}}}", modifiers.text()),
         }
     }
 }
@@ -193,13 +198,11 @@ fn mapping<'t>(
     let before = decoder.errors();
     let mut fields = decoder.fields(&SCHEDULE, node, Scope::Job)?;
     fields.retain(|(_, entry)| !entry.value.is_null());
-    let own_zone = fields.iter().find(|(key, _)| *key == "timezone").copied();
-    let kinds: Vec<_> = fields
-        .iter()
-        .filter(|(key, _)| *key != "timezone")
-        .collect();
+    let (beside, kinds): (Vec<_>, Vec<_>) = fields
+        .into_iter()
+        .partition(|(key, _)| modifiers::KEYS.contains(key));
     let (kind, entry) = match kinds.as_slice() {
-        [only] => **only,
+        [only] => *only,
         [] => {
             if decoder.errors() == before {
                 decoder.report(
@@ -221,24 +224,11 @@ fn mapping<'t>(
             return None;
         }
     };
-    let mut zone = Cow::Borrowed(default_zone);
-    let mut zone_name = None;
-    if let Some((_, entry)) = own_zone {
-        if kind == "every" {
-            decoder.report(
-                Code::NoEffect,
-                entry.key_span,
-                "`timezone` says nothing beside `every`, which is elapsed time",
-                "remove it",
-            );
-            return None;
-        }
-        let name = decoder.text("timezone", &entry.value)?;
-        zone = Cow::Owned(self::zone(decoder, &name, entry.value.span)?);
-        zone_name = Some(name.into_owned());
-    }
-    let (item, text) = kind_of(decoder, kind, entry, &zone)?;
-    Some((item, ItemText::Keyed(text, zone_name)))
+    let modifiers = modifiers::read(decoder, kind, &beside, default_zone)?;
+    let zone = modifiers.zone.as_ref().unwrap_or(default_zone);
+    let (item, text) = kind_of(decoder, kind, entry, zone)?;
+    let item = modifiers.apply(decoder, item)?;
+    Some((item, ItemText::Keyed(text, modifiers)))
 }
 
 fn kind_of<'t>(

@@ -153,6 +153,7 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Minutes => one_or_more(number("integer", json!(0), json!(59))),
         Kind::Days => one_or_more(refer("day")),
         Kind::Instants => one_or_more(json!({ "type": "string" })),
+        Kind::Bound => json!({ "type": "string" }),
         Kind::Retry => refer("retry"),
         Kind::Http if form == Form::Defaults => refer("httpDefaults"),
         Kind::Http => refer("http"),
@@ -380,7 +381,7 @@ mod tests {
                     ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
                     ("`http`", _) => "url: \"http://x\", ",
                     ("`retry`", _) => "max: 1, ",
-                    ("a schedule", "timezone") => "daily: \"02:00\", ",
+                    ("a schedule", "timezone" | "from" | "until") => "daily: \"02:00\", ",
                     _ => "",
                 };
                 let close = if before.contains('{') { " }" } else { "" };

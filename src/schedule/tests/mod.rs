@@ -6,6 +6,7 @@ mod counts;
 mod cron_lines;
 mod croner;
 mod every_zone;
+mod modifiers;
 mod values;
 mod witness;
 

@@ -247,8 +247,6 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         "monthly",
         "yearly",
         "random",
-        "from",
-        "until",
         "dst",
         "jitter",
         "spread",
