@@ -247,6 +247,13 @@ impl Allowed {
         Some(from)
     }
 
+    /// The first date that is not repeated, or 1970-01-01 when there is none.
+    pub(super) fn begin(&self) -> i64 {
+        let named = [&self.only, &self.except].into_iter().flatten();
+        let first = named.filter_map(|named| named.dates.spans.first());
+        first.map(|(first, _)| *first).min().unwrap_or(0)
+    }
+
     /// What has not come by then never comes.
     pub(super) fn end(&self, day: i64) -> i64 {
         let named = [&self.only, &self.except].into_iter().flatten();

@@ -147,7 +147,7 @@ impl Dates {
     }
 
     /// The days of a month that are in the set, in bits 1–31.
-    fn map(&self, month: &Month) -> u32 {
+    pub(super) fn map(&self, month: &Month) -> u32 {
         if self.months & (1 << month.month) == 0 {
             return 0;
         }

@@ -75,6 +75,11 @@ impl Days {
         Self(self.0 | other.0)
     }
 
+    /// The days of these bits.
+    pub(super) fn of_bits(bits: u8) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(self) -> bool {

@@ -9,12 +9,15 @@
 //! `wall` puts the three together under the rule for changes of the clock.
 //! `cron` is only another way to write such sets.
 
+mod calendar;
 mod count;
 mod cron;
 mod dates;
 mod days;
 mod describe;
 mod modified;
+mod moved;
+mod on_dates;
 mod times;
 mod tzdata;
 mod union;
@@ -30,9 +33,12 @@ use std::time::Duration;
 
 use jiff::{Timestamp, civil};
 
+pub use calendar::{Allowed, Calendar, Named};
 pub use cron::{Cron, CronError, CronErrorKind};
 pub use days::{BadDay, Days};
 pub use modified::{Modified, Modifiers};
+pub use moved::Shift;
+pub use on_dates::OnDates;
 pub use times::{BadTime, parse_time};
 pub use tzdata::{HOST_TZDATA, TzdataSource};
 pub use wall::Wall;
@@ -114,6 +120,12 @@ pub enum BadSchedule {
     /// No fire lies between `from` and `until`.
     #[error("no fire lies between `from` and `until`, so it never fires")]
     Outside,
+    /// `shift` beside a schedule that has no fixed times of day.
+    #[error("`shift` needs fixed times of day")]
+    NoFixedTimes,
+    /// Every fire falls on a date that `only` and `except` leave out.
+    #[error("`only` and `except` leave out every date on which it would fire, so it never fires")]
+    NoDate,
 }
 
 impl Item {
@@ -139,6 +151,7 @@ impl Item {
             dates: cron.dates,
             times: cron.times,
             kind: cron.kind,
+            moved: None,
         })
     }
 
@@ -162,6 +175,7 @@ impl Item {
             dates: Dates::EVERY,
             times: Times::hourly(bits),
             kind: Kind::Follows,
+            moved: None,
         }))
     }
 
@@ -186,6 +200,7 @@ impl Item {
             dates: Dates::weekly(days),
             times: times_of(at)?,
             kind: Kind::Fixed,
+            moved: None,
         }))
     }
 

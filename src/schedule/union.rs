@@ -108,10 +108,12 @@ fn seconds(walls: &[&Wall], classes: &[Class], after: i64, until: i64) -> u64 {
 fn mark(wall: &Wall, start: i64, map: &mut [u64]) {
     let span = wall.zone.span_at(start);
     let shown = start + span.offset;
-    let quiet = span.until >= start + DAY
+    let quiet = wall.moved.is_none()
+        && span.until >= start + DAY
         && (wall.kind == Kind::Follows || (span.from < start && shown >= span.reached));
     if !quiet {
-        // A day on which the clock is changed: few of them, so they are walked.
+        // A day on which the clock is changed: few of them, so they are walked. So are dates that
+        // calendars have moved: schedules that have calendars seldom fire.
         let mut at = start - 1;
         while let Some(next) = wall.next_after(at).filter(|next| *next < start + DAY) {
             set(map, next - start, 1);

@@ -9,6 +9,7 @@
 //!   gap, and in both passes of an hour that comes twice.
 
 use super::dates::{DAY, Dates};
+use super::moved::Moved;
 use super::times::Times;
 use super::zone::{CYCLE, RULES, Zone};
 
@@ -28,6 +29,8 @@ pub struct Wall {
     pub(super) dates: Dates,
     pub(super) times: Times,
     pub(super) kind: Kind,
+    /// Where `shift` moves what falls on a date that is not allowed.
+    pub(super) moved: Option<Box<Moved>>,
 }
 
 impl Wall {
@@ -106,6 +109,9 @@ impl Wall {
 
     /// The first reading from `from` on that is meant.
     fn next_reading(&self, from: i64) -> Option<i64> {
+        if let Some(moved) = &self.moved {
+            return moved.next_reading(self, from);
+        }
         let (day, second) = day_and_second(from);
         if self.dates.contains(day)
             && let Some(second) = self.times.next(second)
@@ -121,6 +127,9 @@ impl Wall {
         if first > last {
             return 0;
         }
+        if let Some(moved) = &self.moved {
+            return moved.readings(self, first, last);
+        }
         let (first_day, first_second) = day_and_second(first);
         let (end_day, end_second) = day_and_second(last + 1);
         let mut count = self.dates.count(first_day, end_day) * self.times.len();
@@ -135,7 +144,7 @@ impl Wall {
 }
 
 /// The date of a reading and its second within the day.
-fn day_and_second(reading: i64) -> (i64, u32) {
+pub(super) fn day_and_second(reading: i64) -> (i64, u32) {
     // The remainder is below a day.
     (reading.div_euclid(DAY), reading.rem_euclid(DAY) as u32)
 }

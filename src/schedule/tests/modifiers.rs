@@ -9,6 +9,7 @@ fn bounded(item: Item, from: Option<&str>, until: Option<&str>) -> Result<Item, 
     item.modified(&Modifiers {
         from: from.map(instant),
         until: until.map(instant),
+        ..Modifiers::default()
     })
 }
 
