@@ -82,6 +82,8 @@ codes! {
     NoEffect = "E024", Error, "key without effect here";
     /// The `_defaults.yaml` above is bad and was never good.
     BadDefaults = "E025", Error, "defaults that cannot be used";
+    /// A calendar, or an `.ics` file, that cannot be used.
+    BadCalendar = "E030", Error, "bad calendar";
     /// A pipe whose first programs may fail unseen.
     PipeHidesFailure = "W001", Warning, "pipe without pipefail";
     /// Several lines of which only the last one's exit code counts.
@@ -92,10 +94,18 @@ codes! {
     MissingVariable = "W004", Warning, "variable that is not set";
     /// So many findings that some are only counted.
     MoreFindings = "W005", Warning, "more findings than are shown";
+    /// A part of an `.ics` file that is not read.
+    CalendarPart = "W010", Warning, "part of a calendar file that is not read";
+    /// A calendar that is gone and that jobs still use.
+    CalendarGone = "W011", Warning, "calendar that is gone";
     /// A job file without a job.
     EmptyFile = "N001", Note, "file without a job";
     /// A date that is past.
     PastDate = "N002", Note, "date that is past";
+    /// A calendar whose last date is past or near.
+    CalendarEnds = "N010", Note, "calendar that runs out";
+    /// A calendar that nothing uses.
+    UnusedCalendar = "N011", Note, "calendar that nothing uses";
 }
 
 impl fmt::Display for Code {

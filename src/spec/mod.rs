@@ -13,6 +13,7 @@ mod fields;
 mod file;
 mod fill;
 mod http;
+mod ics;
 mod instants;
 mod interpolate;
 mod job;
