@@ -126,6 +126,11 @@ impl Event {
         self.replaces
     }
 
+    /// Notes that one of its properties cannot be taken, which has been said.
+    pub(super) fn spoil(&mut self) {
+        self.has_start = true;
+    }
+
     /// Takes one property; the error is a sentence.
     pub(super) fn take(&mut self, name: &str, property: Property) -> Result<(), String> {
         match name {

@@ -194,12 +194,14 @@ impl Reader<'_> {
             return;
         }
         if line.text.len() > limits::ICS_LINE {
+            event.spoil();
             let message = format!("{name} is longer than {} KiB", limits::ICS_LINE >> 10);
             return self.note(Code::Limit, line.number, &message, "");
         }
         // The crate wants to see the line end.
         let text = format!("{}\n", line.text);
         let Ok(parsed) = icalendar::parser::Property::try_from(text.as_str()) else {
+            event.spoil();
             return self.report(line, &format!("{name} cannot be read"), "");
         };
         let property = Property::new(&parsed, line.number);
