@@ -84,6 +84,7 @@ pub(super) fn of_item(item: &Item, after: Timestamp, until: Timestamp) -> u64 {
             (before(until) - before(after)) as u64
         }
         Item::Wall(wall) => wall.count(zone::split(after).0, zone::split(until).0),
+        Item::Random(random) => random.count(zone::split(after).0, zone::split(until).0),
         Item::Startup | Item::Manual => 0,
         Item::Modified(modified) => modified.count(after, until),
     }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::calendar::Allowed;
 use super::dates::DAY;
-use super::zone::{FAR, Zone, split};
+use super::zone::{FAR, Span, Zone, split};
 
 /// Allowed dates in a zone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,12 +18,55 @@ pub struct OnDates {
     pub allowed: Allowed,
     /// Whose dates.
     pub zone: Zone,
+    /// When the date changes that is asked about.
+    pub(super) turn: Turn,
+}
+
+/// When the date changes that a schedule is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Turn {
+    /// When the clock shows another one.
+    Midnight,
+    /// When the clock first reaches this second of the next day: for `random`, whose windows
+    /// belong to the day on which they open.
+    Opens(i64),
 }
 
 /// Instants `after < instant <= until`, all of one local date or of several that follow each other.
 pub(super) type Stretch = (Timestamp, Timestamp);
 
 impl OnDates {
+    /// These dates in a zone.
+    #[must_use]
+    pub fn new(allowed: Allowed, zone: Zone) -> Self {
+        Self {
+            allowed,
+            zone,
+            turn: Turn::Midnight,
+        }
+    }
+
+    /// The date that is asked about at a second, and until when its neighbours of one offset go.
+    fn day_at(&self, second: i64) -> (i64, Span) {
+        let span = self.zone.span_at(second);
+        let day = match self.turn {
+            Turn::Midnight => (second + span.offset).div_euclid(DAY),
+            Turn::Opens(at) => (self.zone.reach(second) - at).div_euclid(DAY),
+        };
+        (day, span)
+    }
+
+    /// The second at which a later date begins, or at which dates must be looked at anew.
+    fn begin_of(&self, day: Option<i64>, span: &Span) -> i64 {
+        match (self.turn, day) {
+            (Turn::Midnight, Some(day)) => (day * DAY - span.offset).min(span.until),
+            // Only a clock that is set back could show an earlier date again.
+            (Turn::Midnight, None) => span.until,
+            (Turn::Opens(at), Some(day)) => self.zone.first_at(day * DAY + at),
+            (Turn::Opens(_), None) => FAR,
+        }
+    }
+
     /// The first fire after `after` that falls on an allowed date; `next` tells the fires of the
     /// schedule itself.
     pub(super) fn next_after(
@@ -36,8 +79,7 @@ impl OnDates {
         loop {
             let fire = next(at)?;
             let second = split(fire).0;
-            let span = self.zone.span_at(second);
-            let day = (second + span.offset).div_euclid(DAY);
+            let (day, span) = self.day_at(second);
             if self.allowed.contains(day) {
                 return Some(fire);
             }
@@ -45,11 +87,7 @@ impl OnDates {
             if second > *end.get_or_insert_with(|| self.end(second)) {
                 return None;
             }
-            let until = match self.allowed.next(day + 1) {
-                Some(day) => (day * DAY - span.offset).min(span.until),
-                // Only a clock that is set back could show an earlier date again.
-                None => span.until,
-            };
+            let until = self.begin_of(self.allowed.next(day + 1), &span);
             if until >= FAR {
                 return None;
             }
@@ -99,14 +137,13 @@ impl OnDates {
             return (false, Timestamp::MAX);
         };
         let second = split(first).0;
-        let span = self.zone.span_at(second);
-        let day = (second + span.offset).div_euclid(DAY);
+        let (day, span) = self.day_at(second);
         let allowed = self.allowed.contains(day);
         let change = match allowed {
             true => self.allowed.next_forbidden(day + 1),
             false => self.allowed.next(day + 1),
         };
-        let end = change.map_or(span.until, |day| (day * DAY - span.offset).min(span.until));
+        let end = self.begin_of(change, &span);
         (allowed, just_before(end).unwrap_or(Timestamp::MAX))
     }
 

@@ -15,6 +15,7 @@ use super::{Options, limits, suggest};
 use crate::duration;
 use crate::finding::{Code, Finding, Severity};
 use crate::model::{Part, Text};
+use crate::schedule::Seed;
 
 /// Reads the values of one file and collects what is wrong with them.
 pub(super) struct Decoder<'t, 's> {
@@ -29,6 +30,9 @@ pub(super) struct Decoder<'t, 's> {
     /// Keys that were suggested for unknown ones since [`Decoder::begin_job`].
     suggested: Vec<&'static str>,
     inherited: usize,
+    /// Whose schedule is read, and whether anything of it follows from the name.
+    job: Cow<'t, str>,
+    is_named: bool,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
 }
@@ -70,6 +74,8 @@ impl<'t, 's> Decoder<'t, 's> {
             uses: Vec::new(),
             suggested: Vec::new(),
             inherited: 0,
+            job: Cow::Borrowed(""),
+            is_named: false,
             filled: 0,
         }
     }
@@ -130,6 +136,23 @@ impl<'t, 's> Decoder<'t, 's> {
     pub fn begin_job(&mut self) {
         self.uses.clear();
         self.suggested.clear();
+    }
+
+    /// From here on the schedule of this job is read.
+    pub fn begin_schedule(&mut self, job: Cow<'t, str>) {
+        self.job = job;
+        self.is_named = false;
+    }
+
+    /// What the job's name gives, for schedules that differ from job to job.
+    pub fn seed(&mut self) -> Seed {
+        self.is_named = true;
+        Seed::of(&self.job)
+    }
+
+    /// Whether the schedule that was read makes use of the job's name.
+    pub fn is_named(&self) -> bool {
+        self.is_named
     }
 
     /// Whether one of these keys was probably meant by an unknown one: then it is not missing as well.

@@ -25,6 +25,7 @@ mod modifiers;
 mod paths;
 mod print;
 mod problem;
+mod random;
 mod read;
 mod references;
 mod retry;

@@ -1,4 +1,4 @@
-//! What stands beside a schedule: `timezone`, `from` and `until`, from the keys of its mapping to
+//! What stands beside a schedule: `timezone`, `from` and `until`, `spread` and `jitter`, from the keys of its mapping to
 //! the item they change, and back to text.
 
 use jiff::{Timestamp, civil};
@@ -6,11 +6,12 @@ use jiff::{Timestamp, civil};
 use super::decode::Decoder;
 use super::instants::parse_instant;
 use super::tree::{Entry, Node, Span, shorten};
+use crate::duration;
 use crate::finding::Code;
-use crate::schedule::{self, BadSchedule, Item, Zone};
+use crate::schedule::{self, BadSchedule, Item, Seed, Spread, Zone};
 
 /// Keys beside the one that says which schedule it is.
-pub(super) const KEYS: [&str; 3] = ["timezone", "from", "until"];
+pub(super) const KEYS: [&str; 5] = ["timezone", "from", "until", "spread", "jitter"];
 
 /// The modifiers of one schedule.
 pub(super) struct Modifiers {
@@ -19,8 +20,8 @@ pub(super) struct Modifiers {
     given: schedule::Modifiers,
     /// `key: value` of each, in the order of [`KEYS`].
     texts: Vec<String>,
-    /// Where a finding about all of them points.
-    place: Span,
+    /// Where their values stand.
+    places: Vec<(&'static str, Span)>,
 }
 
 /// Which end of its day a date stands for.
@@ -42,7 +43,7 @@ pub(super) fn read<'t>(
         zone: None,
         given: schedule::Modifiers::default(),
         texts: Vec::new(),
-        place: Span::default(),
+        places: Vec::new(),
     };
     let before = decoder.errors();
     if let Some(entry) = find("timezone") {
@@ -71,7 +72,23 @@ pub(super) fn read<'t>(
             End::Last => out.given.until = Some(at),
         }
         out.texts.push(format!("{key}: \"{text}\""));
-        out.place = entry.value.span;
+        out.places.push((key, entry.value.span));
+    }
+    if let Some(entry) = find("spread")
+        && let Some(length) = decoder.duration_or("spread", &entry.value, "true")
+    {
+        let text = length.map_or_else(|| "true".to_owned(), duration::print);
+        out.given.spread = Some(length.map_or(Spread::Period, Spread::Within));
+        out.texts.push(format!("spread: {text}"));
+        out.places.push(("spread", entry.value.span));
+    }
+    if let Some(entry) = find("jitter")
+        && let Some(length) = decoder.duration("jitter", &entry.value)
+    {
+        out.given.jitter = Some(length);
+        out.texts
+            .push(format!("jitter: {}", duration::print(length)));
+        out.places.push(("jitter", entry.value.span));
     }
     (decoder.errors() == before).then_some(out)
 }
@@ -120,14 +137,25 @@ fn end_of(date: civil::Date, end: End, zone: &Zone) -> Option<Timestamp> {
 impl Modifiers {
     /// The item as these change it.
     pub fn apply(&self, decoder: &mut Decoder<'_, '_>, item: Item) -> Option<Item> {
-        match item.modified(&self.given) {
+        let seed = match (self.given.spread, self.given.jitter) {
+            (None, None) => Seed::default(),
+            _ => decoder.seed(),
+        };
+        match item.modified(&self.given, seed) {
             Ok(item) => Some(item),
             Err(error) => {
-                let code = match error {
-                    BadSchedule::EndsFirst | BadSchedule::Outside => Code::NeverFires,
-                    _ => Code::BadSchedule,
+                use BadSchedule as Bad;
+                let place = |key| self.places.iter().find(|(k, _)| *k == key);
+                let (code, keys) = match error {
+                    Bad::EndsFirst | Bad::Outside => (Code::NeverFires, ["until", "from"]),
+                    Bad::SpreadTwice => (Code::NoEffect, ["spread"; 2]),
+                    Bad::BadSpread | Bad::SpreadTooLong => (Code::OutOfRange, ["spread"; 2]),
+                    Bad::BadJitter => (Code::OutOfRange, ["jitter"; 2]),
+                    _ => (Code::BadSchedule, ["spread"; 2]),
                 };
-                decoder.report(code, self.place, &error.to_string(), "");
+                let place = keys.into_iter().find_map(place);
+                let span = place.map_or(Span::default(), |(_, span)| *span);
+                decoder.report(code, span, &error.to_string(), "");
                 None
             }
         }

@@ -1,5 +1,6 @@
 //! `schedule`: every form of the job file to one union of items, and back to one line of text.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use jiff::civil;
 use super::decode::{Decoder, Scope};
 use super::fields::{DAYS, SCHEDULE, SCHEDULE_WORDS, WEEKLY};
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
-use super::{instants, limits, modifiers};
+use super::{instants, limits, modifiers, random};
 use crate::duration;
 use crate::finding::Code;
 use crate::schedule::{BadSchedule, Cron, CronErrorKind, Days, Item, Schedule, Zone, parse_time};
@@ -22,6 +23,8 @@ pub(super) struct Read {
     pub text: Arc<str>,
     /// The zone that a single schedule names itself.
     pub own_zone: Option<Zone>,
+    /// Whether its instants follow from the job's name as well.
+    pub is_named: bool,
 }
 
 /// Finds a zone by name.
@@ -40,12 +43,14 @@ pub(super) fn zone(decoder: &mut Decoder<'_, '_>, name: &str, span: Span) -> Opt
     }
 }
 
-/// Reads one schedule or a list.
+/// Reads the schedule of a job: one or a list.
 pub(super) fn read<'t>(
     decoder: &mut Decoder<'t, '_>,
     node: &Node<'t>,
     zone: &Zone,
+    job: Cow<'t, str>,
 ) -> Option<Read> {
+    decoder.begin_schedule(job);
     let mut own_zone = None;
     let (items, text) = match &node.value {
         Value::List(nodes) => list(decoder, node, nodes, zone)?,
@@ -65,6 +70,7 @@ pub(super) fn read<'t>(
         schedule: decoder.shared.schedule(Schedule::new(items)),
         text: decoder.shared.text(&text),
         own_zone,
+        is_named: decoder.is_named(),
     })
 }
 
@@ -209,7 +215,7 @@ fn mapping<'t>(
                     Code::BadSchedule,
                     node.span,
                     "the schedule does not say when",
-                    "write `cron`, `every`, `hourly`, `daily`, `weekly` or `at`",
+                    "write `cron`, `every`, `hourly`, `daily`, `weekly`, `random` or `at`",
                 );
             }
             return None;
@@ -266,6 +272,7 @@ fn kind_of<'t>(
             (Item::daily(&times, zone.clone()), times_text(&times))
         }
         "weekly" => return weekly(decoder, node, zone),
+        "random" => return random::read(decoder, node, zone),
         "at" => return instants::read(decoder, node, zone),
         _ => return None,
     };
@@ -347,7 +354,7 @@ fn minutes<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Vec<u8>
     minutes
 }
 
-fn times<'t>(
+pub(super) fn times<'t>(
     decoder: &mut Decoder<'t, '_>,
     key: &str,
     node: &Node<'t>,
@@ -369,7 +376,7 @@ fn times<'t>(
     (times.len() == items.len()).then_some(times)
 }
 
-fn times_text(times: &[civil::Time]) -> String {
+pub(super) fn times_text(times: &[civil::Time]) -> String {
     let texts: Vec<_> = times
         .iter()
         .map(|time| match time.second() {
@@ -431,7 +438,10 @@ fn weekly<'t>(
     }
 }
 
-fn days<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Vec<(Days, String)>> {
+pub(super) fn days<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+) -> Option<Vec<(Days, String)>> {
     let items = decoder.one_or_more("days", node)?;
     let mut days = Vec::with_capacity(items.len());
     for item in items {

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS,
-    SECRET, State, TOP, WEEKLY,
+    DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RANDOM, RETRY, RETRY_WORDS, SCHEDULE,
+    SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY,
 };
 
 /// What a text that is filled in from the environment looks like before that.
@@ -33,6 +33,7 @@ pub fn schema() -> String {
             "schedule": schedule(),
             "oneSchedule": one_schedule(),
             "weekly": level(&WEEKLY, Form::Job, &["days", "at"]),
+            "random": level(&RANDOM, Form::Job, &["times", "between"]),
             "secret": secret(),
             "text": text(),
             "texts": one_or_more(text()),
@@ -159,6 +160,11 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Http => refer("http"),
         Kind::Expect => refer("expect"),
         Kind::Weekly => refer("weekly"),
+        Kind::Spread => json!({ "anyOf": [{ "enum": [true] }, refer("duration")] }),
+        Kind::Random => refer("random"),
+        Kind::Between => json!({
+            "type": "array", "items": refer("timeOfDay"), "minItems": 2, "maxItems": 2,
+        }),
         Kind::Secrets => {
             json!({ "type": "object", "additionalProperties": nullable(refer("secret")) })
         }
@@ -291,6 +297,9 @@ mod tests {
                 "minItems" => value
                     .as_array()
                     .is_none_or(|a| a.len() as u64 >= rule.as_u64().unwrap()),
+                "maxItems" => value
+                    .as_array()
+                    .is_none_or(|a| a.len() as u64 <= rule.as_u64().unwrap()),
                 "minProperties" => value
                     .as_object()
                     .is_none_or(|o| o.len() as u64 >= rule.as_u64().unwrap()),
@@ -373,6 +382,7 @@ mod tests {
             (&EXPECT, "http: { url: \"http://x\", expect"),
             (&RETRY, "run: x\nretry"),
             (&SCHEDULE, "schedule"),
+            (&RANDOM, "schedule: { random"),
             (&SECRET, "secrets: { A"),
         ] {
             for field in level.fields.iter().filter(|f| f.state != State::Later) {
@@ -381,8 +391,17 @@ mod tests {
                     ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
                     ("`http`", _) => "url: \"http://x\", ",
                     ("`retry`", _) => "max: 1, ",
-                    ("a schedule", "timezone" | "from" | "until") => "daily: \"02:00\", ",
+                    ("a schedule", "timezone" | "from" | "until" | "jitter" | "spread") => {
+                        "daily: \"02:00\", "
+                    }
                     _ => "",
+                };
+                let window = "between: [\"09:00\", \"17:00\"], ";
+                let beside = match (level.what, *key) {
+                    ("`random`", "times") => window.to_owned(),
+                    ("`random`", "between") => "times: 3, ".to_owned(),
+                    ("`random`", _) => format!("times: 3, {window}"),
+                    _ => beside.to_owned(),
                 };
                 let close = if before.contains('{') { " }" } else { "" };
                 let mut keys = format!("{before}: {{ {beside}{key}: {example} }}{close}");
@@ -408,6 +427,10 @@ mod tests {
             "schedule: manual\nrun: x\nenabled: 7",
             "schedule: { monthly: { day: 1 } }\nrun: x",
             "schedule: { hourly: 60 }\nrun: x",
+            "schedule: { random: { times: 3 } }\nrun: x",
+            "schedule: { random: { times: 0, between: [\"09:00\", \"17:00\"] } }\nrun: x",
+            "schedule: { random: { times: 3, between: [\"09:00\"] } }\nrun: x",
+            "schedule: { every: 5m, spread: false }\nrun: x",
             "schedule: []\nrun: x",
             "schedule: manual\nrun: x\nmax_instances: 0",
             "schedule: manual\nrun: x\noverlap: queue",

@@ -134,9 +134,9 @@ impl Query {
             Some(from) => values::instant(&from).map_err(|hint| format!("`from`: {hint}"))?,
             None => defaults.from,
         };
-        // What a name feeds is only in schedules that this build does not have; a bad one is bad all the same.
-        if let Some(name) = text(&mut query, "name")? {
-            JobName::new(&name).map_err(|error| format!("`name`: {error}"))?;
+        let name = text(&mut query, "name")?;
+        if let Some(name) = &name {
+            JobName::new(name).map_err(|error| format!("`name`: {error}"))?;
         }
         let count = match query.remove("n").filter(|n| !n.is_null()) {
             None => u64::from(defaults.count),
@@ -151,8 +151,9 @@ impl Query {
             ));
         }
         let timezone = timezone.as_deref().unwrap_or(defaults.timezone);
-        let parsed =
-            spec::schedule_of_json(&schedule, timezone, zones).map_err(|found| said(&found))?;
+        let name = name.as_deref().unwrap_or_default();
+        let parsed = spec::schedule_of_json(&schedule, timezone, zones, name)
+            .map_err(|found| said(&found))?;
         Ok(Self {
             parsed,
             from,

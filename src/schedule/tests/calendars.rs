@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use super::{walk_until, zone};
 use crate::schedule::calendar::{self, number};
 use crate::schedule::{
-    Allowed, BadSchedule, Calendar, Cron, Days, Item, Modifiers, Named, OnDates, Schedule, Shift,
-    Zone,
+    Allowed, BadSchedule, Calendar, Cron, Days, Item, Modifiers, Named, OnDates, Schedule, Seed,
+    Shift, Zone,
 };
 
 fn named(dates: Calendar) -> Named {
@@ -38,14 +38,13 @@ fn except(dates: Calendar) -> Allowed {
 
 fn on(item: Item, allowed: Allowed, zone: &Zone, shift: Shift) -> Result<Schedule, BadSchedule> {
     let modifiers = Modifiers {
-        dates: Some(OnDates {
-            allowed,
-            zone: zone.clone(),
-        }),
+        dates: Some(OnDates::new(allowed, zone.clone())),
         shift,
         ..Modifiers::default()
     };
-    Ok(Schedule::new(vec![item.modified(&modifiers)?]))
+    Ok(Schedule::new(vec![
+        item.modified(&modifiers, Seed::of("job"))?,
+    ]))
 }
 
 /// The first instant at which the clock shows this time or has passed it, by jiff.

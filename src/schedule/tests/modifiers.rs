@@ -2,15 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::super::{BadSchedule, Item, Modifiers, Schedule};
+use super::super::{BadSchedule, Item, Modifiers, Schedule, Seed};
 use super::{cron, instant, walk, walk_until, zone};
 
 fn bounded(item: Item, from: Option<&str>, until: Option<&str>) -> Result<Item, BadSchedule> {
-    item.modified(&Modifiers {
+    let modifiers = Modifiers {
         from: from.map(instant),
         until: until.map(instant),
         ..Modifiers::default()
-    })
+    };
+    item.modified(&modifiers, Seed::of("job"))
 }
 
 fn daily() -> Item {
