@@ -161,10 +161,35 @@ impl Calendar {
 /// Calendars as a schedule names them: their union.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Named {
-    /// The names, as written.
-    pub names: Box<[Arc<str>]>,
+    calendars: Box<[(Arc<str>, Arc<Calendar>)]>,
+    dates: Arc<Calendar>,
+}
+
+impl Named {
+    /// These calendars by their names, in the order written.
+    #[must_use]
+    pub fn new(calendars: Vec<(Arc<str>, Arc<Calendar>)>) -> Self {
+        let dates = match calendars.as_slice() {
+            [(_, only)] => only.clone(),
+            all => Arc::new(Calendar::union(all.iter().map(|(_, dates)| &**dates))),
+        };
+        Self {
+            calendars: calendars.into(),
+            dates,
+        }
+    }
+
+    /// Each by its name.
+    #[must_use]
+    pub fn calendars(&self) -> &[(Arc<str>, Arc<Calendar>)] {
+        &self.calendars
+    }
+
     /// The dates of any of them.
-    pub dates: Arc<Calendar>,
+    #[must_use]
+    pub fn dates(&self) -> &Calendar {
+        &self.dates
+    }
 }
 
 /// Dates on which a schedule may fire: `only` these, and none of `except`.

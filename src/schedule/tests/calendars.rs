@@ -12,14 +12,11 @@ use super::{walk_until, zone};
 use crate::schedule::calendar::{self, number};
 use crate::schedule::{
     Allowed, BadSchedule, Calendar, Cron, Days, Item, Modifiers, Named, OnDates, Schedule, Seed,
-    Shift, Zone,
+    Shift, Spread, Window, Zone,
 };
 
 fn named(dates: Calendar) -> Named {
-    Named {
-        names: Box::new([Arc::from("a-calendar")]),
-        dates: Arc::new(dates),
-    }
+    Named::new(vec![(Arc::from("a-calendar"), Arc::new(dates))])
 }
 
 fn only(dates: Calendar) -> Allowed {
@@ -171,8 +168,8 @@ proptest! {
         let days = Days::of_bits(week);
         let item = Item::weekly(days, &times, zone.clone()).unwrap();
         let is_allowed = |day: civil::Date| {
-            allowed.only.as_ref().is_none_or(|named| named.dates.contains(day))
-                && !allowed.except.as_ref().is_some_and(|named| named.dates.contains(day))
+            allowed.only.as_ref().is_none_or(|named| named.dates().contains(day))
+                && !allowed.except.as_ref().is_some_and(|named| named.dates().contains(day))
         };
         let span = (later(middle, -100), later(middle, 160));
         let on_days = |day: civil::Date| {
@@ -368,6 +365,89 @@ fn two_that_meet_are_one_and_further_than_31_days_is_too_far() {
         local(&near, &utc, "2027-01-01T00:00", "2027-12-31T00:00"),
         ["2027-03-31T09:00:00"]
     );
+}
+
+#[test]
+fn a_spread_fire_is_asked_about_where_it_has_come_to() {
+    // 23:55 and up to ten minutes more: half of the jobs fire on the day after.
+    let tokyo = zone("Asia/Tokyo");
+    let late = Item::daily(&[civil::time(23, 55, 0, 0)], tokyo.clone()).unwrap();
+    let spread = |name: &str, dates, shift| {
+        let modifiers = Modifiers {
+            spread: Some(Spread::Within(std::time::Duration::from_secs(600))),
+            dates,
+            shift,
+            ..Modifiers::default()
+        };
+        let item = late.clone().modified(&modifiers, Seed::of(name)).unwrap();
+        Schedule::new(vec![item])
+    };
+    let calendar = Calendar::weekly(Days::WEEKENDS);
+    let closed = || Some(OnDates::new(except(calendar.clone()), tokyo.clone()));
+    let (after, until) = ("2027-03-01T12:00:00Z", "2027-06-01T00:00:00Z");
+    let (after, until) = (after.parse().unwrap(), until.parse().unwrap());
+    let date = |at: &Timestamp| at.to_zoned(tokyo.timezone().clone()).date();
+    let mut moved = 0;
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+        let all = walk_until(&spread(name, None, Shift::Skip), after, until);
+        let open = all.iter().filter(|at| !calendar.contains(date(at)));
+        let skipped = spread(name, closed(), Shift::Skip);
+        assert_eq!(
+            walk_until(&skipped, after, until),
+            open.copied().collect::<Vec<_>>()
+        );
+        let shifted = spread(name, closed(), Shift::Next);
+        // Daily: whatever moves meets what is there.
+        assert_eq!(
+            walk_until(&shifted, after, until),
+            walk_until(&skipped, after, until)
+        );
+        let monday = |at: &&Timestamp| date(at).weekday() == civil::Weekday::Monday;
+        moved += usize::from(
+            all.iter()
+                .find(monday)
+                .is_some_and(|at| at.to_zoned(tokyo.timezone().clone()).hour() == 0),
+        );
+        let count = shifted.count_between(after, until);
+        assert_eq!(count, walk_until(&shifted, after, until).len() as u64);
+    }
+    assert!((1..8).contains(&moved), "{moved} of 8 fire after midnight");
+}
+
+#[test]
+fn a_random_window_belongs_to_the_day_on_which_it_opens() {
+    let berlin = zone("Europe/Berlin");
+    let window = Window {
+        times: 4,
+        opens: civil::time(22, 0, 0, 0),
+        closes: civil::time(3, 0, 0, 0),
+        gap: std::time::Duration::from_secs(1),
+        days: Days::ALL,
+    };
+    let item = || Item::random(window, Seed::of("job"), berlin.clone()).unwrap();
+    // Both changes of the clock lie in a window that opens on a Saturday.
+    let calendar = Calendar::weekly(Days::parse("sat").unwrap());
+    let (after, until) = ("2027-03-01T12:00:00Z", "2027-12-01T12:00:00Z");
+    let (after, until) = (after.parse().unwrap(), until.parse().unwrap());
+    let all = walk_until(&Schedule::new(vec![item()]), after, until);
+    let opens_on_saturday = |at: &&Timestamp| {
+        let opened = at.to_zoned(berlin.timezone().clone()).datetime();
+        let opened = opened.checked_sub(SignedDuration::from_hours(12)).unwrap();
+        calendar.contains(opened.date())
+    };
+    let saturdays: Vec<_> = all.iter().filter(opens_on_saturday).copied().collect();
+    assert_eq!(saturdays.len(), 39 * 4);
+    let only = on(item(), only(calendar.clone()), &berlin, Shift::Skip).unwrap();
+    assert_eq!(walk_until(&only, after, until), saturdays);
+    assert_eq!(only.count_between(after, until), saturdays.len() as u64);
+    let except = on(item(), except(calendar.clone()), &berlin, Shift::Skip).unwrap();
+    let rest: Vec<_> = all
+        .iter()
+        .filter(|at| !opens_on_saturday(at))
+        .copied()
+        .collect();
+    assert_eq!(walk_until(&except, after, until), rest);
+    assert_eq!(except.count_between(after, until), rest.len() as u64);
 }
 
 #[test]
