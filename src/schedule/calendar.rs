@@ -119,6 +119,12 @@ impl Calendar {
         dates.filter_map(|(first, last)| Some((date(*first)?, date(*last)?)))
     }
 
+    /// How many ranges [`ranges`](Self::ranges) gives.
+    #[must_use]
+    pub fn range_count(&self) -> usize {
+        self.spans.len()
+    }
+
     /// The last of its dates that are not repeated.
     #[must_use]
     pub fn last_date(&self) -> Option<civil::Date> {

@@ -33,6 +33,8 @@ impl Days {
     pub const NONE: Self = Self(0);
     /// Every day.
     pub const ALL: Self = Self(0b111_1111);
+    /// The names of single days, from `sun` on.
+    pub const NAMES: [&'static str; 7] = SHORT;
     /// Monday to Friday.
     pub const WEEKDAYS: Self = Self(0b011_1110);
     /// Saturday and Sunday.

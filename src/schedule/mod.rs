@@ -31,6 +31,7 @@ mod zones;
 mod tests;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{Timestamp, civil};
@@ -410,6 +411,17 @@ impl Schedule {
         let start = local.start_of_day().map_or(at, |zoned| zoned.timestamp());
         let end = local.end_of_day().map_or(at, |zoned| zoned.timestamp());
         (start, end)
+    }
+
+    /// The calendars that it names, by name, those of `only` before those of `except`; one that
+    /// several items name is there several times.
+    pub fn calendars(&self) -> impl Iterator<Item = &(Arc<str>, Arc<Calendar>)> {
+        let dates = self.items().iter().filter_map(|item| match item {
+            Item::Modified(modified) => modified.dates.as_ref(),
+            _ => None,
+        });
+        let named = dates.flat_map(|dates| [&dates.allowed.only, &dates.allowed.except]);
+        named.flatten().flat_map(|named| named.calendars())
     }
 
     /// Whether `startup` is among the items.

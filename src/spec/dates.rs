@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::CheckedFile;
 use crate::finding::{Code, Finding};
+use crate::model::NameKind;
 use crate::schedule::Item;
 
 /// A note for each job of which no instant of `at` is to come. Such a job is good and never fires again.
@@ -20,7 +21,7 @@ pub fn past_dates(file: &CheckedFile, now: Timestamp) -> Vec<Finding> {
     let past: HashSet<&str> = past.map(|job| job.name().as_str()).collect();
     file.names
         .iter()
-        .filter(|place| past.contains(&*place.name))
+        .filter(|place| place.kind == NameKind::Job && past.contains(&*place.name))
         .map(|place| Finding {
             code: Code::PastDate,
             severity: Code::PastDate.severity(),

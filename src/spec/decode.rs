@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::calendars::{Use, Uses};
 use super::fields::Kind;
 use super::interpolate;
 use super::problem::{Page, Problem};
@@ -33,6 +34,9 @@ pub(super) struct Decoder<'t, 's> {
     /// Whose schedule is read, and whether anything of it follows from the name.
     job: Cow<'t, str>,
     is_named: bool,
+    /// The PATH and the path below it of the file; empty for a schedule by itself.
+    pub file: (Arc<str>, Arc<str>),
+    calendars: Uses,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
 }
@@ -76,6 +80,8 @@ impl<'t, 's> Decoder<'t, 's> {
             inherited: 0,
             job: Cow::Borrowed(""),
             is_named: false,
+            file: (Arc::from(""), Arc::from("")),
+            calendars: Uses::new(),
             filled: 0,
         }
     }
@@ -136,6 +142,16 @@ impl<'t, 's> Decoder<'t, 's> {
     pub fn begin_job(&mut self) {
         self.uses.clear();
         self.suggested.clear();
+    }
+
+    /// Remembers what of other files the result depends on.
+    pub fn note_use(&mut self, one: Use) {
+        self.calendars.insert(one);
+    }
+
+    /// What of other files the result depends on, in order.
+    pub fn calendar_uses(&mut self) -> Box<[Use]> {
+        std::mem::take(&mut self.calendars).into_iter().collect()
     }
 
     /// From here on the schedule of this job is read.

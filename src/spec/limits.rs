@@ -46,3 +46,5 @@ pub(super) const EVENTS: usize = 50_000;
 pub(super) const ICS_LINE: usize = 64 << 10;
 /// Days and periods that the recurrence rules of one `.ics` file may be followed through.
 pub(super) const RECURRENCES: usize = 2_000_000;
+/// Dates and ranges that are copied into calendars by `include`, in the whole tree.
+pub(super) const TREE_RANGES: usize = 2_000_000;

@@ -5,6 +5,7 @@
 //! a clock, a file or the environment.
 
 mod bytes;
+pub mod calendars;
 mod check;
 mod dates;
 mod decode;
@@ -49,7 +50,7 @@ use std::sync::Arc;
 use crate::finding::Finding;
 use crate::model::Job;
 
-pub use check::check;
+pub use check::{check, check_among};
 pub use dates::past_dates;
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;
@@ -108,7 +109,15 @@ pub struct CheckedFile {
     pub is_defaults: bool,
     /// Its jobs, in order; empty when it is bad.
     pub jobs: Vec<Job>,
-    /// Where each job's name stands, also in a bad file as far as it could be read.
+    /// Its calendars, in order; none when it is bad.
+    pub calendars: Vec<crate::model::Calendar>,
+    /// For a good `.ics` file, its dates.
+    pub dates: Option<Arc<crate::schedule::Calendar>>,
+    /// What of other files the result depends on.
+    pub uses: Box<[calendars::Use]>,
+    /// What that was: [`calendars::Calendars::state_of`] it.
+    pub uses_state: u64,
+    /// Where each name stands, also in a bad file as far as it could be read.
     pub names: Vec<NamePlace>,
     /// Everything found in it.
     pub findings: Vec<Finding>,
@@ -116,9 +125,11 @@ pub struct CheckedFile {
     pub defaults_text: Option<Arc<str>>,
 }
 
-/// Where a job's name stands.
+/// Where the name of a job or a calendar stands.
 #[derive(Clone, Debug)]
 pub struct NamePlace {
+    /// Whose name it is.
+    pub kind: crate::model::NameKind,
     /// The name as written.
     pub name: Arc<str>,
     /// Where.

@@ -404,7 +404,7 @@ fn weekly<'t>(
     let before = decoder.errors();
     for (key, entry) in decoder.fields(&WEEKLY, node, Scope::Job)? {
         match key {
-            "days" => read_days = days(decoder, &entry.value),
+            "days" => read_days = days(decoder, key, &entry.value),
             "at" => read_times = times(decoder, "at", &entry.value),
             _ => {}
         }
@@ -440,12 +440,13 @@ fn weekly<'t>(
 
 pub(super) fn days<'t>(
     decoder: &mut Decoder<'t, '_>,
+    key: &str,
     node: &Node<'t>,
 ) -> Option<Vec<(Days, String)>> {
-    let items = decoder.one_or_more("days", node)?;
+    let items = decoder.one_or_more(key, node)?;
     let mut days = Vec::with_capacity(items.len());
     for item in items {
-        let Some(text) = decoder.text("days", item) else {
+        let Some(text) = decoder.text(key, item) else {
             continue;
         };
         match Days::parse(&text) {

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RANDOM, RETRY, RETRY_WORDS, SCHEDULE,
-    SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY,
+    CALENDAR, DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RANDOM, RANGE, RETRY, RETRY_WORDS,
+    SCHEDULE, SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY,
 };
 
 /// What a text that is filled in from the environment looks like before that.
@@ -34,6 +34,8 @@ pub fn schema() -> String {
             "oneSchedule": one_schedule(),
             "weekly": level(&WEEKLY, Form::Job, &["days", "at"]),
             "random": level(&RANDOM, Form::Job, &["times", "between"]),
+            "calendar": level(&CALENDAR, Form::Job, &[]),
+            "range": level(&RANGE, Form::Job, &["from", "until"]),
             "secret": secret(),
             "text": text(),
             "texts": one_or_more(text()),
@@ -173,6 +175,12 @@ fn kind(kind: Kind, form: Form) -> Value {
             "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
             "additionalProperties": refer("job"),
         }),
+        Kind::Calendars => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
+            "additionalProperties": refer("calendar"),
+        }),
+        Kind::Ranges => one_or_more(refer("range")),
         Kind::Defaults => refer("defaults"),
     }
 }

@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 use super::language::{DefaultsTexts, Language};
 use crate::decide::merge::{Defined, FileNow, InForce, RootNow};
 use crate::finding::{Finding, Severity};
-use crate::model::Job;
+use crate::model::{Job, NameKind};
 use crate::source::{Content, Directory, File, Root, Snapshot};
+use crate::spec::calendars::{Calendars, Said, Use, is_ics};
 use crate::spec::{CheckedFile, InputFile, NamePlace};
 
 /// As many files are checked in one go, so that text and results of all are never there at once.
@@ -30,6 +31,8 @@ pub(super) const DEFAULTS: &str = "_defaults.yaml";
 #[derive(Default)]
 pub(super) struct Tree {
     pub(super) roots: Vec<RootState>,
+    /// Files that are good by themselves and were refused by the last merge.
+    pub(super) refused: HashSet<At>,
 }
 
 /// What one PATH says.
@@ -51,6 +54,19 @@ pub(super) struct FileState {
     content: Option<Defined>,
     /// What few files have.
     trouble: Option<Box<Trouble>>,
+    /// What fewer still have.
+    calendars: Option<Box<FileCalendars>>,
+}
+
+/// What a file has to do with calendars.
+#[derive(Default)]
+pub(super) struct FileCalendars {
+    /// What it says, by itself.
+    pub(super) said: Said,
+    /// What of other files it depends on.
+    pub(super) uses: Box<[Use]>,
+    /// What that was when it was checked.
+    pub(super) uses_state: u64,
 }
 
 #[derive(Default)]
@@ -71,6 +87,15 @@ impl FileState {
         self.content.is_none()
     }
 
+    /// Whether it is an `.ics` file.
+    pub(super) fn is_ics(&self) -> bool {
+        is_ics(&self.path)
+    }
+
+    pub(super) fn calendars(&self) -> Option<&FileCalendars> {
+        self.calendars.as_deref()
+    }
+
     pub(super) fn findings(&self) -> &[Finding] {
         self.trouble
             .as_ref()
@@ -88,6 +113,14 @@ impl FileState {
     fn trouble(&mut self) -> &mut Trouble {
         self.trouble.get_or_insert_default()
     }
+}
+
+/// What a check needs beside the files' state.
+pub(super) struct Around<'a> {
+    pub(super) snapshot: &'a mut Snapshot,
+    pub(super) directory: &'a mut Directory,
+    pub(super) language: &'a dyn Language,
+    pub(super) in_force: &'a InForce,
 }
 
 /// A file by root and place.
@@ -111,17 +144,48 @@ impl Tree {
             dirty.extend(places.into_iter().map(|place| (index, place)));
             self.roots.push(state);
         }
-        let last_good = defaults_texts(in_force);
-        for chunk in dirty.chunks(CHUNK) {
-            let checked = self.check(chunk, snapshot, directory, language, &last_good);
-            for (at, file) in checked {
-                self.roots[at.0].files[at.1].take(&file, in_force);
-            }
-            for (root, place) in chunk {
-                forget_text(&mut snapshot.roots[*root].files[*place]);
+        if changed {
+            self.refused.clear();
+        }
+        for (root, place) in &dirty {
+            let root_now = &snapshot.roots[*root];
+            let file = &root_now.files[*place];
+            if file.content != Content::Unchanged {
+                let said = language.said(&input(root_now, file));
+                self.roots[*root].files[*place].say(said);
             }
         }
+        let mut around = Around {
+            snapshot,
+            directory,
+            language,
+            in_force,
+        };
+        let unchecked: HashSet<At> = dirty.iter().copied().collect();
+        let calendars = self.table(in_force, &unchecked);
+        dirty.extend(self.stale(&calendars, &unchecked));
+        dirty.sort_unstable();
+        self.check_all(&dirty, &calendars, &mut around);
+        self.settle(&mut around);
         changed
+    }
+
+    /// Checks files and takes over what that says.
+    pub(super) fn check_all(
+        &mut self,
+        files: &[At],
+        calendars: &Calendars,
+        around: &mut Around<'_>,
+    ) {
+        let last_good = defaults_texts(around.in_force);
+        for chunk in files.chunks(CHUNK) {
+            for (at, file) in self.check(chunk, around, &last_good, calendars) {
+                self.roots[at.0].files[at.1].take(&file, around.in_force);
+            }
+            for (root, place) in chunk {
+                forget_text(&mut around.snapshot.roots[*root].files[*place]);
+            }
+        }
     }
 
     /// What the merge is to know.
@@ -147,33 +211,32 @@ impl Tree {
 
     /// Finds out where names stand in these files, as their text shows them. They are read and
     /// checked once more for it, since nobody asks for names until two files claim one.
-    pub(super) fn find_places(
-        &mut self,
-        files: &BTreeSet<At>,
-        snapshot: &mut Snapshot,
-        directory: &mut Directory,
-        language: &dyn Language,
-        in_force: &InForce,
-    ) {
+    pub(super) fn find_places(&mut self, files: &BTreeSet<At>, around: &mut Around<'_>) {
         let unknown = files.iter().copied();
         let unknown: Vec<At> = unknown
             .filter(|at| self.roots[at.0].files[at.1].places().is_empty())
             .collect();
-        let last_good = defaults_texts(in_force);
-        for (at, file) in self.check(&unknown, snapshot, directory, language, &last_good) {
+        let last_good = defaults_texts(around.in_force);
+        let calendars = self.table(around.in_force, &HashSet::new());
+        for (at, file) in self.check(&unknown, around, &last_good, &calendars) {
             self.roots[at.0].files[at.1].trouble().places = file.names.clone();
         }
         for (root, place) in unknown {
-            forget_text(&mut snapshot.roots[root].files[place]);
+            forget_text(&mut around.snapshot.roots[root].files[place]);
         }
     }
 
     /// Where `name` stands in the file that people know as `shown`.
-    pub(super) fn place_of(&self, shown: &str, name: &str) -> Option<crate::finding::Excerpt> {
+    pub(super) fn place_of(
+        &self,
+        shown: &str,
+        kind: NameKind,
+        name: &str,
+    ) -> Option<crate::finding::Excerpt> {
         let mut files = self.roots.iter().flat_map(|root| &root.files);
         let file = files.find(|file| *file.shown == *shown)?;
         let mut places = file.places().iter();
-        let place = places.find(|place| *place.name == *name)?;
+        let place = places.find(|place| place.kind == kind && *place.name == *name)?;
         Some(place.at.clone())
     }
 
@@ -189,11 +252,16 @@ impl Tree {
     fn check(
         &self,
         chunk: &[At],
-        snapshot: &mut Snapshot,
-        directory: &mut Directory,
-        language: &dyn Language,
+        around: &mut Around<'_>,
         last_good: &DefaultsTexts,
+        calendars: &Calendars,
     ) -> Vec<(At, Arc<CheckedFile>)> {
+        let Around {
+            snapshot,
+            directory,
+            language,
+            ..
+        } = around;
         let wanted = with_defaults(chunk, snapshot);
         let unread: Vec<At> = wanted
             .iter()
@@ -216,7 +284,7 @@ impl Tree {
             .map(|(input, at)| ((&*input.root, &*input.path), *at))
             .collect();
         let asked: HashSet<At> = chunk.iter().copied().collect();
-        let checked = language.check(&inputs, last_good);
+        let checked = language.check(&inputs, last_good, calendars);
         let files = checked.files.into_iter().filter_map(|file| {
             let at = *places.get(&(&*file.root, &*file.path))?;
             asked.contains(&at).then_some((at, file))
@@ -237,6 +305,14 @@ impl FileState {
             hash: file.hash,
             content: None,
             trouble: trouble.map(Box::new),
+            calendars: None,
+        }
+    }
+
+    /// Takes over what it says of calendars.
+    fn say(&mut self, said: Said) {
+        if said != Said::Nothing || self.calendars.is_some() {
+            self.calendars.get_or_insert_default().said = said;
         }
     }
 
@@ -252,6 +328,11 @@ impl FileState {
     /// Takes over what the check found.
     fn take(&mut self, checked: &CheckedFile, in_force: &InForce) {
         self.hash = checked.hash;
+        if !checked.uses.is_empty() || self.calendars.is_some() {
+            let calendars = self.calendars.get_or_insert_default();
+            calendars.uses = checked.uses.clone();
+            calendars.uses_state = checked.uses_state;
+        }
         let mut findings = checked.findings.clone();
         if findings.len() > MAX_FINDINGS {
             // Errors first: they are what makes the file bad.
@@ -274,11 +355,31 @@ impl FileState {
             (_, true) => None,
             (Some(text), false) => Some(Defined::Defaults(text.clone())),
             (None, false) => {
-                let last = last_jobs(in_force, &checked.root, &checked.path);
-                Some(Defined::Jobs(share(&checked.jobs, last)))
+                let last = last_content(in_force, &checked.root, &checked.path);
+                Some(defined(checked, last))
             }
         };
     }
+}
+
+/// What a good file defines, with what is as it was taken from `last`.
+fn defined(checked: &CheckedFile, last: Option<&Defined>) -> Defined {
+    if let Some(dates) = &checked.dates {
+        return match last {
+            Some(Defined::Dates(last)) if last == dates => Defined::Dates(last.clone()),
+            _ => Defined::Dates(dates.clone()),
+        };
+    }
+    let (jobs, calendars) = match last {
+        Some(Defined::Jobs(jobs)) => (Some(jobs), None),
+        Some(Defined::Calendars(jobs, calendars)) => (Some(jobs), Some(calendars)),
+        _ => (None, None),
+    };
+    let calendars = match calendars {
+        Some(last) if **last == *checked.calendars => last.clone(),
+        _ => checked.calendars.as_slice().into(),
+    };
+    Defined::of(share(&checked.jobs, jobs), calendars)
 }
 
 /// The state of a root after a look, which of its files must be checked, and whether anything differs.
@@ -316,10 +417,15 @@ fn take_over(root: &Root, old: Option<RootState>) -> (RootState, Vec<usize>, boo
         }
         match rest.next_if(|old| old.path == file.path) {
             Some(old) if !moved && old.is_as(file) => files.push(old),
-            _ => {
+            old => {
                 note(&file.path);
                 dirty.push(place);
-                files.push(FileState::new(file));
+                let mut state = FileState::new(file);
+                if file.content == Content::Unchanged {
+                    // The same bytes say the same.
+                    state.calendars = old.and_then(|old| old.calendars);
+                }
+                files.push(state);
             }
         }
     }
@@ -423,13 +529,15 @@ fn defaults_texts(in_force: &InForce) -> DefaultsTexts {
     texts
 }
 
-fn last_jobs<'a>(in_force: &'a InForce, root: &str, path: &str) -> Option<&'a Arc<[Job]>> {
+/// What is in force of a file.
+pub(super) fn last_content<'a>(
+    in_force: &'a InForce,
+    root: &str,
+    path: &str,
+) -> Option<&'a Defined> {
     let root = in_force.roots.iter().find(|one| *one.path == *root)?;
     let place = root.files.binary_search_by(|file| (*file.path).cmp(path));
-    match &root.files[place.ok()?].content {
-        Defined::Jobs(jobs) => Some(jobs),
-        Defined::Defaults(_) => None,
-    }
+    Some(&root.files[place.ok()?].content)
 }
 
 /// `jobs`, with what is equal to `last` taken from there; when all is, `last` itself.

@@ -80,7 +80,7 @@ fn tree(
         tree.findings.extend(file.findings.iter().cloned());
         tree.findings.extend(spec::past_dates(file, now));
         tree.findings.append(conflicts);
-        if !file.is_defaults {
+        if !file.is_defaults && !spec::calendars::is_ics(&file.path) {
             tree.files += 1;
         }
         if !refused {

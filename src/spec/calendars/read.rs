@@ -1,0 +1,464 @@
+//! `calendars:` of one file: its lines to drafts, and then to dates with what other files say.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::text::day_of_the_year;
+use super::{Broken, Calendars, Draft, Found, FoundIcs, Said, Use};
+use crate::finding::Code;
+use crate::ids::{CalendarName, check_name};
+use crate::model::{self, Origin};
+use crate::schedule::{Calendar, Zones};
+use crate::spec::decode::{Decoder, Scope};
+use crate::spec::fields::{CALENDAR, RANGE, TOP};
+use crate::spec::paths::{self, Home};
+use crate::spec::problem::Page;
+use crate::spec::shared::Shared;
+use crate::spec::tree::{self, Entry, Node, Span, Value, shorten};
+use crate::spec::{InputFile, Options, bytes, limits, schedule};
+
+/// A draft and where its parts stand.
+pub(in crate::spec) struct Place {
+    pub(in crate::spec) draft: Draft,
+    span: Span,
+    ics: Span,
+    includes: Vec<Span>,
+}
+
+/// What a YAML file says of calendars, its findings left out: the check of the file tells them.
+pub(super) fn said(input: &InputFile, options: &Options, zones: &Zones) -> Said {
+    let Ok(text) = bytes::text_of(input) else {
+        return Said::Bad;
+    };
+    // Most files have none, and need not be read twice.
+    if !text.contains("calendars") {
+        return Said::Nothing;
+    }
+    let page = Page::new(input.shown.clone(), text);
+    let shared = Shared::new(zones);
+    let mut decoder = Decoder::new(&page, options, &shared);
+    let tree = tree::parse(text);
+    let top = tree.root.as_ref().filter(|_| tree.complete);
+    let Some(Value::Map(entries)) = top.map(|root| &root.value) else {
+        return Said::Bad;
+    };
+    let key = TOP.find("calendars").map_or("", |field| field.key);
+    let Some(entry) = entries.iter().find(|entry| entry.key == key) else {
+        return Said::Nothing;
+    };
+    let home = Home::new(&input.root_folder, &input.path);
+    let drafts = read(&mut decoder, &entry.value, &home);
+    if decoder.errors_since(0) || !tree.problems.is_empty() {
+        return Said::Bad;
+    }
+    if drafts.is_empty() {
+        return Said::Nothing;
+    }
+    Said::Calendars(drafts.into_iter().map(|place| place.draft).collect())
+}
+
+/// Reads the mapping of calendars.
+pub(in crate::spec) fn read<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+    home: &Home,
+) -> Vec<Place> {
+    if node.is_null() {
+        return Vec::new();
+    }
+    let Value::Map(entries) = &node.value else {
+        let message = format!("`calendars` is a mapping of names, not {}", node.kind());
+        let help = "write each calendar under its name: `calendars: { NAME: { … } }`";
+        decoder.report(Code::WrongType, node.span, &message, help);
+        return Vec::new();
+    };
+    if entries.len() > limits::CALENDARS {
+        let message = format!("more than {} calendars in one file", limits::CALENDARS);
+        decoder.report(Code::Limit, node.span, &message, "make several files of it");
+        return Vec::new();
+    }
+    crate::spec::file::names_in_another_case(decoder, entries);
+    let mut places = Vec::with_capacity(entries.len());
+    for entry in entries.iter() {
+        if decoder.is_full() {
+            break;
+        }
+        places.extend(one(decoder, entry, home));
+    }
+    places
+}
+
+fn one<'t>(decoder: &mut Decoder<'t, '_>, entry: &Entry<'t>, home: &Home) -> Option<Place> {
+    if let Err(error) = check_name(&entry.key) {
+        let message = format!("`{}` cannot be a name: {error}", shorten(&entry.key));
+        decoder.report(Code::BadName, entry.key_span, &message, "");
+        return None;
+    }
+    if entry.value.is_empty() {
+        let message = format!("the calendar `{}` says nothing", entry.key);
+        let help = "give it `weekdays:`, `dates:`, `ranges:`, `ics:` or `include:`";
+        decoder.report(Code::WrongType, entry.key_span, &message, help);
+        return None;
+    }
+    let before = decoder.errors();
+    let mut place = Place {
+        draft: Draft {
+            name: Arc::from(&*entry.key),
+            own: Calendar::default(),
+            ics: None,
+            includes: Box::default(),
+        },
+        span: entry.key_span,
+        ics: Span::default(),
+        includes: Vec::new(),
+    };
+    let mut parts = Vec::new();
+    for (key, entry) in decoder.fields(&CALENDAR, &entry.value, Scope::Job)? {
+        let node = &entry.value;
+        if node.is_null() {
+            continue;
+        }
+        match key {
+            "weekdays" => {
+                let days = schedule::days(decoder, key, node).unwrap_or_default();
+                parts.extend(days.into_iter().map(|(day, _)| Calendar::weekly(day)));
+            }
+            "dates" => parts.extend(dates(decoder, node)),
+            "ranges" => parts.extend(ranges(decoder, node)),
+            "ics" => {
+                place.draft.ics = ics(decoder, node, home);
+                place.ics = node.span;
+            }
+            "include" => {
+                let names = names(decoder, key, node).unwrap_or_default();
+                place.includes = names.iter().map(|(_, span)| *span).collect();
+                place.draft.includes = names.into_iter().map(|(name, _)| name).collect();
+            }
+            _ => {}
+        }
+    }
+    place.draft.own = Calendar::union(&parts);
+    (decoder.errors() == before).then_some(place)
+}
+
+/// One name or several, as they are written.
+pub(in crate::spec) fn names<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    key: &str,
+    node: &Node<'t>,
+) -> Option<Vec<(Arc<str>, Span)>> {
+    let items = decoder.one_or_more(key, node)?;
+    if items.is_empty() {
+        let message = format!("`{key}` is an empty list");
+        decoder.report(
+            Code::WrongType,
+            node.span,
+            &message,
+            "name a calendar, or remove the key",
+        );
+        return None;
+    }
+    let mut names = Vec::with_capacity(items.len());
+    for item in items {
+        if let Some(name) = decoder.text(key, item) {
+            names.push((decoder.shared.text(name.trim()), item.span));
+        }
+    }
+    (names.len() == items.len()).then_some(names)
+}
+
+/// A date, or a day of every year.
+#[derive(Clone, Copy)]
+enum Day {
+    Once(Date),
+    Yearly(u8, u8),
+}
+
+fn day<'t>(decoder: &mut Decoder<'t, '_>, key: &str, node: &Node<'t>) -> Option<Day> {
+    let text = decoder.text(key, node)?;
+    let text = text.trim();
+    if let Some((month, day)) = day_of_the_year(text) {
+        return Some(Day::Yearly(month, day));
+    }
+    // Of what can be read as a date, only this form is no guess.
+    let date = (text.len() == 10).then(|| text.parse().ok()).flatten();
+    if date.is_none() {
+        let message = format!("`{}` is no date", shorten(text));
+        let help = "write YYYY-MM-DD, or MM-DD for every year";
+        decoder.report(Code::BadCalendar, node.span, &message, help);
+    }
+    date.map(Day::Once)
+}
+
+fn dates<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Vec<Calendar> {
+    let mut once = Vec::new();
+    let mut parts = Vec::new();
+    for item in decoder.one_or_more("dates", node).unwrap_or_default() {
+        match day(decoder, "dates", item) {
+            Some(Day::Once(date)) => once.push((date, date)),
+            Some(Day::Yearly(month, day)) => parts.push(Calendar::yearly(month, day)),
+            None => {}
+        }
+    }
+    parts.push(Calendar::dates(once));
+    parts
+}
+
+fn ranges<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Vec<Calendar> {
+    let items = match &node.value {
+        Value::Map(_) => Some(std::slice::from_ref(node)),
+        _ => decoder.list(
+            "ranges",
+            node,
+            "write `[{ from: 2027-12-29, until: 2028-01-03 }]`",
+        ),
+    };
+    let mut once = Vec::new();
+    let mut parts = Vec::new();
+    for item in items.unwrap_or_default() {
+        let (mut from, mut until) = (None, None);
+        let before = decoder.errors();
+        for (key, entry) in decoder.fields(&RANGE, item, Scope::Job).unwrap_or_default() {
+            let end = day(decoder, key, &entry.value);
+            match key {
+                "from" => from = end,
+                _ => until = end,
+            }
+        }
+        match (from, until) {
+            (Some(Day::Once(from)), Some(Day::Once(until))) if from <= until => {
+                once.push((from, until));
+            }
+            (Some(Day::Yearly(..)), Some(Day::Yearly(..))) => {
+                parts.extend(each_year(from, until));
+            }
+            (Some(Day::Once(_)), Some(Day::Once(_))) => decoder.report(
+                Code::BadCalendar,
+                item.span,
+                "the range ends before it begins",
+                "swap `from` and `until`",
+            ),
+            (Some(_), Some(_)) => decoder.report(
+                Code::BadCalendar,
+                item.span,
+                "one end of the range is a date, the other a day of every year",
+                "write both as YYYY-MM-DD, or both as MM-DD",
+            ),
+            _ if decoder.errors() == before => decoder.report(
+                Code::MissingKey,
+                item.span,
+                "a range has `from` and `until`",
+                "write `{ from: 2027-12-29, until: 2028-01-03 }`; both are in",
+            ),
+            _ => {}
+        }
+    }
+    parts.push(Calendar::dates(once));
+    parts
+}
+
+/// The days of every year from one to another, over the turn of the year if need be.
+fn each_year(from: Option<Day>, until: Option<Day>) -> Vec<Calendar> {
+    let of_leap_year = |day: &Day| match day {
+        Day::Yearly(month, day) => {
+            let part = |value: u8| i8::try_from(value).unwrap_or(1);
+            Date::new(2000, part(*month), part(*day)).ok()
+        }
+        Day::Once(_) => None,
+    };
+    let ends = (
+        from.as_ref().and_then(of_leap_year),
+        until.as_ref().and_then(of_leap_year),
+    );
+    let (Some(from), Some(until)) = ends else {
+        return Vec::new();
+    };
+    let within = |date: &Date| match from <= until {
+        true => from <= *date && *date <= until,
+        false => from <= *date || *date <= until,
+    };
+    let year = Date::constant(2000, 1, 1)
+        .series(jiff::ToSpan::days(1))
+        .take(366);
+    let part = |value: i8| value.unsigned_abs();
+    year.filter(within)
+        .map(|date| Calendar::yearly(part(date.month()), part(date.day())))
+        .collect()
+}
+
+/// The path below the PATH of an `.ics` file.
+fn ics<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>, home: &Home) -> Option<Arc<str>> {
+    let path = paths::read(decoder, "ics", node, home)?;
+    let below = path.path.strip_prefix(&home.root).ok();
+    let Some(below) = below.and_then(|below| below.to_str()) else {
+        decoder.report(
+            Code::BadPath,
+            node.span,
+            "the `.ics` file does not lie in the tree of job files",
+            "put it beside this file",
+        );
+        return None;
+    };
+    if !super::is_ics(below) {
+        let message = format!("`{}` does not end in .ics", shorten(below));
+        decoder.report(Code::BadPath, node.span, &message, "");
+        return None;
+    }
+    Some(decoder.shared.text(below))
+}
+
+/// The dates of what a file defines, given what all files say.
+pub(in crate::spec) fn bind(
+    decoder: &mut Decoder<'_, '_>,
+    places: &[Place],
+    input: &InputFile,
+    calendars: &Calendars,
+) -> Vec<model::Calendar> {
+    let mut bound = Vec::with_capacity(places.len());
+    for place in places {
+        let before = decoder.errors();
+        let draft = &place.draft;
+        for (name, span) in draft.includes.iter().zip(&place.includes) {
+            include(decoder, draft, name, *span, calendars);
+        }
+        if let Some(path) = &draft.ics {
+            ics_file(decoder, path, place.ics, input, calendars);
+        }
+        if decoder.errors() > before {
+            continue;
+        }
+        decoder.note_use(Use::Calendar(draft.name.clone()));
+        match calendars.find(&input.root, &input.path, &draft.name) {
+            // Another file has the name: its dates are not these. That it has is for the merge to say.
+            Found::Dates(dates) => {
+                bound.extend(
+                    CalendarName::new(&draft.name)
+                        .ok()
+                        .map(|name| model::Calendar {
+                            name,
+                            dates: dates.clone(),
+                            origin: Origin {
+                                file: input.shown.clone(),
+                                line: place.span.line,
+                            },
+                        }),
+                )
+            }
+            Found::Broken(_, Broken::TooDeep) => {
+                let message = format!(
+                    "`{}` includes more than {} levels deep",
+                    draft.name,
+                    limits::INCLUDES
+                );
+                decoder.report(Code::Limit, place.span, &message, "");
+            }
+            Found::Broken(_, Broken::TooLarge) => {
+                let message = format!(
+                    "`{}` has more than {} ranges with what it includes",
+                    draft.name,
+                    limits::CALENDAR_RANGES
+                );
+                decoder.report(
+                    Code::Limit,
+                    place.span,
+                    &message,
+                    "make several calendars of it",
+                );
+            }
+            Found::Broken(_, Broken::Cycle(way)) => {
+                let message = format!("`{}` includes itself: {way}", draft.name);
+                decoder.report(
+                    Code::BadCalendar,
+                    place.span,
+                    &message,
+                    "take one of these out of `include`",
+                );
+            }
+            Found::Broken(_, Broken::Unusable) | Found::Gone(_) | Found::Unknown => {
+                let message = format!("`{}` has no dates, since another file is bad", draft.name);
+                decoder.report(
+                    Code::BadCalendar,
+                    place.span,
+                    &message,
+                    "mend that file first",
+                );
+            }
+        }
+    }
+    bound
+}
+
+fn include(
+    decoder: &mut Decoder<'_, '_>,
+    draft: &Draft,
+    name: &Arc<str>,
+    span: Span,
+    calendars: &Calendars,
+) {
+    decoder.note_use(Use::Calendar(name.clone()));
+    match calendars
+        .known
+        .get(name)
+        .map(|known| (&known.shown, &known.dates))
+    {
+        Some((_, Ok(_))) => {}
+        Some((_, Err(Broken::Cycle(way)))) => {
+            let message = if *name == draft.name {
+                format!("`{name}` includes itself")
+            } else {
+                format!("`{name}` includes itself: {way}")
+            };
+            decoder.report(
+                Code::BadCalendar,
+                span,
+                &message,
+                "take one of these out of `include`",
+            );
+        }
+        Some((shown, Err(_))) => {
+            let message = format!("`{name}`, which {shown} defines, has no dates");
+            decoder.report(Code::DanglingName, span, &message, "mend that file first");
+        }
+        None => unknown(decoder, name, span, calendars),
+    }
+}
+
+/// No file defines this name.
+pub(in crate::spec) fn unknown(
+    decoder: &mut Decoder<'_, '_>,
+    name: &str,
+    span: Span,
+    calendars: &Calendars,
+) {
+    let message = format!("no calendar is called `{}`", shorten(name));
+    let near = decoder.did_you_mean(name, calendars.names());
+    let help = if near.is_empty() {
+        "define it under `calendars:` at the top level of a job file".to_owned()
+    } else {
+        near
+    };
+    decoder.report(Code::DanglingName, span, &message, &help);
+}
+
+fn ics_file(
+    decoder: &mut Decoder<'_, '_>,
+    path: &Arc<str>,
+    span: Span,
+    input: &InputFile,
+    calendars: &Calendars,
+) {
+    decoder.note_use(Use::Ics(path.clone()));
+    match calendars.find_ics(&input.root, path) {
+        FoundIcs::Dates(_) => {}
+        FoundIcs::Bad => {
+            let message = format!("{path} is bad and has never been good");
+            decoder.report(Code::BadCalendar, span, &message, "mend that file first");
+        }
+        FoundIcs::Missing => {
+            let message = format!("there is no calendar file {path}");
+            let near = decoder.did_you_mean(path, calendars.ics_files(&input.root));
+            decoder.report(Code::DanglingName, span, &message, &near);
+        }
+    }
+}
