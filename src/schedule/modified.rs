@@ -161,7 +161,7 @@ impl Item {
         match self {
             Self::Wall(wall) if wall.kind == Kind::Fixed => {
                 let moved = Moved::new(&dates.allowed, modifiers.shift, wall.phase.into());
-                wall.moved = moved.map(Box::new);
+                wall.dates.set_moved(moved);
             }
             _ if modifiers.shift != Shift::Skip => return Err(BadSchedule::NoFixedTimes),
             Self::Random(random) => dates.turn = Turn::Opens(random.opens.into()),
@@ -179,6 +179,14 @@ impl Item {
         match self {
             Self::Modified(modified) => &modified.base,
             plain => plain,
+        }
+    }
+
+    /// Between which instants, both in, it can fire at all.
+    pub(super) fn bounds(&self) -> (Timestamp, Timestamp) {
+        match self {
+            Self::Modified(modified) => (modified.from, modified.until),
+            _ => (Timestamp::MIN, Timestamp::MAX),
         }
     }
 

@@ -9,8 +9,7 @@
 
 use super::calendar::Allowed;
 use super::dates::{DAY, Month};
-use super::wall::{Wall, day_and_second};
-use super::zone::Zone;
+use super::wall::{Gap, Wall, day_and_second};
 
 /// What becomes of a fire whose date is not allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -50,11 +49,14 @@ struct Class {
     map: u32,
 }
 
-/// Readings that a change of the clock passes over, together with midnight.
-struct Gap {
+/// Readings that a change of the clock passes over, together with midnight; or any, where they
+/// do not fire at all.
+struct Passed {
     from: i64,
     /// What the clock shows instead, and the first reading behind.
     to: i64,
+    /// Whether it fires on an allowed date then.
+    fires: bool,
 }
 
 /// A month and [`MOST_DAYS`] on either side of it, one bit a day.
@@ -162,7 +164,7 @@ impl Moved {
     /// The times of day that there are, in classes, with the dates of a month that each class has.
     fn classes(&self, wall: &Wall, month: Month) -> Vec<Class> {
         let window = Window::around(month);
-        let gaps = self.gaps(&wall.zone, &window);
+        let gaps = self.gaps(wall, &window);
         let turn = DAY - self.phase.rem_euclid(DAY);
         let mut cuts: Vec<i64> = gaps
             .iter()
@@ -172,32 +174,36 @@ impl Moved {
             .collect();
         cuts.sort_unstable();
         cuts.dedup();
+        let skips = wall.rule.gap == Gap::Skip;
         let sources = window.bits(|month| wall.dates.map(month), 0);
         let seconds = cuts.iter().filter_map(|cut| u32::try_from(*cut).ok());
         let pairs = seconds.clone().zip(seconds.skip(1));
         let classes = pairs.filter(|(from, to)| wall.times.next(*from).is_some_and(|at| at < *to));
         classes
-            .map(|(from, to)| Class {
-                from,
-                to,
-                map: window.month_of(self.moved(sources, self.asked(from.into(), &window, &gaps))),
+            .map(|(from, to)| {
+                let mut sources = sources;
+                for gap in gaps.iter().filter(|_| skips) {
+                    // What does not fire does not move either.
+                    gap.days(from.into(), &window)
+                        .for_each(|bit| sources &= !bit);
+                }
+                let allowed = self.asked(from.into(), &window, &gaps);
+                Class {
+                    from,
+                    to,
+                    map: window.month_of(self.moved(sources, allowed)),
+                }
             })
             .collect()
     }
 
     /// The days on which readings at this second fall on allowed dates.
-    fn asked(&self, second: i64, window: &Window, gaps: &[Gap]) -> u128 {
+    fn asked(&self, second: i64, window: &Window, gaps: &[Passed]) -> u128 {
         let later = (second + self.phase).div_euclid(DAY);
         let mut map = window.bits(|month| self.allowed.map(month), later);
         for gap in gaps {
-            let shown = self.allowed.contains((gap.to + self.phase).div_euclid(DAY));
-            // The days whose reading at this second is passed over.
-            let mut day = (gap.from - second + DAY - 1).div_euclid(DAY);
-            while day * DAY + second < gap.to {
-                if let Some(bit) = window.bit(day) {
-                    map = if shown { map | bit } else { map & !bit };
-                }
-                day += 1;
+            for bit in gap.days(second, window) {
+                map = if gap.fires { map | bit } else { map & !bit };
             }
         }
         map
@@ -228,27 +234,40 @@ impl Moved {
         moved
     }
 
-    /// The changes of the clock in the window that pass over the midnight that is asked about.
-    fn gaps(&self, zone: &Zone, window: &Window) -> Vec<Gap> {
+    /// The changes of the clock in the window that matter.
+    fn gaps(&self, wall: &Wall, window: &Window) -> Vec<Passed> {
+        let zone = &wall.zone;
+        let skips = wall.rule.gap == Gap::Skip;
         let mut gaps = Vec::new();
         let begin = window.start * DAY;
         let end = begin + i64::from(window.length) * DAY;
         let mut span = zone.span_at(zone.first_at(begin));
         loop {
-            if let Some((from, to)) = span.gap() {
+            if let Some((from, last)) = wall.passed(&span) {
                 let asked = |reading: i64| (reading + self.phase).div_euclid(DAY);
-                if from >= end {
-                    return gaps;
-                }
-                if asked(from) != asked(to) {
-                    gaps.push(Gap { from, to });
+                let to = last + 1;
+                if skips || asked(from) != asked(to) {
+                    gaps.push(Passed {
+                        from,
+                        to,
+                        fires: !skips && self.allowed.contains(asked(to)),
+                    });
                 }
             }
-            if span.until + span.offset >= end {
+            if span.until + span.offset >= end || span.from + span.offset >= end {
                 return gaps;
             }
             span = zone.span_at(span.until);
         }
+    }
+}
+
+impl Passed {
+    /// The days of the window whose reading at this second is passed over, as bits.
+    fn days(&self, second: i64, window: &Window) -> impl Iterator<Item = u128> {
+        let first = (self.from - second + DAY - 1).div_euclid(DAY);
+        let after = (self.to - second + DAY - 1).div_euclid(DAY);
+        (first..after).filter_map(|day| window.bit(day))
     }
 }
 

@@ -7,8 +7,10 @@
 mod bytes;
 pub mod calendars;
 mod check;
+mod clock_changes;
 mod dates;
 mod decode;
+mod dst;
 mod expression;
 mod fields;
 mod file;
@@ -23,6 +25,7 @@ mod limits;
 mod mapping;
 mod merge;
 mod modifiers;
+mod month_days;
 mod paths;
 mod print;
 mod problem;
@@ -51,6 +54,7 @@ use crate::finding::Finding;
 use crate::model::Job;
 
 pub use check::{check, check_among};
+pub use clock_changes::clock_changes;
 pub use dates::past_dates;
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;

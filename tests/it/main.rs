@@ -16,6 +16,7 @@ mod cli;
 mod client;
 mod next;
 mod promises;
+mod schedules;
 mod shipped;
 mod tidy;
 mod validate;

@@ -72,10 +72,12 @@ fn tree(
         findings: Vec::new(),
         jobs: Vec::new(),
     };
+    let mut asked_about = Vec::new();
     for (file, conflicts) in checked.files.iter().zip(&mut conflicts) {
         if !looked.iter().any(|one| one.concerns(file)) {
             continue;
         }
+        asked_about.push(&**file);
         let refused = !conflicts.is_empty();
         tree.findings.extend(file.findings.iter().cloned());
         tree.findings.extend(spec::past_dates(file, now));
@@ -87,5 +89,6 @@ fn tree(
             tree.jobs.extend(file.jobs.iter().cloned());
         }
     }
+    tree.findings.extend(spec::clock_changes(asked_about, now));
     tree
 }

@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use super::{walk_until, zone};
 use crate::schedule::calendar::{self, number};
 use crate::schedule::{
-    Allowed, BadSchedule, Calendar, Cron, Days, Item, Modifiers, Named, OnDates, Schedule, Seed,
-    Shift, Spread, Window, Zone,
+    Allowed, BadSchedule, Calendar, Cron, Days, Fold, Gap, Item, Modifiers, Named, OnDates,
+    Schedule, Seed, Shift, Spread, Window, Zone,
 };
 
 fn named(dates: Calendar) -> Named {
@@ -44,16 +44,29 @@ fn on(item: Item, allowed: Allowed, zone: &Zone, shift: Shift) -> Result<Schedul
     ]))
 }
 
-/// The first instant at which the clock shows this time or has passed it, by jiff.
-fn first_at(timezone: &TimeZone, reading: civil::DateTime) -> Timestamp {
+/// When a time of a date fires, by jiff; `None` when the clock skips it and it is not to fire.
+fn fires_at(
+    timezone: &TimeZone,
+    reading: civil::DateTime,
+    (gap, fold): (Gap, Fold),
+) -> Option<Timestamp> {
     let ambiguous = timezone.to_ambiguous_timestamp(reading);
-    match ambiguous.offset() {
-        AmbiguousOffset::Gap { .. } => {
-            let before = ambiguous.earlier().unwrap();
-            timezone.following(before).next().unwrap().timestamp()
+    match (ambiguous.offset(), gap, fold) {
+        (AmbiguousOffset::Gap { .. }, Gap::Skip, _) => None,
+        (AmbiguousOffset::Gap { .. }, Gap::After, _) => {
+            let before = ambiguous.earlier().ok()?;
+            timezone
+                .following(before)
+                .next()
+                .map(|next| next.timestamp())
         }
-        _ => ambiguous.earlier().unwrap(),
+        (_, _, Fold::Second) => ambiguous.later().ok(),
+        _ => ambiguous.earlier().ok(),
     }
+}
+
+fn first_at(timezone: &TimeZone, reading: civil::DateTime) -> Timestamp {
+    fires_at(timezone, reading, (Gap::After, Fold::First)).unwrap()
 }
 
 /// Every fire of fixed times, day by day and time by time.
@@ -62,7 +75,7 @@ fn witness(
     days: &dyn Fn(civil::Date) -> bool,
     times: &[civil::Time],
     allowed: &dyn Fn(civil::Date) -> bool,
-    shift: Shift,
+    (shift, rule): (Shift, (Gap, Fold)),
     span: (civil::Date, civil::Date),
 ) -> BTreeSet<Timestamp> {
     let mut fires = BTreeSet::new();
@@ -74,10 +87,13 @@ fn witness(
     let (mut day, last) = span;
     while day <= last {
         for time in times.iter().filter(|_| days(day)) {
-            let at = |days: i64| first_at(timezone, later(day, days).to_datetime(*time));
-            let moved = (0..=furthest).map(|distance| at(step * distance));
+            let at = |days: i64| fires_at(timezone, later(day, days).to_datetime(*time), rule);
             let date = |at: Timestamp| at.to_zoned(timezone.clone()).date();
-            fires.extend(moved.into_iter().find(|at| allowed(date(*at))));
+            // What does not fire does not move.
+            if at(0).is_some() {
+                let mut moved = (0..=furthest).filter_map(|distance| at(step * distance));
+                fires.extend(moved.find(|at| allowed(date(*at))));
+            }
         }
         day = day.tomorrow().unwrap();
     }
@@ -156,6 +172,12 @@ proptest! {
         (only, except) in (prop::option::of(plan()), prop::option::of(plan())),
         shift in prop_oneof![Just(Shift::Skip), Just(Shift::Next), Just(Shift::Previous)],
         cut in 0i64..120,
+        rule in prop_oneof![
+            3 => Just((Gap::After, Fold::First)),
+            1 => Just((Gap::Skip, Fold::First)),
+            1 => Just((Gap::After, Fold::Second)),
+            1 => Just((Gap::Skip, Fold::Second)),
+        ],
     ) {
         let (name, year, month) = PLACES[place];
         let zone = zone(name);
@@ -167,6 +189,7 @@ proptest! {
         };
         let days = Days::of_bits(week);
         let item = Item::weekly(days, &times, zone.clone()).unwrap();
+        let item = item.at_changes(Some(rule.0), Some(rule.1));
         let is_allowed = |day: civil::Date| {
             allowed.only.as_ref().is_none_or(|named| named.dates().contains(day))
                 && !allowed.except.as_ref().is_some_and(|named| named.dates().contains(day))
@@ -175,7 +198,7 @@ proptest! {
         let on_days = |day: civil::Date| {
             days.bits() & (1 << day.weekday().to_sunday_zero_offset()) != 0
         };
-        let expected = witness(&timezone, &on_days, &times, &is_allowed, shift, span);
+        let expected = witness(&timezone, &on_days, &times, &is_allowed, (shift, rule), span);
         let midnight = |day: civil::Date| first_at(&timezone, day.to_datetime(civil::Time::midnight()));
         let (after, until) = (midnight(later(middle, -60)), midnight(later(middle, cut)));
         let expected: Vec<_> = expected.into_iter().filter(|at| *at > after && *at <= until).collect();

@@ -11,6 +11,7 @@ mod frozen;
 mod jitter;
 mod modifiers;
 mod random;
+mod rules;
 mod values;
 mod witness;
 
