@@ -144,6 +144,11 @@ impl<'t, 's> Decoder<'t, 's> {
         self.suggested.clear();
     }
 
+    /// Whether this is the file that people know as `shown`.
+    pub fn is_own(&self, shown: &str) -> bool {
+        self.page.is_of(shown)
+    }
+
     /// Remembers what of other files the result depends on.
     pub fn note_use(&mut self, one: Use) {
         self.calendars.insert(one);

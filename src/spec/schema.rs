@@ -430,9 +430,12 @@ mod tests {
                     ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
                     ("`http`", _) => "url: \"http://x\", ",
                     ("`retry`", _) => "max: 1, ",
-                    ("a schedule", "timezone" | "from" | "until" | "dst" | "jitter" | "spread") => {
-                        "daily: \"02:00\", "
-                    }
+                    ("a schedule", "shift") => "daily: \"02:00\", except: weekend, ",
+                    (
+                        "a schedule",
+                        "timezone" | "from" | "until" | "dst" | "jitter" | "spread" | "only"
+                        | "except",
+                    ) => "daily: \"02:00\", ",
                     ("`monthly`", "day") | ("`yearly`", "date") => "at: \"09:00\", ",
                     ("`monthly`", _) => "day: 1, ",
                     ("`yearly`", _) => "date: 12-24, ",
@@ -453,8 +456,21 @@ mod tests {
                 if !keys.contains("http:") && !keys.contains("run:") {
                     keys.push_str("\nrun: x");
                 }
-                try_both(tests::job(&keys));
+                let weekend = "calendars: { weekend: { weekdays: [sat, sun] } }";
+                try_both(format!("{weekend}\n{}", tests::job(&keys)));
             }
+        }
+        for field in CALENDAR.fields {
+            let Field { key, example, .. } = field;
+            let text = format!(
+                "calendars:\n  weekend: {{ weekdays: [sat, sun] }}\n  a: {{ {key}: {example} }}\n"
+            );
+            let ics = "BEGIN:VCALENDAR\nEND:VCALENDAR\n";
+            let files = [("a.yaml", text.as_str()), ("holidays.ics", ics)];
+            let checked = tests::tree_with(&files, &tests::options(&[]));
+            let findings = &checked.files[0].findings;
+            assert!(findings.is_empty(), "{text}\n{}", tests::shown(findings));
+            assert!(is_valid(&text), "{text}");
         }
     }
 
@@ -490,7 +506,9 @@ mod tests {
         }
         for text in [
             "sages: {}",
-            "calendars: {}",
+            "calendars: []",
+            "calendars: { a: { weekday: sat } }",
+            "calendars: { a: { ranges: [{ from: 2027-01-01 }] } }",
             "jobs: []",
             "defaults: { run: x }",
             "defaults: { http: { url: x } }",

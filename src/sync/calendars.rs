@@ -115,7 +115,7 @@ fn says<'a>(
     in_force: &'a InForce,
 ) -> Option<Says<'a>> {
     let said = file.calendars().map(|own| &own.said);
-    if !bad && said != Some(&Said::Bad) {
+    if !bad && !matches!(said, Some(Said::Bad(_))) {
         return said.filter(|said| **said != Said::Nothing).map(Says::Now);
     }
     let last = last_content(in_force, &root.path, &file.path);
@@ -123,7 +123,9 @@ fn says<'a>(
         Some(Defined::Calendars(_, calendars)) => Some(Says::Last(calendars)),
         Some(Defined::Dates(dates)) => Some(Says::LastDates(dates)),
         // A file that never was good: that it is bad is all it says.
-        _ => said.filter(|said| **said == Said::Bad).map(Says::Now),
+        _ => said
+            .filter(|said| matches!(said, Said::Bad(_)))
+            .map(Says::Now),
     }
 }
 

@@ -117,6 +117,8 @@ fn named(decoder: &mut Decoder<'_, '_>, key: &str, names: Vec<(Arc<str>, Span)>)
                 decoder.note(Problem::new(Code::CalendarGone, span, &message, &help));
                 found.push((name, dates.clone()));
             }
+            // What is wrong with it is said where it stands.
+            Found::Broken(shown, _) if decoder.is_own(shown) && decoder.errors_since(0) => {}
             Found::Broken(shown, _) => {
                 let message = format!("the calendar `{name}`, which {shown} defines, has no dates");
                 decoder.report(Code::DanglingName, span, &message, "mend that file first");

@@ -30,8 +30,8 @@ pub enum Said {
     /// Nothing.
     #[default]
     Nothing,
-    /// Something that cannot be used.
-    Bad,
+    /// Something that cannot be used, of calendars with these names as far as they can be told.
+    Bad(Arc<[Arc<str>]>),
     /// These calendars, by name.
     Calendars(Arc<[Draft]>),
     /// It is an `.ics` file with these dates.
@@ -146,7 +146,7 @@ pub fn said(input: &InputFile, options: &Options, zones: &Zones) -> Said {
     if is_ics(&input.path) {
         return match ics::check(input, zones) {
             (Some(dates), _) => Said::Dates(Arc::new(dates)),
-            (None, _) => Said::Bad,
+            (None, _) => Said::Bad(Arc::default()),
         };
     }
     read::said(input, options, zones)

@@ -11,7 +11,7 @@ use crate::ids::{CalendarName, check_name};
 use crate::model::{self, Origin};
 use crate::schedule::{Calendar, Zones};
 use crate::spec::decode::{Decoder, Scope};
-use crate::spec::fields::{CALENDAR, RANGE, TOP};
+use crate::spec::fields::{CALENDAR, RANGE};
 use crate::spec::paths::{self, Home};
 use crate::spec::problem::Page;
 use crate::spec::shared::Shared;
@@ -29,7 +29,7 @@ pub(in crate::spec) struct Place {
 /// What a YAML file says of calendars, its findings left out: the check of the file tells them.
 pub(super) fn said(input: &InputFile, options: &Options, zones: &Zones) -> Said {
     let Ok(text) = bytes::text_of(input) else {
-        return Said::Bad;
+        return Said::Bad(Arc::default());
     };
     // Most files have none, and need not be read twice.
     if !text.contains("calendars") {
@@ -39,23 +39,36 @@ pub(super) fn said(input: &InputFile, options: &Options, zones: &Zones) -> Said 
     let shared = Shared::new(zones);
     let mut decoder = Decoder::new(&page, options, &shared);
     let tree = tree::parse(text);
-    let top = tree.root.as_ref().filter(|_| tree.complete);
-    let Some(Value::Map(entries)) = top.map(|root| &root.value) else {
-        return Said::Bad;
+    let Some(Value::Map(entries)) = tree.root.as_ref().map(|root| &root.value) else {
+        return Said::Bad(Arc::default());
     };
-    let key = TOP.find("calendars").map_or("", |field| field.key);
-    let Some(entry) = entries.iter().find(|entry| entry.key == key) else {
-        return Said::Nothing;
+    let Some(entry) = entries.iter().find(|entry| entry.key == KEY) else {
+        return match tree.complete {
+            true => Said::Nothing,
+            false => Said::Bad(Arc::default()),
+        };
     };
     let home = Home::new(&input.root_folder, &input.path);
     let drafts = read(&mut decoder, &entry.value, &home);
-    if decoder.errors_since(0) || !tree.problems.is_empty() {
-        return Said::Bad;
+    if decoder.errors_since(0) || !tree.problems.is_empty() || !tree.complete {
+        return Said::Bad(names_in(&entry.value));
     }
     if drafts.is_empty() {
         return Said::Nothing;
     }
     Said::Calendars(drafts.into_iter().map(|place| place.draft).collect())
+}
+
+/// The key that all this is about.
+const KEY: &str = "calendars";
+
+/// The names of the calendars, whatever else is written of them.
+fn names_in(node: &Node<'_>) -> Arc<[Arc<str>]> {
+    let Value::Map(entries) = &node.value else {
+        return Arc::default();
+    };
+    let names = entries.iter().take(limits::CALENDARS);
+    names.map(|entry| Arc::from(&*entry.key)).collect()
 }
 
 /// Reads the mapping of calendars.
@@ -345,6 +358,9 @@ pub(in crate::spec) fn bind(
                         }),
                 )
             }
+            // The file is bad already, so nothing of it was put into the table.
+            Found::Broken(_, Broken::Unusable) | Found::Gone(_) | Found::Unknown
+                if decoder.errors_since(0) => {}
             Found::Broken(_, Broken::TooDeep) => {
                 let message = format!(
                     "`{}` includes more than {} levels deep",

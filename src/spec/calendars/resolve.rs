@@ -18,6 +18,7 @@ struct Entry<'a> {
 enum Entered<'a> {
     Draft(&'a Draft),
     Dates(&'a Arc<Calendar>),
+    Bad,
 }
 
 #[derive(Clone)]
@@ -69,10 +70,13 @@ impl Calendars {
                 Says::Now(Said::Dates(dates)) | Says::LastDates(dates) => {
                     calendars.ics.insert(key(), Some(dates.clone()));
                 }
-                Says::Now(Said::Bad) if super::is_ics(source.path) => {
+                Says::Now(Said::Bad(_)) if super::is_ics(source.path) => {
                     calendars.ics.insert(key(), None);
                 }
-                Says::Now(Said::Bad | Said::Nothing) => {}
+                Says::Now(Said::Bad(names)) => {
+                    names.iter().for_each(|name| enter(name, Entered::Bad));
+                }
+                Says::Now(Said::Nothing) => {}
             }
         }
         let mut room = limits::TREE_RANGES;
@@ -117,6 +121,11 @@ fn follow<'a>(
             }
             (_, Entered::Dates(dates)) => {
                 entry.state = State::Done(Ok(dates.clone()), 0);
+                way.pop();
+                continue;
+            }
+            (_, Entered::Bad) => {
+                entry.state = State::Done(Err(Broken::Unusable), 0);
                 way.pop();
                 continue;
             }
