@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::calendars::{Use, Uses};
+use super::calendars::{Calendars, Use, Uses};
 use super::fields::Kind;
 use super::interpolate;
 use super::problem::{Page, Problem};
@@ -36,6 +36,9 @@ pub(super) struct Decoder<'t, 's> {
     is_named: bool,
     /// The PATH and the path below it of the file; empty for a schedule by itself.
     pub file: (Arc<str>, Arc<str>),
+    /// The calendars of the file itself, and the names of those that cannot be read.
+    pub own: Calendars,
+    pub unread: Vec<Arc<str>>,
     calendars: Uses,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
@@ -81,6 +84,8 @@ impl<'t, 's> Decoder<'t, 's> {
             job: Cow::Borrowed(""),
             is_named: false,
             file: (Arc::from(""), Arc::from("")),
+            own: Calendars::default(),
+            unread: Vec::new(),
             calendars: Uses::new(),
             filled: 0,
         }
@@ -142,11 +147,6 @@ impl<'t, 's> Decoder<'t, 's> {
     pub fn begin_job(&mut self) {
         self.uses.clear();
         self.suggested.clear();
-    }
-
-    /// Whether this is the file that people know as `shown`.
-    pub fn is_own(&self, shown: &str) -> bool {
-        self.page.is_of(shown)
     }
 
     /// Remembers what of other files the result depends on.

@@ -112,7 +112,11 @@ fn top<'t>(
     }
     let has_calendars = !calendars.is_empty();
     let calendars = match setting.shared.calendars {
-        Some(known) => calendars::bind(decoder, &calendars, input, known),
+        Some(known) => {
+            let (bound, own) = calendars::bind(decoder, &calendars, input, known);
+            decoder.own = own;
+            bound
+        }
         None => Vec::new(),
     };
     let settings = own.over(inherited);

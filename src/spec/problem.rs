@@ -79,11 +79,6 @@ impl<'t> Page<'t> {
         }
     }
 
-    /// Whether it is the file that people know as `shown`.
-    pub fn is_of(&self, shown: &str) -> bool {
-        *self.shown == *shown
-    }
-
     /// The finding that a problem is in this file.
     pub fn finding(&self, problem: Problem) -> Finding {
         Finding {

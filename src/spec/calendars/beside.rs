@@ -105,6 +105,16 @@ fn named(decoder: &mut Decoder<'_, '_>, key: &str, names: Vec<(Arc<str>, Span)>)
     let mut found = Vec::with_capacity(names.len());
     let count = names.len();
     for (name, span) in names {
+        match decoder.own.own(&name).map(|own| own.cloned()) {
+            Some(Ok(dates)) => {
+                found.push((name, dates));
+                continue;
+            }
+            // What is wrong with it has been said where it stands.
+            Some(Err(_)) => continue,
+            None if decoder.unread.contains(&name) => continue,
+            None => {}
+        }
         decoder.note_use(Use::Calendar(name.clone()));
         let (root, path) = decoder.file.clone();
         match calendars.find(&root, &path, &name) {
@@ -117,8 +127,6 @@ fn named(decoder: &mut Decoder<'_, '_>, key: &str, names: Vec<(Arc<str>, Span)>)
                 decoder.note(Problem::new(Code::CalendarGone, span, &message, &help));
                 found.push((name, dates.clone()));
             }
-            // What is wrong with it is said where it stands.
-            Found::Broken(shown, _) if decoder.is_own(shown) && decoder.errors_since(0) => {}
             Found::Broken(shown, _) => {
                 let message = format!("the calendar `{name}`, which {shown} defines, has no dates");
                 decoder.report(Code::DanglingName, span, &message, "mend that file first");

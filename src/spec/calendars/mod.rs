@@ -212,6 +212,11 @@ impl Calendars {
         }
     }
 
+    /// The dates of a name in this very table: for what a file defines itself.
+    pub(super) fn own(&self, name: &str) -> Option<Result<&Arc<Calendar>, &Broken>> {
+        Some(self.known.get(name)?.dates.as_ref())
+    }
+
     /// Every name, for suggestions.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.known.keys().map(|name| &**name)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 
 use super::text::day_of_the_year;
-use super::{Broken, Calendars, Draft, Found, FoundIcs, Said, Use};
+use super::{Broken, Calendars, Draft, FoundIcs, Said, Says, Source, Use};
 use crate::finding::Code;
 use crate::ids::{CalendarName, check_name};
 use crate::model::{self, Origin};
@@ -97,7 +97,10 @@ pub(in crate::spec) fn read<'t>(
         if decoder.is_full() {
             break;
         }
-        places.extend(one(decoder, entry, home));
+        match one(decoder, entry, home) {
+            Some(place) => places.push(place),
+            None => decoder.unread.push(Arc::from(&*entry.key)),
+        }
     }
     places
 }
@@ -321,19 +324,21 @@ fn ics<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>, home: &Home) -> Optio
     Some(decoder.shared.text(below))
 }
 
-/// The dates of what a file defines, given what all files say.
+/// The dates of what a file defines, given what all files say; and a table of them, which is what
+/// the file itself goes by. Whether the file is good, and so counts for others, is not known yet.
 pub(in crate::spec) fn bind(
     decoder: &mut Decoder<'_, '_>,
     places: &[Place],
     input: &InputFile,
     calendars: &Calendars,
-) -> Vec<model::Calendar> {
+) -> (Vec<model::Calendar>, Calendars) {
+    let own = own_table(places, input, calendars);
     let mut bound = Vec::with_capacity(places.len());
     for place in places {
         let before = decoder.errors();
         let draft = &place.draft;
         for (name, span) in draft.includes.iter().zip(&place.includes) {
-            include(decoder, draft, name, *span, calendars);
+            include(decoder, name, *span, &own, calendars);
         }
         if let Some(path) = &draft.ics {
             ics_file(decoder, path, place.ics, input, calendars);
@@ -341,77 +346,123 @@ pub(in crate::spec) fn bind(
         if decoder.errors() > before {
             continue;
         }
-        decoder.note_use(Use::Calendar(draft.name.clone()));
-        match calendars.find(&input.root, &input.path, &draft.name) {
-            // Another file has the name: its dates are not these. That it has is for the merge to say.
-            Found::Dates(dates) => {
-                bound.extend(
-                    CalendarName::new(&draft.name)
-                        .ok()
-                        .map(|name| model::Calendar {
-                            name,
-                            dates: dates.clone(),
-                            origin: Origin {
-                                file: input.shown.clone(),
-                                line: place.span.line,
-                            },
-                        }),
-                )
+        // What goes round or too deep over several files, only the table of all can tell.
+        let far = calendars.known.get(&draft.name);
+        let far = far.filter(|known| known.shown == input.shown);
+        let far = far.and_then(|known| known.dates.as_ref().err());
+        let near = own.known.get(&draft.name).map(|known| &known.dates);
+        match (near, far) {
+            (Some(Err(broken)), _) | (_, Some(broken)) => unusable(decoder, place, broken),
+            (Some(Ok(dates)), None) => {
+                let name = CalendarName::new(&draft.name).ok();
+                bound.extend(name.map(|name| model::Calendar {
+                    name,
+                    dates: dates.clone(),
+                    origin: Origin {
+                        file: input.shown.clone(),
+                        line: place.span.line,
+                    },
+                }));
             }
-            // The file is bad already, so nothing of it was put into the table.
-            Found::Broken(_, Broken::Unusable) | Found::Gone(_) | Found::Unknown
-                if decoder.errors_since(0) => {}
-            Found::Broken(_, Broken::TooDeep) => {
-                let message = format!(
-                    "`{}` includes more than {} levels deep",
-                    draft.name,
-                    limits::INCLUDES
-                );
-                decoder.report(Code::Limit, place.span, &message, "");
-            }
-            Found::Broken(_, Broken::TooLarge) => {
-                let message = format!(
-                    "`{}` has more than {} ranges with what it includes",
-                    draft.name,
-                    limits::CALENDAR_RANGES
-                );
-                decoder.report(
-                    Code::Limit,
-                    place.span,
-                    &message,
-                    "make several calendars of it",
-                );
-            }
-            Found::Broken(_, Broken::Cycle(way)) => {
-                let message = format!("`{}` includes itself: {way}", draft.name);
-                decoder.report(
-                    Code::BadCalendar,
-                    place.span,
-                    &message,
-                    "take one of these out of `include`",
-                );
-            }
-            Found::Broken(_, Broken::Unusable) | Found::Gone(_) | Found::Unknown => {
-                let message = format!("`{}` has no dates, since another file is bad", draft.name);
-                decoder.report(
-                    Code::BadCalendar,
-                    place.span,
-                    &message,
-                    "mend that file first",
-                );
-            }
+            (None, None) => {}
         }
     }
-    bound
+    (bound, own)
+}
+
+/// What a file defines, by itself: what it includes of others is as they have it.
+fn own_table(places: &[Place], input: &InputFile, calendars: &Calendars) -> Calendars {
+    let drafts: Arc<[Draft]> = places.iter().map(|place| place.draft.clone()).collect();
+    let said = Said::Calendars(drafts.clone());
+    let of = |says| Source {
+        root: &input.root,
+        path: &input.path,
+        shown: &input.shown,
+        says,
+    };
+    let mut sources = vec![of(Says::Now(&said))];
+    let includes = drafts.iter().flat_map(|draft| &draft.includes);
+    let others: Vec<model::Calendar> = includes
+        .filter_map(|name| {
+            let dates = calendars.known.get(name)?.dates.as_ref().ok()?;
+            Some(model::Calendar {
+                name: CalendarName::new(name).ok()?,
+                dates: dates.clone(),
+                origin: Origin {
+                    file: input.shown.clone(),
+                    line: 0,
+                },
+            })
+        })
+        .collect();
+    sources.push(of(Says::Last(&others)));
+    for draft in drafts.iter() {
+        if let Some(path) = &draft.ics
+            && let FoundIcs::Dates(dates) = calendars.find_ics(&input.root, path)
+        {
+            sources.push(Source {
+                path,
+                ..of(Says::LastDates(dates))
+            });
+        }
+    }
+    // What it defines itself stands before what others call so.
+    let mut own = Calendars::resolve(&sources, |_, _| false);
+    own.known
+        .retain(|name, _| drafts.iter().any(|draft| draft.name == *name));
+    own
+}
+
+fn unusable(decoder: &mut Decoder<'_, '_>, place: &Place, broken: &Broken) {
+    let name = &place.draft.name;
+    let (code, message, help) = match broken {
+        Broken::TooDeep => (
+            Code::Limit,
+            format!(
+                "`{name}` includes more than {} levels deep",
+                limits::INCLUDES
+            ),
+            "",
+        ),
+        Broken::TooLarge => (
+            Code::Limit,
+            format!(
+                "`{name}` has more than {} ranges with what it includes",
+                limits::CALENDAR_RANGES
+            ),
+            "make several calendars of it",
+        ),
+        Broken::Cycle(way) => (
+            Code::BadCalendar,
+            format!("`{name}` includes itself: {way}"),
+            "take one of these out of `include`",
+        ),
+        // What it includes has no dates, and that has been said where it stands.
+        Broken::Unusable if decoder.errors_since(0) => return,
+        Broken::Unusable => (
+            Code::BadCalendar,
+            format!("`{name}` includes what has no dates"),
+            "mend that first",
+        ),
+    };
+    decoder.report(code, place.span, &message, help);
 }
 
 fn include(
     decoder: &mut Decoder<'_, '_>,
-    draft: &Draft,
     name: &Arc<str>,
     span: Span,
+    own: &Calendars,
     calendars: &Calendars,
 ) {
+    let help = "take one of these out of `include`";
+    if let Some(known) = own.known.get(name) {
+        if let Err(Broken::Cycle(way)) = &known.dates {
+            let message = format!("`{name}` includes itself: {way}");
+            decoder.report(Code::BadCalendar, span, &message, help);
+        }
+        return;
+    }
     decoder.note_use(Use::Calendar(name.clone()));
     match calendars
         .known
@@ -420,17 +471,8 @@ fn include(
     {
         Some((_, Ok(_))) => {}
         Some((_, Err(Broken::Cycle(way)))) => {
-            let message = if *name == draft.name {
-                format!("`{name}` includes itself")
-            } else {
-                format!("`{name}` includes itself: {way}")
-            };
-            decoder.report(
-                Code::BadCalendar,
-                span,
-                &message,
-                "take one of these out of `include`",
-            );
+            let message = format!("`{name}` includes itself: {way}");
+            decoder.report(Code::BadCalendar, span, &message, help);
         }
         Some((shown, Err(_))) => {
             let message = format!("`{name}`, which {shown} defines, has no dates");

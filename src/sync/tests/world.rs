@@ -487,6 +487,8 @@ pub(super) struct World {
     pub(super) dir: tempfile::TempDir,
     pub(super) store: Arc<Ledger>,
     pub(super) toy: Arc<Toy>,
+    /// What files are written in.
+    pub(super) language: Arc<dyn Language>,
     pub(super) log: Arc<Mutex<Vec<String>>>,
     pub(super) options: Options,
     pub(super) paths: Vec<PathBuf>,
@@ -506,14 +508,16 @@ impl World {
     pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
+        let toy = Arc::new(Toy::default());
         let world = Self {
+            language: toy.clone(),
             paths: vec![dir.path().join("jobs.d")],
             dir,
             store: Arc::new(Ledger {
                 log: log.clone(),
                 ..Ledger::default()
             }),
-            toy: Arc::new(Toy::default()),
+            toy,
             log,
             options: Options::default(),
         };
@@ -575,7 +579,7 @@ impl World {
         });
         let ear = Arc::new(Ear::default());
         let services = Services {
-            language: self.toy.clone(),
+            language: self.language.clone(),
             store: self.store.clone(),
             engine,
             observer: ear.clone(),
