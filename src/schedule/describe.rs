@@ -134,7 +134,7 @@ fn on_dates(dates: &OnDates, base: &Item) -> String {
         },
         Item::Random(_) => {}
         // Nothing else says whose dates they are.
-        _ => text.push_str(&format!(" in {} time", dates.zone)),
+        _ => text.push_str(&format!(", dates in {} time", dates.zone)),
     }
     text
 }

@@ -55,7 +55,7 @@ use crate::model::Job;
 
 pub use check::{check, check_among};
 pub use clock_changes::clock_changes;
-pub use dates::past_dates;
+pub use dates::{calendar_notes, past_dates};
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;
 pub use read::read;

@@ -73,7 +73,9 @@ fn tree(
         jobs: Vec::new(),
     };
     let mut asked_about = Vec::new();
-    for (file, conflicts) in checked.files.iter().zip(&mut conflicts) {
+    let on_calendars = spec::calendar_notes(&checked.files, now);
+    let files = checked.files.iter().zip(on_calendars);
+    for ((file, on_calendars), conflicts) in files.zip(&mut conflicts) {
         if !looked.iter().any(|one| one.concerns(file)) {
             continue;
         }
@@ -81,6 +83,7 @@ fn tree(
         let refused = !conflicts.is_empty();
         tree.findings.extend(file.findings.iter().cloned());
         tree.findings.extend(spec::past_dates(file, now));
+        tree.findings.extend(on_calendars);
         tree.findings.append(conflicts);
         if !file.is_defaults && !spec::calendars::is_ics(&file.path) {
             tree.files += 1;

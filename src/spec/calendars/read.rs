@@ -456,6 +456,7 @@ fn include(
     calendars: &Calendars,
 ) {
     let help = "take one of these out of `include`";
+    decoder.note_use(Use::Calendar(name.clone()));
     if let Some(known) = own.known.get(name) {
         if let Err(Broken::Cycle(way)) = &known.dates {
             let message = format!("`{name}` includes itself: {way}");

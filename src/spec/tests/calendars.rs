@@ -122,7 +122,7 @@ fn a_calendar_of_one_file_serves_jobs_of_another() {
     );
     assert_eq!(
         describe(both),
-        "every 6h, only on closed, except on weekend in Asia/Tokyo time"
+        "every 6h, only on closed, except on weekend, dates in Asia/Tokyo time"
     );
 }
 
