@@ -415,6 +415,12 @@ impl Schedule {
         (next.scheduled == scheduled).then_some(next)
     }
 
+    /// Whether some of its fires belong to windows that close.
+    #[must_use]
+    pub fn has_windows(&self) -> bool {
+        modified::has_windows(self)
+    }
+
     /// When the window of `random` that a fire belongs to closes: the first instant that is too
     /// late for it. `None` for a fire that any other item names.
     #[must_use]

@@ -205,6 +205,12 @@ impl Item {
         }
     }
 
+    /// Whether it names dates after which it never fires again.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        matches!(self.base(), Self::At(_)) || self.bounds().1 < Timestamp::MAX
+    }
+
     /// The most that a fire is delayed, in milliseconds.
     fn jitter(&self) -> u64 {
         match self {
@@ -236,7 +242,7 @@ impl Item {
         if let Some(close) = self.closes_at(at) {
             room = room.min(close.as_nanosecond() - at.as_nanosecond() - 1);
         }
-        let room = u64::try_from(room / MILLISECOND).unwrap_or(0);
+        let room = u64::try_from((room / MILLISECOND).max(0)).unwrap_or(u64::MAX);
         // Timestamps in milliseconds are 64-bit numbers.
         let key = at.as_nanosecond().div_euclid(MILLISECOND) as i64;
         let mut draws = modified.seed.draws(Purpose::Jitter, key);
@@ -289,15 +295,18 @@ pub(super) fn pending(schedule: &Schedule, at: Timestamp) -> Option<Fire> {
     (newest.due > at).then_some(newest)
 }
 
+/// Whether `random` is among the items.
+pub(super) fn has_windows(schedule: &Schedule) -> bool {
+    let mut items = schedule.items().iter();
+    items.any(|item| matches!(item.base(), Item::Random(_)))
+}
+
 /// When the window closes that the fire at an instant belongs to.
 pub(super) fn closes_at(schedule: &Schedule, at: Timestamp) -> Option<Timestamp> {
-    let items = schedule.items();
-    if !items
-        .iter()
-        .any(|item| matches!(item.base(), Item::Random(_)))
-    {
+    if !has_windows(schedule) {
         return None;
     }
+    let items = schedule.items();
     let naming = items.iter().filter(|item| item.names(at));
     // An item without a window puts no end to it.
     naming

@@ -16,6 +16,9 @@ const NAMED: usize = 2;
 /// So many jobs that the same changes touch have a note each; more of them share one.
 const ALONE: usize = 3;
 
+/// What touches a schedule and the number of the group that its jobs belong to, if anything does.
+type Known = Option<(usize, Arc<[Touch]>)>;
+
 /// A note for each job whose fixed times are touched by a change of the clock within a year,
 /// or one for many that the same changes touch in the same way.
 #[must_use]
@@ -24,7 +27,7 @@ pub fn clock_changes<'a>(
     now: Timestamp,
 ) -> Vec<Finding> {
     // The jobs of a load share equal schedules, so each is asked about once.
-    let mut known: HashMap<*const Schedule, Option<(usize, Arc<[Touch]>)>> = HashMap::new();
+    let mut known: HashMap<*const Schedule, Known> = HashMap::new();
     let mut groups = Groups::default();
     for file in files {
         for job in file.jobs.iter().filter(|job| job.definition.enabled) {

@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::calendars::{Calendars, Use, Uses};
+use super::calendars::InFile;
 use super::fields::Kind;
 use super::interpolate;
+use super::naming::Naming;
 use super::problem::{Page, Problem};
 use super::shared::Shared;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
@@ -16,7 +17,6 @@ use super::{Options, limits, suggest};
 use crate::duration;
 use crate::finding::{Code, Finding, Severity};
 use crate::model::{Part, Text};
-use crate::schedule::Seed;
 
 /// Reads the values of one file and collects what is wrong with them.
 pub(super) struct Decoder<'t, 's> {
@@ -31,15 +31,10 @@ pub(super) struct Decoder<'t, 's> {
     /// Keys that were suggested for unknown ones since [`Decoder::begin_job`].
     suggested: Vec<&'static str>,
     inherited: usize,
-    /// Whose schedule is read, and whether anything of it follows from the name.
-    job: Cow<'t, str>,
-    is_named: bool,
-    /// The PATH and the path below it of the file; empty for a schedule by itself.
-    pub file: (Arc<str>, Arc<str>),
-    /// The calendars of the file itself, and the names of those that cannot be read.
-    pub own: Calendars,
-    pub unread: Vec<Arc<str>>,
-    calendars: Uses,
+    /// Whose schedule is read.
+    pub naming: Naming<'t>,
+    /// What the file has to do with calendars.
+    pub calendars: InFile,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
 }
@@ -81,12 +76,8 @@ impl<'t, 's> Decoder<'t, 's> {
             uses: Vec::new(),
             suggested: Vec::new(),
             inherited: 0,
-            job: Cow::Borrowed(""),
-            is_named: false,
-            file: (Arc::from(""), Arc::from("")),
-            own: Calendars::default(),
-            unread: Vec::new(),
-            calendars: Uses::new(),
+            naming: Naming::default(),
+            calendars: InFile::default(),
             filled: 0,
         }
     }
@@ -147,33 +138,6 @@ impl<'t, 's> Decoder<'t, 's> {
     pub fn begin_job(&mut self) {
         self.uses.clear();
         self.suggested.clear();
-    }
-
-    /// Remembers what of other files the result depends on.
-    pub fn note_use(&mut self, one: Use) {
-        self.calendars.insert(one);
-    }
-
-    /// What of other files the result depends on, in order.
-    pub fn calendar_uses(&mut self) -> Box<[Use]> {
-        std::mem::take(&mut self.calendars).into_iter().collect()
-    }
-
-    /// From here on the schedule of this job is read.
-    pub fn begin_schedule(&mut self, job: Cow<'t, str>) {
-        self.job = job;
-        self.is_named = false;
-    }
-
-    /// What the job's name gives, for schedules that differ from job to job.
-    pub fn seed(&mut self) -> Seed {
-        self.is_named = true;
-        Seed::of(&self.job)
-    }
-
-    /// Whether the schedule that was read makes use of the job's name.
-    pub fn is_named(&self) -> bool {
-        self.is_named
     }
 
     /// Whether one of these keys was probably meant by an unknown one: then it is not missing as well.

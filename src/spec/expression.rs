@@ -338,6 +338,11 @@ mod tests {
             ),
             ("yearly: { date: 12-24 }", Code::MissingKey, 9),
             ("{every: 5m, dst: {gap: skip}}", Code::NoEffect, 13),
+            (
+                "{random: {times: 1, between: [\"01:00\", \"02:00\"]}, dst: {gap: skip}}",
+                Code::NoEffect,
+                55,
+            ),
             ("{daily: \"02:30\", dst: {}}", Code::MissingKey, 23),
             ("{daily: \"02:30\", dst: skip}", Code::WrongType, 23),
             (

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::calendars::{self, Use};
+use super::calendars::{self, InFile, Use};
 use super::decode::{Decoder, Scope};
 use super::fields::{JOB, TOP};
 use super::job::{self, Surroundings};
@@ -53,7 +53,7 @@ pub(super) fn check(
     };
     let page = Page::new(input.shown.clone(), text);
     let mut decoder = Decoder::new(&page, setting.options, setting.shared);
-    decoder.file = (input.root.clone(), input.path.clone());
+    decoder.calendars = InFile::of(input);
     for problem in first {
         decoder.note(problem);
     }
@@ -82,7 +82,7 @@ pub(super) fn check(
     Outcome {
         jobs: if bad { Vec::new() } else { jobs },
         calendars: if bad { Vec::new() } else { calendars },
-        uses: decoder.calendar_uses(),
+        uses: decoder.calendars.take_uses(),
         names,
         findings: decoder.finish(),
     }
@@ -114,7 +114,7 @@ fn top<'t>(
     let calendars = match setting.shared.calendars {
         Some(known) => {
             let (bound, own) = calendars::bind(decoder, &calendars, input, known);
-            decoder.own = own;
+            decoder.calendars.own = own;
             bound
         }
         None => Vec::new(),

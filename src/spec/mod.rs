@@ -26,6 +26,7 @@ mod mapping;
 mod merge;
 mod modifiers;
 mod month_days;
+mod naming;
 mod paths;
 mod print;
 mod problem;

@@ -158,7 +158,7 @@ impl Modifiers {
     pub fn apply(&self, decoder: &mut Decoder<'_, '_>, item: Item) -> Option<Item> {
         let seed = match (self.given.spread, self.given.jitter) {
             (None, None) => Seed::default(),
-            _ => decoder.seed(),
+            _ => decoder.naming.seed(),
         };
         match item.modified(&self.given, seed) {
             Ok(item) => Some(item),

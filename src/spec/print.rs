@@ -17,7 +17,7 @@ use super::wire::{
     WireStatus, WireText, WireTreePath,
 };
 use crate::model::{
-    Action, Body, Calendar, Command, Context, Grace, Http, Job, Json, Overlap, Part, Policy,
+    Action, AfterCrash, Body, Calendar, Command, Context, Grace, Http, Job, Json, Part, Policy,
     Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
 };
 use crate::schedule::Calendar as Dates;
@@ -288,13 +288,13 @@ fn policy(policy: &Policy) -> WirePolicy<'static> {
             })
             .collect(),
         max_instances: policy.max_instances,
-        overlap: match policy.overlap {
-            Overlap::Skip => "skip".into(),
-        },
+        overlap: policy.overlap.as_str().into(),
         grace: match policy.grace {
             Grace::Auto => None,
             Grace::Fixed(length) => Some(length),
         },
         coalesce: policy.coalesce,
+        after_crash: (policy.after_crash != AfterCrash::Record)
+            .then(|| policy.after_crash.as_str().into()),
     }
 }

@@ -62,7 +62,7 @@ pub(super) fn read<'t>(
         gap: gap.unwrap_or(Duration::ZERO),
         days: if named.is_empty() { Days::ALL } else { union },
     };
-    match Item::random(window, decoder.seed(), zone.clone()) {
+    match Item::random(window, decoder.naming.seed(), zone.clone()) {
         Ok(item) => Some((item, text(&window, gap, &named))),
         Err(error) => {
             let (code, span) = match error {

@@ -9,6 +9,7 @@ use jiff::civil;
 use super::decode::{Decoder, Scope};
 use super::dst::Dst;
 use super::fields::{DAYS, SCHEDULE, SCHEDULE_WORDS, WEEKLY};
+use super::naming::Naming;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
 use super::{instants, limits, modifiers, month_days, random};
 use crate::duration;
@@ -51,7 +52,7 @@ pub(super) fn read<'t>(
     zone: &Zone,
     job: Cow<'t, str>,
 ) -> Option<Read> {
-    decoder.begin_schedule(job);
+    decoder.naming = Naming::of(job);
     let mut own_zone = None;
     let (items, text) = match &node.value {
         Value::List(nodes) => list(decoder, node, nodes, zone)?,
@@ -71,7 +72,7 @@ pub(super) fn read<'t>(
         schedule: decoder.shared.schedule(Schedule::new(items)),
         text: decoder.shared.text(&text),
         own_zone,
-        is_named: decoder.is_named(),
+        is_named: decoder.naming.is_used(),
     })
 }
 

@@ -80,7 +80,7 @@ pub struct NextArgs {
     #[arg(long, value_name = "EXPR", conflicts_with = "job")]
     pub schedule: Option<String>,
     /// Whose fires: the job's name, which `random`, `jitter` and `spread` follow
-    #[arg(long, value_name = "NAME", requires = "schedule", value_parser = values::job_name)]
+    #[arg(long, value_name = "NAME", requires = "schedule", conflicts_with_all = ["job", "stdin"], value_parser = values::job_name)]
     pub name: Option<JobName>,
     /// How many fires
     #[arg(short, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=10_000))]

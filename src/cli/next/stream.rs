@@ -236,6 +236,30 @@ mod tests {
     }
 
     #[test]
+    fn a_name_feeds_what_differs_from_job_to_job() {
+        let random = r#"{"random": {"times": 1, "between": ["22:00", "02:00"]}}"#;
+        let ask = |schedule: &str, name: &str| {
+            let line = format!(r#"{{"schedule": {schedule}, "n": 3, "name": "{name}"}}"#);
+            answers_to(line.as_bytes()).remove(0)
+        };
+        for schedule in [
+            random,
+            r#"{"daily": "02:00", "spread": "1h"}"#,
+            r#"{"daily": "02:00", "jitter": "1h"}"#,
+        ] {
+            assert_eq!(ask(schedule, "a"), ask(schedule, "a"), "{schedule}");
+            assert_ne!(ask(schedule, "a"), ask(schedule, "b"), "{schedule}");
+        }
+        // A fire that is scheduled before the instant asked about and due after it is to come.
+        let schedule = r#"{"daily": "02:00", "jitter": "1h"}"#;
+        let line =
+            r#"{"schedule": SCHEDULE, "name": "backup", "n": 1, "from": "2027-03-01T02:30:00Z"}"#;
+        let line = line.replace("SCHEDULE", schedule);
+        let want = r#"{"next":["2027-03-01T02:56:57.466+00:00"]}"#;
+        assert_eq!(answers_to(line.as_bytes()), [want]);
+    }
+
+    #[test]
     fn what_is_no_query_is_answered_with_an_error_and_the_next_line_goes_on() {
         for line in [
             "nonsense",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::decide;
+use crate::decide::{self, Admission};
 use crate::ids::{JobKey, RunId};
 use crate::model::{Grace, Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::schedule::{Fire, Schedule};
@@ -25,6 +25,19 @@ pub(super) struct NotRun {
     pub(super) detail: Option<Arc<str>>,
 }
 
+impl NotRun {
+    pub(super) fn one(outcome: Outcome, reason: Reason, instant: Timestamp) -> Self {
+        Self {
+            outcome,
+            reason,
+            first: instant,
+            last: instant,
+            count: 1,
+            detail: None,
+        }
+    }
+}
+
 impl State {
     /// Every group that is due, each job of it.
     pub(super) fn fire_due(&mut self) {
@@ -37,7 +50,7 @@ impl State {
             for key in group.members {
                 self.tell_next(key, next);
                 if only {
-                    self.settle_one(key, group.first, second);
+                    self.settle_one(key, &group.schedule, group.first, second);
                 } else {
                     self.settle(key, &group.schedule, self.punctual());
                 }
@@ -50,18 +63,19 @@ impl State {
     }
 
     /// One fire of one job is due, and no other.
-    fn settle_one(&mut self, key: JobKey, fire: Fire, next: Option<Fire>) {
+    fn settle_one(&mut self, key: JobKey, schedule: &Schedule, fire: Fire, next: Option<Fire>) {
         let Some(job) = self.job(key) else { return };
         // A clock that went back shows instants again that were decided already.
         if fire.scheduled <= job.mark {
             return;
         }
-        let grace = decide::grace(&job.job.definition.policy, fire, next).max(self.punctual());
+        let policy = &job.job.definition.policy;
+        let grace = decide::grace(policy, schedule, fire, next).max(self.punctual());
         if self.now.wall.duration_since(fire.due).unsigned_abs() > grace {
             let lateness = self.lateness;
             self.missed_one(key, fire.scheduled, lateness);
         } else {
-            self.fire(key, fire, next, Trigger::Schedule);
+            self.fire(key, schedule, fire, Trigger::Schedule);
         }
     }
 
@@ -85,7 +99,13 @@ impl State {
             Arc::make_mut(&mut policy).grace = Grace::Fixed(least);
         }
         let due = decide::due(schedule, job.mark, self.now.wall, &policy, self.lateness);
+        let at_once = due.starts.len() == 1;
+        let mut starts = due.starts.into_iter().peekable();
+        // The store takes a job's instants in order.
         for missed in due.missed {
+            while let Some(fire) = starts.next_if(|fire| fire.scheduled < missed.first) {
+                self.catch_up(key, schedule, fire, at_once);
+            }
             let not_run = NotRun {
                 outcome: Outcome::Missed,
                 reason: missed.reason,
@@ -96,32 +116,38 @@ impl State {
             };
             self.not_run(key, not_run);
         }
-        if let [fire] = due.starts.as_slice() {
-            let next = schedule.next_after(fire.scheduled);
-            self.fire(key, *fire, next, Trigger::CatchUp);
+        for fire in starts {
+            self.catch_up(key, schedule, fire, at_once);
+        }
+        if !at_once {
+            self.next_of_job(key);
+        }
+    }
+
+    /// A late fire that starts: at once, or in line with others.
+    fn catch_up(&mut self, key: JobKey, schedule: &Schedule, fire: Fire, at_once: bool) {
+        if at_once {
+            self.fire(key, schedule, fire, Trigger::CatchUp);
         } else {
-            for fire in due.starts {
-                self.add_backlog(key, fire);
-            }
-            self.next_of_backlog(key);
+            self.add_backlog(key, fire);
         }
     }
 
     /// A fire that is in time: it runs, waits for a place, or is skipped.
-    fn fire(&mut self, key: JobKey, fire: Fire, next: Option<Fire>, trigger: Trigger) {
+    pub(super) fn fire(&mut self, key: JobKey, schedule: &Schedule, fire: Fire, trigger: Trigger) {
         let Some(run_by) = self.run_by(key) else {
             self.missed_one(key, fire.scheduled, Reason::Removed);
             return;
         };
         let Some(job) = self.job(key) else { return };
-        let policy = &job.job.definition.policy;
-        let active = job.active();
-        if active.len() >= policy.max_instances as usize {
-            let blocking = active.first().copied();
+        let (admission, blocking) = self.admission(job);
+        if admission == Admission::Skip {
             self.skip_overlap(key, fire.scheduled, blocking);
             return;
         }
-        let grace = decide::grace(policy, fire, next);
+        let policy = &job.job.definition.policy;
+        let next = schedule.next_after(fire.scheduled);
+        let grace = decide::grace(policy, schedule, fire, next);
         let mut run = Run::new(
             RunId::of_fire(run_by.name(), fire.scheduled),
             run_by.name().clone(),
@@ -130,11 +156,19 @@ impl State {
         );
         self.describe_source(&mut run, &run_by);
         let grace_until = fire.due.saturating_add(grace).unwrap_or(Timestamp::MAX);
+        let id = run.id;
         let mut active = Active::new(run, run_by, Some(key));
         active.due = Some(fire.due);
-        active.grace_until = Some(grace_until);
         self.move_mark(key, fire.scheduled);
-        self.add_run(active, Place::Pool);
+        if admission == Admission::Start {
+            active.grace_until = Some(grace_until);
+            self.add_run(active, Place::Pool);
+            return;
+        }
+        self.add_run(active, Place::Behind);
+        if admission == Admission::Replace {
+            self.replace_for(key, id);
+        }
     }
 
     /// What a run of this job runs by: the incoming definition where one is coming; `None` when the job goes.
@@ -162,28 +196,8 @@ impl State {
         self.add_run(Active::new(run, run_by, Some(key)), Place::Backlog);
     }
 
-    fn skip_overlap(&mut self, key: JobKey, scheduled: Timestamp, blocking: Option<RunId>) {
-        let not_run = NotRun {
-            outcome: Outcome::Skipped,
-            reason: Reason::Overlap,
-            first: scheduled,
-            last: scheduled,
-            count: 1,
-            detail: blocking.map(under_way),
-        };
-        self.not_run(key, not_run);
-    }
-
     pub(super) fn missed_one(&mut self, key: JobKey, scheduled: Timestamp, reason: Reason) {
-        let not_run = NotRun {
-            outcome: Outcome::Missed,
-            reason,
-            first: scheduled,
-            last: scheduled,
-            count: 1,
-            detail: None,
-        };
-        self.not_run(key, not_run);
+        self.not_run(key, NotRun::one(Outcome::Missed, reason, scheduled));
     }
 
     /// Records fires that do not run: in the row before, where that stands for
@@ -310,9 +324,4 @@ impl State {
         let origin = &job.origin;
         run.source = Some(format!("{}:{}", origin.file, origin.line).into());
     }
-}
-
-/// Why a fire was skipped, in words.
-pub(super) fn under_way(blocking: RunId) -> Arc<str> {
-    format!("run {blocking} was still under way").into()
 }

@@ -21,12 +21,15 @@ impl State {
                 Some((None, Some(job))) if job.job.definition.enabled => JobPresence::Enabled,
                 Some((None, Some(_))) => JobPresence::Disabled,
             };
-            match (decide::recover(&run, presence, self.now.wall), key) {
+            let job = key.and_then(|key| self.job(key));
+            let policy = job.map(|job| &*job.job.definition.policy);
+            match (decide::recover(&run, presence, policy, self.now.wall), key) {
                 (Recovery::Close(closed), key) => self.close_row(*closed, key),
                 (Recovery::Wait(at), Some(key)) => self.wait_again(run, key, at),
                 (Recovery::Late, Some(key)) => self.queue_again(run, key),
+                (Recovery::Again, Some(key)) => self.begin_again(run, key),
                 // Present means that there is a key.
-                (Recovery::Wait(_) | Recovery::Late, None) => {}
+                (Recovery::Wait(_) | Recovery::Late | Recovery::Again, None) => {}
             }
         }
     }
@@ -67,6 +70,20 @@ impl State {
         }
     }
 
+    /// A run that was cut off waits for another attempt, which begins as soon as there is a place.
+    fn begin_again(&mut self, mut run: Run, key: JobKey) {
+        let id = run.id;
+        run.state = RunState::Waiting;
+        run.reason = Some(Reason::Interrupted);
+        run.detail = Some("elder ended while this run was under way; it is begun again".into());
+        self.wait_again(run, key, self.now.wall);
+        let Some(active) = self.runs.get(&id) else {
+            return;
+        };
+        let run = Box::new(active.run.clone());
+        self.write(Write::Update { run, output: None }, Then::Nothing);
+    }
+
     /// A queued fire is a late fire.
     fn queue_again(&mut self, run: Run, key: JobKey) {
         let Some(job) = self.job(key).map(|job| job.job.clone()) else {
@@ -75,13 +92,16 @@ impl State {
         // As with every late fire: the old policy decides, the new action runs.
         let run_by = self.run_by(key).unwrap_or_else(|| job.clone());
         let scheduled = run.scheduled_at;
-        let fire = Fire {
+        let schedule = &job.definition.schedule;
+        // Asked for, or of a schedule that is no more: it was due at its own instant.
+        let fire = schedule.fire_at(scheduled).unwrap_or(Fire {
             scheduled,
             due: scheduled,
-        };
-        let next = job.definition.schedule.next_after(scheduled);
-        let grace = decide::grace(&job.definition.policy, fire, next);
-        let until = scheduled
+        });
+        let next = schedule.next_after(scheduled);
+        let grace = decide::grace(&job.definition.policy, schedule, fire, next);
+        let until = fire
+            .due
             .saturating_add(grace)
             .unwrap_or(jiff::Timestamp::MAX);
         if until < self.now.wall {
@@ -96,7 +116,7 @@ impl State {
         let place = self.place_again(&run, key);
         let mut active = Active::new(run, run_by, Some(key));
         active.row = Row::There;
-        active.due = Some(scheduled);
+        active.due = Some(fire.due);
         active.grace_until = (place == Place::Pool).then_some(until);
         self.add_run(active, place);
     }

@@ -64,6 +64,18 @@ fn of_equal_instants_the_earliest_is_due() {
 }
 
 #[test]
+fn the_last_fire_of_all_has_its_whole_jitter() {
+    let at = instant("2027-01-01T00:00:00Z");
+    let delays = (0..50).map(|n| {
+        let item = jittered(Item::At(vec![at]), 3_600_000, &format!("job-{n}"));
+        let fire = Schedule::new(vec![item]).fire_at(at).unwrap();
+        fire.scheduled.duration_until(fire.due).as_secs()
+    });
+    let late = delays.filter(|seconds| *seconds > 1_800).count();
+    assert!((10..40).contains(&late), "{late} of 50 in the second half");
+}
+
+#[test]
 fn what_is_out_of_bounds_or_says_nothing_is_refused() {
     let jitter = |length: Duration| {
         let modifiers = Modifiers {

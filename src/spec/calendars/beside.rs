@@ -105,18 +105,18 @@ fn named(decoder: &mut Decoder<'_, '_>, key: &str, names: Vec<(Arc<str>, Span)>)
     let mut found = Vec::with_capacity(names.len());
     let count = names.len();
     for (name, span) in names {
-        match decoder.own.own(&name).map(|own| own.cloned()) {
+        match decoder.calendars.own.own(&name).map(|own| own.cloned()) {
             Some(Ok(dates)) => {
                 found.push((name, dates));
                 continue;
             }
             // What is wrong with it has been said where it stands.
             Some(Err(_)) => continue,
-            None if decoder.unread.contains(&name) => continue,
+            None if decoder.calendars.unread.contains(&name) => continue,
             None => {}
         }
-        decoder.note_use(Use::Calendar(name.clone()));
-        let (root, path) = decoder.file.clone();
+        decoder.calendars.note(Use::Calendar(name.clone()));
+        let (root, path) = decoder.calendars.file.clone();
         match calendars.find(&root, &path, &name) {
             Found::Dates(dates) => found.push((name, dates.clone())),
             Found::Gone(dates) => {

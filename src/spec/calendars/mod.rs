@@ -268,5 +268,33 @@ impl Broken {
     }
 }
 
-/// What a check used so far, each once.
-pub(super) type Uses = BTreeSet<Use>;
+/// What a file has to do with calendars while it is checked.
+#[derive(Default)]
+pub(super) struct InFile {
+    /// The PATH and the path below it; empty for a schedule by itself.
+    pub file: (Arc<str>, Arc<str>),
+    /// What the file defines itself.
+    pub own: Calendars,
+    /// The names of calendars of its own that cannot be read.
+    pub unread: Vec<Arc<str>>,
+    uses: BTreeSet<Use>,
+}
+
+impl InFile {
+    pub fn of(input: &InputFile) -> Self {
+        Self {
+            file: (input.root.clone(), input.path.clone()),
+            ..Self::default()
+        }
+    }
+
+    /// Remembers what of other files the result depends on.
+    pub fn note(&mut self, one: Use) {
+        self.uses.insert(one);
+    }
+
+    /// All that was noted, in order.
+    pub fn take_uses(&mut self) -> Box<[Use]> {
+        std::mem::take(&mut self.uses).into_iter().collect()
+    }
+}

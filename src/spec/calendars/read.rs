@@ -99,7 +99,7 @@ pub(in crate::spec) fn read<'t>(
         }
         match one(decoder, entry, home) {
             Some(place) => places.push(place),
-            None => decoder.unread.push(Arc::from(&*entry.key)),
+            None => decoder.calendars.unread.push(Arc::from(&*entry.key)),
         }
     }
     places
@@ -456,7 +456,7 @@ fn include(
     calendars: &Calendars,
 ) {
     let help = "take one of these out of `include`";
-    decoder.note_use(Use::Calendar(name.clone()));
+    decoder.calendars.note(Use::Calendar(name.clone()));
     if let Some(known) = own.known.get(name) {
         if let Err(Broken::Cycle(way)) = &known.dates {
             let message = format!("`{name}` includes itself: {way}");
@@ -464,7 +464,7 @@ fn include(
         }
         return;
     }
-    decoder.note_use(Use::Calendar(name.clone()));
+    decoder.calendars.note(Use::Calendar(name.clone()));
     match calendars
         .known
         .get(name)
@@ -507,7 +507,7 @@ fn ics_file(
     input: &InputFile,
     calendars: &Calendars,
 ) {
-    decoder.note_use(Use::Ics(path.clone()));
+    decoder.calendars.note(Use::Ics(path.clone()));
     match calendars.find_ics(&input.root, path) {
         FoundIcs::Dates(_) => {}
         FoundIcs::Bad => {

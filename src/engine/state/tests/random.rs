@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::World;
 use crate::engine::state::testing::{every, job};
 use crate::engine::state::*;
-use crate::model::{Definition, Ended, Grace, Policy};
+use crate::model::{AfterCrash, Definition, Ended, Grace, Overlap, Policy};
+use crate::schedule::{Item, Modifiers, Schedule, Seed};
 
 /// One thing that happens; jobs are named by number.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Name, period, policy.
 type Sample = (&'static str, u64, fn(&mut Policy));
 
-const JOBS: [Sample; 6] = [
+const JOBS: [Sample; 12] = [
     ("a", 7, |_| {}),
     ("b", 7, |p| p.retry.max = 3),
     ("c", 30, |p| {
@@ -79,11 +80,54 @@ const JOBS: [Sample; 6] = [
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(60));
     }),
+    ("jitter", 50, |_| {}),
+    ("jitter-all", 60, |p| {
+        p.coalesce = false;
+        p.grace = Grace::Fixed(Duration::from_secs(200));
+        p.max_instances = 2;
+    }),
+    ("g", 9, |p| {
+        p.overlap = Overlap::Queue;
+        p.retry.max = 1;
+        p.after_crash = AfterCrash::Rerun;
+    }),
+    ("h", 8, |p| {
+        p.overlap = Overlap::Replace;
+        p.retry.max = 2;
+    }),
+    ("i", 6, |p| {
+        p.overlap = Overlap::Replace;
+        p.max_instances = 3;
+        p.coalesce = false;
+        p.after_crash = AfterCrash::Rerun;
+        p.grace = Grace::Fixed(Duration::from_secs(60));
+    }),
+    ("jitter-queue", 40, |p| {
+        p.overlap = Overlap::Queue;
+        p.retry.max = 1;
+    }),
 ];
 
 fn sample(which: usize, period: u64) -> Job {
     let (name, _, policy) = JOBS[which];
-    job(name, every(period), policy)
+    job(name, schedule(which, period), policy)
+}
+
+/// Some are due later than scheduled, by up to half the way to the next.
+fn schedule(which: usize, period: u64) -> Arc<Schedule> {
+    let name = JOBS[which].0;
+    if !name.starts_with("jitter") {
+        return every(period);
+    }
+    // Periods of five, with a handful of delays: an edit often finds the instants of before.
+    let period = period.next_multiple_of(5);
+    let item = Item::every(Duration::from_secs(period)).unwrap();
+    let modifiers = Modifiers {
+        jitter: Some(Duration::from_secs(10 + period % 20)),
+        ..Modifiers::default()
+    };
+    let item = item.modified(&modifiers, Seed::of(name)).unwrap();
+    Arc::new(Schedule::new(vec![item]))
 }
 
 impl World {
@@ -101,7 +145,11 @@ impl World {
         match step {
             Step::Pass(seconds) => self.pass(seconds),
             Step::Finish(i, ok) if !self.running.is_empty() => {
-                let ended = if ok {
+                let run = self.running[i % self.running.len()];
+                let is_told = self.ends.iter().any(|(ended, _)| *ended == run);
+                let ended = if ok && is_told {
+                    Ended::Stopped
+                } else if ok {
                     Ended::Success
                 } else {
                     Ended::Failed(Reason::Exit)
@@ -132,7 +180,7 @@ impl World {
             Step::Reschedule(which, period) => {
                 let edited = |old: Job| Job {
                     definition: Arc::new(Definition {
-                        schedule: every(period),
+                        schedule: schedule(which, period),
                         ..(*old.definition).clone()
                     }),
                     ..old
