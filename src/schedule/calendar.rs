@@ -278,6 +278,12 @@ impl Allowed {
         Some(from)
     }
 
+    /// Whether `only` leaves nothing that is repeated.
+    pub(super) fn ends(&self) -> bool {
+        let only = self.only.as_ref();
+        only.is_some_and(|only| only.dates.repeats_nothing())
+    }
+
     /// The first date that is not repeated, or 1970-01-01 when there is none.
     pub(super) fn begin(&self) -> i64 {
         let named = [&self.only, &self.except].into_iter().flatten();

@@ -208,7 +208,11 @@ impl Item {
     /// Whether it names dates after which it never fires again.
     #[must_use]
     pub fn ends(&self) -> bool {
-        matches!(self.base(), Self::At(_)) || self.bounds().1 < Timestamp::MAX
+        let only_dates = match self {
+            Self::Modified(modified) => modified.dates.as_ref().is_some_and(OnDates::ends),
+            _ => false,
+        };
+        only_dates || matches!(self.base(), Self::At(_)) || self.bounds().1 < Timestamp::MAX
     }
 
     /// The most that a fire is delayed, in milliseconds.

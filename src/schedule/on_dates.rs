@@ -102,6 +102,11 @@ impl OnDates {
         (self.allowed.end(day) * DAY).max(second.max(RULES) + CYCLE)
     }
 
+    /// Whether there is a last date.
+    pub(super) fn ends(&self) -> bool {
+        self.allowed.ends()
+    }
+
     /// Before this instant the dates only repeat; nobody waits for 1969.
     pub(super) fn begin(&self) -> Timestamp {
         let year = 366;

@@ -12,7 +12,7 @@ use crate::finding::{Code, Finding};
 use crate::model::NameKind;
 use crate::schedule::Item;
 
-/// A note for each job whose dates are all past: those of `at`, or its `until`. Such a job is good
+/// A note for each job whose dates are all past: those of `at`, of `only`, or its `until`. Such a job is good
 /// and never fires again.
 #[must_use]
 pub fn past_dates(file: &CheckedFile, now: Timestamp) -> Vec<Finding> {
@@ -31,7 +31,8 @@ pub fn past_dates(file: &CheckedFile, now: Timestamp) -> Vec<Finding> {
             at: place.at.clone(),
             also: None,
             message: format!("every date of `{}` is past", place.name),
-            help: "remove the job, or give it a date to come in `at` or `until`".to_owned(),
+            help: "remove the job, or give it a date to come in `at`, `until` or its calendar"
+                .to_owned(),
         })
         .collect()
 }
@@ -154,6 +155,9 @@ mod tests {
   over: { run: x, schedule: { daily: \"09:00\", until: 2027-12-31 } }
   open: { run: x, schedule: { daily: \"09:00\", from: 2027-12-31 } }
   one: { run: x, schedule: [{ every: 1h, until: 2026-12-31 }, { at: 2029-01-01T00:00:00Z, jitter: 1h }] }
+  only: { run: x, schedule: { daily: \"09:00\", only: dates } }
+  also: { run: x, schedule: { daily: \"09:00\", only: weekend, except: dates } }
+calendars: { dates: { dates: 2029-06-01 }, weekend: { weekdays: weekends, dates: 2020-01-01 } }
 ";
         let file = file(text);
         assert!(codes(&file).is_empty());
@@ -165,6 +169,6 @@ mod tests {
         assert!(notes("2026-01-01T00:00:00Z").is_empty());
         assert_eq!(notes("2027-12-31T10:00:00Z"), [2, 6]);
         assert_eq!(notes("2029-01-01T00:00:00Z"), [2, 3, 6]);
-        assert_eq!(notes("2030-01-01T00:00:00Z"), [2, 3, 6, 8]);
+        assert_eq!(notes("2030-01-01T00:00:00Z"), [2, 3, 6, 8, 9]);
     }
 }

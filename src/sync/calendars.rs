@@ -6,7 +6,8 @@
 
 use std::collections::HashSet;
 
-use super::tree::{Around, At, FileState, RootState, Tree, last_content};
+use super::file_state::{FileState, last_content};
+use super::tree::{Around, At, RootState, Tree};
 use crate::decide::merge::{Defined, InForce};
 use crate::spec::calendars::{Calendars, Said, Says, Source, Use};
 

@@ -6,6 +6,7 @@
 
 mod calendars;
 mod eye;
+mod file_state;
 mod handle;
 mod language;
 mod ledger;

@@ -10,19 +10,16 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::file_state::FileState;
 use super::language::{DefaultsTexts, Language};
 use crate::decide::merge::{Defined, FileNow, InForce, RootNow};
-use crate::finding::{Finding, Severity};
-use crate::model::{Job, NameKind};
+use crate::model::NameKind;
 use crate::source::{Content, Directory, File, Root, Snapshot};
-use crate::spec::calendars::{Calendars, Said, Use, is_ics};
-use crate::spec::{CheckedFile, InputFile, NamePlace};
+use crate::spec::calendars::Calendars;
+use crate::spec::{CheckedFile, InputFile};
 
 /// As many files are checked in one go, so that text and results of all are never there at once.
 const CHUNK: usize = 4096;
-
-/// As many findings of one file are kept.
-const MAX_FINDINGS: usize = 100;
 
 /// The file that every folder may have for its defaults.
 pub(super) const DEFAULTS: &str = "_defaults.yaml";
@@ -42,77 +39,6 @@ pub(super) struct RootState {
     pub(super) lost: Option<String>,
     /// Ascending by path. Of a lost PATH, as they were.
     pub(super) files: Vec<FileState>,
-}
-
-/// What one file says.
-pub(super) struct FileState {
-    pub(super) path: Arc<str>,
-    pub(super) shown: Arc<str>,
-    /// Of its bytes and those of what it inherits.
-    hash: [u8; 32],
-    /// What it defines; `None` when it is bad.
-    content: Option<Defined>,
-    /// What few files have.
-    trouble: Option<Box<Trouble>>,
-    /// What fewer still have.
-    calendars: Option<Box<FileCalendars>>,
-}
-
-/// What a file has to do with calendars.
-#[derive(Default)]
-pub(super) struct FileCalendars {
-    /// What it says, by itself.
-    pub(super) said: Said,
-    /// What of other files it depends on.
-    pub(super) uses: Box<[Use]>,
-    /// What that was when it was checked.
-    pub(super) uses_state: u64,
-}
-
-#[derive(Default)]
-struct Trouble {
-    findings: Vec<Finding>,
-    /// Where its names stand; read only when a finding must show one.
-    places: Vec<NamePlace>,
-    /// Why it could not be read.
-    unreadable: Option<String>,
-}
-
-impl FileState {
-    pub(super) fn is_defaults(&self) -> bool {
-        is_defaults(&self.path)
-    }
-
-    pub(super) fn is_bad(&self) -> bool {
-        self.content.is_none()
-    }
-
-    /// Whether it is an `.ics` file.
-    pub(super) fn is_ics(&self) -> bool {
-        is_ics(&self.path)
-    }
-
-    pub(super) fn calendars(&self) -> Option<&FileCalendars> {
-        self.calendars.as_deref()
-    }
-
-    pub(super) fn findings(&self) -> &[Finding] {
-        self.trouble
-            .as_ref()
-            .map_or(&[], |trouble| &trouble.findings)
-    }
-
-    fn places(&self) -> &[NamePlace] {
-        self.trouble.as_ref().map_or(&[], |trouble| &trouble.places)
-    }
-
-    fn unreadable(&self) -> Option<&str> {
-        self.trouble.as_ref()?.unreadable.as_deref()
-    }
-
-    fn trouble(&mut self) -> &mut Trouble {
-        self.trouble.get_or_insert_default()
-    }
 }
 
 /// What a check needs beside the files' state.
@@ -293,95 +219,6 @@ impl Tree {
     }
 }
 
-impl FileState {
-    fn new(file: &File) -> Self {
-        let trouble = unreadable(file).map(|why| Trouble {
-            unreadable: Some(why),
-            ..Trouble::default()
-        });
-        Self {
-            path: file.path.clone(),
-            shown: file.shown.clone(),
-            hash: file.hash,
-            content: None,
-            trouble: trouble.map(Box::new),
-            calendars: None,
-        }
-    }
-
-    /// Takes over what it says of calendars.
-    fn say(&mut self, said: Said) {
-        if said != Said::Nothing || self.calendars.is_some() {
-            self.calendars.get_or_insert_default().said = said;
-        }
-    }
-
-    /// Whether the file is as it was when it was last checked.
-    fn is_as(&self, file: &File) -> bool {
-        match &file.content {
-            Content::Unchanged => true,
-            Content::Read(_) => false,
-            Content::Unreadable(why) => self.unreadable() == Some(why.to_string().as_str()),
-        }
-    }
-
-    /// Takes over what the check found.
-    fn take(&mut self, checked: &CheckedFile, in_force: &InForce) {
-        self.hash = checked.hash;
-        if !checked.uses.is_empty() || self.calendars.is_some() {
-            let calendars = self.calendars.get_or_insert_default();
-            calendars.uses = checked.uses.clone();
-            calendars.uses_state = checked.uses_state;
-        }
-        let mut findings = checked.findings.clone();
-        if findings.len() > MAX_FINDINGS {
-            // Errors first: they are what makes the file bad.
-            findings.sort_by_key(|finding| finding.severity);
-            findings.truncate(MAX_FINDINGS);
-        }
-        let unreadable = self.trouble.take().and_then(|trouble| trouble.unreadable);
-        if unreadable.is_some() || !findings.is_empty() {
-            *self.trouble() = Trouble {
-                findings,
-                places: Vec::new(),
-                unreadable,
-            };
-        }
-        let is_bad = checked
-            .findings
-            .iter()
-            .any(|finding| finding.severity == Severity::Error);
-        self.content = match (&checked.defaults_text, is_bad) {
-            (_, true) => None,
-            (Some(text), false) => Some(Defined::Defaults(text.clone())),
-            (None, false) => {
-                let last = last_content(in_force, &checked.root, &checked.path);
-                Some(defined(checked, last))
-            }
-        };
-    }
-}
-
-/// What a good file defines, with what is as it was taken from `last`.
-fn defined(checked: &CheckedFile, last: Option<&Defined>) -> Defined {
-    if let Some(dates) = &checked.dates {
-        return match last {
-            Some(Defined::Dates(last)) if last == dates => Defined::Dates(last.clone()),
-            _ => Defined::Dates(dates.clone()),
-        };
-    }
-    let (jobs, calendars) = match last {
-        Some(Defined::Jobs(jobs)) => (Some(jobs), None),
-        Some(Defined::Calendars(jobs, calendars)) => (Some(jobs), Some(calendars)),
-        _ => (None, None),
-    };
-    let calendars = match calendars {
-        Some(last) if **last == *checked.calendars => last.clone(),
-        _ => checked.calendars.as_slice().into(),
-    };
-    Defined::of(share(&checked.jobs, jobs), calendars)
-}
-
 /// The state of a root after a look, which of its files must be checked, and whether anything differs.
 fn take_over(root: &Root, old: Option<RootState>) -> (RootState, Vec<usize>, bool) {
     let old = old.unwrap_or_else(|| RootState {
@@ -498,13 +335,6 @@ fn input(root: &Root, file: &File) -> InputFile {
     }
 }
 
-fn unreadable(file: &File) -> Option<String> {
-    match &file.content {
-        Content::Unreadable(why) => Some(why.to_string()),
-        Content::Read(_) | Content::Unchanged => None,
-    }
-}
-
 fn forget_text(file: &mut Arc<File>) {
     if let Content::Read(_) = file.content {
         *file = Arc::new(File {
@@ -527,40 +357,6 @@ fn defaults_texts(in_force: &InForce) -> DefaultsTexts {
         }
     }
     texts
-}
-
-/// What is in force of a file.
-pub(super) fn last_content<'a>(
-    in_force: &'a InForce,
-    root: &str,
-    path: &str,
-) -> Option<&'a Defined> {
-    let root = in_force.roots.iter().find(|one| *one.path == *root)?;
-    let place = root.files.binary_search_by(|file| (*file.path).cmp(path));
-    Some(&root.files[place.ok()?].content)
-}
-
-/// `jobs`, with what is equal to `last` taken from there; when all is, `last` itself.
-fn share(jobs: &[Job], last: Option<&Arc<[Job]>>) -> Arc<[Job]> {
-    let Some(last) = last else {
-        return jobs.into();
-    };
-    let by_name: HashMap<_, _> = last.iter().map(|job| (job.name(), job)).collect();
-    let shared: Vec<Job> = jobs
-        .iter()
-        .map(|job| match by_name.get(job.name()) {
-            Some(old) if old.definition == job.definition => Job {
-                definition: old.definition.clone(),
-                origin: job.origin.clone(),
-            },
-            _ => job.clone(),
-        })
-        .collect();
-    let is_last = shared.len() == last.len()
-        && shared.iter().zip(last.iter()).all(|(new, old)| {
-            Arc::ptr_eq(&new.definition, &old.definition) && new.origin == old.origin
-        });
-    if is_last { last.clone() } else { shared.into() }
 }
 
 /// SHA-256 over all files, in hexadecimal; alike wherever the tree lies. A lost PATH counts as empty.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Found, Use, read};
+use super::{Found, Use, bind, read};
 use crate::finding::Code;
 use crate::schedule::{Allowed, Named, OnDates, Shift, Zone};
 use crate::spec::decode::Decoder;
@@ -131,7 +131,7 @@ fn named(decoder: &mut Decoder<'_, '_>, key: &str, names: Vec<(Arc<str>, Span)>)
                 let message = format!("the calendar `{name}`, which {shown} defines, has no dates");
                 decoder.report(Code::DanglingName, span, &message, "mend that file first");
             }
-            Found::Unknown => read::unknown(decoder, &name, span, calendars),
+            Found::Unknown => bind::unknown(decoder, &name, span, calendars),
         }
     }
     (found.len() == count).then(|| Named::new(found))

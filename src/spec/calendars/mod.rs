@@ -6,6 +6,7 @@
 //! calendar that changes in one file touches those that use it and no other.
 
 mod beside;
+mod bind;
 mod read;
 mod resolve;
 mod text;
@@ -19,7 +20,8 @@ use crate::model;
 use crate::schedule::{Calendar, Zones};
 
 pub(super) use beside::beside;
-pub(super) use read::{bind, read};
+pub(super) use bind::bind;
+pub(super) use read::read;
 pub use text::{parse as dates_of, print as text_of};
 
 use super::InputFile;
