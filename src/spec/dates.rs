@@ -117,19 +117,19 @@ mod tests {
                 .map(|note| format!("{} {} {}", note.code, note.at.place.line, note.message))
                 .collect::<Vec<_>>()
         };
-        let alone = "N011 4 nothing uses the calendar `alone`";
+        let alone = "N021 4 nothing uses the calendar `alone`";
         assert_eq!(notes(job, "2027-03-01T00:00:00Z"), [alone]);
         assert_eq!(
             notes(job, "2027-03-05T00:00:00Z"),
             [
-                "N010 3 the last date of the calendar `closed` is 2027-05-03",
+                "N020 3 the last date of the calendar `closed` is 2027-05-03",
                 alone
             ]
         );
         assert_eq!(
             notes(job, "2028-03-05T00:00:00Z"),
             [
-                "N010 3 the last date of the calendar `closed` was 2027-05-03",
+                "N020 3 the last date of the calendar `closed` was 2027-05-03",
                 alone
             ]
         );

@@ -7,6 +7,7 @@ use super::fields::{
     CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RANDOM, RANGE, RETRY,
     RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY, YEARLY,
 };
+use super::suite;
 
 /// What a text that is filled in from the environment looks like before that.
 const FILLED: &str = "\\$\\{";
@@ -57,6 +58,46 @@ pub fn schema() -> String {
         }),
     );
     let mut text = serde_json::to_string_pretty(&Value::Object(root)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The JSON Schema of a file of schedule tests.
+#[must_use]
+pub fn test_schema() -> String {
+    let test = level(&suite::TEST, Form::Job, &[]);
+    let mut root = level(&suite::TOP, Form::Job, &[]);
+    let head = [
+        ("$schema", json!("http://json-schema.org/draft-07/schema#")),
+        ("title", json!("elder schedule tests")),
+        ("patternProperties", json!({ "^x-": {} })),
+        (
+            "definitions",
+            json!({
+                "text": text(),
+                "test": test,
+                "count": level(&suite::COUNT, Form::Job, &["from", "until"]),
+            }),
+        ),
+    ];
+    root.extend(head.map(|(key, value)| (key.to_owned(), value)));
+    let one_or_more = one_or_more(refer("test"));
+    let places = [
+        (
+            "/properties/tests",
+            json!({ "type": "object", "additionalProperties": one_or_more }),
+        ),
+        ("/definitions/test/properties/count", refer("count")),
+    ];
+    let mut root = Value::Object(root);
+    for (place, value) in places {
+        if let (Some(Value::Object(property)), Value::Object(value)) =
+            (root.pointer_mut(place), value)
+        {
+            property.extend(value);
+        }
+    }
+    let mut text = serde_json::to_string_pretty(&root).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -385,6 +426,36 @@ mod tests {
             kept == schema(),
             "schema/elder.schema.json is not what this build accepts: run `elder schema > schema/elder.schema.json`"
         );
+    }
+
+    #[test]
+    fn the_schema_of_tests_in_the_repository_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/elder-test.schema.json");
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            kept == test_schema(),
+            "schema/elder-test.schema.json is not what this build accepts: run `elder schema --tests > schema/elder-test.schema.json`"
+        );
+        let root: Value = serde_json::from_str(&test_schema()).unwrap();
+        for (text, good) in [
+            (
+                "tests: { a: [{ fires_at: 2027-01-01, name: x }, { never_at: [2027-01-01] }] }",
+                true,
+            ),
+            (
+                "tests: { a: { count: { from: 2027-01-01, until: 2027-01-02, is: 1 } } }",
+                true,
+            ),
+            ("x-a: 1\ntests: {}", true),
+            ("tests: { a: { fires: 2027-01-01 } }", false),
+            (
+                "tests: { a: { count: { from: 2027-01-01, is: 1 } } }",
+                false,
+            ),
+            ("jobs: {}", false),
+        ] {
+            assert_eq!(accepts(&root, &root, &yaml(text)), good, "{text}");
+        }
     }
 
     #[test]

@@ -18,5 +18,7 @@ mod next;
 mod promises;
 mod schedules;
 mod shipped;
+mod simulate;
+mod suites;
 mod tidy;
 mod validate;

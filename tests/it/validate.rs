@@ -510,8 +510,8 @@ fn what_is_wrong_with_calendars_is_shown_where_it_stands() {
     exit 1
     --- stdout
     jobs.d/a.yaml:2:52: E022 no calendar is called `holiday`; did you mean `holidays`?
-    jobs.d/c.yaml:2:20: E030 the calendar file h.ics is bad; mend that file first
-    jobs.d/h.ics:4:1: E030 the rule has BYWEEKNO, which is not read here
+    jobs.d/c.yaml:2:20: E040 the calendar file h.ics is bad; mend that file first
+    jobs.d/h.ics:4:1: E040 the rule has BYWEEKNO, which is not read here
     2 files, 0 good jobs: 3 errors
     ");
     let finished = elder("validate --format concise jobs.d/h.ics")
@@ -520,7 +520,7 @@ fn what_is_wrong_with_calendars_is_shown_where_it_stands() {
     assert_snapshot!(finished, @r"
     exit 1
     --- stdout
-    jobs.d/h.ics:4:1: E030 the rule has BYWEEKNO, which is not read here
+    jobs.d/h.ics:4:1: E040 the rule has BYWEEKNO, which is not read here
     0 files, 0 good jobs: 1 error
     ");
     folder.write("jobs.d/h.ics", "BEGIN:VCALENDAR\nEND:VCALENDAR\n");
@@ -534,7 +534,7 @@ fn what_is_wrong_with_calendars_is_shown_where_it_stands() {
     assert_snapshot!(finished, @r"
     exit 0
     --- stdout
-    jobs.d/c.yaml:3:3: N011 nothing uses the calendar `spare`; name it in `only` or `except`, or remove it
+    jobs.d/c.yaml:3:3: N021 nothing uses the calendar `spare`; name it in `only` or `except`, or remove it
     jobs.d/h.ics: N001 the calendar file holds no event, so no date
     2 files, 1 good job: 2 notes
     ");

@@ -102,6 +102,14 @@ pub struct NextArgs {
     pub env_file: Vec<PathBuf>,
 }
 
+/// The flags of `elder schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The schema of *.test.yaml files instead
+    #[arg(long)]
+    pub tests: bool,
+}
+
 /// `--format` of answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TableFormat {

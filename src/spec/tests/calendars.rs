@@ -134,16 +134,16 @@ fn what_is_wrong_with_a_calendar_is_said_at_its_place() {
         ("calendars: { a: }", "E004 1"),
         ("calendars: { a: { weekday: sat } }", "E002 1"),
         ("calendars: { a: { weekdays: funday } }", "E015 1"),
-        ("calendars: { a: { dates: [2027-02-30] } }", "E030 1"),
-        ("calendars: { a: { dates: 30-01 } }", "E030 1"),
-        ("calendars: { a: { dates: 2027-1-1 } }", "E030 1"),
+        ("calendars: { a: { dates: [2027-02-30] } }", "E040 1"),
+        ("calendars: { a: { dates: 30-01 } }", "E040 1"),
+        ("calendars: { a: { dates: 2027-1-1 } }", "E040 1"),
         (
             "calendars: { a: { ranges: [{ from: 2027-02-03, until: 2027-02-01 }] } }",
-            "E030 1",
+            "E040 1",
         ),
         (
             "calendars: { a: { ranges: [{ from: 2027-02-03, until: 02-01 }] } }",
-            "E030 1",
+            "E040 1",
         ),
         (
             "calendars: { a: { ranges: [{ from: 2027-02-03 }] } }",
@@ -151,12 +151,12 @@ fn what_is_wrong_with_a_calendar_is_said_at_its_place() {
         ),
         ("calendars: { a: { include: b } }", "E022 1"),
         ("calendars: { a: { include: [] } }", "E004 1"),
-        ("calendars: { a: { include: a } }", "E030 1"),
+        ("calendars: { a: { include: a } }", "E040 1"),
         ("calendars: { a: { ics: a.txt } }", "E018 1"),
         ("calendars: { a: { ics: ../../a.ics } }", "E018 1"),
         ("calendars: { a: { ics: /etc/a.ics } }", "E018 1"),
         ("calendars: { a: { ics: gone.ics } }", "E022 1"),
-        ("calendars: { a: { ics: bad.ics } }", "E030 1"),
+        ("calendars: { a: { ics: bad.ics } }", "E040 1"),
         (
             "calendars: { a: { weekdays: sat }, A: { weekdays: sun } }",
             "E011 1",
@@ -169,7 +169,7 @@ fn what_is_wrong_with_a_calendar_is_said_at_its_place() {
     let bad = "calendars: { a: { dates: x } }\njobs: { j: { run: x, schedule: { daily: \"09:00\", only: a } } }\n";
     let user = "calendars: { b: { include: a } }\njobs: { k: { run: x, schedule: { daily: \"09:00\", only: a } } }\n";
     let both = [("a.yaml", bad), ("b.yaml", user)];
-    assert_eq!(found(&both), [vec!["E030 1"], vec!["E022 1", "E022 2"]]);
+    assert_eq!(found(&both), [vec!["E040 1"], vec!["E022 1", "E022 2"]]);
     let message = &tree(&both).files[1].findings[1].message;
     assert_eq!(
         message,
@@ -178,7 +178,7 @@ fn what_is_wrong_with_a_calendar_is_said_at_its_place() {
     let circle = "calendars:\n  a: { include: b }\n  b: { include: c }\n  c: { include: a }\n";
     assert_eq!(
         found(&[("a.yaml", circle)])[0],
-        ["E030 2", "E030 3", "E030 4"]
+        ["E040 2", "E040 3", "E040 4"]
     );
     let message = &tree(&[("a.yaml", circle)]).files[0].findings[0].message;
     assert_eq!(message, "`b` includes itself: a → b → c → a");

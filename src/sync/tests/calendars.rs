@@ -170,12 +170,12 @@ async fn an_ics_file_is_watched_and_a_bad_or_vanished_one_keeps_its_last_good_da
     wait(&["a: 5"]).await;
     world.write("sub/h.ics", &ics("someday"));
     sync(&elder).await;
-    assert_eq!(findings(&elder), ["E030 h.ics 3"]);
+    assert_eq!(findings(&elder), ["E040 h.ics 3"]);
     assert_eq!(quiet(&elder)[0], "a: 5");
     // The file that names it is good all the same: its edits count.
     world.write("c.yaml", &calendars.replace("own:", "other:"));
     sync(&elder).await;
-    assert_eq!(findings(&elder), ["E030 h.ics 3"]);
+    assert_eq!(findings(&elder), ["E040 h.ics 3"]);
     assert_eq!(
         quiet(&elder)[1],
         "other: 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31"
@@ -184,7 +184,7 @@ async fn an_ics_file_is_watched_and_a_bad_or_vanished_one_keeps_its_last_good_da
     // Across a restart too.
     let elder = world.start().await;
     sync(&elder).await;
-    assert_eq!(findings(&elder), ["E030 h.ics 3"]);
+    assert_eq!(findings(&elder), ["E040 h.ics 3"]);
     assert_eq!(quiet(&elder)[0], "a: 5");
     world.remove("sub/h.ics");
     sync(&elder).await;
@@ -269,7 +269,7 @@ async fn a_calendar_that_is_removed_while_jobs_use_it_is_held_for_these() {
         "jobs: { e: { run: x, schedule: { daily: \"09:00\" } } }",
     );
     sync(&elder).await;
-    assert_eq!(findings(&elder), ["W011 a.yaml 2", "W011 a.yaml 3"]);
+    assert_eq!(findings(&elder), ["W021 a.yaml 2", "W021 a.yaml 3"]);
     let quiet_now = quiet(&elder);
     assert_eq!(
         [&*quiet_now[0], &*quiet_now[1], &*quiet_now[3]],
@@ -280,7 +280,7 @@ async fn a_calendar_that_is_removed_while_jobs_use_it_is_held_for_these() {
     sync(&elder).await;
     assert_eq!(
         findings(&elder),
-        ["W011 a.yaml 2", "W011 a.yaml 3", "E022 e.yaml 2"]
+        ["W021 a.yaml 2", "W021 a.yaml 3", "E022 e.yaml 2"]
     );
     assert_eq!(quiet(&elder)[3], "e: ");
     elder.stop().await;
@@ -289,7 +289,7 @@ async fn a_calendar_that_is_removed_while_jobs_use_it_is_held_for_these() {
     sync(&elder).await;
     assert_eq!(
         findings(&elder),
-        ["W011 a.yaml 2", "W011 a.yaml 3", "E022 e.yaml 2"]
+        ["W021 a.yaml 2", "W021 a.yaml 3", "E022 e.yaml 2"]
     );
     assert_eq!(quiet(&elder)[0], "a: 4");
     world.write("z.yaml", &closed("2027-01-07"));
