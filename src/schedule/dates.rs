@@ -280,7 +280,10 @@ impl Dates {
             };
             map |= 1 << (month.length - back);
         }
-        for day in (1..=month.length).filter(|day| self.near & (1 << day) != 0) {
+        let mut bits = self.near & ALL_DAYS & (u32::MAX >> (31 - month.length));
+        while bits != 0 {
+            let day = bits.trailing_zeros();
+            bits &= bits - 1;
             map |= 1
                 << match weekday(day) {
                     6 if day == 1 => 3,
@@ -296,15 +299,18 @@ impl Dates {
     /// The days that `fri#2` and `friL` mean; a fifth that the month lacks falls out with `all`.
     fn nth(&self, month: &Month) -> u32 {
         let mut map = 0;
-        for day in 0..7u32 {
-            let first = 1 + (7 + day - month.weekday) % 7;
-            for k in 0..5 {
-                if self.nth & (1 << (7 * k + day)) != 0 && first + 7 * k <= month.length {
-                    map |= 1 << (first + 7 * k);
-                }
-            }
-            if self.nth & (1 << (35 + day)) != 0 {
-                map |= 1 << (first + (month.length - first) / 7 * 7);
+        let mut bits = self.nth & ((1 << NTH_WEEKDAY) - 1);
+        while bits != 0 {
+            let at = bits.trailing_zeros();
+            bits &= bits - 1;
+            let first = 1 + (7 + at % 7 - month.weekday) % 7;
+            let weeks = match at / 7 {
+                5 => (month.length - first) / 7,
+                k => k,
+            };
+            let day = first + 7 * weeks;
+            if day <= month.length {
+                map |= 1 << day;
             }
         }
         if self.nth >> NTH_WEEKDAY != 0 {

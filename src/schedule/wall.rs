@@ -258,13 +258,12 @@ impl Wall {
             return moved.next_reading(self, from);
         }
         let (day, second) = day_and_second(from);
-        if self.dates.contains(day)
-            && let Some(second) = self.times.next(second)
-        {
-            return Some(day * DAY + i64::from(second));
-        }
-        let day = self.dates.next(day + 1)?;
-        Some(day * DAY + i64::from(self.times.first()))
+        // The date is what takes time to find, so it is looked for once.
+        let left = self.times.next(second);
+        let found = self.dates.next(day + i64::from(left.is_none()))?;
+        let second = left.filter(|_| found == day);
+        let second = second.unwrap_or_else(|| self.times.first());
+        Some(found * DAY + i64::from(second))
     }
 
     /// How many readings from `first` to `last`, both in, are meant.

@@ -341,7 +341,7 @@ mod tests {
             (
                 "{random: {times: 1, between: [\"01:00\", \"02:00\"]}, dst: {gap: skip}}",
                 Code::NoEffect,
-                55,
+                51,
             ),
             ("{daily: \"02:30\", dst: {}}", Code::MissingKey, 23),
             ("{daily: \"02:30\", dst: skip}", Code::WrongType, 23),
