@@ -84,6 +84,9 @@ fn calendar(wire: &WireCalendar<'_>, shared: &Shared<'_>) -> Result<Calendar, St
     })
 }
 
+/// Zone, text, and the places of what it names.
+type ScheduleKey = (Arc<str>, Arc<str>, Vec<usize>);
+
 struct Reader<'s> {
     shared: &'s Shared<'s>,
     policies: Vec<Arc<Policy>>,
@@ -91,7 +94,7 @@ struct Reader<'s> {
     /// What schedules name.
     dates: Vec<(Arc<str>, Arc<Dates>)>,
     /// By zone, text and calendars: equal ones are read once.
-    schedules: HashMap<(Arc<str>, Arc<str>, Vec<usize>), Arc<Schedule>>,
+    schedules: HashMap<ScheduleKey, Arc<Schedule>>,
 }
 
 impl Reader<'_> {

@@ -122,7 +122,7 @@ enum ItemText {
     /// A cron line or a word.
     Scalar(String),
     /// `key: value`, and what stands beside it.
-    Keyed(String, modifiers::Modifiers),
+    Keyed(String, Box<modifiers::Modifiers>),
 }
 
 impl ItemText {
@@ -243,7 +243,7 @@ fn mapping<'t>(
     };
     let item = can_fire(decoder, item, entry.value.span, zone)?;
     let item = modifiers.apply(decoder, item)?;
-    Some((item, ItemText::Keyed(text, modifiers)))
+    Some((item, ItemText::Keyed(text, Box::new(modifiers))))
 }
 
 /// Refuses what the clock of its zone never shows: a time that lies in a gap on each of its dates.

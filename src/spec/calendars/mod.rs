@@ -86,14 +86,20 @@ pub enum Use {
     Ics(Arc<str>),
 }
 
+/// A file by PATH and the path below it.
+type FileKey = (Arc<str>, Arc<str>);
+
+/// Dates by what they are called.
+type DatesByName = HashMap<Arc<str>, Arc<Calendar>>;
+
 /// The calendars of a tree by name.
 #[derive(Clone, Debug, Default)]
 pub struct Calendars {
     known: HashMap<Arc<str>, Known>,
     /// By PATH and path; `None` when the file is bad and never was good.
-    ics: HashMap<(Arc<str>, Arc<str>), Option<Arc<Calendar>>>,
+    ics: HashMap<FileKey, Option<Arc<Calendar>>>,
     /// What the jobs of a file, by PATH and path, used last and nothing defines any more.
-    held: HashMap<(Arc<str>, Arc<str>), HashMap<Arc<str>, Arc<Calendar>>>,
+    held: HashMap<FileKey, DatesByName>,
 }
 
 /// One name.
@@ -177,7 +183,7 @@ impl Calendars {
         path: &Arc<str>,
         calendars: impl IntoIterator<Item = (Arc<str>, Arc<Calendar>)>,
     ) {
-        let gone: HashMap<_, _> = calendars
+        let gone: DatesByName = calendars
             .into_iter()
             .filter(|(name, _)| !self.known.contains_key(name))
             .collect();

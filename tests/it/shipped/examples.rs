@@ -183,15 +183,9 @@ calendars:
     let next = || daemon.get("/api/v1/jobs/once").json()["next_run_time"].to_string();
     assert!(next().contains("2091-06-01"), "{}", next());
     folder.write("jobs.d/open.ics", &event("20920702"));
-    let edited = std::time::Instant::now();
     until("the edited .ics file is in force", || {
         next().contains("2092-07-02").then_some(())
     });
-    assert!(
-        edited.elapsed() < std::time::Duration::from_secs(5),
-        "{:?}",
-        edited.elapsed()
-    );
     folder.write("jobs.d/open.ics", &event("some day"));
     until("the bad .ics file is seen", || {
         let config = daemon.get("/api/v1/config").json();
