@@ -10,7 +10,7 @@ use crate::action::{LocalRunner, Surroundings, process};
 use crate::clock::Clock;
 use crate::engine::{Driver, Handle, Parts, Settings};
 use crate::model::{Event, Observer, ReloadReport};
-use crate::schedule::{HOST_TZDATA, TzdataSource, Zones};
+use crate::schedule::{TzdataSource, Zones};
 use crate::server::{self, Bound, TokensHandle};
 use crate::source::{Directory, DirectoryOptions};
 use crate::spec;
@@ -19,7 +19,7 @@ use crate::sync::{self, BootError, Sync, SyncHandle};
 use crate::telemetry::{self, Telemetry};
 
 use super::language::JobFiles;
-use super::options::{Paths, RunOptions, TzdataChoice};
+use super::options::{Paths, RunOptions};
 use super::{DaemonError, housekeeping};
 
 /// The version of this build.
@@ -56,7 +56,7 @@ pub(super) async fn start(
     options: RunOptions,
     clock: Arc<dyn Clock>,
 ) -> Result<Running, DaemonError> {
-    let zones = zones(options.tzdata)?;
+    let zones = options.tzdata.open().map_err(DaemonError::environment)?;
     check_timezone(&options, &zones)?;
     let state = state_folder(&options.state)?;
     let store = store::open(&options.store, &state).map_err(DaemonError::environment)?;
@@ -229,19 +229,6 @@ fn tell_listening(bound: &Bound, telemetry: &Telemetry) {
         warning: false,
         text: &text,
     });
-}
-
-/// The newer of the machine's rules of time zones and the ones in the binary, or the one that was asked for.
-fn zones(choice: TzdataChoice) -> Result<Zones, DaemonError> {
-    let host = Path::new(HOST_TZDATA);
-    match choice {
-        TzdataChoice::Auto => Ok(Zones::newest(host)),
-        TzdataChoice::Bundled => Ok(Zones::bundled()),
-        TzdataChoice::System => Zones::host(host).map_err(|error| {
-            let text = format!("--tzdata system: nothing usable in {HOST_TZDATA}: {error}; install tzdata, or use --tzdata bundled");
-            DaemonError::Environment(text)
-        }),
-    }
 }
 
 fn check_timezone(options: &RunOptions, zones: &Zones) -> Result<(), DaemonError> {

@@ -6,8 +6,57 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::zones::Zones;
+
 /// Where Linux keeps its tzdata.
 pub const HOST_TZDATA: &str = "/usr/share/zoneinfo";
+
+/// `--tzdata`: whose tzdata is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TzdataChoice {
+    /// The newer of the two.
+    Auto,
+    /// The machine's.
+    System,
+    /// The one in the binary.
+    Bundled,
+}
+
+/// Whose tzdata is wanted, and where the machine's is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tzdata {
+    /// `--tzdata`
+    pub choice: TzdataChoice,
+    /// [`HOST_TZDATA`], or what `TZDIR` names.
+    pub host: PathBuf,
+}
+
+/// Why there is no tzdata.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "--tzdata system: nothing usable in {folder}: {error}; install tzdata, or use --tzdata bundled"
+)]
+pub struct NoTzdata {
+    folder: String,
+    error: jiff::Error,
+}
+
+impl Tzdata {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When only the machine's is wanted and it has none.
+    pub fn open(&self) -> Result<Zones, NoTzdata> {
+        match self.choice {
+            TzdataChoice::Auto => Ok(Zones::newest(&self.host)),
+            TzdataChoice::Bundled => Ok(Zones::bundled()),
+            TzdataChoice::System => Zones::host(&self.host).map_err(|error| NoTzdata {
+                folder: self.host.display().to_string(),
+                error,
+            }),
+        }
+    }
+}
 
 /// Which tzdata is in use.
 #[derive(Clone, Debug, PartialEq, Eq)]

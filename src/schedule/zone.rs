@@ -10,7 +10,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, civil};
 
 use super::dates::{CYCLE_DAYS, DAY};
@@ -184,6 +184,15 @@ impl Span {
         let first = self.from + self.offset;
         (first > self.reached && self.from > -FAR).then_some((self.reached, first))
     }
+}
+
+/// The offset to write an instant with. RFC 3339 knows whole minutes only; an offset with
+/// seconds, as Liberia had until 1972, is rounded, so that what is written is still the instant.
+#[must_use]
+pub fn written_offset(timezone: &TimeZone, at: Timestamp) -> Offset {
+    let offset = timezone.to_offset(at);
+    let minutes = (offset.seconds() + 30).div_euclid(60);
+    Offset::from_seconds(minutes * 60).unwrap_or(offset)
 }
 
 /// Splits an instant into the whole second at or before it and the rest.

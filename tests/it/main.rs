@@ -15,6 +15,7 @@ mod attacks;
 mod cli;
 mod client;
 mod next;
+mod peers;
 mod promises;
 mod shipped;
 mod tidy;
