@@ -5,6 +5,7 @@ mod by_hand;
 mod counts;
 mod cron_lines;
 mod croner;
+mod every_change;
 mod every_zone;
 mod values;
 mod witness;
@@ -13,7 +14,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 
-use super::{Cron, Item, Schedule, Zone, Zones};
+use super::{Cron, Days, Item, Schedule, Zone, Zones};
 
 static ZONES: LazyLock<Zones> = LazyLock::new(Zones::bundled);
 
