@@ -233,6 +233,18 @@ fn at_every_change_of_every_zone_a_scan_of_the_clock_sees_the_same_fires() {
             for (shape, scanned) in shapes.iter().zip(scans) {
                 let fires = walk_until(&shape.schedule, from, until);
                 assert_eq!(fires, *scanned, "{:?} at {at}", shape.schedule);
+                // Whoever asks from anywhere in between, such as after a restart, hears the same.
+                for step in 1..8 {
+                    let between = start + (end - start) * step / 8;
+                    let between = Timestamp::from_second(between).unwrap();
+                    let next = shape
+                        .schedule
+                        .next_after(between)
+                        .map(|fire| fire.scheduled);
+                    let later = scanned.iter().find(|at| **at > between).copied();
+                    let known = next.filter(|next| *next <= until);
+                    assert_eq!(known, later, "{:?} after {between}", shape.schedule);
+                }
                 let counted = shape.schedule.count_between(from, until);
                 assert_eq!(counted, fires.len() as u64, "{:?} at {at}", shape.schedule);
             }
