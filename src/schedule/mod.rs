@@ -32,7 +32,7 @@ use jiff::{Timestamp, civil};
 pub use cron::{Cron, CronError, CronErrorKind};
 pub use days::{BadDay, Days};
 pub use times::{BadTime, parse_time};
-pub use tzdata::{HOST_TZDATA, NoTzdata, Tzdata, TzdataChoice, TzdataSource};
+pub use tzdata::{HOST_TZDATA, NoTzdata, Tzdata, TzdataChoice, TzdataMark, TzdataSource};
 pub use wall::Wall;
 pub use zone::{Zone, written_offset};
 pub use zones::{UnknownZone, Zones};

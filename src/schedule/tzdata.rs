@@ -3,6 +3,7 @@
 //! This is the one place of the floor that looks into files, and only when the
 //! daemon or the command line builds its `Zones`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -65,6 +66,51 @@ pub enum TzdataSource {
     Bundled,
     /// A folder of the host.
     Host(PathBuf),
+}
+
+/// What can be seen of tzdata without reading it: its files in use, as the file system has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TzdataMark {
+    version: Option<String>,
+    files: BTreeMap<PathBuf, Option<FileMark>>,
+}
+
+/// Device, inode, length, and when it changed.
+type FileMark = (u64, u64, u64, i64, i64);
+
+impl Tzdata {
+    /// How the machine's tzdata looks, with the zones that are in use. Empty when it has no say.
+    #[must_use]
+    pub fn mark(&self, zones: &Zones) -> TzdataMark {
+        if self.choice == TzdataChoice::Bundled {
+            return TzdataMark::default();
+        }
+        let names = ["tzdata.zi".to_owned(), "+VERSION".to_owned()];
+        let names = names.into_iter().chain(zones.known());
+        let files = names.map(|name| {
+            let path = self.host.join(name);
+            let mark = std::fs::metadata(&path).ok().map(|file| {
+                use std::os::unix::fs::MetadataExt;
+                let (second, nanosecond) = (file.mtime(), file.mtime_nsec());
+                (file.dev(), file.ino(), file.len(), second, nanosecond)
+            });
+            (path, mark)
+        });
+        TzdataMark {
+            version: host_version(&self.host),
+            files: files.collect(),
+        }
+    }
+}
+
+impl TzdataMark {
+    /// Whether it is as it was, as far as both looked.
+    #[must_use]
+    pub fn is_as(&self, before: &Self) -> bool {
+        let mut files = self.files.iter();
+        self.version == before.version
+            && files.all(|(path, mark)| before.files.get(path).is_none_or(|old| old == mark))
+    }
 }
 
 impl fmt::Display for TzdataSource {

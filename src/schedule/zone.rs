@@ -42,7 +42,7 @@ struct Inner {
 }
 
 /// A change of the offset.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Change {
     /// The first instant with the new offset.
     from: i64,
@@ -229,9 +229,11 @@ fn changes(timezone: &TimeZone) -> Box<[Change]> {
     changes.into()
 }
 
+/// Of one name and one set of rules: other tzdata can give a name other rules.
 impl PartialEq for Zone {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner) || self.inner.name == other.inner.name
+        Arc::ptr_eq(&self.inner, &other.inner)
+            || self.inner.name == other.inner.name && self.inner.changes == other.inner.changes
     }
 }
 

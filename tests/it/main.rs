@@ -19,4 +19,5 @@ mod peers;
 mod promises;
 mod shipped;
 mod tidy;
+mod tzdata;
 mod validate;
