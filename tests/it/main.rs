@@ -14,6 +14,7 @@ mod support;
 mod attacks;
 mod cli;
 mod client;
+mod clock_changes;
 mod next;
 mod peers;
 mod promises;
