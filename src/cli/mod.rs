@@ -5,6 +5,7 @@
 pub mod args;
 pub mod client;
 pub mod console;
+mod doctor;
 pub mod environment;
 pub mod exit;
 mod next;
@@ -70,6 +71,7 @@ fn carry_out(
         }
         Command::Validate(typed) => validate::validate(&typed, environment, console),
         Command::Next(typed) => next::next(&typed, environment, console),
+        Command::Doctor(typed) => doctor::doctor(&typed, environment, console),
         Command::Schema => schema::schema(console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
@@ -112,6 +114,7 @@ fn env_files(command: &Command, environment: &Environment) -> Vec<PathBuf> {
         Command::Run(typed) => &typed.env_file,
         Command::Validate(typed) => return typed.env_file.clone(),
         Command::Next(typed) => return typed.env_file.clone(),
+        Command::Doctor(typed) => &typed.env_file,
         _ => return Vec::new(),
     };
     let set = environment.get("ELDER_ENV_FILE");

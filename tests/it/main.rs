@@ -15,6 +15,7 @@ mod attacks;
 mod cli;
 mod client;
 mod clock_changes;
+mod doctor;
 mod next;
 mod peers;
 mod promises;

@@ -1,6 +1,7 @@
 //! The command line as it is typed. What it means is worked out in `settings`.
 
 mod client;
+mod doctor;
 mod files;
 pub mod run;
 pub mod values;
@@ -11,6 +12,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
+pub use doctor::DoctorArgs;
 pub use files::{FindingFormat, NextArgs, TableFormat, ValidateArgs};
 pub use run::RunArgs;
 
@@ -48,6 +50,8 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Show when a job or a schedule fires next
     Next(NextArgs),
+    /// Say what will hurt: tree, host, state folder
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
     Schema,
     /// Start a run of a job now
@@ -81,8 +85,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 9] = [
-    "run", "validate", "next", "schema", "trigger", "sync", "backup", "optimize", "report",
+const COMMANDS: [&str; 10] = [
+    "run", "validate", "next", "doctor", "schema", "trigger", "sync", "backup", "optimize",
+    "report",
 ];
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod apply;
 mod backup;
 mod fault;
+mod inspect;
 mod lock;
 mod queries;
 mod reader;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::inspect::{Inspected, Soundness};
 use self::reader::Readers;
 use self::writer::{Work, Writer};
 use super::{
@@ -93,6 +95,12 @@ impl SqliteStore {
             writer: Writer::start(conn, place.clone(), lock, limits)?,
             place,
         })
+    }
+
+    /// Looks at the store in this file without opening it; `None` when there is none.
+    #[must_use]
+    pub fn inspect(path: &Path) -> Option<Inspected> {
+        inspect::inspect(path)
     }
 
     /// The file, absolute and without links.
