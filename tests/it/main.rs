@@ -16,6 +16,7 @@ mod cli;
 mod client;
 mod clock_changes;
 mod doctor;
+mod fuzz;
 mod next;
 mod peers;
 mod promises;

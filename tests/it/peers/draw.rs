@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::dice::Dice;
 use super::shape::{Day, Field, Line, Piece, Question, Shape, Time, Week};
+use crate::support::Dice;
 
 /// 1970 to 2037, where the zones have most of their changes.
 const FIRST: i64 = 0;

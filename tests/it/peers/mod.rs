@@ -6,7 +6,6 @@
 //! `ELDER_SEED` draws other questions, `ELDER_CASES` more of them.
 
 mod ask;
-mod dice;
 mod differences;
 mod draw;
 mod examples;
@@ -17,23 +16,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use ask::Answer;
-use dice::Dice;
 use differences::{KNOWN, Peer, Side};
 use draw::Places;
 use examples::Example;
 use shape::Question;
 
+use crate::support::{Dice, number};
+
 const SEED: u64 = 20_261_122;
 const CASES: u64 = 3_000;
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test is told by the environment"
-)]
-fn number(name: &str, default: u64) -> u64 {
-    let set = std::env::var(name).ok();
-    set.map_or(default, |text| text.parse().unwrap())
-}
 
 #[test]
 fn peers_differ_only_in_known_ways() {

@@ -36,3 +36,13 @@ impl Dice {
         self.between(1, 100) <= chance
     }
 }
+
+/// A number that the environment sets.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is told by the environment"
+)]
+pub fn number(name: &str, default: u64) -> u64 {
+    let set = std::env::var(name).ok();
+    set.map_or(default, |text| text.parse().unwrap())
+}
