@@ -15,7 +15,7 @@ use super::wire::{
     WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTreePath,
 };
 use crate::model::{
-    Action, Body, Command, Context, Grace, Http, Job, Json, Overlap, Part, Policy, Process,
+    Action, AfterCrash, Body, Command, Context, Grace, Http, Job, Json, Part, Policy, Process,
     RetryOn, SecretSource, StatusSet, Text, TreePath,
 };
 
@@ -261,13 +261,13 @@ fn policy(policy: &Policy) -> WirePolicy<'static> {
             })
             .collect(),
         max_instances: policy.max_instances,
-        overlap: match policy.overlap {
-            Overlap::Skip => "skip".into(),
-        },
+        overlap: policy.overlap.as_str().into(),
         grace: match policy.grace {
             Grace::Auto => None,
             Grace::Fixed(length) => Some(length),
         },
         coalesce: policy.coalesce,
+        after_crash: (policy.after_crash != AfterCrash::Record)
+            .then(|| policy.after_crash.as_str().into()),
     }
 }

@@ -195,7 +195,8 @@ fn keys_that_do_not_belong() {
         row("a user", with("user: root"), NotInThisBuild, (3, 5), "not in this build"),
         row("tls", with("http: { url: \"http://x\", tls: {} }"), NotInThisBuild, (3, 30), "not in this build"),
         row("jitter", with("schedule: { every: 5m, jitter: 1s }"), NotInThisBuild, (3, 28), "not in this build"),
-        row("overlap queue", with("overlap: queue"), NotInThisBuild, (3, 14), "write `skip`"),
+        row("overlap of nothing known", with("overlap: parallel"), Code::WrongType, (3, 14), "write `skip`, `queue` or `replace`"),
+        row("overlap misspelt", with("overlap: quue"), Code::WrongType, (3, 14), "did you mean `queue`?"),
         row("stdin beside http", with(&format!("{http}\nstdin: x")), NoEffect, (4, 5), "body"),
         row("shell beside exec", with("exec: [x]\nshell: bash"), NoEffect, (4, 5), "without a shell"),
         row("timezone beside every", with("schedule: { every: 5m, timezone: UTC }"), NoEffect, (3, 28), "elapsed"),
@@ -223,7 +224,10 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         assert!(file.is_bad());
         seen += 1;
     }
-    assert!(seen >= 14, "{seen}");
+    assert!(
+        seen > 0,
+        "the list of what is to come is empty: this test can go"
+    );
     let contract = [
         "sages",
         "calendars",
@@ -231,7 +235,6 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         "kubernetes",
         "user",
         "limits",
-        "after_crash",
         "aliases",
         "pool",
         "on_success",
