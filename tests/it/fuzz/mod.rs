@@ -50,10 +50,6 @@ fn feed(name: &'static str, mutator: &Mutator, mut target: impl FnMut(&[u8])) {
 }
 
 /// Ends the tests with the input that nothing comes back from.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test waits on the machine's own clock"
-)]
 fn watch(name: &'static str, seed: u64) -> Current {
     let current: Current = Arc::default();
     let watched = Arc::downgrade(&current);
