@@ -187,3 +187,167 @@ fn of_jobs(jobs: &[Job], language: &dyn Language) -> Option<Vec<Job>> {
     }
     differs.then_some(read)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::language::DefaultsTexts;
+    use super::*;
+    use crate::decide::merge::HoldCause;
+    use crate::decide::merge::tests::samples;
+    use crate::spec::{Checked, InputFile};
+
+    /// `name seconds` a line; what is read has so many seconds more.
+    struct Later(u64);
+
+    impl Language for Later {
+        fn check(&self, _: &[InputFile], _: &DefaultsTexts) -> Checked {
+            Checked::default()
+        }
+
+        fn print(&self, jobs: &[Job]) -> String {
+            let line = |job: &Job| {
+                let text = &*job.definition.schedule_text;
+                let seconds = text.trim_start_matches("every: ").trim_end_matches('s');
+                format!("{} {seconds}\n", job.name())
+            };
+            jobs.iter().map(line).collect()
+        }
+
+        fn read(&self, text: &str) -> Result<Vec<Job>, String> {
+            let line = |line: &str| {
+                let (name, seconds) = line.split_once(' ').ok_or("no job")?;
+                let seconds: u64 = seconds.parse().map_err(|_| "no number")?;
+                if name == "unreadable" {
+                    return Err("of another version".to_owned());
+                }
+                // Every other job is of a zone whose rules are the same.
+                let more = if name.starts_with("same") { 0 } else { self.0 };
+                Ok(job(name, seconds + more))
+            };
+            text.lines().map(line).collect()
+        }
+
+        fn refresh(&self) -> Option<Refreshed> {
+            None
+        }
+    }
+
+    fn job(name: &str, seconds: u64) -> Job {
+        samples::job(name, seconds, "x", "a.yaml", 1)
+    }
+
+    fn file(path: &str, jobs: Vec<Job>) -> FileInForce {
+        FileInForce {
+            path: path.into(),
+            hash: [0; 32],
+            content: Defined::Jobs(jobs.into()),
+        }
+    }
+
+    fn in_force(files: Vec<FileInForce>, held: Vec<Job>) -> Arc<InForce> {
+        let cause = HoldCause::Guard;
+        let held = held.into_iter().map(|job| HeldJob { job, cause });
+        Arc::new(InForce {
+            roots: vec![RootInForce {
+                path: "jobs.d".into(),
+                files,
+                held: held.collect(),
+            }],
+        })
+    }
+
+    fn refreshed() -> Refreshed {
+        Refreshed {
+            version: "2999a".into(),
+            source: "system".into(),
+            text: "other rules".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_differs_is_read_anew_and_the_rest_stays_the_same_in_memory() {
+        let from = in_force(
+            vec![
+                file("a.yaml", vec![job("moves", 10), job("same", 10)]),
+                file("b.yaml", vec![job("same-too", 10)]),
+                file("c.yaml", vec![job("unreadable", 10)]),
+            ],
+            vec![job("held", 10)],
+        );
+        let recast = Recast::new(from.clone(), refreshed(), &Later(5));
+        let (old, new) = (&from.roots[0], &recast.to.roots[0]);
+        let schedule = |job: &Job| job.definition.schedule_text.to_string();
+        let jobs = new.files[0].content.jobs();
+        assert_eq!(schedule(&jobs[0]), "every: 15s");
+        let kept = &old.files[0].content.jobs()[1].definition;
+        assert!(Arc::ptr_eq(&jobs[1].definition, kept));
+        assert!(new.files[1].content.is_same(&old.files[1].content));
+        assert!(
+            new.files[2].content.is_same(&old.files[2].content),
+            "as it was"
+        );
+        assert_eq!(schedule(&new.held[0].job), "every: 15s", "held jobs, too");
+    }
+
+    /// What is told.
+    #[derive(Default)]
+    struct Ear(Mutex<Vec<String>>);
+
+    impl Observer for Ear {
+        fn observe(&self, event: &Event<'_>) {
+            let (Event::Tzdata { text, .. } | Event::Notice { text, .. }) = event else {
+                return;
+            };
+            self.0.lock().unwrap().push((*text).to_owned());
+        }
+    }
+
+    #[test]
+    fn moved_fires_are_told_up_to_a_number_and_counted() {
+        let jobs = |seconds| (0..25).map(move |number| job(&format!("job-{number}"), seconds));
+        let from = in_force(vec![file("a.yaml", jobs(10).collect())], Vec::new());
+        let recast = Recast::new(from, refreshed(), &Later(0));
+        let now = "2027-01-01T00:00:00Z".parse().unwrap();
+        let later: Vec<Job> = jobs(15).chain([job("new", 15)]).collect();
+        let news = recast.news(&later, now);
+        assert_eq!((news.jobs, news.moved.len()), (25, TOLD));
+        let ear = Ear::default();
+        news.tell(&ear);
+        let told = ear.0.into_inner().unwrap();
+        assert_eq!(told[0], "other rules; 25 jobs fire at other times");
+        assert!(told[1].starts_with("job-0 ("), "{told:?}");
+        let moved = "its fire of 2027-01-01T00:00:10Z is now 2027-01-01T00:00:15Z";
+        assert!(told[1].ends_with(moved), "{told:?}");
+        assert_eq!(told[1 + TOLD], "and 5 jobs more");
+        assert_eq!(told.len(), 2 + TOLD);
+
+        let none = recast.news(&jobs(10).collect::<Vec<_>>(), now);
+        assert_eq!(
+            none.jobs, 0,
+            "of other rules that change nothing that is compared"
+        );
+    }
+
+    #[test]
+    fn a_fire_far_ahead_is_found_and_the_work_is_bounded() {
+        let schedule = |seconds: u64| job("a", seconds).definition.schedule.clone();
+        let now = "2027-01-01T00:00:00Z".parse().unwrap();
+        let mut budget = COMPARED_IN_ALL;
+        // The two meet each minute, and part after it.
+        let found = first_moved(&schedule(60), &schedule(20), now, &mut budget).unwrap();
+        assert_eq!(found.1, Some("2027-01-01T00:00:20Z".parse().unwrap()));
+        assert_eq!(
+            first_moved(&schedule(60), &schedule(60), now, &mut budget),
+            None
+        );
+        assert_eq!(budget, COMPARED_IN_ALL - 1 - COMPARED);
+        let mut spent = 0;
+        assert!(first_moved(&schedule(60), &schedule(20), now, &mut spent).is_some());
+        assert_eq!(
+            first_moved(&schedule(60), &schedule(60), now, &mut spent),
+            None
+        );
+    }
+}
