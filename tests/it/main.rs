@@ -21,6 +21,8 @@ mod next;
 mod peers;
 mod promises;
 mod shipped;
+mod simulate;
+mod suites;
 mod tidy;
 mod tzdata;
 mod validate;

@@ -7,6 +7,10 @@ mod cron_lines;
 mod croner;
 mod every_change;
 mod every_zone;
+mod frozen;
+mod jitter;
+mod modifiers;
+mod random;
 mod values;
 mod witness;
 

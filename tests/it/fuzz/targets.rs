@@ -39,8 +39,12 @@ const LINES: [&str; 16] = [
     "0 0 */31 * */7",
 ];
 
-const SCHEDULES: [&str; 12] = [
+const SCHEDULES: [&str; 16] = [
     "{ every: 5m }",
+    "{ random: { times: 3, between: [\"22:00\", \"02:00\"], min_gap: 20m, days: weekdays } }",
+    "{ daily: \"09:00\", from: 2027-04-01, until: 2027-09-30 }",
+    "{ cron: \"0 9 * * *\", jitter: 30s, timezone: Asia/Tokyo }",
+    "{ every: 1h, spread: true, from: 2027-04-01T00:00:00Z }",
     "{ every: 100ms }",
     "{ hourly: [0, 30] }",
     "{ daily: \"02:00\" }",
@@ -106,7 +110,7 @@ fn schedules_as_people_write_them() {
     let zones = Zones::bundled();
     let seeds: Vec<&str> = SCHEDULES.iter().chain(&LINES).copied().collect();
     feed("schedules", &Mutator::of_texts(&seeds), |input| {
-        if let Ok(parsed) = spec::parse_schedule(&text(input), "America/New_York", &zones) {
+        if let Ok(parsed) = spec::parse_schedule(&text(input), "America/New_York", &zones, "name") {
             assert_goes_forward(&parsed.schedule);
         }
     });
@@ -120,7 +124,7 @@ fn schedules_as_programs_write_them() {
             return;
         };
         let schedule = query.get("schedule").unwrap_or(&query);
-        if let Ok(parsed) = spec::schedule_of_json(schedule, "Asia/Tokyo", &zones) {
+        if let Ok(parsed) = spec::schedule_of_json(schedule, "Asia/Tokyo", &zones, "name") {
             assert_goes_forward(&parsed.schedule);
         }
     });

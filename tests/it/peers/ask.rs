@@ -89,7 +89,11 @@ pub fn elder(questions: &[Question]) -> Vec<Answer> {
         .iter()
         .map(|answer| match answer["next"].as_array() {
             Some(next) => Ok(next.iter().map(instant).collect()),
-            None => Err(answer["error"].to_string()),
+            None => match answer["error"].as_str().unwrap() {
+                // It refuses what never fires, and a peer says nothing then.
+                said if said.contains("never fires") => Ok(Vec::new()),
+                said => Err(said.to_owned()),
+            },
         });
     answers.collect()
 }
@@ -101,12 +105,18 @@ pub fn ask(
     zoneinfo: &Path,
     questions: &[Question],
 ) -> Vec<Option<Answer>> {
-    match peer {
+    let mut answers = match peer {
         Peer::Croniter => python("croniter", zoneinfo, questions),
         Peer::Apscheduler => python("apscheduler", zoneinfo, questions),
         Peer::Systemd => systemd(places, zoneinfo, questions),
         Peer::Croner => croner(places, questions),
+    };
+    for (question, answer) in questions.iter().zip(&mut answers) {
+        if let Some(Ok(fires)) = answer {
+            question.cut(fires);
+        }
     }
+    answers
 }
 
 fn python(peer: &str, zoneinfo: &Path, questions: &[Question]) -> Vec<Option<Answer>> {
@@ -123,7 +133,7 @@ fn python(peer: &str, zoneinfo: &Path, questions: &[Question]) -> Vec<Option<Ans
             let parts = parts.as_ref()?;
             let line = json!({
                 "peer": peer, "parts": parts, "zone": question.zone,
-                "from": question.from, "n": question.n,
+                "from": question.asked_after(), "n": question.n,
             });
             Some(line.to_string())
         });
@@ -159,7 +169,7 @@ fn systemd(places: &Places, zoneinfo: &Path, questions: &[Question]) -> Vec<Opti
         let parts = translate::calendar(&question.shape)?;
         let output = Command::new("systemd-analyze")
             .args(["calendar", &format!("--iterations={}", question.n)])
-            .arg(format!("--base-time=@{}", question.from))
+            .arg(format!("--base-time=@{}", question.asked_after()))
             .args(&parts)
             .env("LC_ALL", "C")
             .env("TZDIR", zoneinfo)
@@ -233,7 +243,7 @@ fn croner_fires(places: &Places, question: &Question, line: &str) -> Answer {
     let parser = CronParser::builder().seconds(Seconds::Optional).build();
     let cron = parser.parse(line).map_err(|error| error.to_string())?;
     let mut fires = Vec::new();
-    let mut at = question.from;
+    let mut at = question.asked_after();
     while fires.len() < question.n {
         let after = Timestamp::from_second(at).unwrap();
         let after = after.to_zoned(places.zone(&question.zone).clone());

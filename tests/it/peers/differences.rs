@@ -211,7 +211,9 @@ pub fn explains(
     let name = match (side, peer) {
         (Side::Elder, _) if gap_end && !follows => "gap-skipped",
         (Side::Elder, Peer::Apscheduler | Peer::Systemd) if past_gap => "after-the-gap",
-        (Side::Elder, Peer::Apscheduler) if after_a_gap(changes, zone, question.from, at) => {
+        (Side::Elder, Peer::Apscheduler)
+            if after_a_gap(changes, zone, question.asked_after(), at) =>
+        {
             "after-the-gap"
         }
         (Side::Elder, Peer::Systemd)
@@ -238,7 +240,11 @@ pub fn gives_up(peer: Peer, question: &Question, zone: &TimeZone, said: &str) ->
         Peer::Croner => (&["search limit exceeded"], 3_600),
         Peer::Croniter | Peer::Apscheduler => return false,
     };
-    let gaps = changes(zone, question.from, question.from + 400 * 86_400);
+    let gaps = changes(
+        zone,
+        question.asked_after(),
+        question.asked_after() + 400 * 86_400,
+    );
     words.iter().any(|word| said.contains(word)) && gaps.iter().any(|gap| gap.by >= least)
 }
 

@@ -53,11 +53,22 @@ impl Places {
             from = dice.pick(changes) + dice.between(-around, around / 4);
         }
         let from = from.clamp(FIRST, LAST);
+        let shape = shape(dice, from);
+        let mut within = (None, None);
+        // Beside `every`, `from` says something else.
+        if !matches!(shape, Shape::Every(_) | Shape::At(_)) && dice.percent(15) {
+            within.0 = dice
+                .percent(60)
+                .then(|| from + dice.between(-7_200, 172_800));
+            let until = from + dice.between(172_800, 40 * 86_400);
+            within.1 = dice.percent(60).then_some(until);
+        }
         Question {
-            shape: shape(dice, from),
+            shape,
             zone,
             from,
             n: 8,
+            within,
         }
     }
 }
@@ -77,7 +88,7 @@ const OFTEN: [&str; 14] = [
     "Africa/Casablanca",
     "Europe/Dublin",
     "America/Sao_Paulo",
-    "Pacific/Kwajalein",
+    "Pacific/Chatham",
 ];
 
 /// The instants at which the wall clock is set, forward or back.

@@ -194,6 +194,7 @@ pub fn examples() -> Vec<Example> {
                 zone: (*zone).to_owned(),
                 from: from.as_second(),
                 n: 5,
+                within: (None, None),
             },
         }
     };

@@ -200,13 +200,16 @@ fn compare(
     let (ours, theirs) = match (ours, theirs) {
         (Ok(ours), Ok(theirs)) => (ours, theirs),
         (Ok(_), Err(said)) if gives_up(said) => return Ok(BTreeSet::from(["no-answer"])),
+        // Each has its own way to say that it never fires.
+        (Ok(ours), Err(_)) if ours.is_empty() => return Ok(names),
         _ => return Err(format!("elder {ours:?}, peer {theirs:?}")),
     };
     // As far as both have looked.
     let last = |fires: &[i64]| fires.get(question.n - 1).copied();
     let mut end = last(ours)
         .unwrap_or(i64::MAX)
-        .min(last(theirs).unwrap_or(i64::MAX));
+        .min(last(theirs).unwrap_or(i64::MAX))
+        .min(question.within.1.unwrap_or(i64::MAX));
     if theirs.len() < question.n && ours.len() == question.n && gives_up(differences::NOTHING) {
         names.insert("no-answer");
         end = theirs.last().copied().unwrap_or(i64::MIN);
@@ -220,7 +223,7 @@ fn compare(
     let Some((_, last)) = only.last() else {
         return Ok(names);
     };
-    let changes = differences::changes(zone, question.from, last + 86_400);
+    let changes = differences::changes(zone, question.asked_after(), last + 86_400);
     let mut unknown = Vec::new();
     for (side, at) in &only {
         match differences::explains(peer, question, &changes, zone, *side, *at) {

@@ -216,13 +216,37 @@ pub struct Question {
     pub zone: String,
     pub from: i64,
     pub n: usize,
+    /// The schedule's own `from` and `until`, both in.
+    pub within: (Option<i64>, Option<i64>),
 }
 
 impl Question {
     pub fn elder(&self) -> Value {
+        let mut schedule = self.shape.elder();
+        let ends = [("from", self.within.0), ("until", self.within.1)];
+        for (key, at) in ends {
+            if let Some(at) = at {
+                if schedule.is_string() {
+                    schedule = json!({ "cron": schedule });
+                }
+                schedule[key] = json!(timestamp(at));
+            }
+        }
         json!({
-            "schedule": self.shape.elder(), "timezone": self.zone,
+            "schedule": schedule, "timezone": self.zone,
             "from": timestamp(self.from), "n": self.n,
         })
+    }
+
+    /// What a peer is asked, which knows no `from`: after which instant.
+    pub fn asked_after(&self) -> i64 {
+        let before = self.within.0.map(|from| from - 1);
+        self.from.max(before.unwrap_or(i64::MIN))
+    }
+
+    /// What a peer answers, which knows no `until`.
+    pub fn cut(&self, fires: &mut Vec<i64>) {
+        let until = self.within.1.unwrap_or(i64::MAX);
+        fires.retain(|at| *at <= until);
     }
 }
