@@ -40,6 +40,7 @@ use super::{Attempt, failure::never_began};
 pub use children::{Children, adopt_orphans, reap_strangers};
 pub use kin::{LeftBehind, end_left_behind};
 pub use limit::{close_descriptors_on_exec, raise_descriptor_limit};
+pub use program::missing;
 
 use kin::Kin;
 use start::{Started, start};

@@ -1,6 +1,7 @@
 //! The command line as it is typed. What it means is worked out in `settings`.
 
 mod client;
+mod doctor;
 mod files;
 mod forecast;
 pub mod run;
@@ -12,6 +13,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
+pub use doctor::DoctorArgs;
 pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
 pub use forecast::{SimulateArgs, SimulateFormat, TestArgs};
 pub use run::RunArgs;
@@ -55,6 +57,8 @@ pub enum Command {
     Simulate(Box<SimulateArgs>),
     /// Try the schedule tests (*.test.yaml) of a folder
     Test(TestArgs),
+    /// Say what will hurt: tree, host, state folder
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
     /// Start a run of a job now
@@ -90,8 +94,8 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 12] = [
-    "run", "validate", "next", "simulate", "test", "schema", "trigger", "sync", "backup",
+const COMMANDS: [&str; 13] = [
+    "run", "validate", "next", "simulate", "test", "doctor", "schema", "trigger", "sync", "backup",
     "restore", "optimize", "report",
 ];
 

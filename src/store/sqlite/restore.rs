@@ -103,7 +103,7 @@ fn copy_and_check(from: &Path, copy: &Path) -> Result<Contents, StoreError> {
 fn copy_file(from: &Path, to: &Path) -> Result<(), StoreError> {
     let mut source = File::open(from)
         .map_err(|error| fault::of_system(from, "the backup cannot be read", &error))?;
-    let copy = || {
+    let mut copy = || {
         let mut target = OpenOptions::new()
             .write(true)
             .create_new(true)
