@@ -5,6 +5,8 @@
 //! never believed, only followed by a look. What to watch is what the last look
 //! went through: every folder of the tree, and every folder on the way to it.
 
+mod ways;
+
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,10 +16,12 @@ use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind, RenameMode};
 use notify::{RecursiveMode, Watcher as _};
+use rustix::io::Errno;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::Snapshot;
+use ways::{News, Ways};
 
 /// A burst of changes is over when nothing came for so long.
 const QUIET: Duration = Duration::from_millis(50);
@@ -39,9 +43,24 @@ pub enum Watching {
 
 /// The set of watched folders. Its calls may block.
 pub struct Watcher {
-    kernel: Result<notify::RecommendedWatcher, String>,
-    watched: HashMap<PathBuf, (u64, u64)>,
+    kernel: Result<Kernel, String>,
+    watched: HashMap<PathBuf, Watched>,
     shared: Arc<Shared>,
+}
+
+/// Through what the kernel is heard.
+struct Kernel {
+    /// Folders of trees: everything in them.
+    trees: notify::RecommendedWatcher,
+    /// Folders on the way to them: names alone.
+    ways: Ways,
+}
+
+/// A folder as it is watched: which one, and whether all in it matters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Watched {
+    identity: (u64, u64),
+    is_tree: bool,
 }
 
 /// Where the hints arrive.
@@ -78,8 +97,14 @@ impl Watcher {
     pub fn new() -> (Self, Wakeups) {
         let shared = Arc::new(Shared::default());
         let heard = shared.clone();
-        let kernel = notify::recommended_watcher(move |event| heard.hear(event))
+        let trees = notify::recommended_watcher(move |event| heard.hear(event))
             .map_err(|error| sentence(&error));
+        let heard = shared.clone();
+        let kernel = trees.and_then(|trees| {
+            let ways = Ways::new(move |news| heard.hear_of_way(news));
+            let ways = ways.map_err(|error| no_events(&error))?;
+            Ok(Kernel { trees, ways })
+        });
         let watcher = Self {
             kernel,
             watched: HashMap::new(),
@@ -95,13 +120,14 @@ impl Watcher {
     /// Watches what `snapshot` went through, and nothing else. Each new watch gives a hint, since
     /// something may have changed between the look and the watch.
     pub fn update(&mut self, snapshot: &Snapshot) -> Watching {
-        let mut wanted: HashMap<&Path, (u64, u64)> = HashMap::new();
-        let mut in_trees: HashSet<&Path> = HashSet::new();
+        let mut wanted: HashMap<&Path, Watched> = HashMap::new();
         for watch in snapshot.roots.iter().flat_map(|root| &root.watch) {
-            wanted.insert(&watch.folder, watch.identity);
-            if watch.only.is_none() {
-                in_trees.insert(&watch.folder);
-            }
+            let folder = wanted.entry(&watch.folder).or_insert(Watched {
+                identity: watch.identity,
+                is_tree: false,
+            });
+            folder.identity = watch.identity;
+            folder.is_tree |= watch.only.is_none();
         }
         let kernel = match &mut self.kernel {
             Ok(kernel) => kernel,
@@ -116,31 +142,30 @@ impl Watcher {
                 std::mem::take(&mut interest.ended)
             }
         };
-        self.watched.retain(|folder, identity| {
-            let keep = wanted.get(folder.as_path()) == Some(identity) && !ended.contains(folder);
+        self.watched.retain(|folder, how| {
+            let keep = wanted.get(folder.as_path()) == Some(how) && !ended.contains(folder);
             if !keep {
-                // An error says that the folder is gone, and its watch with it.
-                let _ = kernel.unwatch(folder);
+                kernel.unwatch(folder, *how);
             }
             keep
         });
         let mut state = Watching::Events;
         let mut added = false;
-        for (folder, identity) in wanted {
+        for (folder, how) in wanted {
             if self.watched.contains_key(folder) {
                 continue;
             }
-            match kernel.watch(folder, RecursiveMode::NonRecursive) {
+            match kernel.watch(folder, how) {
                 Ok(()) => {
-                    self.watched.insert(folder.to_owned(), identity);
+                    self.watched.insert(folder.to_owned(), how);
                     added = true;
                 }
-                // Gone since the look; the folder above it is watched.
-                Err(error) if is_gone(&error) => added = true,
+                // The folder above it is watched.
+                Err(NotWatched::Gone) => added = true,
                 // A folder that one may pass and not read, such as /home: the regular look has to do.
-                Err(error) if is_forbidden(&error) && !in_trees.contains(folder) => {}
-                Err(error) => {
-                    state = Watching::Polling(sentence(&error));
+                Err(NotWatched::Forbidden(_)) if !how.is_tree => {}
+                Err(NotWatched::Forbidden(why) | NotWatched::Other(why)) => {
+                    state = Watching::Polling(why);
                     break;
                 }
             }
@@ -149,6 +174,55 @@ impl Watcher {
             self.shared.wake.notify_one();
         }
         state
+    }
+}
+
+impl Kernel {
+    fn watch(&mut self, folder: &Path, how: Watched) -> Result<(), NotWatched> {
+        if how.is_tree {
+            let watched = self.trees.watch(folder, RecursiveMode::NonRecursive);
+            watched.map_err(|error| NotWatched::of(&error))
+        } else {
+            let watched = self.ways.watch(folder);
+            watched.map_err(|error| NotWatched::of(&notify_error(error)))
+        }
+    }
+
+    fn unwatch(&mut self, folder: &Path, how: Watched) {
+        if how.is_tree {
+            // An error says that the folder is gone, and its watch with it.
+            let _ = self.trees.unwatch(folder);
+        } else {
+            self.ways.unwatch(folder);
+        }
+    }
+}
+
+/// Why a folder is not watched.
+enum NotWatched {
+    /// Gone since the look.
+    Gone,
+    Forbidden(String),
+    Other(String),
+}
+
+impl NotWatched {
+    fn of(error: &notify::Error) -> Self {
+        if is_gone(error) {
+            Self::Gone
+        } else if is_forbidden(error) {
+            Self::Forbidden(sentence(error))
+        } else {
+            Self::Other(sentence(error))
+        }
+    }
+}
+
+/// As `notify` would say it.
+fn notify_error(error: Errno) -> notify::Error {
+    match error {
+        Errno::NOSPC => notify::Error::new(notify::ErrorKind::MaxFilesWatch),
+        other => notify::Error::io(other.into()),
     }
 }
 
@@ -188,6 +262,15 @@ impl Shared {
             Err(_) => (true, false),
         };
         if matters {
+            self.is_whole.store(is_whole, Ordering::Relaxed);
+            self.wake.notify_one();
+        }
+    }
+
+    /// The same, of a folder on the way to a tree.
+    fn hear_of_way(&self, news: News) {
+        let is_whole = matches!(news, News::Name { is_whole: true, .. });
+        if self.interest().matters_on_way(news) {
             self.is_whole.store(is_whole, Ordering::Relaxed);
             self.wake.notify_one();
         }
@@ -243,6 +326,26 @@ impl Interest {
         matters
     }
 
+    fn matters_on_way(&mut self, news: News) -> bool {
+        match news {
+            News::Lost => {
+                self.all_ended = true;
+                true
+            }
+            News::Folder(folder) => {
+                let is_watched = self.ways.contains_key(&folder);
+                if is_watched {
+                    self.ended.insert(folder);
+                }
+                is_watched
+            }
+            News::Name { folder, name, .. } => {
+                let names = self.ways.get(&folder);
+                names.is_some_and(|names| names.contains(&name))
+            }
+        }
+    }
+
     /// Whether `path` is something in a folder of a tree, or a name on the way to one.
     fn names(&self, path: &Path) -> bool {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
@@ -282,10 +385,12 @@ fn sentence(error: &notify::Error) -> String {
         notify::ErrorKind::MaxFilesWatch => "no inotify watch is left for a folder; raise \
              fs.inotify.max_user_watches (until then elder looks every few seconds)"
             .to_owned(),
-        _ => format!(
-            "the kernel does not report changes of files ({error}); elder looks every few seconds"
-        ),
+        _ => no_events(error),
     }
+}
+
+fn no_events(error: &dyn std::fmt::Display) -> String {
+    format!("the kernel does not report changes of files ({error}); elder looks every few seconds")
 }
 
 #[cfg(test)]

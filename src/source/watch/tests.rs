@@ -322,3 +322,72 @@ fn without_the_kernel_there_is_a_reason_to_poll() {
     let polling = Watching::Polling("no inotify here".to_owned());
     assert_eq!(watcher.update(&snapshot), polling);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_event_on_a_way_makes_every_watch_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("jobs.d");
+    fs::create_dir(&root).unwrap();
+    let mut eye = Eye::on(&root);
+    eye.settles().await;
+    eye.watcher.shared.hear_of_way(News::Lost);
+    eye.wakeups.next().await;
+    eye.look();
+    fs::remove_dir(&root).unwrap();
+    eye.sees(&["lost"]).await;
+    fs::create_dir(&root).unwrap();
+    write(&root.join("a.yaml"), "1");
+    eye.sees(&["a.yaml=1"]).await;
+}
+
+/// How many events the kernel keeps for whoever begins to listen now; as before when dropped.
+struct FewEvents(String);
+
+impl FewEvents {
+    const SETTING: &str = "/proc/sys/fs/inotify/max_queued_events";
+
+    fn kept(count: u32) -> Option<Self> {
+        let before = fs::read_to_string(Self::SETTING).ok()?;
+        fs::write(Self::SETTING, count.to_string()).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for FewEvents {
+    fn drop(&mut self) {
+        fs::write(Self::SETTING, &self.0).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_kernel_really_loses_events_the_last_state_is_seen_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("jobs.d");
+    fs::create_dir(&root).unwrap();
+    let Some(few) = FewEvents::kept(1) else {
+        return println!("not tested: this machine does not let us change fs.inotify");
+    };
+    // It counts for those who begin to listen; nobody else is to be hit by it.
+    let mut eye = Eye::on(&root);
+    drop(few);
+    eye.settles().await;
+    let is_lost = |eye: &Eye| eye.watcher.shared.interest().all_ended;
+    for round in 0..100 {
+        for file in 0..200 {
+            fs::write(root.join(format!("{file}.yaml")), round.to_string()).unwrap();
+        }
+        if is_lost(&eye) {
+            break;
+        }
+    }
+    assert!(is_lost(&eye), "the kernel lost nothing");
+    for file in 0..200 {
+        fs::remove_file(root.join(format!("{file}.yaml"))).unwrap();
+    }
+    write(&root.join("a.yaml"), "last");
+    eye.sees(&["a.yaml=last"]).await;
+    // The watches hold after that.
+    eye.settles().await;
+    write(&root.join("a.yaml"), "later");
+    eye.sees(&["a.yaml=later"]).await;
+}

@@ -64,3 +64,27 @@ fn a_second_signal_stops_at_once() {
     daemon.signal(Signal::INT);
     daemon.wait();
 }
+
+#[test]
+fn a_storm_of_signals_neither_ends_elder_nor_loses_a_run() {
+    let text =
+        "jobs:\n  often:\n    schedule: { every: 100ms }\n    max_instances: 9\n    run: 'true'\n";
+    let folder = Folder::with(&[("jobs.d/a.yaml", text)]);
+    let mut daemon = Daemon::start(&folder);
+    for _ in 0..300 {
+        for signal in [Signal::HUP, Signal::CHILD, Signal::PIPE] {
+            daemon.signal(signal);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    until("it runs on", || {
+        (ledger::rows(&daemon, "often").len() > 30).then_some(())
+    });
+    assert_eq!(daemon.get("/healthz").status, 200);
+    for row in ledger::rows(&daemon, "often") {
+        assert!(row.outcome == "success" || row.state != "done", "{row:?}");
+    }
+    daemon.signal(Signal::TERM);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.wait().code(), Some(0));
+}

@@ -32,6 +32,23 @@ impl Processes {
         line.split_whitespace().last()?.parse().ok()
     }
 
+    /// How often each of its threads has gone to sleep, with the threads' names.
+    pub fn sleeps_by_thread(pid: i32) -> Vec<(String, u64)> {
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task"))
+            .unwrap()
+            .flatten();
+        let sleeps = threads.filter_map(|thread| {
+            let read = |file: &str| std::fs::read_to_string(thread.path().join(file)).ok();
+            let status = read("status")?;
+            let line = status
+                .lines()
+                .find(|line| line.starts_with("voluntary_ctxt"))?;
+            let count = line.split_whitespace().last()?.parse().ok()?;
+            Some((read("comm")?.trim().to_owned(), count))
+        });
+        sleeps.collect()
+    }
+
     /// Sends it a signal.
     pub fn signal(pid: i32, signal: Signal) {
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();

@@ -119,3 +119,21 @@ async fn only_the_owner_may_read_what_elder_writes() {
     open(&path);
     assert_eq!(mode(&path), 0o600, "a wide mode is narrowed");
 }
+
+#[test]
+fn a_lock_that_is_let_go_within_moments_is_waited_for() {
+    use rustix::fs::{FlockOperation, flock};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("elder.db");
+    let place = lock::beside(&path);
+    // As a child that a killed elder was just starting: it has the lock until it is a program of its own.
+    let holder = fs::File::create(&place).unwrap();
+    flock(&holder, FlockOperation::NonBlockingLockExclusive).unwrap();
+    let letting_go = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(150));
+        drop(holder);
+    });
+    open(&path);
+    letting_go.join().unwrap();
+}

@@ -1,0 +1,112 @@
+//! A disk that stands still and goes on: nothing starts meanwhile, elder does not stand still with it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use crate::support::{Daemon, Folder, ledger, until};
+
+/// A file system of its own in a file; unmounted when dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(image: &Path, at: &Path) -> Option<Self> {
+        std::fs::create_dir_all(at).unwrap();
+        std::fs::File::create(image)
+            .unwrap()
+            .set_len(64 << 20)
+            .unwrap();
+        let done = |command: &mut Command| command.output().is_ok_and(|out| out.status.success());
+        let made = done(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image));
+        let mounted = made
+            && done(
+                Command::new("mount")
+                    .args(["-o", "loop"])
+                    .arg(image)
+                    .arg(at),
+            );
+        mounted.then(|| Self(at.to_owned()))
+    }
+
+    /// Stands still, and goes on after a while whatever becomes of the test: who writes to a frozen disk
+    /// cannot even be killed.
+    fn freeze(&self, seconds: u32) -> Option<Child> {
+        let thaw = format!("sleep {seconds}; fsfreeze -u \"$0\"");
+        let thawing = Command::new("sh").args(["-c", &thaw]).arg(&self.0).spawn();
+        let thawing = thawing.unwrap();
+        let frozen = Command::new("fsfreeze").arg("-f").arg(&self.0).status();
+        frozen
+            .is_ok_and(|status| status.success())
+            .then_some(thawing)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("fsfreeze").arg("-u").arg(&self.0).output();
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn while_the_disk_stands_still_nothing_starts_and_the_loop_goes_round() {
+    let text = format!(
+        "jobs:\n  often:\n    schedule: {{ every: 500ms }}\n    coalesce: false\n    run: '{}'\n",
+        ledger::WITNESS
+    );
+    let folder = Folder::with(&[("jobs.d/a.yaml", &text)]);
+    let Some(disk) = Disk::mount(&folder.join("disk.img"), &folder.join("state")) else {
+        println!("not tested: this machine does not let us mount a loop device");
+        return;
+    };
+    let daemon = Daemon::start(&folder);
+    let count = || ledger::witnessed(&folder).len();
+    until("it runs", || (count() > 2).then_some(()));
+    let Some(mut thawing) = disk.freeze(12) else {
+        println!("not tested: this machine does not let us freeze a file system");
+        return;
+    };
+    // What was recorded before that may still begin.
+    std::thread::sleep(Duration::from_secs(1));
+    let stopped = count();
+    let tick = || {
+        daemon
+            .metrics()
+            .get("elder_scheduler_last_tick_timestamp_seconds", &[])
+    };
+    let before = tick().unwrap();
+    until("the loop goes round", || {
+        (tick().unwrap() > before + 5.0).then_some(())
+    });
+    assert_ne!(
+        daemon.get("/healthz").status,
+        503,
+        "a restart would not help"
+    );
+    assert!(
+        thawing.try_wait().unwrap().is_none(),
+        "it was thawed too early to tell"
+    );
+    assert_eq!(count(), stopped, "something ran without its record");
+    thawing.wait().unwrap();
+    until("it runs again by itself", || {
+        (count() > stopped + 5).then_some(())
+    });
+    let late = daemon
+        .metrics()
+        .get("elder_fire_lateness_seconds_bucket", &[("le", "5")]);
+    let all = daemon
+        .metrics()
+        .get("elder_fire_lateness_seconds_count", &[]);
+    assert!(
+        late.unwrap() < all.unwrap(),
+        "lateness shows it: {late:?} of {all:?}"
+    );
+    let off = text.replace("schedule:", "enabled: false\n    schedule:");
+    folder.write("jobs.d/a.yaml", &off);
+    assert_eq!(daemon.post("/-/reload", "").status, 200);
+    ledger::wait_until_over(&daemon, &["often"]);
+    ledger::agree(&daemon, &folder, &["often"], 500);
+    drop(daemon);
+    drop(disk);
+}
