@@ -92,6 +92,8 @@ codes! {
     MissingVariable = "W004", Warning, "variable that is not set";
     /// So many findings that some are only counted.
     MoreFindings = "W005", Warning, "more findings than are shown";
+    /// `tls: { insecure: true }`: nobody is known on the other side.
+    Insecure = "W006", Warning, "a certificate that is not checked";
     /// A job file without a job.
     EmptyFile = "N001", Note, "file without a job";
     /// A date that is past.

@@ -13,7 +13,8 @@ mod set;
 mod text;
 
 pub use action::{
-    Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, StatusSet, TreePath,
+    Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, Sign, StatusSet,
+    Tls, TreePath,
 };
 pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,

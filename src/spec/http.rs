@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::decode::{Decoder, Later, Scope, is_json_number};
 use super::fields::{EXPECT, HTTP};
 use super::keys::layered;
+use super::paths::Home;
 use super::settings::{HttpSettings, Slot};
 use super::tree::{Entry, Node, Scalar, Span, Style, Value, shorten};
+use super::trust;
 use crate::finding::Code;
 use crate::model::{Body, Expect, Json, Part, StatusSet, Text};
 
@@ -18,13 +20,17 @@ pub(super) struct Request {
 }
 
 /// `http` in defaults.
-pub(super) fn defaults<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<HttpSettings> {
+pub(super) fn defaults<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+    home: &Home,
+) -> Option<HttpSettings> {
     if node.is_null() {
         return None;
     }
     let mut settings = HttpSettings::default();
     for (key, entry) in decoder.fields(&HTTP, node, Scope::Defaults)? {
-        shared_key(decoder, &mut settings, key, entry);
+        shared_key(decoder, &mut settings, key, entry, home);
     }
     Some(settings)
 }
@@ -33,6 +39,7 @@ pub(super) fn defaults<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Op
 pub(super) fn read<'t>(
     decoder: &mut Decoder<'t, '_>,
     node: &Node<'t>,
+    home: &Home,
 ) -> (Option<Request>, HttpSettings) {
     let mut settings = HttpSettings::default();
     if matches!(node.value, Value::Scalar(_)) {
@@ -52,13 +59,14 @@ pub(super) fn read<'t>(
     let mut body = Body::Empty;
     let mut body_key: Option<(&str, Span)> = None;
     let mut has_url = false;
+    let mut tls_key = None;
     for (key, entry) in fields {
         let node = &entry.value;
         // `json: null` sends `null`; elsewhere it returns to the built-in.
         if node.is_null()
             && !matches!(
                 key,
-                "json" | "query" | "headers" | "follow_redirects" | "expect"
+                "json" | "query" | "headers" | "follow_redirects" | "expect" | "sign" | "tls"
             )
         {
             continue;
@@ -88,7 +96,12 @@ pub(super) fn read<'t>(
                     body = read;
                 }
             }
-            _ => shared_key(decoder, &mut settings, key, entry),
+            _ => {
+                if key == "tls" {
+                    tls_key = Some(entry.key_span);
+                }
+                shared_key(decoder, &mut settings, key, entry, home);
+            }
         }
     }
     if !has_url {
@@ -97,6 +110,16 @@ pub(super) fn read<'t>(
             node.span,
             "`http` has no `url`",
             "write `url: https://…`",
+        );
+    }
+    if let (Some(address), Some(span), Slot::Given(_)) = (&address, tls_key, &settings.tls)
+        && is_plain_http(address)
+    {
+        decoder.report(
+            Code::NoEffect,
+            span,
+            "`tls` says nothing beside an address that begins with `http://`",
+            "write `https://` in the url",
         );
     }
     let request = match (address, method) {
@@ -113,6 +136,7 @@ fn shared_key<'t>(
     settings: &mut HttpSettings,
     key: &str,
     entry: &Entry<'t>,
+    home: &Home,
 ) {
     let node = &entry.value;
     match key {
@@ -141,6 +165,20 @@ fn shared_key<'t>(
                 expect(decoder, node).map_or(Slot::Silent, Slot::Given)
             };
         }
+        "sign" => {
+            settings.sign = if node.is_null() {
+                Slot::BuiltIn
+            } else {
+                trust::sign(decoder, node).map_or(Slot::Silent, Slot::Given)
+            };
+        }
+        "tls" => {
+            settings.tls = if node.is_null() {
+                Slot::BuiltIn
+            } else {
+                trust::tls(decoder, node, home).map_or(Slot::Silent, Slot::Given)
+            };
+        }
         _ => {}
     }
 }
@@ -157,6 +195,12 @@ fn texts<'t>(
         texts.push((decoder.shared.text(&entry.key), text));
     }
     Some(texts)
+}
+
+/// Whether the address is written as one without TLS, whatever the environment fills in.
+fn is_plain_http(url: &Text) -> bool {
+    let begin = url.shown().get(..7);
+    begin.is_some_and(|begin| begin.eq_ignore_ascii_case("http://"))
 }
 
 fn is_token(text: &str) -> bool {

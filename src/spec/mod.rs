@@ -37,6 +37,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trust;
 mod wire;
 
 use std::collections::HashMap;

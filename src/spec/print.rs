@@ -12,7 +12,8 @@ use super::interpolate::variable_name;
 use super::retry::print_word;
 use super::wire::{
     Sheet, VERSION, WireAbout, WireAction, WireBody, WireContext, WireHttp, WireJob, WirePart,
-    WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTreePath,
+    WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTls,
+    WireTreePath,
 };
 use crate::model::{
     Action, AfterCrash, Body, Command, Context, Grace, Http, Job, Json, Part, Policy, Process,
@@ -134,6 +135,18 @@ fn request(http: &Http) -> WireHttp<'_> {
             .iter()
             .map(|(pointer, value)| (Cow::from(&**pointer), json(value)))
             .collect(),
+        sign: match &http.sign {
+            Some(sign) => sign.secrets.iter().map(text).collect(),
+            None => Vec::new(),
+        },
+        tls: http.tls.as_deref().map(|tls| WireTls {
+            ca: tls.ca.as_ref().map(tree_path),
+            identity: tls
+                .identity
+                .as_ref()
+                .map(|(cert, key)| (tree_path(cert), tree_path(key))),
+            insecure: tls.insecure,
+        }),
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{
     DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS,
-    SECRET, State, TOP, WEEKLY,
+    SECRET, SIGN, State, TLS, TOP, WEEKLY,
 };
 
 /// What a text that is filled in from the environment looks like before that.
@@ -29,6 +29,8 @@ pub fn schema() -> String {
             "http": http(Form::Job),
             "httpDefaults": level(&HTTP, Form::Defaults, &[]),
             "expect": level(&EXPECT, Form::Job, &[]),
+            "sign": level(&SIGN, Form::Job, &["secret"]),
+            "tls": tls(),
             "retry": retry(),
             "schedule": schedule(),
             "oneSchedule": one_schedule(),
@@ -157,6 +159,8 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Http if form == Form::Defaults => refer("httpDefaults"),
         Kind::Http => refer("http"),
         Kind::Expect => refer("expect"),
+        Kind::Sign => refer("sign"),
+        Kind::Tls => refer("tls"),
         Kind::Weekly => refer("weekly"),
         Kind::Secrets => {
             json!({ "type": "object", "additionalProperties": nullable(refer("secret")) })
@@ -235,6 +239,12 @@ fn one_schedule() -> Value {
         { "type": "string", "description": "a cron line" },
         level(&SCHEDULE, Form::Job, &[]),
     ] })
+}
+
+fn tls() -> Value {
+    let mut schema = level(&TLS, Form::Job, &[]);
+    schema.insert("minProperties".into(), json!(1));
+    Value::Object(schema)
 }
 
 fn secret() -> Value {
@@ -370,6 +380,8 @@ mod tests {
         for (level, before) in [
             (&HTTP, "http"),
             (&EXPECT, "http: { url: \"http://x\", expect"),
+            (&SIGN, "http: { url: \"http://x\", sign"),
+            (&TLS, "http: { url: \"https://x\", tls"),
             (&RETRY, "run: x\nretry"),
             (&SCHEDULE, "schedule"),
             (&SECRET, "secrets: { A"),
@@ -378,7 +390,9 @@ mod tests {
                 let Field { key, example, .. } = field;
                 let beside = match (level.what, *key) {
                     ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
-                    ("`http`", _) => "url: \"http://x\", ",
+                    ("`http`", _) => "url: \"https://x\", ",
+                    ("`tls`", "cert") => "key: k.pem, ",
+                    ("`tls`", "key") => "cert: c.pem, ",
                     ("`retry`", _) => "max: 1, ",
                     ("a schedule", "timezone") => "daily: \"02:00\", ",
                     _ => "",
@@ -387,6 +401,9 @@ mod tests {
                 let mut keys = format!("{before}: {{ {beside}{key}: {example} }}{close}");
                 if !keys.contains("schedule:") {
                     keys.push_str("\nschedule: manual");
+                }
+                if keys.contains("${secrets.") {
+                    keys.push_str("\nsecrets: { HOOK: { env: A }, HOOK_BEFORE: { env: B } }");
                 }
                 if !keys.contains("http:") && !keys.contains("run:") {
                     keys.push_str("\nrun: x");

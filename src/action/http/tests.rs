@@ -9,8 +9,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::Client;
 use super::server::{LONG, Reply, Server, answer, ok, redirect};
-use crate::action::testing::{TestJob, get, request};
-use crate::action::{LocalRunner, Runner, Stop, Surroundings};
+use crate::action::testing::{TestJob, clock, get, request};
+use crate::action::{Egress, LocalRunner, Runner, Stop, Surroundings};
 use crate::model::{
     AttemptEnd, Body, Ended, Expect, Http, Json, Part, Reason, SecretSource, StatusSet, Text,
     Trigger,
@@ -26,13 +26,15 @@ fn runner_with(secrets: &[(&str, &str)], client: Client) -> LocalRunner {
         server_url: Arc::new(OnceLock::new()),
         state_dir: "/var/lib/elder".into(),
         elder_bin: "/usr/bin/elder".into(),
+        egress: Egress::default(),
+        clock: Arc::new(clock()),
     };
     LocalRunner::with_client(surroundings, client)
 }
 
 async fn run(job: TestJob) -> AttemptEnd {
     let (attempt, _stop) = job.attempt();
-    let runner = runner_with(&[], Client::new().unwrap());
+    let runner = runner_with(&[], Client::new(Egress::default()).unwrap());
     let end = tokio::time::timeout(LONG, runner.attempt(attempt)).await;
     end.expect("the attempt did not end")
 }
@@ -43,7 +45,10 @@ async fn run_with_secret(http: Http, secret: &str) -> AttemptEnd {
         context.secrets = vec![("TOKEN".into(), SecretSource::Env("TOKEN".into()))];
     });
     let (attempt, _stop) = job.attempt();
-    let runner = runner_with(&[("TOKEN", secret)], Client::new().unwrap());
+    let runner = runner_with(
+        &[("TOKEN", secret)],
+        Client::new(Egress::default()).unwrap(),
+    );
     let end = tokio::time::timeout(LONG, runner.attempt(attempt)).await;
     end.expect("the attempt did not end")
 }
@@ -178,7 +183,7 @@ async fn a_requested_run_has_its_own_idempotency_key() {
         attempt.trigger = trigger;
         attempt.attempt = 2;
         let want = format!("test/2027-01-01T00:00:00Z/{}", attempt.run);
-        runner_with(&[], Client::new().unwrap())
+        runner_with(&[], Client::new(Egress::default()).unwrap())
             .attempt(attempt)
             .await;
         let sent = server.requests().pop().unwrap();
@@ -660,7 +665,9 @@ async fn a_stopped_request_is_given_up() {
     for stop in [Stop::Gracefully, Stop::Now] {
         let server = Server::new(|_| Reply::Hang(String::new())).await;
         let (attempt, stopper) = request(get(&server.url("/"))).attempt();
-        let running = tokio::spawn(runner_with(&[], Client::new().unwrap()).attempt(attempt));
+        let running = tokio::spawn(
+            runner_with(&[], Client::new(Egress::default()).unwrap()).attempt(attempt),
+        );
         tokio::time::timeout(LONG, async {
             while server.requests().is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
