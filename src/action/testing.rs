@@ -115,6 +115,10 @@ impl TestJob {
         self.policy(|policy| policy.kill_grace = grace)
     }
 
+    pub(super) fn retries(self, max: u32) -> Self {
+        self.policy(|policy| policy.retry.max = max)
+    }
+
     fn policy(mut self, edit: impl FnOnce(&mut Policy)) -> Self {
         edit(Arc::make_mut(&mut self.definition.policy));
         self

@@ -8,7 +8,7 @@ use super::keys::layered;
 use super::paths::Home;
 use super::settings::{HttpSettings, Slot};
 use super::tree::{Entry, Node, Scalar, Span, Style, Value, shorten};
-use super::trust;
+use super::{address, trust};
 use crate::finding::Code;
 use crate::model::{Body, Expect, Json, Part, StatusSet, Text};
 
@@ -43,7 +43,7 @@ pub(super) fn read<'t>(
 ) -> (Option<Request>, HttpSettings) {
     let mut settings = HttpSettings::default();
     if matches!(node.value, Value::Scalar(_)) {
-        let request = url(decoder, node).map(|url| Request {
+        let request = address::read(decoder, node).map(|url| Request {
             method: decoder.shared.text("GET"),
             url,
             body: Body::Empty,
@@ -54,7 +54,7 @@ pub(super) fn read<'t>(
     let Some(fields) = decoder.fields(&HTTP, node, Scope::Job) else {
         return (None, settings);
     };
-    let mut address = None;
+    let mut asked = None;
     let mut method = Some(decoder.shared.text("GET"));
     let mut body = Body::Empty;
     let mut body_key: Option<(&str, Span)> = None;
@@ -74,7 +74,7 @@ pub(super) fn read<'t>(
         match key {
             "url" => {
                 has_url = true;
-                address = url(decoder, node);
+                asked = address::read(decoder, node);
             }
             "method" => method = self::method(decoder, node),
             "body" | "json" | "form" => {
@@ -112,8 +112,8 @@ pub(super) fn read<'t>(
             "write `url: https://…`",
         );
     }
-    if let (Some(address), Some(span), Slot::Given(_)) = (&address, tls_key, &settings.tls)
-        && is_plain_http(address)
+    if let (Some(url), Some(span), Slot::Given(_)) = (&asked, tls_key, &settings.tls)
+        && address::is_plain_http(url)
     {
         decoder.report(
             Code::NoEffect,
@@ -122,7 +122,7 @@ pub(super) fn read<'t>(
             "write `https://` in the url",
         );
     }
-    let request = match (address, method) {
+    let request = match (asked, method) {
         (Some(url), Some(method)) if decoder.errors() == before || has_url => {
             Some(Request { method, url, body })
         }
@@ -195,12 +195,6 @@ fn texts<'t>(
         texts.push((decoder.shared.text(&entry.key), text));
     }
     Some(texts)
-}
-
-/// Whether the address is written as one without TLS, whatever the environment fills in.
-fn is_plain_http(url: &Text) -> bool {
-    let begin = url.shown().get(..7);
-    begin.is_some_and(|begin| begin.eq_ignore_ascii_case("http://"))
 }
 
 fn is_token(text: &str) -> bool {
@@ -430,127 +424,9 @@ pub(super) fn parse_status(text: &str) -> Option<StatusSet> {
     }
 }
 
-fn url<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Text> {
-    let text = decoder.template("url", node, Later::RunAndSecrets)?;
-    // What the run fills in is unknown here; a digit in its place keeps the rest checkable.
-    let stand_in: String = text
-        .parts()
-        .iter()
-        .map(|part| match part {
-            Part::Literal(text) => text.to_string(),
-            _ => "1".to_owned(),
-        })
-        .collect();
-    match check_url(&stand_in, &text) {
-        Ok(()) => Some(text),
-        Err((message, help)) => {
-            decoder.report(Code::BadHttp, node.span, &message, &help);
-            None
-        }
-    }
-}
-
-fn check_url(url: &str, text: &Text) -> Result<(), (String, String)> {
-    let bad = |message: &str, help: &str| Err((message.to_owned(), help.to_owned()));
-    if matches!(
-        text.parts().first(),
-        Some(Part::Secret(_) | Part::Variable(_))
-    ) {
-        // The whole beginning is known only to the run, which checks it again.
-        return Ok(());
-    }
-    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return bad(
-            "the url holds a space or a line break",
-            "write `%20` for a space",
-        );
-    }
-    let parsed = match url::Url::parse(url) {
-        Ok(parsed) => parsed,
-        Err(url::ParseError::RelativeUrlWithoutBase) => {
-            let help = format!(
-                "write `https://{}`",
-                shorten(text.shown().trim_start_matches('/'))
-            );
-            return bad("the url has no scheme", &help);
-        }
-        Err(error) => return Err((format!("the url cannot be read: {error}"), String::new())),
-    };
-    match parsed.scheme() {
-        "http" | "https" => {}
-        // `example.com:8080/x` reads as a scheme of that name.
-        scheme if scheme.contains('.') || scheme == "localhost" => {
-            let help = format!("write `http://{}`", shorten(text.shown()));
-            return bad("the url has no scheme", &help);
-        }
-        scheme => {
-            return Err((
-                format!("`{}:` is not a scheme for requests", shorten(scheme)),
-                "only http and https".to_owned(),
-            ));
-        }
-    }
-    let slashes = url.get(parsed.scheme().len()..).unwrap_or_default();
-    if !slashes.starts_with("://") || slashes.starts_with(":///") {
-        return bad(
-            "the url has no `//` after its scheme",
-            "write `https://host/path`",
-        );
-    }
-    if !parsed.username().is_empty() || parsed.password().is_some() {
-        return bad(
-            "the url holds a user or a password",
-            "write `headers: { Authorization: \"Basic ${secrets.NAME}\" }`",
-        );
-    }
-    if parsed.host_str().is_none_or(str::is_empty) {
-        return bad("the url names no host", "");
-    }
-    if parsed.port() == Some(0) {
-        return bad("port 0 cannot be reached", "");
-    }
-    if parsed.fragment().is_some() {
-        return bad(
-            "what follows `#` in a url is never sent",
-            "remove it, or write `%23`",
-        );
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_that_cannot_be_asked_are_refused() {
-        for (url, fine) in [
-            ("https://example.com", true),
-            ("http://127.0.0.1:8000/healthz?x=1", true),
-            ("http://[::1]:8000/", true),
-            ("https://bücher.example/", true),
-            ("HTTPS://example.com/", true),
-            ("example.com/x", false),
-            ("example.com:8080/x", false),
-            ("localhost:8080", false),
-            ("/path", false),
-            ("file:///etc/passwd", false),
-            ("ftp://example.com/", false),
-            ("https://user:pass@example.com/", false),
-            ("https://user@example.com/", false),
-            ("http://example.com:0/", false),
-            ("http://example.com:99999/", false),
-            ("http:///path", false),
-            ("http:example.com", false),
-            ("http://", false),
-            ("http://exa mple.com/", false),
-            ("https://example.com/\r\nX: y", false),
-            ("https://example.com/#top", false),
-            ("", false),
-        ] {
-            assert_eq!(check_url(url, &Text::plain(url)).is_ok(), fine, "{url}");
-        }
-    }
 
     #[test]
     fn statuses_are_numbers_or_hundreds() {

@@ -4,6 +4,7 @@
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
+mod address;
 mod bytes;
 mod check;
 mod dates;

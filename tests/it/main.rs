@@ -14,6 +14,7 @@ mod support;
 mod attacks;
 mod cli;
 mod client;
+mod http_actions;
 mod next;
 mod promises;
 mod shipped;

@@ -1,5 +1,10 @@
 //! Real requests over real sockets: what is sent, and what becomes of every kind of answer.
 
+mod bounds;
+mod names;
+mod signing;
+mod tls;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -326,7 +331,8 @@ async fn an_answer_is_compared_with_what_the_job_expects() {
 #[tokio::test]
 async fn every_way_of_failing_is_told_apart() {
     let server = Server::new(|path| match path {
-        "/reset" => Reply::Reset,
+        "/reset" => Reply::Reset(String::new()),
+        "/cut" => Reply::Reset("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this".into()),
         "/close" => Reply::Send(String::new()),
         "/garbage" => Reply::Send("220 mail.example ESMTP\r\n\r\n".into()),
         "/short" => Reply::Send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this".into()),
@@ -348,6 +354,7 @@ async fn every_way_of_failing_is_told_apart() {
             "ECONNREFUSED",
         ),
         (url("/reset"), Reason::Connect, None, "the connection broke"),
+        (url("/cut"), Reason::Connect, Some(200), "ECONNRESET"),
         (url("/close"), Reason::Connect, None, "the connection broke"),
         (
             url("/garbage"),
@@ -470,7 +477,7 @@ async fn full_listener() -> (SocketAddr, impl Drop) {
 async fn of_a_huge_answer_only_the_ends_are_kept_and_an_endless_one_is_not_heard_out() {
     let server = Server::new(|path| match path {
         "/huge" => ok(&format!("begin{}end", "x".repeat(5_000_000))),
-        _ => Reply::Flood("HTTP/1.1 200 OK\r\n\r\nbegin".into()),
+        _ => Reply::Flood("HTTP/1.1 200 OK\r\n\r\nbegin".into(), "x".into()),
     })
     .await;
     let end = run(request(get(&server.url("/huge")))).await;
@@ -493,6 +500,7 @@ fn following(url: &str, method: &str) -> Http {
 async fn redirects_are_followed_as_browsers_do_and_not_for_ever() {
     let server = Server::new(|path| match path.trim_start_matches('/').split_once('/') {
         Some(("loop", _)) => redirect(302, &format!("{path}/x")),
+        Some(("self", _)) => redirect(301, path),
         Some((status, "")) => redirect(status.parse().unwrap(), "/end"),
         Some(("to", "file")) => redirect(302, "file:///etc/passwd"),
         Some(("to", "metadata")) => redirect(302, "http://169.254.169.254/latest/meta-data"),
@@ -531,6 +539,7 @@ async fn redirects_are_followed_as_browsers_do_and_not_for_ever() {
     }
     for (path, reason, status, said) in [
         ("/loop/", Reason::Http, 302, "redirects more than 10 times"),
+        ("/self/", Reason::Http, 301, "redirects more than 10 times"),
         ("/to/file", Reason::Http, 302, "redirects to file:"),
         ("/to/metadata", Reason::Setup, 302, "169.254.169.254"),
         ("/to/mapped", Reason::Setup, 307, "credentials"),
