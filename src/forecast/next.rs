@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::schedule::{Schedule, Zone};
+use crate::schedule::{Schedule, Zone, written_offset};
 
 /// The most fires that one question is answered with.
 pub const MOST: usize = 100_000;
@@ -20,13 +20,10 @@ pub struct Forecast {
 #[must_use]
 pub fn fires(schedule: &Schedule, zone: &Zone, from: Timestamp, n: usize) -> Forecast {
     let mut fires = Vec::new();
-    let mut at = from;
-    while fires.len() < n.min(MOST) {
-        let Some(fire) = schedule.next_after(at) else {
-            break;
-        };
+    let mut next = schedule.next_due_after(from);
+    while let Some(fire) = next.filter(|_| fires.len() < n.min(MOST)) {
         fires.push(shown(fire.due, zone));
-        at = fire.scheduled;
+        next = schedule.next_after(fire.scheduled);
     }
     Forecast {
         description: schedule.describe(),
@@ -37,7 +34,7 @@ pub fn fires(schedule: &Schedule, zone: &Zone, from: Timestamp, n: usize) -> For
 /// An instant as RFC 3339 with the zone's offset.
 #[must_use]
 pub fn shown(at: Timestamp, zone: &Zone) -> String {
-    at.display_with_offset(zone.timezone().to_offset(at))
+    at.display_with_offset(written_offset(zone.timezone(), at))
         .to_string()
 }
 

@@ -4,33 +4,69 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
+use super::on_dates::Stretch;
 use super::{Fire, Item, Schedule, period_nanos, union, zone};
 
 /// So many fires of a union are walked; arithmetic is worth its while for more.
 const WALKED: u64 = 256;
 
 pub(super) fn between(schedule: &Schedule, after: Timestamp, until: Timestamp) -> u64 {
-    if let [item] = schedule.items() {
-        return item_between(item, after, until);
-    }
     let items = schedule.items();
+    if let [item] = items {
+        return of_item(item, after, until);
+    }
+    let stretches: Vec<Vec<Stretch>> = items
+        .iter()
+        .map(|item| item.stretches(after, until))
+        .collect();
+    let ends = stretches.iter().flatten();
+    let mut cuts: Vec<Timestamp> = ends.flat_map(|(after, until)| [*after, *until]).collect();
+    cuts.retain(|cut| after < *cut && *cut < until);
+    cuts.push(until);
+    cuts.sort_unstable();
+    cuts.dedup();
+    let mut rest: Vec<_> = stretches.iter().map(|s| s.iter().peekable()).collect();
+    let mut count = 0u64;
+    let mut from = after;
+    // From one cut to the next, an item may fire all the time or not at all.
+    for cut in cuts {
+        let mut active: Vec<&Item> = Vec::with_capacity(items.len());
+        for (item, rest) in items.iter().zip(&mut rest) {
+            while rest.next_if(|(_, end)| *end <= from).is_some() {}
+            if rest.peek().is_some_and(|(begin, _)| *begin <= from) {
+                active.push(item.base());
+            }
+        }
+        count = count.saturating_add(united(&active, from, cut));
+        from = cut;
+    }
+    count
+}
+
+/// How many instants with `after < instant <= until` at least one of these plain items fires at.
+fn united(items: &[&Item], after: Timestamp, until: Timestamp) -> u64 {
+    if let [item] = items {
+        return of_item(item, after, until);
+    }
     let most = items
         .iter()
-        .map(|item| item_between(item, after, until))
+        .map(|item| of_item(item, after, until))
         .fold(0, u64::saturating_add);
     if most > WALKED {
         return union::count(items, after, until);
     }
     let mut count = 0;
     let mut at = after;
-    while let Some(fire) = schedule.next_after(at).filter(|f| f.scheduled <= until) {
+    let next = |at| items.iter().filter_map(|item| item.next_after(at)).min();
+    while let Some(fire) = next(at).filter(|fire| *fire <= until) {
         count += 1;
-        at = fire.scheduled;
+        at = fire;
     }
     count
 }
 
-fn item_between(item: &Item, after: Timestamp, until: Timestamp) -> u64 {
+/// How many fires of one item have `after < scheduled <= until`.
+pub(super) fn of_item(item: &Item, after: Timestamp, until: Timestamp) -> u64 {
     if after >= until {
         return 0;
     }
@@ -48,7 +84,9 @@ fn item_between(item: &Item, after: Timestamp, until: Timestamp) -> u64 {
             (before(until) - before(after)) as u64
         }
         Item::Wall(wall) => wall.count(zone::split(after).0, zone::split(until).0),
+        Item::Random(random) => random.count(zone::split(after).0, zone::split(until).0),
         Item::Startup | Item::Manual => 0,
+        Item::Modified(modified) => modified.count(after, until),
     }
 }
 

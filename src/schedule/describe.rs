@@ -1,10 +1,18 @@
 //! A schedule in plain words.
 
-use super::dates::{Combine, Dates};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::calendar::Named;
+use super::dates::{Combine, Dates, NTH_WEEKDAY};
 use super::days::{self, Days};
+use super::moved::Shift;
+use super::on_dates::OnDates;
 use super::times::{Grid, Times};
-use super::wall::Wall;
-use super::{Item, Schedule};
+use super::wall::{Fold, Gap, Wall};
+use super::{Item, Modified, Random, Schedule};
 use crate::duration;
 
 const MONTHS: [&str; 12] = [
@@ -40,8 +48,14 @@ fn item(item: &Item) -> String {
     match item {
         Item::Every { period, anchor } => {
             let mut text = format!("every {}", duration::print(*period));
-            if *anchor != jiff::Timestamp::UNIX_EPOCH {
-                text.push_str(&format!(", counted from {anchor}"));
+            let phase = anchor.duration_since(Timestamp::UNIX_EPOCH);
+            match Duration::try_from(phase) {
+                Ok(Duration::ZERO) => {}
+                // A phase within the period is `spread`.
+                Ok(phase) if phase < *period => {
+                    text.push_str(&format!(", {} into each", duration::print(phase)));
+                }
+                _ => text.push_str(&format!(", counted from {anchor}")),
             }
             text
         }
@@ -55,7 +69,85 @@ fn item(item: &Item) -> String {
         Item::Startup => "once at each start of the daemon".to_owned(),
         Item::Manual => "only by hand".to_owned(),
         Item::Wall(wall) => self::wall(wall),
+        Item::Random(random) => self::random(random),
+        Item::Modified(modified) => self::modified(modified),
     }
+}
+
+/// The plain words, and then from when until when.
+fn modified(modified: &Modified) -> String {
+    let mut text = match &modified.base {
+        // `from` says what it is counted from.
+        Item::Every { period, anchor } if *anchor == modified.from => {
+            format!("every {}", duration::print(*period))
+        }
+        base => item(base),
+    };
+    let zone = match &modified.base {
+        Item::Wall(wall) => wall.zone.timezone().clone(),
+        Item::Random(random) => random.zone.timezone().clone(),
+        _ => TimeZone::UTC,
+    };
+    let (first, last) = (modified.from, modified.until);
+    if first != Timestamp::MIN {
+        let written = day(first, &zone).unwrap_or_else(|| instant(first, &zone));
+        text.push_str(&format!(", from {written}"));
+    }
+    if last != Timestamp::MAX {
+        let next = last.checked_add(SignedDuration::from_nanos(1));
+        let ends = next.ok().and_then(|next| day(next, &zone)).is_some();
+        let date = || last.to_zoned(zone.clone()).date().to_string();
+        let written = if ends { date() } else { instant(last, &zone) };
+        text.push_str(&format!(", until {written}"));
+    }
+    if let Some(dates) = &modified.dates {
+        text.push_str(&on_dates(dates, &modified.base));
+    }
+    if modified.jitter > 0 {
+        let most = duration::print(Duration::from_millis(modified.jitter));
+        text.push_str(&format!(", each up to {most} late"));
+    }
+    text
+}
+
+/// `, except on closed, moved to the next day that is allowed`
+fn on_dates(dates: &OnDates, base: &Item) -> String {
+    let names = |named: &Named| {
+        let calendars = named.calendars().iter();
+        let names: Vec<String> = calendars.map(|(name, _)| name.to_string()).collect();
+        names.join(" or ")
+    };
+    let mut text = String::new();
+    if let Some(only) = &dates.allowed.only {
+        text.push_str(&format!(", only on {}", names(only)));
+    }
+    if let Some(except) = &dates.allowed.except {
+        text.push_str(&format!(", except on {}", names(except)));
+    }
+    match base {
+        Item::Wall(wall) => match wall.moved().map(|moved| moved.shift()) {
+            Some(Shift::Next) => text.push_str(", moved to the next day that is allowed"),
+            Some(Shift::Previous) => {
+                text.push_str(", moved to the last day before that is allowed")
+            }
+            Some(Shift::Skip) | None => {}
+        },
+        Item::Random(_) => {}
+        // Nothing else says whose dates they are.
+        _ => text.push_str(&format!(", dates in {} time", dates.zone)),
+    }
+    text
+}
+
+/// The date that begins at this instant, if one does.
+fn day(at: Timestamp, zone: &TimeZone) -> Option<String> {
+    let local = at.to_zoned(zone.clone());
+    let start = local.start_of_day().ok()?;
+    (start == local).then(|| local.date().to_string())
+}
+
+fn instant(at: Timestamp, zone: &TimeZone) -> String {
+    at.display_with_offset(zone.to_offset(at)).to_string()
 }
 
 fn wall(wall: &Wall) -> String {
@@ -67,7 +159,59 @@ fn wall(wall: &Wall) -> String {
     if dates.is_empty() && when == Hours::Some {
         text.push_str(" every day");
     }
-    format!("{text}{dates}, {} time", wall.zone)
+    let mut text = format!("{text}{dates}, {} time", wall.zone);
+    if wall.phase > 0 {
+        let phase = duration::print(Duration::from_secs(wall.phase.into()));
+        text.push_str(&format!(", and {phase} later"));
+    }
+    text.push_str(&changes(wall));
+    text
+}
+
+/// What was said about changes of the clock, where it is not what holds anyway.
+fn changes(wall: &Wall) -> String {
+    let usual = wall.kind.rule();
+    let mut parts = Vec::new();
+    if wall.rule.gap != usual.gap {
+        parts.push(match wall.rule.gap {
+            Gap::After => "once after a gap that holds such a time",
+            Gap::Skip => "a time in a gap does not fire",
+        });
+    }
+    if wall.rule.fold != usual.fold {
+        parts.push(match wall.rule.fold {
+            Fold::First => "a time that comes twice fires the first time only",
+            Fold::Second => "a time that comes twice fires the second time only",
+            Fold::Both => "a time that comes twice fires both times",
+        });
+    }
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!(" (when the clock changes: {})", parts.join(", "))
+}
+
+fn random(random: &Random) -> String {
+    let often = match random.times {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        times => format!("{times} times"),
+    };
+    let closes = (random.opens + random.length) % 86_400;
+    let mut text = format!(
+        "{often} a day at random between {} and {}",
+        clock(random.opens),
+        clock(closes)
+    );
+    if random.gap > 1 {
+        let gap = duration::print(Duration::from_secs(random.gap.into()));
+        text.push_str(&format!(", at least {gap} apart"));
+    }
+    let days = week_words(&Dates::weekly(random.days));
+    if !days.is_empty() {
+        text.push_str(&format!(", on {days}"));
+    }
+    format!("{text}, {} time", random.zone)
 }
 
 /// Whether the times go round the clock, so that nobody asks on which days.
@@ -150,6 +294,9 @@ fn hour_spans(hours: &[u32]) -> String {
 }
 
 fn dates(dates: &Dates) -> String {
+    if let Some(list) = of_year(dates) {
+        return list;
+    }
     let mut text = String::new();
     let (mut of_month, mut of_week) = (day_words(dates), week_words(dates));
     if dates.combine == Combine::Either && (of_month.is_empty() || of_week.is_empty()) {
@@ -178,6 +325,43 @@ fn dates(dates: &Dates) -> String {
     text
 }
 
+/// `on 31 March and 24 December each year`, for dates that are few and each of one month.
+fn of_year(dates: &Dates) -> Option<String> {
+    let mut list = Vec::new();
+    for number in 1..=12u8 {
+        let days = match dates.of_year() {
+            Some(table) => table[usize::from(number) - 1],
+            None if dates.months & (1 << number) == 0 => 0,
+            None => dates.days,
+        };
+        list.extend(values(days.into()).into_iter().map(|day| (day, number)));
+    }
+    let show = |(day, number): &(u32, u8)| format!("{day} {}", month(*number));
+    let plain = dates.near == 0
+        && dates.nth == 0
+        && dates.any_day_of_week()
+        && dates.days & 1 == 0
+        && !dates.any_month()
+        && !dates.any_day_of_month();
+    let few = list.len() <= LISTED as usize;
+    match (dates.of_year(), few, list.as_slice()) {
+        (Some(_), false, [first, .., last]) => Some(format!(
+            " on {} dates from {} to {} each year",
+            list.len(),
+            show(first),
+            show(last)
+        )),
+        (Some(_), _, _) => Some(listed(&list, show)),
+        (None, true, _) if plain => Some(listed(&list, show)),
+        _ => None,
+    }
+}
+
+fn listed(list: &[(u32, u8)], show: impl Fn(&(u32, u8)) -> String) -> String {
+    let dates = list.iter().map(show).collect();
+    format!(" on {} each year", join(dates, "and"))
+}
+
 fn day_words(dates: &Dates) -> String {
     let mut parts = Vec::new();
     let days = values((dates.days & !1).into());
@@ -195,6 +379,10 @@ fn day_words(dates: &Dates) -> String {
         parts.push("the last day of the month".to_owned());
     }
     for day in values((dates.near & !1).into()) {
+        if day == 1 {
+            parts.push("the first weekday of the month".to_owned());
+            continue;
+        }
         parts.push(format!("the weekday nearest to day {day} of the month"));
     }
     if dates.near & 1 != 0 {
@@ -215,6 +403,11 @@ fn week_words(dates: &Dates) -> String {
         parts.push(join(week.names().map(str::to_owned).collect(), "and"));
     }
     for at in values(dates.nth) {
+        if at >= NTH_WEEKDAY {
+            let which = ordinal(at - NTH_WEEKDAY + 1);
+            parts.push(format!("the {which} weekday of the month"));
+            continue;
+        }
         // 42 bits: 7 days by 6.
         let day = days::long((at % 7) as u8);
         let which = match at / 7 {
@@ -224,6 +417,11 @@ fn week_words(dates: &Dates) -> String {
         parts.push(format!("the {which} {day} of the month"));
     }
     join(parts, "or")
+}
+
+/// The name of a month from 1 to 12.
+pub(super) fn month(number: u8) -> &'static str {
+    MONTHS[(usize::from(number) + 11) % 12]
 }
 
 /// The months whose bits are set: `February`, `June to August`.
@@ -261,7 +459,8 @@ fn runs(values: &[u32], show: impl Fn(u32) -> String) -> String {
     join(parts, "and")
 }
 
-fn clock(second: u32) -> String {
+/// A second of the day as `HH:MM` or `HH:MM:SS`.
+pub(super) fn clock(second: u32) -> String {
     let (hour, minute, rest) = (second / 3_600, second / 60 % 60, second % 60);
     if rest == 0 {
         format!("{hour:02}:{minute:02}")

@@ -6,8 +6,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::calendars::InFile;
 use super::fields::Kind;
 use super::interpolate;
+use super::naming::Naming;
 use super::problem::{Page, Problem};
 use super::shared::Shared;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
@@ -29,6 +31,10 @@ pub(super) struct Decoder<'t, 's> {
     /// Keys that were suggested for unknown ones since [`Decoder::begin_job`].
     suggested: Vec<&'static str>,
     inherited: usize,
+    /// Whose schedule is read.
+    pub naming: Naming<'t>,
+    /// What the file has to do with calendars.
+    pub calendars: InFile,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
 }
@@ -70,6 +76,8 @@ impl<'t, 's> Decoder<'t, 's> {
             uses: Vec::new(),
             suggested: Vec::new(),
             inherited: 0,
+            naming: Naming::default(),
+            calendars: InFile::default(),
             filled: 0,
         }
     }

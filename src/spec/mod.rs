@@ -5,15 +5,20 @@
 //! a clock, a file or the environment.
 
 mod address;
+mod alike;
 mod bytes;
+pub mod calendars;
 mod check;
+mod clock_changes;
 mod dates;
 mod decode;
+mod dst;
 mod expression;
 mod fields;
 mod file;
 mod fill;
 mod http;
+mod ics;
 mod instants;
 mod interpolate;
 mod job;
@@ -21,9 +26,13 @@ mod keys;
 mod limits;
 mod mapping;
 mod merge;
+mod modifiers;
+mod month_days;
+mod naming;
 mod paths;
 mod print;
 mod problem;
+mod random;
 mod read;
 mod references;
 mod retry;
@@ -34,6 +43,7 @@ mod shared;
 mod shell;
 mod span;
 mod suggest;
+mod suite;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -48,12 +58,15 @@ use std::sync::Arc;
 use crate::finding::Finding;
 use crate::model::Job;
 
-pub use check::check;
-pub use dates::past_dates;
+pub use alike::across;
+pub use check::{check, check_among};
+pub use clock_changes::clock_changes;
+pub use dates::{calendar_notes, past_dates};
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;
 pub use read::read;
-pub use schema::schema;
+pub use schema::{schema, test_schema};
+pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
 
 /// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]
@@ -107,7 +120,15 @@ pub struct CheckedFile {
     pub is_defaults: bool,
     /// Its jobs, in order; empty when it is bad.
     pub jobs: Vec<Job>,
-    /// Where each job's name stands, also in a bad file as far as it could be read.
+    /// Its calendars, in order; none when it is bad.
+    pub calendars: Vec<crate::model::Calendar>,
+    /// For a good `.ics` file, its dates.
+    pub dates: Option<Arc<crate::schedule::Calendar>>,
+    /// What of other files the result depends on.
+    pub uses: Box<[calendars::Use]>,
+    /// What that was: [`calendars::Calendars::state_of`] it.
+    pub uses_state: u64,
+    /// Where each name stands, also in a bad file as far as it could be read.
     pub names: Vec<NamePlace>,
     /// Everything found in it.
     pub findings: Vec<Finding>,
@@ -115,9 +136,11 @@ pub struct CheckedFile {
     pub defaults_text: Option<Arc<str>>,
 }
 
-/// Where a job's name stands.
+/// Where the name of a job or a calendar stands.
 #[derive(Clone, Debug)]
 pub struct NamePlace {
+    /// Whose name it is.
+    pub kind: crate::model::NameKind,
     /// The name as written.
     pub name: Arc<str>,
     /// Where.

@@ -4,9 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS,
-    SECRET, SIGN, State, TLS, TOP, WEEKLY,
+    CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RANDOM, RANGE, RETRY,
+    RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS, TOP, WEEKLY, YEARLY,
 };
+use super::suite;
 
 /// What a text that is filled in from the environment looks like before that.
 const FILLED: &str = "\\$\\{";
@@ -35,12 +36,23 @@ pub fn schema() -> String {
             "schedule": schedule(),
             "oneSchedule": one_schedule(),
             "weekly": level(&WEEKLY, Form::Job, &["days", "at"]),
+            "monthly": level(&MONTHLY, Form::Job, &["day", "at"]),
+            "yearly": level(&YEARLY, Form::Job, &["date", "at"]),
+            "dst": dst(),
+            "random": level(&RANDOM, Form::Job, &["times", "between"]),
+            "calendar": level(&CALENDAR, Form::Job, &[]),
+            "range": level(&RANGE, Form::Job, &["from", "until"]),
             "secret": secret(),
             "text": text(),
             "texts": one_or_more(text()),
             "textMap": { "type": "object", "additionalProperties": nullable(text()) },
             "duration": duration(),
             "day": { "enum": DAYS },
+            "monthDay": month_day(),
+            "yearDay": {
+                "type": "string",
+                "pattern": format!("^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$|{FILLED}"),
+            },
             "timeOfDay": {
                 "type": "string",
                 "pattern": format!("^[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?$|{FILLED}"),
@@ -48,6 +60,46 @@ pub fn schema() -> String {
         }),
     );
     let mut text = serde_json::to_string_pretty(&Value::Object(root)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The JSON Schema of a file of schedule tests.
+#[must_use]
+pub fn test_schema() -> String {
+    let test = level(&suite::TEST, Form::Job, &[]);
+    let mut root = level(&suite::TOP, Form::Job, &[]);
+    let head = [
+        ("$schema", json!("http://json-schema.org/draft-07/schema#")),
+        ("title", json!("elder schedule tests")),
+        ("patternProperties", json!({ "^x-": {} })),
+        (
+            "definitions",
+            json!({
+                "text": text(),
+                "test": test,
+                "count": level(&suite::COUNT, Form::Job, &["from", "until"]),
+            }),
+        ),
+    ];
+    root.extend(head.map(|(key, value)| (key.to_owned(), value)));
+    let one_or_more = one_or_more(refer("test"));
+    let places = [
+        (
+            "/properties/tests",
+            json!({ "type": "object", "additionalProperties": one_or_more }),
+        ),
+        ("/definitions/test/properties/count", refer("count")),
+    ];
+    let mut root = Value::Object(root);
+    for (place, value) in places {
+        if let (Some(Value::Object(property)), Value::Object(value)) =
+            (root.pointer_mut(place), value)
+        {
+            property.extend(value);
+        }
+    }
+    let mut text = serde_json::to_string_pretty(&root).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -155,6 +207,7 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Minutes => one_or_more(number("integer", json!(0), json!(59))),
         Kind::Days => one_or_more(refer("day")),
         Kind::Instants => one_or_more(json!({ "type": "string" })),
+        Kind::Bound => json!({ "type": "string" }),
         Kind::Retry => refer("retry"),
         Kind::Http if form == Form::Defaults => refer("httpDefaults"),
         Kind::Http => refer("http"),
@@ -162,6 +215,16 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Sign => refer("sign"),
         Kind::Tls => refer("tls"),
         Kind::Weekly => refer("weekly"),
+        Kind::Monthly => refer("monthly"),
+        Kind::MonthDays => one_or_more(refer("monthDay")),
+        Kind::Yearly => refer("yearly"),
+        Kind::YearDays => one_or_more(refer("yearDay")),
+        Kind::Dst => refer("dst"),
+        Kind::Spread => json!({ "anyOf": [{ "enum": [true] }, refer("duration")] }),
+        Kind::Random => refer("random"),
+        Kind::Between => json!({
+            "type": "array", "items": refer("timeOfDay"), "minItems": 2, "maxItems": 2,
+        }),
         Kind::Secrets => {
             json!({ "type": "object", "additionalProperties": nullable(refer("secret")) })
         }
@@ -170,6 +233,12 @@ fn kind(kind: Kind, form: Form) -> Value {
             "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
             "additionalProperties": refer("job"),
         }),
+        Kind::Calendars => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
+            "additionalProperties": refer("calendar"),
+        }),
+        Kind::Ranges => one_or_more(refer("range")),
         Kind::Defaults => refer("defaults"),
     }
 }
@@ -247,6 +316,21 @@ fn tls() -> Value {
     Value::Object(schema)
 }
 
+fn month_day() -> Value {
+    let ordinals = "1st|2nd|3rd|4th|5th|first|second|third|fourth|fifth|last";
+    let words = format!("^last$|^({ordinals}) +(mon|tue|wed|thu|fri|sat|sun|weekday)$|{FILLED}");
+    json!({ "anyOf": [
+        { "type": "integer", "minimum": 1, "maximum": 31 },
+        { "type": "string", "pattern": words },
+    ] })
+}
+
+fn dst() -> Value {
+    let mut schema = level(&DST, Form::Job, &[]);
+    schema.insert("minProperties".into(), json!(1));
+    Value::Object(schema)
+}
+
 fn secret() -> Value {
     let mut schema = level(&SECRET, Form::Job, &[]);
     schema.insert("minProperties".into(), json!(1));
@@ -300,6 +384,9 @@ mod tests {
                 "minItems" => value
                     .as_array()
                     .is_none_or(|a| a.len() as u64 >= rule.as_u64().unwrap()),
+                "maxItems" => value
+                    .as_array()
+                    .is_none_or(|a| a.len() as u64 <= rule.as_u64().unwrap()),
                 "minProperties" => value
                     .as_object()
                     .is_none_or(|o| o.len() as u64 >= rule.as_u64().unwrap()),
@@ -352,6 +439,36 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_of_tests_in_the_repository_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/elder-test.schema.json");
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            kept == test_schema(),
+            "schema/elder-test.schema.json is not what this build accepts: run `elder schema --tests > schema/elder-test.schema.json`"
+        );
+        let root: Value = serde_json::from_str(&test_schema()).unwrap();
+        for (text, good) in [
+            (
+                "tests: { a: [{ fires_at: 2027-01-01, name: x }, { never_at: [2027-01-01] }] }",
+                true,
+            ),
+            (
+                "tests: { a: { count: { from: 2027-01-01, until: 2027-01-02, is: 1 } } }",
+                true,
+            ),
+            ("x-a: 1\ntests: {}", true),
+            ("tests: { a: { fires: 2027-01-01 } }", false),
+            (
+                "tests: { a: { count: { from: 2027-01-01, is: 1 } } }",
+                false,
+            ),
+            ("jobs: {}", false),
+        ] {
+            assert_eq!(accepts(&root, &root, &yaml(text)), good, "{text}");
+        }
+    }
+
+    #[test]
     fn every_example_is_accepted_by_the_decoder_and_by_the_schema() {
         let try_both = |text: String| {
             let file = tests::file(&text);
@@ -384,6 +501,10 @@ mod tests {
             (&TLS, "http: { url: \"https://x\", tls"),
             (&RETRY, "run: x\nretry"),
             (&SCHEDULE, "schedule"),
+            (&MONTHLY, "schedule: { monthly"),
+            (&YEARLY, "schedule: { yearly"),
+            (&DST, "schedule: { daily: \"02:00\", dst"),
+            (&RANDOM, "schedule: { random"),
             (&SECRET, "secrets: { A"),
         ] {
             for field in level.fields.iter().filter(|f| f.state != State::Later) {
@@ -394,8 +515,23 @@ mod tests {
                     ("`tls`", "cert") => "key: k.pem, ",
                     ("`tls`", "key") => "cert: c.pem, ",
                     ("`retry`", _) => "max: 1, ",
-                    ("a schedule", "timezone") => "daily: \"02:00\", ",
+                    ("a schedule", "shift") => "daily: \"02:00\", except: weekend, ",
+                    (
+                        "a schedule",
+                        "timezone" | "from" | "until" | "dst" | "jitter" | "spread" | "only"
+                        | "except",
+                    ) => "daily: \"02:00\", ",
+                    ("`monthly`", "day") | ("`yearly`", "date") => "at: \"09:00\", ",
+                    ("`monthly`", _) => "day: 1, ",
+                    ("`yearly`", _) => "date: 12-24, ",
                     _ => "",
+                };
+                let window = "between: [\"09:00\", \"17:00\"], ";
+                let beside = match (level.what, *key) {
+                    ("`random`", "times") => window.to_owned(),
+                    ("`random`", "between") => "times: 3, ".to_owned(),
+                    ("`random`", _) => format!("times: 3, {window}"),
+                    _ => beside.to_owned(),
                 };
                 let close = if before.contains('{') { " }" } else { "" };
                 let mut keys = format!("{before}: {{ {beside}{key}: {example} }}{close}");
@@ -408,8 +544,21 @@ mod tests {
                 if !keys.contains("http:") && !keys.contains("run:") {
                     keys.push_str("\nrun: x");
                 }
-                try_both(tests::job(&keys));
+                let weekend = "calendars: { weekend: { weekdays: [sat, sun] } }";
+                try_both(format!("{weekend}\n{}", tests::job(&keys)));
             }
+        }
+        for field in CALENDAR.fields {
+            let Field { key, example, .. } = field;
+            let text = format!(
+                "calendars:\n  weekend: {{ weekdays: [sat, sun] }}\n  a: {{ {key}: {example} }}\n"
+            );
+            let ics = "BEGIN:VCALENDAR\nEND:VCALENDAR\n";
+            let files = [("a.yaml", text.as_str()), ("holidays.ics", ics)];
+            let checked = tests::tree_with(&files, &tests::options(&[]));
+            let findings = &checked.files[0].findings;
+            assert!(findings.is_empty(), "{text}\n{}", tests::shown(findings));
+            assert!(is_valid(&text), "{text}");
         }
     }
 
@@ -423,7 +572,14 @@ mod tests {
             "schedule: manual\nrun: x\nshedule: manual",
             "schedule: manual\nrun: x\nenabled: 7",
             "schedule: { monthly: { day: 1 } }\nrun: x",
+            "schedule: { monthly: { day: 32, at: \"09:00\" } }\nrun: x",
+            "schedule: { yearly: { at: \"09:00\" } }\nrun: x",
+            "schedule: { daily: \"09:00\", dst: { gap: before } }\nrun: x",
             "schedule: { hourly: 60 }\nrun: x",
+            "schedule: { random: { times: 3 } }\nrun: x",
+            "schedule: { random: { times: 0, between: [\"09:00\", \"17:00\"] } }\nrun: x",
+            "schedule: { random: { times: 3, between: [\"09:00\"] } }\nrun: x",
+            "schedule: { every: 5m, spread: false }\nrun: x",
             "schedule: []\nrun: x",
             "schedule: manual\nrun: x\nmax_instances: 0",
             "schedule: manual\nrun: x\noverlap: parallel",
@@ -438,7 +594,9 @@ mod tests {
         }
         for text in [
             "sages: {}",
-            "calendars: {}",
+            "calendars: []",
+            "calendars: { a: { weekday: sat } }",
+            "calendars: { a: { ranges: [{ from: 2027-01-01 }] } }",
             "jobs: []",
             "defaults: { run: x }",
             "defaults: { http: { url: x } }",

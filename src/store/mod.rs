@@ -6,13 +6,15 @@
 mod address;
 #[cfg(test)]
 mod conformance;
+mod history;
 mod memory;
 mod rules;
 mod sqlite;
 
-pub use address::{OpenError, open};
+pub use address::{OpenError, file_of, open};
+pub use history::run_times;
 pub use memory::{MemoryBounds, MemoryStore};
-pub use sqlite::SqliteStore;
+pub use sqlite::{Inspected, Soundness, SqliteStore};
 
 use std::future::Future;
 use std::path::PathBuf;

@@ -4,10 +4,13 @@
 //! tells the engine. It never waits for running runs. A start is a reload from
 //! what the store last applied.
 
+mod calendars;
 mod eye;
+mod file_state;
 mod handle;
 mod language;
 mod ledger;
+mod recast;
 mod reload;
 mod status;
 mod task;
@@ -31,7 +34,7 @@ use eye::{Eye, Missing};
 use reload::Reloader;
 
 pub use handle::{Confirm, SourceView, SyncAnswer, SyncHandle, SyncRequest, SyncState, SyncStatus};
-pub use language::{DefaultsTexts, Language};
+pub use language::{DefaultsTexts, Language, Refreshed};
 pub use task::Sync;
 
 /// What a sync goes by.

@@ -1,3 +1,4 @@
 //! Reports and other tools over what elder remembers.
 
+pub mod doctor;
 pub mod report;

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use crate::schedule::TzdataChoice;
+
 use super::values;
+use crate::ids::JobName;
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
@@ -48,6 +51,9 @@ pub struct ValidateArgs {
     /// The tree that a single file belongs to [default: the outermost parent with a _defaults.yaml, else its folder]
     #[arg(long, value_name = "FOLDER")]
     pub root: Option<String>,
+    /// Whose time zone data; bundled answers alike on every machine
+    #[arg(long, value_name = "WHICH", default_value = "bundled")]
+    pub tzdata: TzdataChoice,
 }
 
 /// `--format` of findings.
@@ -78,6 +84,9 @@ pub struct NextArgs {
     /// A schedule in any form of the job file
     #[arg(long, value_name = "EXPR", conflicts_with = "job")]
     pub schedule: Option<String>,
+    /// Whose fires: the job's name, which `random`, `jitter` and `spread` follow
+    #[arg(long, value_name = "NAME", requires = "schedule", conflicts_with_all = ["job", "stdin"], value_parser = values::job_name)]
+    pub name: Option<JobName>,
     /// How many fires
     #[arg(short, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub n: u32,
@@ -93,9 +102,20 @@ pub struct NextArgs {
     /// One JSON query a line in, one JSON answer a line out
     #[arg(long, conflicts_with_all = ["job", "schedule", "format"])]
     pub stdin: bool,
+    /// Whose time zone data; auto takes the newer
+    #[arg(long, value_name = "WHICH", default_value = "auto")]
+    pub tzdata: TzdataChoice,
     /// Files of NAME=value lines for ${NAME}
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     pub env_file: Vec<PathBuf>,
+}
+
+/// The flags of `elder schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The schema of *.test.yaml files instead
+    #[arg(long)]
+    pub tests: bool,
 }
 
 /// `--format` of answers.

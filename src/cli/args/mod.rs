@@ -1,7 +1,9 @@
 //! The command line as it is typed. What it means is worked out in `settings`.
 
 mod client;
+mod doctor;
 mod files;
+mod forecast;
 pub mod run;
 pub mod values;
 pub mod variables;
@@ -11,14 +13,17 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
-pub use files::{FindingFormat, NextArgs, TableFormat, ValidateArgs};
+pub use doctor::DoctorArgs;
+pub use files::{FindingFormat, NextArgs, SchemaArgs, TableFormat, ValidateArgs};
+pub use forecast::{SimulateArgs, SimulateFormat, TestArgs};
 pub use run::RunArgs;
 
 const EXAMPLES: &str = "\
 Examples:
   elder run jobs.d                    load the folder, fire its jobs, watch it, serve :8000
   elder validate jobs.d               what `run` would refuse, with place and mend; for CI
-  elder next --schedule '30 3 * * 1'  when that is, in words and as instants";
+  elder next --schedule '30 3 * * 1'  when that is, in words and as instants
+  elder simulate jobs.d               what the next 24 hours bring";
 
 /// A job scheduler that you run from a git repository
 #[derive(Debug, Parser)]
@@ -48,8 +53,14 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Show when a job or a schedule fires next
     Next(NextArgs),
+    /// Show every fire of a span: busiest minutes, peaks, overlaps, clock changes
+    Simulate(Box<SimulateArgs>),
+    /// Try the schedule tests (*.test.yaml) of a folder
+    Test(TestArgs),
+    /// Say what will hurt: tree, host, state folder
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
-    Schema,
+    Schema(SchemaArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
     /// Read the files again; confirm held removals
@@ -81,8 +92,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 9] = [
-    "run", "validate", "next", "schema", "trigger", "sync", "backup", "optimize", "report",
+const COMMANDS: [&str; 12] = [
+    "run", "validate", "next", "simulate", "test", "doctor", "schema", "trigger", "sync", "backup",
+    "optimize", "report",
 ];
 
 #[cfg(test)]

@@ -3,7 +3,27 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use jiff::Timestamp;
+
+use crate::ids::JobName;
+use crate::schedule::TzdataChoice;
+
+impl ValueEnum for TzdataChoice {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Auto, Self::System, Self::Bundled]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Self::Auto => ("auto", "The newer of the two"),
+            Self::System => ("system", "The machine's"),
+            Self::Bundled => ("bundled", "The one in the binary"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
+}
 
 /// `--listen`: an address with a port.
 ///
@@ -25,6 +45,14 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
         _ if port(text).is_some() => Err(format!("write 127.0.0.1:{text}")),
         _ => Err("write an address and a port, such as 127.0.0.1:8000".to_owned()),
     }
+}
+
+/// A job's name.
+///
+/// # Errors
+/// When it cannot be one.
+pub fn job_name(text: &str) -> Result<JobName, String> {
+    JobName::new(text).map_err(|error| error.to_string())
 }
 
 /// Refuses a store that is not in this build. The address is not repeated: it may hold a password.

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, SystemClock};
 use crate::finding::Severity;
-use crate::schedule::{HOST_TZDATA, Schedule, Zones};
+use crate::ids::JobName;
+use crate::schedule::{Fire, Schedule, Zones, written_offset};
 use crate::spec;
 
 use super::args::{NextArgs, TableFormat};
@@ -39,7 +40,8 @@ pub fn next(
     environment: Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let zones = Zones::newest(HOST_TZDATA.as_ref());
+    let tzdata = environment.tzdata(typed.tzdata).open();
+    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
     let timezone = typed.timezone.as_deref().unwrap_or("UTC");
     zones
         .get(timezone)
@@ -56,7 +58,7 @@ pub fn next(
         return Ok(Exit::Fine);
     }
     let subject = match (&typed.schedule, &typed.job) {
-        (Some(expression), _) => of_expression(expression, timezone, &zones)?,
+        (Some(expression), _) => of_expression(expression, typed.name.as_ref(), timezone, &zones)?,
         (None, Some(job)) => of_job(job, typed, environment, &zones)?,
         (None, None) => return Err(Failure::no_answer("name a job or a --schedule")),
     };
@@ -70,8 +72,14 @@ pub fn next(
     Ok(Exit::Fine)
 }
 
-fn of_expression(text: &str, timezone: &str, zones: &Zones) -> Result<Subject, Failure> {
-    let parsed = spec::parse_schedule(text, timezone, zones).map_err(|findings| {
+fn of_expression(
+    text: &str,
+    name: Option<&JobName>,
+    timezone: &str,
+    zones: &Zones,
+) -> Result<Subject, Failure> {
+    let job = name.map_or("", JobName::as_str);
+    let parsed = spec::parse_schedule(text, timezone, zones, job).map_err(|findings| {
         let mut errors = findings.iter();
         match errors.find(|finding| finding.severity == Severity::Error) {
             Some(first) => Failure::no_answer(&*first.message).help(&*first.help),
@@ -82,8 +90,11 @@ fn of_expression(text: &str, timezone: &str, zones: &Zones) -> Result<Subject, F
         schedule: parsed.schedule,
         zone: parsed.zone.timezone().clone(),
         zone_name: parsed.zone.name().to_owned(),
-        title: String::new(),
-        remark: "",
+        title: name.map_or_else(String::new, |name| format!("{name}: ")),
+        remark: match name {
+            None if parsed.is_named => " (an example: it differs by name; see --name)",
+            _ => "",
+        },
     })
 }
 
@@ -138,15 +149,12 @@ fn of_job(
     })
 }
 
-fn fires(schedule: &Schedule, from: Timestamp, count: usize) -> Vec<Timestamp> {
+fn fires(schedule: &Schedule, from: Timestamp, count: usize) -> Vec<Fire> {
     let mut fires = Vec::new();
-    let mut after = from;
-    while fires.len() < count {
-        let Some(fire) = schedule.next_after(after) else {
-            break;
-        };
-        after = fire.scheduled;
-        fires.push(fire.due);
+    let mut next = schedule.next_due_after(from);
+    while let Some(fire) = next.filter(|_| fires.len() < count) {
+        next = schedule.next_after(fire.scheduled);
+        fires.push(fire);
     }
     fires
 }
@@ -154,12 +162,12 @@ fn fires(schedule: &Schedule, from: Timestamp, count: usize) -> Vec<Timestamp> {
 /// RFC 3339 with the zone's offset.
 fn written(instant: Timestamp, zone: &TimeZone) -> String {
     instant
-        .display_with_offset(zone.to_offset(instant))
+        .display_with_offset(written_offset(zone, instant))
         .to_string()
 }
 
-fn as_json(subject: &Subject, fires: &[Timestamp]) -> Value {
-    let instants = fires.iter().map(|at| written(*at, &subject.zone));
+fn as_json(subject: &Subject, fires: &[Fire]) -> Value {
+    let instants = fires.iter().map(|fire| written(fire.due, &subject.zone));
     json!({
         "next": instants.collect::<Vec<_>>(),
         "description": subject.schedule.describe(),
@@ -167,7 +175,7 @@ fn as_json(subject: &Subject, fires: &[Timestamp]) -> Value {
     })
 }
 
-fn as_table(subject: &Subject, fires: &[Timestamp], now: Timestamp) -> String {
+fn as_table(subject: &Subject, fires: &[Fire], now: Timestamp) -> String {
     let zone = &subject.zone;
     let mut text = format!(
         "{}{}{}\n",
@@ -175,13 +183,15 @@ fn as_table(subject: &Subject, fires: &[Timestamp], now: Timestamp) -> String {
         subject.schedule.describe(),
         subject.remark
     );
-    for at in fires {
+    for fire in fires {
+        let at = fire.due;
         let day = at.to_zoned(zone.clone()).strftime("%a").to_string();
-        text.push_str(&format!(
-            "{}  {day}  {}\n",
-            written(*at, zone),
-            distance(*at, now)
-        ));
+        let mut line = format!("{}  {day}  {}", written(at, zone), distance(at, now));
+        if let Some(remark) = subject.schedule.remark(fire.scheduled) {
+            line.push_str(&format!("  ({remark})"));
+        }
+        text.push_str(&line);
+        text.push('\n');
     }
     if fires.is_empty() {
         text.push_str("no fire that a date could name\n");

@@ -2,10 +2,17 @@
 //! properties over every zone, and another implementation.
 
 mod by_hand;
+mod calendars;
 mod counts;
 mod cron_lines;
 mod croner;
+mod every_change;
 mod every_zone;
+mod frozen;
+mod jitter;
+mod modifiers;
+mod random;
+mod rules;
 mod values;
 mod witness;
 
@@ -13,7 +20,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 
-use super::{Cron, Item, Schedule, Zone, Zones};
+use super::{Cron, Days, Item, Schedule, Zone, Zones};
 
 static ZONES: LazyLock<Zones> = LazyLock::new(Zones::bundled);
 

@@ -193,7 +193,6 @@ fn keys_that_do_not_belong() {
         row("sages", "sages: {}\n", NotInThisBuild, (1, 1), "`sages` is known, but not in this build"),
         row("a pool", with("pool: db"), NotInThisBuild, (3, 5), "not in this build"),
         row("a user", with("user: root"), NotInThisBuild, (3, 5), "not in this build"),
-        row("jitter", with("schedule: { every: 5m, jitter: 1s }"), NotInThisBuild, (3, 28), "not in this build"),
         row("overlap of nothing known", with("overlap: parallel"), Code::WrongType, (3, 14), "write `skip`, `queue` or `replace`"),
         row("overlap misspelt", with("overlap: quue"), Code::WrongType, (3, 14), "did you mean `queue`?"),
         row("stdin beside http", with(&format!("{http}\nstdin: x")), NoEffect, (4, 5), "body"),
@@ -229,7 +228,6 @@ fn every_key_of_a_later_build_is_refused_by_name() {
     );
     let contract = [
         "sages",
-        "calendars",
         "pools",
         "kubernetes",
         "user",
@@ -244,17 +242,6 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         "expect_success_within",
         "output",
         "history",
-        "monthly",
-        "yearly",
-        "random",
-        "from",
-        "until",
-        "dst",
-        "jitter",
-        "spread",
-        "only",
-        "except",
-        "shift",
     ];
     for key in contract {
         let known = LEVELS.iter().filter_map(|level| level.find(key));

@@ -246,6 +246,10 @@ fn schedule_text() -> impl Strategy<Value = &'static str> {
         "at: \"2027-09-20T15:00:00\"",
         "{daily: \"02:00\", timezone: Europe/Berlin}",
         "[\"0 3 * * *\", {every: 5m}, \"startup\"]",
+        "{daily: \"02:00\", from: \"2027-04-01\", until: \"2027-09-30\"}",
+        "{every: 5m, from: \"2027-04-01T00:00:30Z\", spread: true}",
+        "[{daily: \"02:00\", spread: 10m, jitter: 30s}, {every: 1h, jitter: 1m}]",
+        "random: {times: 3, between: [\"22:00\", \"02:00\"], min_gap: 20m, days: weekdays}",
     ])
 }
 
@@ -270,7 +274,7 @@ fn a_job() -> impl Strategy<Value = Job> {
     )
         .prop_map(
             |(name, enabled, (text, zone), action, context, policy, about, origin)| {
-                let read = parse_schedule(text, zone, zones()).unwrap();
+                let read = parse_schedule(text, zone, zones(), &name).unwrap();
                 Job {
                     definition: Arc::new(Definition {
                         name: JobName::new(&name).unwrap(),
@@ -305,15 +309,15 @@ proptest! {
 
     #[test]
     fn whatever_the_model_can_hold_is_read_back(jobs in prop::collection::vec(a_job(), 0..4)) {
-        let text = print(&jobs);
-        let again = read(&text, zones()).unwrap();
+        let text = print(&jobs, &[]);
+        let again = read(&text, zones()).unwrap().0;
         assert_same(&jobs, &again);
-        prop_assert_eq!(print(&again), text);
+        prop_assert_eq!(print(&again, &[]), text);
     }
 
     #[test]
     fn broken_text_is_an_error_and_no_panic(jobs in prop::collection::vec(a_job(), 1..2), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-        let mut bytes = print(&jobs).into_bytes();
+        let mut bytes = print(&jobs, &[]).into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(text) = String::from_utf8(bytes) {
@@ -337,9 +341,9 @@ jobs:
     // `shell: null` says nothing, so it stands beside `exec` without harm.
     let file = file_with(text, &[("HOST", "${run.id}")]);
     assert!(!file.is_bad(), "{}", shown(&file.findings));
-    let stored = print(&file.jobs);
+    let stored = print(&file.jobs, &[]);
     assert!(stored.starts_with("{\"v\":1,"), "{stored}");
-    let again = read(&stored, zones()).unwrap();
+    let again = read(&stored, zones()).unwrap().0;
     assert_same(&file.jobs, &again);
     assert!(Arc::ptr_eq(
         &again[0].definition.context,
@@ -355,7 +359,10 @@ fn a_body_as_deep_as_a_job_file_allows_is_read_back() {
     ));
     let file = file(&text);
     assert!(!file.is_bad(), "{}", shown(&file.findings));
-    assert_same(&file.jobs, &read(&print(&file.jobs), zones()).unwrap());
+    assert_same(
+        &file.jobs,
+        &read(&print(&file.jobs, &[]), zones()).unwrap().0,
+    );
 }
 
 #[test]
@@ -370,7 +377,7 @@ fn another_version_and_a_lost_zone_are_named() {
             .unwrap_err()
             .starts_with("not a stored set")
     );
-    let text = print(&file(&job("schedule: \"@daily\"\nrun: x")).jobs);
+    let text = print(&file(&job("schedule: \"@daily\"\nrun: x")).jobs, &[]);
     let lost = text.replace("\"UTC\"", "\"Mars/Base\"");
     let error = read(&lost, zones()).unwrap_err();
     assert_eq!(
