@@ -596,7 +596,7 @@ fn what_is_cheap_to_write_and_dear_to_read_is_bounded() {
 fn signatures_and_certificates_that_cannot_be() {
     use Code::{BadHttp, BadPath, BadVariable, Insecure, MissingKey, NoEffect, OutOfRange, UnknownKey, WrongType};
     let http = |keys: &str| with(&format!("http: {{ url: \"https://x\", {keys} }}"));
-    let nine = vec!["\"${secrets.A}\""; 9].join(", ");
+    let nine = ["\"${secrets.A}\""; 9].join(", ");
     check_rows(vec![
         row("nothing to sign with", http("sign: {}"), MissingKey, (3, 37), "write `secret: \"${secrets.NAME}\"`"),
         row("a secret in the file", http("sign: { secret: hunter2 }"), BadHttp, (3, 47), "must not stand in the file"),
