@@ -215,15 +215,19 @@ fn options() -> spec::Options {
     }
 }
 
-fn checked(path: &str, bytes: &[u8], zones: &Zones) -> Vec<Job> {
-    let input = InputFile {
+fn input_file(path: &str, bytes: &[u8]) -> InputFile {
+    InputFile {
         root: "jobs.d".into(),
         root_folder: Path::new("/jobs.d").into(),
         path: path.into(),
         shown: format!("jobs.d/{path}").into(),
         content: Ok(bytes.into()),
         hash: [0; 32],
-    };
+    }
+}
+
+fn checked(path: &str, bytes: &[u8], zones: &Zones) -> Vec<Job> {
+    let input = input_file(path, bytes);
     let checked = spec::check(&[input], None, &HashMap::new(), &options(), zones);
     let file = &checked.files[0];
     for finding in &file.findings {
@@ -278,6 +282,22 @@ fn job_files_and_what_the_store_keeps_of_them() {
         for job in &jobs {
             assert_goes_forward(&job.definition.schedule);
         }
+    });
+}
+
+#[test]
+fn tests_of_schedules() {
+    let zones = Zones::bundled();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = [
+        "jobs.d/schedules.test.yaml",
+        "examples/several-times-a-day/jobs.test.yaml",
+    ];
+    let seeds = files.map(|file| std::fs::read(root.join(file)).unwrap());
+    feed("tests of schedules", &Mutator::of_texts(&seeds), |input| {
+        let file = input_file("a.test.yaml", input);
+        let read = spec::check_tests(&file, &HashMap::new(), &options(), &zones);
+        assert_eq!(read.shown, file.shown);
     });
 }
 
