@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::calendars::Calendars;
 use super::decode::Decoder;
 use super::problem::{Page, Problem};
 use super::shared::Shared;
@@ -37,11 +38,19 @@ pub fn parse_schedule(
     zones: &Zones,
     job: &str,
 ) -> Result<ParsedSchedule, Vec<Finding>> {
-    let asked = Asked {
-        timezone,
-        zones,
-        job,
-    };
+    parse_asked(
+        text,
+        &Asked {
+            timezone,
+            zones,
+            job,
+            calendars: None,
+        },
+    )
+}
+
+/// The same with what it is asked about, calendars too.
+pub(super) fn parse_asked(text: &str, asked: &Asked<'_>) -> Result<ParsedSchedule, Vec<Finding>> {
     let page = Page::new(Arc::from("schedule"), text);
     if !is_yaml(text) {
         let mut node = Node::text(Cow::Borrowed(text), Style::Plain);
@@ -50,7 +59,7 @@ pub fn parse_schedule(
             column: 1,
             length: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
         };
-        return read(&page, &node, Vec::new(), &asked);
+        return read(&page, &node, Vec::new(), asked);
     }
     let tree = tree::parse(text);
     let node = tree
@@ -63,7 +72,7 @@ pub fn parse_schedule(
             .map(|problem| page.finding(problem));
         return Err(findings.collect());
     }
-    read(&page, &node, tree.problems, &asked)
+    read(&page, &node, tree.problems, asked)
 }
 
 /// The same from a JSON value.
@@ -80,16 +89,18 @@ pub fn schedule_of_json(
         timezone,
         zones,
         job,
+        calendars: None,
     };
     let page = Page::new(Arc::from("schedule"), "");
     read(&page, &node_of(value), Vec::new(), &asked)
 }
 
-/// In which zone, by which rules, and whose.
-struct Asked<'a> {
-    timezone: &'a str,
-    zones: &'a Zones,
-    job: &'a str,
+/// In which zone, by which rules, whose, and among which calendars.
+pub(super) struct Asked<'a> {
+    pub timezone: &'a str,
+    pub zones: &'a Zones,
+    pub job: &'a str,
+    pub calendars: Option<&'a Calendars>,
 }
 
 /// A cron line such as `*/5 * * * *` is no YAML, and need not be quoted on a command line.
@@ -133,7 +144,10 @@ fn read<'t>(
     problems: Vec<Problem>,
     asked: &Asked<'_>,
 ) -> Result<ParsedSchedule, Vec<Finding>> {
-    let shared = Shared::new(asked.zones);
+    let shared = match asked.calendars {
+        Some(calendars) => Shared::with_calendars(asked.zones, calendars),
+        None => Shared::new(asked.zones),
+    };
     let options = Options {
         timezone: None,
         env: Arc::new(HashMap::new()),
@@ -201,6 +215,34 @@ mod tests {
             (
                 "at: 2027-09-20T15:00:00+09:00",
                 "at: \"2027-09-20T15:00:00+09:00\"",
+            ),
+            (
+                "monthly: { day: last fri, at: \"09:00\" }",
+                "monthly: {day: last fri, at: \"09:00\"}",
+            ),
+            (
+                "monthly: { day: [1, 015], at: \"09:00\" }",
+                "monthly: {day: [1, 15], at: \"09:00\"}",
+            ),
+            (
+                "monthly: { day: [second tue, last weekday, first weekday, last, 31], at: [\"09:00\", \"10:30\"] }",
+                "monthly: {day: [2nd tue, last weekday, first weekday, last, 31], at: [\"09:00\", \"10:30\"]}",
+            ),
+            (
+                "yearly: { date: 03-31, at: \"23:00\" }",
+                "yearly: {date: 03-31, at: \"23:00\"}",
+            ),
+            (
+                "{ dst: { fold: both, gap: skip }, yearly: { date: [02-29, 12-24], at: \"23:00\" }, timezone: UTC }",
+                "{yearly: {date: [02-29, 12-24], at: \"23:00\"}, timezone: UTC, dst: {gap: skip, fold: both}}",
+            ),
+            (
+                "[{ cron: \"30 2 * * *\", dst: { fold: second } }, { hourly: 30, dst: { gap: after } }]",
+                "[{cron: \"30 2 * * *\", dst: {fold: second}}, {hourly: 30, dst: {gap: after}}]",
+            ),
+            (
+                "{ at: 2027-10-31T02:30:00, timezone: Europe/Berlin, dst: { fold: both } }",
+                "{at: \"2027-10-31T02:30:00\", timezone: Europe/Berlin, dst: {fold: both}}",
             ),
             (
                 "{cron: \"0 3 * * *\", timezone: Europe/Berlin}",
@@ -272,7 +314,68 @@ mod tests {
             ("every: 10", Code::BadDuration, 8),
             ("{every: 5m", Code::Syntax, 1),
             ("every: 10ms", Code::OutOfRange, 8),
-            ("monthly: 1", Code::NotInThisBuild, 1),
+            ("monthly: 1", Code::WrongType, 10),
+            ("monthly: { day: 1 }", Code::MissingKey, 10),
+            ("monthly: { at: \"09:00\" }", Code::MissingKey, 10),
+            ("monthly: { day: 32, at: \"09:00\" }", Code::BadSchedule, 17),
+            (
+                "monthly: { day: [1, 2nd], at: \"09:00\" }",
+                Code::BadSchedule,
+                21,
+            ),
+            ("monthly: { day: [], at: \"09:00\" }", Code::BadSchedule, 10),
+            ("monthly: { day: 1, at: \"9:00\" }", Code::BadSchedule, 24),
+            ("monthly: { days: 1, at: \"09:00\" }", Code::UnknownKey, 12),
+            (
+                "yearly: { date: 02-30, at: \"09:00\" }",
+                Code::NeverFires,
+                17,
+            ),
+            (
+                "yearly: { date: [12-24, 31-12], at: \"09:00\" }",
+                Code::BadSchedule,
+                25,
+            ),
+            ("yearly: { date: 12-24 }", Code::MissingKey, 9),
+            ("{every: 5m, dst: {gap: skip}}", Code::NoEffect, 13),
+            (
+                "{random: {times: 1, between: [\"01:00\", \"02:00\"]}, dst: {gap: skip}}",
+                Code::NoEffect,
+                51,
+            ),
+            ("{daily: \"02:30\", dst: {}}", Code::MissingKey, 23),
+            ("{daily: \"02:30\", dst: skip}", Code::WrongType, 23),
+            (
+                "{daily: \"02:30\", dst: {gap: before}}",
+                Code::WrongType,
+                29,
+            ),
+            ("{daily: \"02:30\", dst: {fold: last}}", Code::WrongType, 30),
+            (
+                "{daily: \"02:30\", dst: {flod: both}}",
+                Code::UnknownKey,
+                24,
+            ),
+            (
+                "{at: 2027-10-31T02:30:00Z, dst: {fold: both}}",
+                Code::NoEffect,
+                28,
+            ),
+            (
+                "{at: 2027-03-28T02:30:00, timezone: Europe/Berlin, dst: {gap: skip}}",
+                Code::NeverFires,
+                6,
+            ),
+            (
+                "{cron: \"30 2 * 3 sunL\", timezone: Europe/Berlin, dst: {gap: skip}}",
+                Code::NeverFires,
+                8,
+            ),
+            (
+                "{cron: \"*/5 2 * 3 sunL\", timezone: Europe/Berlin}",
+                Code::NeverFires,
+                8,
+            ),
             ("daly: \"02:00\"", Code::UnknownKey, 1),
             ("weekly: { days: mon }", Code::MissingKey, 9),
             ("[]", Code::BadSchedule, 1),

@@ -1,9 +1,11 @@
-//! What stands beside a schedule: `timezone`, `from` and `until`, `spread` and `jitter`, from the keys of its mapping to
+//! What stands beside a schedule: `timezone`, `from` and `until`, `dst`, `spread` and `jitter`, from the keys of its mapping to
 //! the item they change, and back to text.
 
 use jiff::{Timestamp, civil};
 
+use super::calendars;
 use super::decode::Decoder;
+use super::dst::{self, Dst};
 use super::instants::parse_instant;
 use super::tree::{Entry, Node, Span, shorten};
 use crate::duration;
@@ -11,12 +13,16 @@ use crate::finding::Code;
 use crate::schedule::{self, BadSchedule, Item, Seed, Spread, Zone};
 
 /// Keys beside the one that says which schedule it is.
-pub(super) const KEYS: [&str; 5] = ["timezone", "from", "until", "spread", "jitter"];
+pub(super) const KEYS: [&str; 9] = [
+    "timezone", "from", "until", "dst", "spread", "jitter", "only", "except", "shift",
+];
 
 /// The modifiers of one schedule.
 pub(super) struct Modifiers {
     /// The zone that it names itself.
     pub zone: Option<Zone>,
+    /// What it says of changes of the clock.
+    pub dst: Option<Dst>,
     given: schedule::Modifiers,
     /// `key: value` of each, in the order of [`KEYS`].
     texts: Vec<String>,
@@ -41,13 +47,17 @@ pub(super) fn read<'t>(
     let find = |key: &str| fields.iter().find(|(k, _)| *k == key).map(|(_, e)| *e);
     let mut out = Modifiers {
         zone: None,
+        dst: None,
         given: schedule::Modifiers::default(),
         texts: Vec::new(),
         places: Vec::new(),
     };
     let before = decoder.errors();
     if let Some(entry) = find("timezone") {
-        if kind == "every" && find("from").or(find("until")).is_none() {
+        let asks = ["from", "until", "only", "except"]
+            .into_iter()
+            .any(|key| find(key).is_some());
+        if kind == "every" && !asks {
             decoder.report(
                 Code::NoEffect,
                 entry.key_span,
@@ -74,6 +84,10 @@ pub(super) fn read<'t>(
         out.texts.push(format!("{key}: \"{text}\""));
         out.places.push((key, entry.value.span));
     }
+    if let Some(entry) = find("dst") {
+        out.dst = dst::read(decoder, kind, entry);
+        out.texts.extend(out.dst.map(|dst| dst.text()));
+    }
     if let Some(entry) = find("spread")
         && let Some(length) = decoder.duration_or("spread", &entry.value, "true")
     {
@@ -90,6 +104,11 @@ pub(super) fn read<'t>(
             .push(format!("jitter: {}", duration::print(length)));
         out.places.push(("jitter", entry.value.span));
     }
+    let beside = calendars::beside(decoder, fields, &zone);
+    out.given.dates = beside.dates;
+    out.given.shift = beside.shift;
+    out.texts.extend(beside.texts);
+    out.places.extend(beside.places);
     (decoder.errors() == before).then_some(out)
 }
 
@@ -148,6 +167,8 @@ impl Modifiers {
                 let place = |key| self.places.iter().find(|(k, _)| *k == key);
                 let (code, keys) = match error {
                     Bad::EndsFirst | Bad::Outside => (Code::NeverFires, ["until", "from"]),
+                    Bad::NoDate => (Code::NeverFires, ["only", "except"]),
+                    Bad::NoFixedTimes => (Code::NoEffect, ["shift"; 2]),
                     Bad::SpreadTwice => (Code::NoEffect, ["spread"; 2]),
                     Bad::BadSpread | Bad::SpreadTooLong => (Code::OutOfRange, ["spread"; 2]),
                     Bad::BadJitter => (Code::OutOfRange, ["jitter"; 2]),

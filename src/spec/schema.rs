@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RANDOM, RETRY, RETRY_WORDS, SCHEDULE,
-    SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY,
+    CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RANDOM, RANGE, RETRY,
+    RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY, YEARLY,
 };
 use super::suite;
 
@@ -34,13 +34,23 @@ pub fn schema() -> String {
             "schedule": schedule(),
             "oneSchedule": one_schedule(),
             "weekly": level(&WEEKLY, Form::Job, &["days", "at"]),
+            "monthly": level(&MONTHLY, Form::Job, &["day", "at"]),
+            "yearly": level(&YEARLY, Form::Job, &["date", "at"]),
+            "dst": dst(),
             "random": level(&RANDOM, Form::Job, &["times", "between"]),
+            "calendar": level(&CALENDAR, Form::Job, &[]),
+            "range": level(&RANGE, Form::Job, &["from", "until"]),
             "secret": secret(),
             "text": text(),
             "texts": one_or_more(text()),
             "textMap": { "type": "object", "additionalProperties": nullable(text()) },
             "duration": duration(),
             "day": { "enum": DAYS },
+            "monthDay": month_day(),
+            "yearDay": {
+                "type": "string",
+                "pattern": format!("^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$|{FILLED}"),
+            },
             "timeOfDay": {
                 "type": "string",
                 "pattern": format!("^[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?$|{FILLED}"),
@@ -201,6 +211,11 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Http => refer("http"),
         Kind::Expect => refer("expect"),
         Kind::Weekly => refer("weekly"),
+        Kind::Monthly => refer("monthly"),
+        Kind::MonthDays => one_or_more(refer("monthDay")),
+        Kind::Yearly => refer("yearly"),
+        Kind::YearDays => one_or_more(refer("yearDay")),
+        Kind::Dst => refer("dst"),
         Kind::Spread => json!({ "anyOf": [{ "enum": [true] }, refer("duration")] }),
         Kind::Random => refer("random"),
         Kind::Between => json!({
@@ -214,6 +229,12 @@ fn kind(kind: Kind, form: Form) -> Value {
             "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
             "additionalProperties": refer("job"),
         }),
+        Kind::Calendars => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
+            "additionalProperties": refer("calendar"),
+        }),
+        Kind::Ranges => one_or_more(refer("range")),
         Kind::Defaults => refer("defaults"),
     }
 }
@@ -283,6 +304,21 @@ fn one_schedule() -> Value {
         { "type": "string", "description": "a cron line" },
         level(&SCHEDULE, Form::Job, &[]),
     ] })
+}
+
+fn month_day() -> Value {
+    let ordinals = "1st|2nd|3rd|4th|5th|first|second|third|fourth|fifth|last";
+    let words = format!("^last$|^({ordinals}) +(mon|tue|wed|thu|fri|sat|sun|weekday)$|{FILLED}");
+    json!({ "anyOf": [
+        { "type": "integer", "minimum": 1, "maximum": 31 },
+        { "type": "string", "pattern": words },
+    ] })
+}
+
+fn dst() -> Value {
+    let mut schema = level(&DST, Form::Job, &[]);
+    schema.insert("minProperties".into(), json!(1));
+    Value::Object(schema)
 }
 
 fn secret() -> Value {
@@ -453,6 +489,9 @@ mod tests {
             (&EXPECT, "http: { url: \"http://x\", expect"),
             (&RETRY, "run: x\nretry"),
             (&SCHEDULE, "schedule"),
+            (&MONTHLY, "schedule: { monthly"),
+            (&YEARLY, "schedule: { yearly"),
+            (&DST, "schedule: { daily: \"02:00\", dst"),
             (&RANDOM, "schedule: { random"),
             (&SECRET, "secrets: { A"),
         ] {
@@ -462,9 +501,15 @@ mod tests {
                     ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
                     ("`http`", _) => "url: \"http://x\", ",
                     ("`retry`", _) => "max: 1, ",
-                    ("a schedule", "timezone" | "from" | "until" | "jitter" | "spread") => {
-                        "daily: \"02:00\", "
-                    }
+                    ("a schedule", "shift") => "daily: \"02:00\", except: weekend, ",
+                    (
+                        "a schedule",
+                        "timezone" | "from" | "until" | "dst" | "jitter" | "spread" | "only"
+                        | "except",
+                    ) => "daily: \"02:00\", ",
+                    ("`monthly`", "day") | ("`yearly`", "date") => "at: \"09:00\", ",
+                    ("`monthly`", _) => "day: 1, ",
+                    ("`yearly`", _) => "date: 12-24, ",
                     _ => "",
                 };
                 let window = "between: [\"09:00\", \"17:00\"], ";
@@ -482,8 +527,21 @@ mod tests {
                 if !keys.contains("http:") && !keys.contains("run:") {
                     keys.push_str("\nrun: x");
                 }
-                try_both(tests::job(&keys));
+                let weekend = "calendars: { weekend: { weekdays: [sat, sun] } }";
+                try_both(format!("{weekend}\n{}", tests::job(&keys)));
             }
+        }
+        for field in CALENDAR.fields {
+            let Field { key, example, .. } = field;
+            let text = format!(
+                "calendars:\n  weekend: {{ weekdays: [sat, sun] }}\n  a: {{ {key}: {example} }}\n"
+            );
+            let ics = "BEGIN:VCALENDAR\nEND:VCALENDAR\n";
+            let files = [("a.yaml", text.as_str()), ("holidays.ics", ics)];
+            let checked = tests::tree_with(&files, &tests::options(&[]));
+            let findings = &checked.files[0].findings;
+            assert!(findings.is_empty(), "{text}\n{}", tests::shown(findings));
+            assert!(is_valid(&text), "{text}");
         }
     }
 
@@ -497,6 +555,9 @@ mod tests {
             "schedule: manual\nrun: x\nshedule: manual",
             "schedule: manual\nrun: x\nenabled: 7",
             "schedule: { monthly: { day: 1 } }\nrun: x",
+            "schedule: { monthly: { day: 32, at: \"09:00\" } }\nrun: x",
+            "schedule: { yearly: { at: \"09:00\" } }\nrun: x",
+            "schedule: { daily: \"09:00\", dst: { gap: before } }\nrun: x",
             "schedule: { hourly: 60 }\nrun: x",
             "schedule: { random: { times: 3 } }\nrun: x",
             "schedule: { random: { times: 0, between: [\"09:00\", \"17:00\"] } }\nrun: x",
@@ -516,7 +577,9 @@ mod tests {
         }
         for text in [
             "sages: {}",
-            "calendars: {}",
+            "calendars: []",
+            "calendars: { a: { weekday: sat } }",
+            "calendars: { a: { ranges: [{ from: 2027-01-01 }] } }",
             "jobs: []",
             "defaults: { run: x }",
             "defaults: { http: { url: x } }",

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::language::{Language, Refreshed};
 use crate::decide::merge::{Defined, FileInForce, HeldJob, InForce, RootInForce};
 use crate::ids::JobName;
-use crate::model::{Event, Job, Observer};
+use crate::model::{Calendar, Event, Job, Observer};
 use crate::schedule::Schedule;
 
 /// So many moved fires are told one by one.
@@ -144,7 +144,7 @@ fn recast(in_force: &InForce, language: &dyn Language) -> InForce {
             .held
             .iter()
             .map(|held| HeldJob {
-                job: of_jobs(std::slice::from_ref(&held.job), language)
+                job: of_jobs(std::slice::from_ref(&held.job), &[], language)
                     .and_then(|jobs| jobs.into_iter().next())
                     .unwrap_or_else(|| held.job.clone()),
                 cause: held.cause,
@@ -158,17 +158,19 @@ fn recast(in_force: &InForce, language: &dyn Language) -> InForce {
 
 fn of_file(file: &FileInForce, language: &dyn Language) -> FileInForce {
     let mut file = file.clone();
-    if let Defined::Jobs(jobs) = &file.content
-        && let Some(read) = of_jobs(jobs, language)
-    {
-        file.content = Defined::Jobs(read.into());
+    let (jobs, calendars) = (file.content.jobs(), file.content.calendars());
+    if let Some(read) = of_jobs(jobs, calendars, language) {
+        file.content = Defined::of(read.into(), calendars.into());
     }
     file
 }
 
 /// `None` when they are the same or cannot be read.
-fn of_jobs(jobs: &[Job], language: &dyn Language) -> Option<Vec<Job>> {
-    let mut read = language.read(&language.print(jobs)).ok()?;
+fn of_jobs(jobs: &[Job], calendars: &[Calendar], language: &dyn Language) -> Option<Vec<Job>> {
+    if jobs.is_empty() {
+        return None;
+    }
+    let (mut read, _) = language.read(&language.print(jobs, calendars)).ok()?;
     let same_names = read.len() == jobs.len()
         && read
             .iter()
@@ -196,17 +198,22 @@ mod tests {
     use super::*;
     use crate::decide::merge::HoldCause;
     use crate::decide::merge::tests::samples;
+    use crate::spec::calendars::{Calendars, Said};
     use crate::spec::{Checked, InputFile};
 
     /// `name seconds` a line; what is read has so many seconds more.
     struct Later(u64);
 
     impl Language for Later {
-        fn check(&self, _: &[InputFile], _: &DefaultsTexts) -> Checked {
+        fn said(&self, _: &InputFile) -> Said {
+            Said::default()
+        }
+
+        fn check(&self, _: &[InputFile], _: &DefaultsTexts, _: &Calendars) -> Checked {
             Checked::default()
         }
 
-        fn print(&self, jobs: &[Job]) -> String {
+        fn print(&self, jobs: &[Job], _: &[Calendar]) -> String {
             let line = |job: &Job| {
                 let text = &*job.definition.schedule_text;
                 let seconds = text.trim_start_matches("every: ").trim_end_matches('s');
@@ -215,7 +222,7 @@ mod tests {
             jobs.iter().map(line).collect()
         }
 
-        fn read(&self, text: &str) -> Result<Vec<Job>, String> {
+        fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String> {
             let line = |line: &str| {
                 let (name, seconds) = line.split_once(' ').ok_or("no job")?;
                 let seconds: u64 = seconds.parse().map_err(|_| "no number")?;
@@ -226,7 +233,8 @@ mod tests {
                 let more = if name.starts_with("same") { 0 } else { self.0 };
                 Ok(job(name, seconds + more))
             };
-            text.lines().map(line).collect()
+            let jobs = text.lines().map(line).collect::<Result<_, String>>()?;
+            Ok((jobs, Vec::new()))
         }
 
         fn refresh(&self) -> Option<Refreshed> {

@@ -20,6 +20,7 @@ mod fuzz;
 mod next;
 mod peers;
 mod promises;
+mod schedules;
 mod shipped;
 mod simulate;
 mod suites;

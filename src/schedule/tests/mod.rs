@@ -2,6 +2,7 @@
 //! properties over every zone, and another implementation.
 
 mod by_hand;
+mod calendars;
 mod counts;
 mod cron_lines;
 mod croner;
@@ -11,6 +12,7 @@ mod frozen;
 mod jitter;
 mod modifiers;
 mod random;
+mod rules;
 mod values;
 mod witness;
 
