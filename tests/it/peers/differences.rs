@@ -224,6 +224,9 @@ pub fn explains(
             "before-the-gap"
         }
         (Side::Elder, Peer::Apscheduler | Peer::Systemd) if in_fold && follows => "fold-once",
+        (Side::Elder, Peer::Croniter) if in_fold && follows && question.shape.names_weekday() => {
+            "fold-once"
+        }
         (Side::Elder, Peer::Croniter) if odd_fold && follows => "fold-once",
         (Side::Elder, Peer::Systemd) if in_fold => "fold-second",
         (Side::Peer, Peer::Croniter | Peer::Apscheduler) if gap_end && follows => "gap-once-more",

@@ -217,6 +217,11 @@ impl Shape {
         }
     }
 
+    /// Whether it names one day of the week in each month.
+    pub fn names_weekday(&self) -> bool {
+        matches!(self, Self::Cron(line) if !matches!(line.week, Week::Field(_)))
+    }
+
     /// Whether it counts from the end of the month.
     pub fn has_last(&self) -> bool {
         match self {
