@@ -48,8 +48,8 @@ impl Language for JobFiles {
         last_good_defaults: &DefaultsTexts,
         calendars: &Calendars,
     ) -> Checked {
-        let (options, zones) = (&self.options, self.zones());
-        spec::check_among(inputs, None, last_good_defaults, calendars, options, &zones)
+        let (options, zones) = (&self.options, &self.zones());
+        spec::check_among(inputs, None, last_good_defaults, calendars, options, zones)
     }
 
     fn print(&self, jobs: &[Job], calendars: &[Calendar]) -> String {

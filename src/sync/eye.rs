@@ -177,8 +177,8 @@ impl Eye {
         let recast = self.recast.take();
         self.recast = recast.filter(|recast| Arc::ptr_eq(&recast.from, &ask.in_force));
         let last = self.recast.as_ref();
-        let last = last.map_or(&ask.in_force, |recast| &recast.to);
-        let mut merged = merge(&self.tree.now(), last, &ask.rules);
+        let last = last.map_or(&ask.in_force, |recast| &recast.to).clone();
+        let mut merged = merge(&self.tree.now(), &last, &ask.rules);
         // A file that is refused counts with its last good calendars, which may make others bad.
         for _ in 0..ROUNDS {
             if !self.tree.refuse(&merged.refused) {
@@ -188,10 +188,10 @@ impl Eye {
                 snapshot,
                 directory: &mut self.directory,
                 language: &*self.language,
-                in_force: &ask.in_force,
+                in_force: &last,
             };
             self.tree.settle(&mut around);
-            merged = merge(&self.tree.now(), last, &ask.rules);
+            merged = merge(&self.tree.now(), &last, &ask.rules);
         }
         let found = self.findings_of(&merged.conflicts, snapshot, &ask.in_force);
         self.seen = Arc::new(self.see(snapshot, &merged.refused, found, &ask.in_force));

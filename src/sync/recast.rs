@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::language::{Language, Refreshed};
 use crate::decide::merge::{Defined, FileInForce, HeldJob, InForce, RootInForce};
 use crate::ids::JobName;
-use crate::model::{Calendar, Event, Job, Observer};
+use crate::model::{Event, Job, Observer};
 use crate::schedule::Schedule;
 
 /// So many moved fires are told one by one.
@@ -144,7 +144,7 @@ fn recast(in_force: &InForce, language: &dyn Language) -> InForce {
             .held
             .iter()
             .map(|held| HeldJob {
-                job: of_jobs(std::slice::from_ref(&held.job), &[], language)
+                job: of_jobs(std::slice::from_ref(&held.job), language)
                     .and_then(|jobs| jobs.into_iter().next())
                     .unwrap_or_else(|| held.job.clone()),
                 cause: held.cause,
@@ -158,19 +158,16 @@ fn recast(in_force: &InForce, language: &dyn Language) -> InForce {
 
 fn of_file(file: &FileInForce, language: &dyn Language) -> FileInForce {
     let mut file = file.clone();
-    let (jobs, calendars) = (file.content.jobs(), file.content.calendars());
-    if let Some(read) = of_jobs(jobs, calendars, language) {
-        file.content = Defined::of(read.into(), calendars.into());
+    if let Some(read) = of_jobs(file.content.jobs(), language) {
+        file.content = Defined::of(read.into(), file.content.calendars().into());
     }
     file
 }
 
 /// `None` when they are the same or cannot be read.
-fn of_jobs(jobs: &[Job], calendars: &[Calendar], language: &dyn Language) -> Option<Vec<Job>> {
-    if jobs.is_empty() {
-        return None;
-    }
-    let (mut read, _) = language.read(&language.print(jobs, calendars)).ok()?;
+fn of_jobs(jobs: &[Job], language: &dyn Language) -> Option<Vec<Job>> {
+    // The text of a job brings the calendars that it uses along.
+    let (mut read, _) = language.read(&language.print(jobs, &[])).ok()?;
     let same_names = read.len() == jobs.len()
         && read
             .iter()
@@ -198,6 +195,7 @@ mod tests {
     use super::*;
     use crate::decide::merge::HoldCause;
     use crate::decide::merge::tests::samples;
+    use crate::model::Calendar;
     use crate::spec::calendars::{Calendars, Said};
     use crate::spec::{Checked, InputFile};
 
@@ -233,8 +231,8 @@ mod tests {
                 let more = if name.starts_with("same") { 0 } else { self.0 };
                 Ok(job(name, seconds + more))
             };
-            let jobs = text.lines().map(line).collect::<Result<_, String>>()?;
-            Ok((jobs, Vec::new()))
+            let jobs: Result<_, String> = text.lines().map(line).collect();
+            Ok((jobs?, Vec::new()))
         }
 
         fn refresh(&self) -> Option<Refreshed> {

@@ -12,6 +12,7 @@
 mod support;
 
 mod attacks;
+mod calendars;
 mod cli;
 mod client;
 mod clock_changes;

@@ -169,8 +169,7 @@ impl Query {
             if index > 0 {
                 answers.push(b',');
             }
-            let at = fire.due;
-            let written = at.display_with_offset(written_offset(zone, at));
+            let written = fire.due.display_with_offset(written_offset(zone, fire.due));
             // Nothing can fail in writing to memory.
             let _ = write!(answers, "\"{written}\"");
         }

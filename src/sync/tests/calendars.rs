@@ -29,10 +29,6 @@ impl Yaml {
 }
 
 impl Language for Yaml {
-    fn refresh(&self) -> Option<Refreshed> {
-        None
-    }
-
     fn said(&self, input: &InputFile) -> Said {
         spec::calendars::said(input, &self.0, &ZONES)
     }
@@ -47,6 +43,10 @@ impl Language for Yaml {
 
     fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String> {
         spec::read(text, &ZONES)
+    }
+
+    fn refresh(&self) -> Option<Refreshed> {
+        None
     }
 }
 

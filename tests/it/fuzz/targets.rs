@@ -290,12 +290,13 @@ fn job_files_and_what_the_store_keeps_of_them() {
 fn files_of_holidays() {
     const WEEKLY: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:a\r\nDTSTART;TZID=Asia/Tokyo:20270104T090000\r\nDTEND:20270105T000000Z\r\nRRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR;UNTIL=20280101T000000Z\r\nEXDATE:20270118\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
     const YEARLY: &str = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:b\nDTSTART;VALUE=DATE:20270101\nDURATION:P2D\nRRULE:FREQ=YEARLY;BYMONTH=1,12;BYMONTHDAY=1,-1;COUNT=9\nRDATE;VALUE=DATE:20270505\nEND:VEVENT\nEND:VCALENDAR\n";
+    const FOLDED: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20270101\r\nDTEND;VALUE=DATE:20270104\r\nSUMMARY:New\r\n  Year\r\nRRULE:FREQ=MONTHLY;BYDAY=2MO;COUNT=5\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
     let zones = Zones::bundled();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shipped = std::fs::read_to_string(root.join("examples/calendars/jp-holidays.ics")).unwrap();
     feed(
         "files of holidays",
-        &Mutator::of_texts(&[WEEKLY, YEARLY, &shipped]),
+        &Mutator::of_texts(&[WEEKLY, YEARLY, FOLDED, &shipped]),
         |input| {
             checked("a.ics", input, &zones);
         },
