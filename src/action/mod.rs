@@ -27,6 +27,7 @@ use tokio::sync::watch;
 use crate::ids::RunId;
 use crate::model::{AttemptEnd, Job, Trigger};
 
+pub use http::{BadRule, Egress, EgressRule};
 pub use runner::{LocalRunner, NoRunner, Surroundings};
 pub use trace::{trace_id, traceparent};
 

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use crate::action::Egress;
 use crate::daemon::options::{Notice, Paths, RunOptions};
 use crate::server::Auth;
 use crate::telemetry::log;
@@ -60,6 +61,7 @@ pub fn of_run(
         strict: typed.strict,
         allow_empty: typed.allow_empty,
         env_allow: typed.env_allow.map(Arc::new),
+        egress: Egress::new(typed.egress),
         tokens: typed.tokens,
         public: typed.public,
         allowed_hosts: typed.allowed_host,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::action::Egress;
 use crate::schedule::Tzdata;
 use crate::server::{Auth, Public};
 use crate::telemetry::{JobMetrics, log};
@@ -44,6 +45,8 @@ pub struct RunOptions {
     pub environment: Arc<HashMap<String, String>>,
     /// `--env-allow`: only these names may stand in `${NAME}`; `None` for all.
     pub env_allow: Option<Arc<Vec<String>>>,
+    /// `--egress`: where requests of jobs may go.
+    pub egress: Egress,
     /// `--tokens`, reread on SIGHUP.
     pub tokens: Option<PathBuf>,
     /// `--public`: what anyone may read, also beyond loopback.

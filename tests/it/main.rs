@@ -18,6 +18,7 @@ mod client;
 mod clock_changes;
 mod doctor;
 mod fuzz;
+mod http_actions;
 mod next;
 mod peers;
 mod promises;
