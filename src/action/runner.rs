@@ -12,7 +12,7 @@ use crate::model::{Action, AttemptEnd};
 
 use super::failure::Failure;
 use super::http::{self, Client, Egress};
-use super::process::Gate;
+use super::process::{Children, Gate};
 use super::{Attempt, Attempting, Runner, process};
 
 /// What surrounds every attempt.
@@ -51,7 +51,10 @@ pub struct NoRunner(String);
 pub struct LocalRunner {
     surroundings: Arc<Surroundings>,
     gate: Arc<Gate>,
+    children: Arc<Children>,
     client: Arc<Client>,
+    #[cfg(debug_assertions)]
+    fail_point: Option<Arc<super::FailPoint>>,
 }
 
 impl LocalRunner {
@@ -63,6 +66,20 @@ impl LocalRunner {
         let client = Client::new(surroundings.egress.clone()).map_err(NoRunner)?;
         Ok(Self::with_client(surroundings, client))
     }
+
+    /// The same, which fails at this point.
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn failing_at(mut self, point: Option<super::FailPoint>) -> Self {
+        self.fail_point = point.map(Arc::new);
+        self
+    }
+
+    /// The processes that it starts, for [`process::reap_strangers`].
+    #[must_use]
+    pub fn children(&self) -> Arc<Children> {
+        Arc::clone(&self.children)
+    }
 }
 
 impl LocalRunner {
@@ -70,7 +87,10 @@ impl LocalRunner {
         Self {
             surroundings: Arc::new(surroundings),
             gate: Arc::default(),
+            children: Arc::default(),
             client: Arc::new(client),
+            #[cfg(debug_assertions)]
+            fail_point: None,
         }
     }
 }
@@ -79,13 +99,31 @@ impl Runner for LocalRunner {
     fn attempt(&self, attempt: Attempt) -> Attempting {
         let surroundings = Arc::clone(&self.surroundings);
         let gate = Arc::clone(&self.gate);
+        let children = Arc::clone(&self.children);
         let client = Arc::clone(&self.client);
+        #[cfg(debug_assertions)]
+        let fail_point = self.fail_point.clone();
+        #[cfg(debug_assertions)]
+        if let Some(point) = &fail_point {
+            point.in_engine(attempt.job.name().as_str());
+        }
         Box::pin(without_panic(async move {
             let definition = Arc::clone(&attempt.job.definition);
-            match &definition.action {
-                Action::Process(job) => process::carry_out(surroundings, gate, attempt, job).await,
-                Action::Http(job) => http::carry_out(client, surroundings, attempt, job).await,
+            #[cfg(debug_assertions)]
+            if let Some(point) = &fail_point {
+                point.before_start(definition.name.as_str());
             }
+            let end = match &definition.action {
+                Action::Process(job) => {
+                    process::carry_out(surroundings, gate, children, attempt, job).await
+                }
+                Action::Http(job) => http::carry_out(client, surroundings, attempt, job).await,
+            };
+            #[cfg(debug_assertions)]
+            if let Some(point) = &fail_point {
+                point.before_outcome(definition.name.as_str());
+            }
+            end
         }))
     }
 }

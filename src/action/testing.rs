@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -124,11 +125,20 @@ impl TestJob {
         self
     }
 
-    /// The first attempt of the job's run at the begin of 2027, and what stops it.
+    /// The first attempt of the job's run at the begin of 2027, and what stops it. Each run of a process has
+    /// an identity of its own: what belongs to it is found, and ended, by that.
     pub(super) fn attempt(self) -> (Attempt, watch::Sender<Stop>) {
         let (stopper, stop) = watch::channel(Stop::No);
         let scheduled_at = "2027-01-01T00:00:00Z".parse().unwrap();
-        let run = RunId::of_fire(&self.definition.name, scheduled_at);
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        let name = &self.definition.name;
+        let run = match &self.definition.action {
+            Action::Http(_) => RunId::of_fire(name, scheduled_at),
+            Action::Process(_) => {
+                let request = RUNS.fetch_add(1, Ordering::Relaxed).to_string();
+                RunId::of_request(name, scheduled_at, &request)
+            }
+        };
         let origin = Origin {
             file: "jobs.d/test.yaml".into(),
             line: 1,

@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
 pub use doctor::DoctorArgs;
-pub use files::{FindingFormat, NextArgs, SchemaArgs, TableFormat, ValidateArgs};
+pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
 pub use forecast::{SimulateArgs, SimulateFormat, TestArgs};
 pub use run::RunArgs;
 
@@ -67,6 +67,8 @@ pub enum Command {
     Sync(SyncArgs),
     /// Copy the store while elder runs
     Backup(BackupArgs),
+    /// Put a backup in the place of a store that no elder uses
+    Restore(RestoreArgs),
     /// Tidy the store while elder runs
     Optimize(OptimizeArgs),
     /// Say how the jobs did in the last hours
@@ -92,9 +94,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "run", "validate", "next", "simulate", "test", "doctor", "schema", "trigger", "sync", "backup",
-    "optimize", "report",
+    "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

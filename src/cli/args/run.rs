@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::action::EgressRule;
 use crate::schedule::TzdataChoice;
+use crate::secret::Secret;
 use crate::server::Public;
 use crate::telemetry::{JobMetrics, log};
 
@@ -103,6 +104,12 @@ pub struct RunArgs {
         hide_default_value = true
     )]
     pub log_format: log::Format,
+    /// Ask this address now and then, as long as all is well: a dead man's switch for elder itself
+    #[arg(long, value_name = "URL", value_parser = values::secret)]
+    pub heartbeat_url: Option<Secret>,
+    /// How often to ask it
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = values::heartbeat_every)]
+    pub heartbeat_every: Duration,
     /// What the files are at, for runs and metrics
     #[arg(long, value_name = "TEXT")]
     pub revision: Option<String>,
