@@ -7,6 +7,7 @@ pub mod client;
 pub mod console;
 pub mod environment;
 pub mod exit;
+mod import;
 mod next;
 mod report;
 mod run;
@@ -75,6 +76,7 @@ fn carry_out(
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),
         Command::Optimize(typed) => store::optimize(&typed, &environment, console),
+        Command::Import(typed) => import::import(&typed, console),
         Command::Report(typed) => report::report(&typed, &environment, console),
     }
 }

@@ -82,6 +82,8 @@ codes! {
     NoEffect = "E024", Error, "key without effect here";
     /// The `_defaults.yaml` above is bad and was never good.
     BadDefaults = "E025", Error, "defaults that cannot be used";
+    /// An entry of another scheduler that has no counterpart here.
+    NotImported = "E050", Error, "cannot be imported";
     /// A pipe whose first programs may fail unseen.
     PipeHidesFailure = "W001", Warning, "pipe without pipefail";
     /// Several lines of which only the last one's exit code counts.

@@ -1,3 +1,4 @@
-//! Reports and other tools over what elder remembers.
+//! Reports over what elder remembers, and job files out of other schedulers' files.
 
+pub mod import;
 pub mod report;

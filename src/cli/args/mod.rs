@@ -2,6 +2,7 @@
 
 mod client;
 mod files;
+mod import;
 pub mod run;
 pub mod values;
 pub mod variables;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
 pub use files::{FindingFormat, NextArgs, TableFormat, ValidateArgs};
+pub use import::{ImportArgs, SourceFormat};
 pub use run::RunArgs;
 
 const EXAMPLES: &str = "\
@@ -48,6 +50,8 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Show when a job or a schedule fires next
     Next(NextArgs),
+    /// Make job files of another scheduler's files
+    Import(ImportArgs),
     /// Print the JSON Schema of job files
     Schema,
     /// Start a run of a job now
@@ -81,8 +85,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 9] = [
-    "run", "validate", "next", "schema", "trigger", "sync", "backup", "optimize", "report",
+const COMMANDS: [&str; 10] = [
+    "run", "validate", "next", "import", "schema", "trigger", "sync", "backup", "optimize",
+    "report",
 ];
 
 #[cfg(test)]

@@ -1,0 +1,298 @@
+//! Whether the job file fires when its source did: both sides, side by side.
+//!
+//! The old side is computed by `scan`, from the source's own text and rules and without
+//! `crate::schedule`; the new side from the job file that was printed, read again. A difference
+//! is only taken for one of a known class when the old side, put under elder's rule, gives the
+//! new side exactly.
+
+mod report;
+mod scan;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::calendar::{Calendar, Rule};
+use crate::schedule::{Schedule, Zones};
+
+/// When a source fires an entry, by its own rules.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Old {
+    /// Dates and times, perhaps within bounds (both ends in).
+    Calendar {
+        calendar: Calendar,
+        from: Option<Timestamp>,
+        until: Option<Timestamp>,
+    },
+    /// Elapsed time. Without an anchor it counts from when the source was started.
+    Every {
+        period: Duration,
+        anchor: Option<Timestamp>,
+        until: Option<Timestamp>,
+    },
+    /// At these instants.
+    At(Vec<Timestamp>),
+    /// When the source starts.
+    Startup,
+}
+
+impl Old {
+    pub fn calendar(calendar: Calendar) -> Self {
+        Self::Calendar {
+            calendar,
+            from: None,
+            until: None,
+        }
+    }
+}
+
+/// What the comparison of one job came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The same instants.
+    Equal,
+    /// They differ, only where the clock is changed and as the rules of both sides say.
+    ClockChange,
+    /// The same distances, counted from another instant.
+    Phase,
+    /// Nothing in it depends on the time.
+    NoTime,
+    /// They differ and there is no known reason.
+    Differs,
+}
+
+/// Instants near each other at which the two sides differ.
+#[derive(Clone, Debug, PartialEq)]
+struct Difference {
+    old: Vec<Timestamp>,
+    new: Vec<Timestamp>,
+}
+
+/// The comparison of one job.
+#[derive(Clone, Debug)]
+pub struct JobProof {
+    name: String,
+    verdict: Verdict,
+    /// Fires of the old side that were compared.
+    compared: usize,
+    until: Option<Timestamp>,
+    zone: jiff::tz::TimeZone,
+    differences: Vec<Difference>,
+    why: String,
+}
+
+/// The comparison of all jobs.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    from: Timestamp,
+    count: usize,
+    jobs: Vec<JobProof>,
+}
+
+impl Proof {
+    pub(super) fn new(from: Timestamp, count: usize) -> Self {
+        Self {
+            from,
+            count,
+            jobs: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, job: JobProof) {
+        self.jobs.push(job);
+    }
+
+    /// Whether every difference has a known reason.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.jobs.iter().all(|job| job.verdict != Verdict::Differs)
+    }
+
+    /// Each job with its verdict.
+    pub fn verdicts(&self) -> impl Iterator<Item = (&str, Verdict)> {
+        self.jobs.iter().map(|job| (&*job.name, job.verdict))
+    }
+
+    /// The comparison for people, one line for each job that is equal.
+    #[must_use]
+    pub fn render(&self) -> String {
+        report::render(self)
+    }
+}
+
+/// Compares one job. `rules` are elder's for its schedules, in their order.
+pub(super) fn prove(
+    name: &str,
+    old: &[Old],
+    rules: &[Rule],
+    schedule: Option<&Schedule>,
+    (from, count): (Timestamp, usize),
+    zones: &Zones,
+) -> JobProof {
+    let mut proof = JobProof {
+        name: name.to_owned(),
+        verdict: Verdict::Differs,
+        compared: 0,
+        until: None,
+        zone: scan::zone_of(old, zones),
+        differences: Vec::new(),
+        why: String::new(),
+    };
+    let Some(schedule) = schedule else {
+        proof.why = "the job is not in the job file".to_owned();
+        return proof;
+    };
+    let timed: Vec<&Old> = old.iter().filter(|old| **old != Old::Startup).collect();
+    if timed.is_empty() {
+        let fires = schedule.next_after(from).is_some();
+        if !fires {
+            proof.verdict = Verdict::NoTime;
+        }
+        return proof;
+    }
+    if let [
+        Old::Every {
+            period,
+            anchor: None,
+            ..
+        },
+    ] = timed[..]
+    {
+        return phase(proof, *period, schedule, from, count);
+    }
+    let own = scan::fires(&timed, None, from, count, zones);
+    let (new, more) = walk(schedule, from, own.horizon, count);
+    proof.compared = own.instants.len();
+    proof.until = own.instants.last().copied();
+    proof.differences = differences(&own.instants, &new);
+    if proof.differences.is_empty() {
+        // What goes on past the bound of the other side is no difference that could be shown.
+        proof.verdict = if more {
+            Verdict::Differs
+        } else {
+            Verdict::Equal
+        };
+        return proof;
+    }
+    // The same dates and times under elder's rule: if they are what elder does, the rule is all
+    // that differs.
+    let expected = scan::fires(
+        &timed,
+        Some(rules),
+        from,
+        count.saturating_add(SLACK),
+        zones,
+    );
+    let horizon = own.horizon;
+    let expected: Vec<_> = expected
+        .instants
+        .into_iter()
+        .filter(|at| *at <= horizon)
+        .collect();
+    let new: Vec<_> = new.into_iter().filter(|at| *at <= horizon).collect();
+    if expected == new && !more {
+        proof.verdict = Verdict::ClockChange;
+        proof.why = report::why(&timed, rules);
+    }
+    proof
+}
+
+/// Fires that elder may have beyond those of the source, within the same span.
+const SLACK: usize = 2_000;
+
+/// The new side up to `horizon`, and whether it has far more fires than it should.
+fn walk(
+    schedule: &Schedule,
+    from: Timestamp,
+    horizon: Timestamp,
+    count: usize,
+) -> (Vec<Timestamp>, bool) {
+    let mut fires = Vec::new();
+    let mut after = from;
+    while let Some(fire) = schedule.next_after(after) {
+        if fire.scheduled > horizon {
+            break;
+        }
+        if fires.len() >= count.saturating_add(SLACK) {
+            return (fires, true);
+        }
+        after = fire.scheduled;
+        fires.push(fire.scheduled);
+    }
+    (fires, false)
+}
+
+/// Both sides have the same distances.
+fn phase(
+    mut proof: JobProof,
+    period: Duration,
+    schedule: &Schedule,
+    from: Timestamp,
+    count: usize,
+) -> JobProof {
+    let mut after = from;
+    let mut before: Option<Timestamp> = None;
+    proof.verdict = Verdict::Phase;
+    for _ in 0..count {
+        let Some(fire) = schedule.next_after(after) else {
+            proof.verdict = Verdict::Differs;
+            break;
+        };
+        let at = fire.scheduled;
+        let distance = before.map(|before| at.duration_since(before).unsigned_abs());
+        if distance.is_some_and(|distance| distance != period) {
+            proof.verdict = Verdict::Differs;
+            break;
+        }
+        proof.compared += 1;
+        before = Some(at);
+        after = at;
+    }
+    proof.until = before;
+    proof.why = crate::duration::print(period);
+    proof
+}
+
+/// What only one side has, grouped by what is near: a change of the clock is over within hours.
+fn differences(old: &[Timestamp], new: &[Timestamp]) -> Vec<Difference> {
+    const NEAR: Duration = Duration::from_secs(6 * 3_600);
+    let mut groups: Vec<Difference> = Vec::new();
+    let mut last: Option<Timestamp> = None;
+    let (mut a, mut b) = (0, 0);
+    while a < old.len() || b < new.len() {
+        let (left, right) = (old.get(a), new.get(b));
+        let (at, is_old) = match (left, right) {
+            (Some(left), Some(right)) if left == right => {
+                a += 1;
+                b += 1;
+                continue;
+            }
+            (Some(left), Some(right)) if left > right => (*right, false),
+            (Some(left), _) => (*left, true),
+            (None, Some(right)) => (*right, false),
+            (None, None) => break,
+        };
+        if is_old {
+            a += 1;
+        } else {
+            b += 1;
+        }
+        let near = last.is_some_and(|last| at.duration_since(last).unsigned_abs() <= NEAR);
+        if !near {
+            groups.push(Difference {
+                old: Vec::new(),
+                new: Vec::new(),
+            });
+        }
+        last = Some(at);
+        if let Some(group) = groups.last_mut() {
+            if is_old {
+                &mut group.old
+            } else {
+                &mut group.new
+            }
+            .push(at);
+        }
+    }
+    groups
+}
