@@ -258,9 +258,9 @@ impl Calendar {
                 "write the dates as `at`, or test the week in the command",
             ));
         }
-        if let [(from, until), (_, _), ..] = self.years.as_slice() {
+        if let [(_, until), (from, _), ..] = self.years.as_slice() {
             return Err(Refused::new(
-                format!("years with holes ({from}-{until}, …) have no counterpart"),
+                format!("years with holes (none between {until} and {from}) have no counterpart"),
                 "write one job for each span of years, with `from` and `until`",
             ));
         }

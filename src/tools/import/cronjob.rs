@@ -279,6 +279,10 @@ fn pod(spec: &Node, draft: &mut Draft) -> Result<(), Trouble> {
     let command = container.get("command");
     let mut words = command.map(Node::texts).unwrap_or_default();
     words.extend(container.get("args").map(Node::texts).unwrap_or_default());
+    let known = container.get("env").map(Node::items).unwrap_or_default();
+    for word in &mut words {
+        *word = references(word, known);
+    }
     let refers = words.iter().any(|word| word.contains("$("));
     if let Some((shell, line)) = shell_line(&words) {
         let line = line.to_owned();
@@ -296,8 +300,8 @@ fn pod(spec: &Node, draft: &mut Draft) -> Result<(), Trouble> {
     }
     if refers {
         draft.remark(
-            "$(NAME) in the command is filled in by Kubernetes and not by elder: in a shell line \
-             write ${NAME}.",
+            "A $(NAME) that Kubernetes would fill in from elsewhere is left as it is: in a shell \
+             line write ${NAME}.",
         );
     }
     if let Some(init) = pod
@@ -316,6 +320,41 @@ fn pod(spec: &Node, draft: &mut Draft) -> Result<(), Trouble> {
     Ok(())
 }
 
+/// `$(NAME)` filled in as Kubernetes does, as far as the value stands in the manifest; `$$(` is
+/// a literal `$(` there, and so it stays in what comes out.
+fn references(word: &str, known: &[Node]) -> String {
+    let mut filled = String::new();
+    let mut rest = word;
+    while let Some(at) = rest.find("$(") {
+        let (before, after) = (&rest[..at], &rest[at + 2..]);
+        if let Some(before) = before.strip_suffix('$') {
+            filled.push_str(before);
+            filled.push_str("$(");
+            rest = after;
+            continue;
+        }
+        filled.push_str(before);
+        let (name, behind) = after.split_once(')').unwrap_or((after, ""));
+        let is_it = |item: &&Node| item.get("name").and_then(Node::text) == Some(name);
+        let value = known
+            .iter()
+            .find(is_it)
+            .and_then(|item| item.get("value")?.text());
+        match value {
+            Some(value) if after.contains(')') => {
+                filled.push_str(value);
+                rest = behind;
+            }
+            _ => {
+                filled.push_str("$(");
+                rest = after;
+            }
+        }
+    }
+    filled.push_str(rest);
+    filled
+}
+
 fn environment(container: &Node, draft: &mut Draft) {
     let mut plain = Vec::new();
     let mut secrets = Vec::new();
@@ -325,8 +364,7 @@ fn environment(container: &Node, draft: &mut Draft) {
             continue;
         };
         let from = item.get("valueFrom");
-        if let Some(from) = from.filter(|from| from.get("secretKeyRef").is_some()) {
-            let _ = from;
+        if from.is_some_and(|from| from.get("secretKeyRef").is_some()) {
             secrets.push((
                 name.to_owned(),
                 format!("{{ env: {} }}", super::text::scalar(name)),

@@ -26,7 +26,14 @@ pub(super) struct Printed {
 /// Writes a sheet whose drafts have these names.
 pub(super) fn print(format: Format, from: &[&str], sheet: &Sheet, names: &[String]) -> Printed {
     let mut page = Writer::default();
-    let title = format!("Imported from {} ({}).", from.join(", "), format.as_str());
+    let mut title = format!(
+        "Imported from {}",
+        from.iter().take(3).copied().collect::<Vec<_>>().join(", ")
+    );
+    if from.len() > 3 {
+        title.push_str(&format!(" and {} more", from.len() - 3));
+    }
+    title.push_str(&format!(" ({}).", format.as_str()));
     page.remark(&title, "");
     for remark in &sheet.remarks {
         page.remark(remark, "");

@@ -63,7 +63,6 @@ pub(super) fn settle(
 ) -> Imported {
     let names = names(&sheet.drafts);
     let from: Vec<&str> = files.iter().map(|file| &*file.name).collect();
-    let from: Vec<&str> = from.into_iter().take(8).collect();
     let mut printed = print(format, &from, &sheet, &names);
     // Each round turns at least one job into a comment.
     for _ in 0..=sheet.drafts.len() {

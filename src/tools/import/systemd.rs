@@ -66,6 +66,7 @@ pub(super) fn read(files: &[SourceFile], options: &Options<'_>) -> Sheet {
         match &service {
             Some(service) => {
                 if let Err(message) = what(service, &wanted, &mut draft) {
+                    let message = format!("{wanted}: {message}");
                     let help = "write the command as run or exec";
                     let trouble = Trouble::untranslated(Spot::default(), message, help);
                     draft.troubles.push(trouble);
@@ -261,7 +262,7 @@ fn what(service: &Unit, name: &str, draft: &mut Draft) -> Result<(), String> {
         }
     }
     if !lines.iter().any(|line| line.key == "ExecStart") {
-        return Err(format!("{name} has no ExecStart"));
+        return Err("it has no ExecStart".to_owned());
     }
     match &lines[..] {
         [only] if only.is_plain() => {

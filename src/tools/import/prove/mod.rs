@@ -76,6 +76,8 @@ pub struct JobProof {
     /// Fires of the old side that were compared.
     compared: usize,
     until: Option<Timestamp>,
+    /// Changes of the clock after that, around which the sides were compared too.
+    changes: Vec<Timestamp>,
     zone: jiff::tz::TimeZone,
     differences: Vec<Difference>,
     why: String,
@@ -134,6 +136,7 @@ pub(super) fn prove(
         verdict: Verdict::Differs,
         compared: 0,
         until: None,
+        changes: Vec::new(),
         zone: scan::zone_of(old, zones),
         differences: Vec::new(),
         why: String::new(),
@@ -160,41 +163,86 @@ pub(super) fn prove(
     {
         return phase(proof, *period, schedule, from, count);
     }
-    let own = scan::fires(&timed, None, from, count, zones);
-    let (new, more) = walk(schedule, from, own.horizon, count);
-    proof.compared = own.instants.len();
-    proof.until = own.instants.last().copied();
-    proof.differences = differences(&own.instants, &new);
-    if proof.differences.is_empty() {
-        // What goes on past the bound of the other side is no difference that could be shown.
-        proof.verdict = if more {
-            Verdict::Differs
-        } else {
-            Verdict::Equal
-        };
-        return proof;
-    }
-    // The same dates and times under elder's rule: if they are what elder does, the rule is all
-    // that differs.
-    let expected = scan::fires(
-        &timed,
-        Some(rules),
-        from,
-        count.saturating_add(SLACK),
+    let sides = Sides {
+        old: &timed,
+        rules,
+        schedule,
         zones,
-    );
-    let horizon = own.horizon;
-    let expected: Vec<_> = expected
-        .instants
-        .into_iter()
-        .filter(|at| *at <= horizon)
-        .collect();
-    let new: Vec<_> = new.into_iter().filter(|at| *at <= horizon).collect();
-    if expected == new && !more {
-        proof.verdict = Verdict::ClockChange;
+    };
+    let main = sides.compare(from, None, count);
+    proof.compared = main.old.len();
+    proof.until = main.old.last().copied();
+    proof.differences = differences(&main.old, &main.new);
+    let mut as_expected = main.as_expected;
+    // A job of every minute is over long before the clock changes, and that is where rules differ.
+    for change in scan::changes(&timed, main.horizon, from, zones) {
+        let near = sides.compare(change - DAY, Some(change + DAY), MOST_NEAR_A_CHANGE);
+        proof.differences.extend(differences(&near.old, &near.new));
+        as_expected &= near.as_expected;
+        proof.changes.push(change);
+    }
+    proof.verdict = match (proof.differences.is_empty(), as_expected) {
+        (true, true) => Verdict::Equal,
+        (false, true) => Verdict::ClockChange,
+        (_, false) => Verdict::Differs,
+    };
+    if proof.verdict == Verdict::ClockChange {
         proof.why = report::why(&timed, rules);
     }
     proof
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// A fire each second for two days.
+const MOST_NEAR_A_CHANGE: usize = 2 * 86_400;
+
+/// Both sides of a job.
+struct Sides<'a> {
+    old: &'a [&'a Old],
+    rules: &'a [Rule],
+    schedule: &'a Schedule,
+    zones: &'a Zones,
+}
+
+/// What both sides do in a span.
+struct Span {
+    old: Vec<Timestamp>,
+    new: Vec<Timestamp>,
+    horizon: Timestamp,
+    /// The new side is what the old one would be under elder's rule.
+    as_expected: bool,
+}
+
+impl Sides<'_> {
+    fn compare(&self, from: Timestamp, until: Option<Timestamp>, count: usize) -> Span {
+        let wanted = scan::Wanted {
+            from,
+            until: until.unwrap_or(Timestamp::MAX),
+            count,
+        };
+        let own = scan::fires(self.old, None, wanted, self.zones);
+        let horizon = own.horizon;
+        let (new, more) = walk(self.schedule, from, horizon, count);
+        let most = count.saturating_add(SLACK);
+        let wanted = scan::Wanted {
+            until: horizon,
+            count: most,
+            ..wanted
+        };
+        let expected = scan::fires(self.old, Some(self.rules), wanted, self.zones);
+        let within = |mut instants: Vec<Timestamp>| {
+            instants.retain(|at| *at <= horizon);
+            instants
+        };
+        let old = within(own.instants);
+        let as_expected = !more && within(expected.instants) == new;
+        Span {
+            old,
+            new,
+            horizon,
+            as_expected,
+        }
+    }
 }
 
 /// Fires that elder may have beyond those of the source, within the same span.

@@ -50,7 +50,7 @@ fn of_job(job: &JobProof) -> String {
         n => format!("{n} fires"),
     };
     let until = match job.until {
-        Some(until) => format!(" until {}", shown(until, &job.zone)),
+        Some(until) => format!(" until {}{}", shown(until, &job.zone), changes(job)),
         None => String::new(),
     };
     match job.verdict {
@@ -81,6 +81,19 @@ fn of_job(job: &JobProof) -> String {
             };
             format!("{}: DIFFERENT{why}{until}\n{}", job.name, differences(job))
         }
+    }
+}
+
+/// The changes of the clock that lie beyond the fires compared.
+fn changes(job: &JobProof) -> String {
+    let dates = job
+        .changes
+        .iter()
+        .map(|at| scan::date_of(*at, &job.zone).to_string());
+    let dates: Vec<_> = dates.collect();
+    match dates.is_empty() {
+        true => String::new(),
+        false => format!(" and around {}", dates.join(", ")),
     }
 }
 

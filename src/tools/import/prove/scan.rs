@@ -3,6 +3,8 @@
 //! It knows civil dates, zones and the rule for changes of the clock, and nothing of
 //! `crate::schedule`, so that the two sides can be wrong only independently.
 
+use std::time::Duration;
+
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
@@ -18,19 +20,27 @@ pub(super) struct Fires {
     pub horizon: Timestamp,
 }
 
-/// The next `count` fires after `from`; under the source's rules, or under others.
+/// What is asked for: so many fires after an instant, none after another.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub from: Timestamp,
+    pub until: Timestamp,
+    pub count: usize,
+}
+
+/// The next fires; under the source's rules, or under others.
 pub(super) fn fires(
     items: &[&Old],
     rules: Option<&[Rule]>,
-    from: Timestamp,
-    count: usize,
+    wanted: Wanted,
     zones: &Zones,
 ) -> Fires {
+    let count = wanted.count;
     let mut instants = Vec::new();
-    let mut horizon = Timestamp::MAX;
+    let mut horizon = wanted.until;
     for (index, item) in items.iter().enumerate() {
         let rule = rules.and_then(|rules| rules.get(index).or_else(|| rules.first()).copied());
-        let (found, end) = one(item, rule, from, count, zones);
+        let (found, end) = one(item, rule, wanted, zones);
         instants.extend(found);
         horizon = horizon.min(end);
     }
@@ -48,6 +58,29 @@ pub(super) fn fires(
     Fires { instants, horizon }
 }
 
+/// The next changes of the clock after `after`, within a bit more than a year from `from`.
+pub(super) fn changes(
+    items: &[&Old],
+    after: Timestamp,
+    from: Timestamp,
+    zones: &Zones,
+) -> Vec<Timestamp> {
+    const YEAR: Duration = Duration::from_secs(400 * 86_400);
+    let end = from.checked_add(YEAR).unwrap_or(Timestamp::MAX);
+    let mut found = Vec::new();
+    for item in items {
+        let Old::Calendar { calendar, .. } = item else {
+            continue;
+        };
+        let zone = named(&calendar.zone, zones);
+        let next = zone.following(after).map(|change| change.timestamp());
+        found.extend(next.take_while(|at| *at < end).take(2));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
 /// The zone that its instants are shown in.
 pub(super) fn zone_of(items: &[Old], zones: &Zones) -> TimeZone {
     let mut found = items.iter().filter_map(|item| match item {
@@ -61,10 +94,10 @@ pub(super) fn zone_of(items: &[Old], zones: &Zones) -> TimeZone {
 fn one(
     item: &Old,
     rule: Option<Rule>,
-    from: Timestamp,
-    count: usize,
+    wanted: Wanted,
     zones: &Zones,
 ) -> (Vec<Timestamp>, Timestamp) {
+    let Wanted { from, count, .. } = wanted;
     match item {
         Old::Calendar {
             calendar,
@@ -78,7 +111,15 @@ fn one(
                 Some(start) => start.max(from),
                 None => from,
             };
-            let (mut found, end) = of_calendar(calendar, rule, &zone, after, count);
+            let (mut found, end) = of_calendar(
+                calendar,
+                rule,
+                &zone,
+                Wanted {
+                    from: after,
+                    ..wanted
+                },
+            );
             if let Some(until) = until {
                 found.retain(|at| at <= until);
             }
@@ -102,7 +143,7 @@ fn one(
                 let Some(at) = nanos.and_then(|n| Timestamp::from_nanosecond(n).ok()) else {
                     break;
                 };
-                if until.is_some_and(|until| at > until) {
+                if at > wanted.until || until.is_some_and(|until| at > until) {
                     break;
                 }
                 found.push(at);
@@ -122,9 +163,18 @@ fn of_calendar(
     calendar: &Calendar,
     rule: Rule,
     zone: &TimeZone,
-    after: Timestamp,
-    count: usize,
+    wanted: Wanted,
 ) -> (Vec<Timestamp>, Timestamp) {
+    let Wanted {
+        from: after,
+        until,
+        count,
+    } = wanted;
+    let last_day = zone
+        .to_datetime(until)
+        .date()
+        .checked_add(2.days())
+        .unwrap_or(Date::MAX);
     let times = times(calendar);
     let mut found: Vec<Timestamp> = Vec::new();
     let mut date = zone.to_datetime(after).date();
@@ -137,6 +187,9 @@ fn of_calendar(
         if date.year() > last_year {
             let last = zone.to_timestamp(date.at(0, 0, 0, 0));
             end = last.map_or(Timestamp::MAX, |at| at - 1.second());
+            break;
+        }
+        if date > last_day {
             break;
         }
         if calendar.contains(date) {
