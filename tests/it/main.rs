@@ -14,6 +14,7 @@ mod support;
 mod attacks;
 mod cli;
 mod client;
+mod import;
 mod next;
 mod promises;
 mod shipped;

@@ -342,20 +342,15 @@ fn cron(trigger: &Node, zone_name: &str, draft: &mut Draft) -> Result<(), Troubl
     let untranslated = |refused: super::calendar::Refused| {
         Trouble::untranslated(trigger.at, refused.message, refused.help)
     };
-    draft.schedule = calendar.translate(None).map_err(untranslated)?;
-    for when in &mut draft.schedule {
-        let kept = target::bounds(when, from, until).map_err(untranslated)?;
-        if !kept {
-            draft
-                .schedule_remarks
-                .push("start_date is past or not needed here.".to_owned());
-        }
-    }
     draft.old = vec![Old::Calendar {
-        calendar,
+        calendar: calendar.clone(),
         from,
         until,
     }];
+    draft.schedule = calendar.translate(None).map_err(untranslated)?;
+    for when in &mut draft.schedule {
+        target::bounds(when, from, until).map_err(untranslated)?;
+    }
     Ok(())
 }
 

@@ -203,10 +203,10 @@ fn crontab(schedule: &Node, zone_name: &str, draft: &mut Draft) -> Result<(), Tr
             .schedule_remarks
             .push("For Celery both day fields must hold.".to_owned());
     }
+    draft.old = vec![Old::calendar(calendar.clone())];
     draft.schedule = calendar
         .translate(None)
         .map_err(|refused| Trouble::untranslated(schedule.at, refused.message, refused.help))?;
-    draft.old = vec![Old::calendar(calendar)];
     Ok(())
 }
 

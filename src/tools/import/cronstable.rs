@@ -166,6 +166,7 @@ fn when(job: &Job<'_>, options: &Options<'_>, draft: &mut Draft) -> Result<(), T
         }
         Trouble::new(Code::BadCron, at, bad.message, bad.help)
     })?;
+    draft.old = vec![Old::calendar(calendar.clone())];
     draft.schedule = calendar
         .translate(Some(&text))
         .map_err(|refused| Trouble::untranslated(node.at, refused.message, refused.help))?;
@@ -179,7 +180,6 @@ fn when(job: &Job<'_>, options: &Options<'_>, draft: &mut Draft) -> Result<(), T
             .schedule_remarks
             .push(format!("Written as {text:?}: the sixth field is a year."));
     }
-    draft.old = vec![Old::calendar(calendar)];
     Ok(())
 }
 

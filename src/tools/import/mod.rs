@@ -25,6 +25,8 @@ mod quartz;
 mod settle;
 mod systemd;
 mod target;
+#[cfg(test)]
+mod tests;
 mod text;
 mod unit;
 mod yaml;

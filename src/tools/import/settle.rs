@@ -28,7 +28,7 @@ pub struct Imported {
     /// How many entries became jobs.
     pub jobs: usize,
     names: Vec<String>,
-    drafts: Vec<Draft>,
+    pub(super) drafts: Vec<Draft>,
 }
 
 impl Imported {
@@ -108,7 +108,7 @@ fn add(draft: &mut Draft, error: &Finding) {
 }
 
 /// The jobs of a text and what is found in it, by the rules of job files.
-fn check(text: &str, zones: &Zones) -> (Vec<Job>, Vec<Finding>) {
+pub(super) fn check(text: &str, zones: &Zones) -> (Vec<Job>, Vec<Finding>) {
     let input = InputFile {
         root: Arc::from("."),
         root_folder: Arc::from(Path::new("/jobs.d")),

@@ -184,6 +184,7 @@ fn calendar(setting: &Setting, options: &Options<'_>, draft: &mut Draft) -> Resu
                 let message = format!("OnCalendar={}: {}", setting.value, refused.message);
                 Trouble::untranslated(setting.at, message, refused.help)
             };
+            draft.old.push(Old::calendar(*calendar.clone()));
             let mut items = calendar.translate(None).map_err(untranslated)?;
             match &draft.timezone {
                 None => draft.timezone = Some(calendar.zone.clone()),
@@ -199,7 +200,6 @@ fn calendar(setting: &Setting, options: &Options<'_>, draft: &mut Draft) -> Resu
                 .schedule_remarks
                 .push(format!("OnCalendar={}", setting.value));
             draft.schedule.extend(items);
-            draft.old.push(Old::calendar(*calendar));
         }
     }
     Ok(())
