@@ -339,7 +339,7 @@ fn cron(trigger: &Node, zone_name: &str, draft: &mut Draft) -> Result<(), Troubl
     }
     let from = instant(trigger.get("start_date"), trigger)?;
     let until = instant(trigger.get("end_date"), trigger)?;
-    let untranslated = |refused: super::calendar::Refused| {
+    let untranslated = |refused: super::cron_line::Refused| {
         Trouble::untranslated(trigger.at, refused.message, refused.help)
     };
     draft.old = vec![Old::Calendar {

@@ -1,6 +1,6 @@
 //! Crontabs of Debian's cron and of cronie, of users and of the system.
 
-use super::calendar::rule_of_line;
+use super::cron_line::rule_of_line;
 use super::draft::{Draft, Sheet, Value, When, name_of_command, zone};
 use super::field::words;
 use super::page::{Spot, Trouble};

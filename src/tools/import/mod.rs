@@ -6,12 +6,14 @@
 //! sides.
 //!
 //! One file per source. Each makes `Draft`s; `print` writes them; `calendar` is a set of dates
-//! and times as all sources understand it, and the way from there to a cron line.
+//! and times as all sources understand it, `cron_line` the way from there to elder's schedules,
+//! `target` the one place that knows which of elder's keys take what else a source says.
 
 mod apscheduler;
 mod calendar;
 mod celery;
 mod command;
+mod cron_line;
 mod cronjob;
 mod cronstable;
 mod crontab;
@@ -22,6 +24,7 @@ mod page;
 mod print;
 mod prove;
 mod quartz;
+mod service;
 mod settle;
 mod systemd;
 mod target;

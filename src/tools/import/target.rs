@@ -1,6 +1,7 @@
 //! The keys beside a schedule that need more than a cron line: the one place that knows them.
 
-use super::calendar::{Refused, Rule};
+use super::calendar::Rule;
+use super::cron_line::Refused;
 use super::draft::{Draft, Value, When};
 
 /// Years as bounds.
@@ -89,6 +90,6 @@ pub(super) fn bounds(
 /// The user that a source runs a command as.
 pub(super) fn user(draft: &mut Draft, user: &str) {
     draft.remark(format!(
-        "user: {user} is not in this build: elder runs it as its own user."
+        "user {user}: `user` is not in this build, so elder runs it as its own."
     ));
 }
