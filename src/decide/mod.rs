@@ -2,6 +2,7 @@
 //!
 //! Each takes everything it needs as an argument, the time too, and performs nothing.
 
+mod admit;
 pub mod diff;
 mod due;
 mod lost_day;
@@ -9,6 +10,7 @@ pub mod merge;
 mod recover;
 mod retry;
 
+pub use admit::{Admission, admit};
 pub use due::{Due, Missed, due, grace};
 pub use lost_day::loses_today;
 pub use recover::{JobPresence, Recovery, recover};

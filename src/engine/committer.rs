@@ -19,6 +19,10 @@ use super::state::Input;
 /// So many writes go in one commit at most, so that whoever waits behind a burst does not wait for all of it.
 const MOST: usize = 512;
 
+/// After a rest the first commit closes at so many, and each further one at twice as many: the
+/// starts that follow from it overlap with the next.
+const FIRST: usize = 64;
+
 /// Writes on their way.
 pub(super) struct Batch {
     pub(super) number: u64,
@@ -36,11 +40,19 @@ pub(super) async fn commit_in_order(
     answers: mpsc::Sender<Input>,
 ) {
     let mut epoch = 0;
+    let mut most = FIRST;
     loop {
-        let Some(first) = batches.recv().await else {
-            return;
+        let first = if let Ok(waiting) = batches.try_recv() {
+            most = (most * 2).min(MOST);
+            waiting
+        } else {
+            most = FIRST;
+            let Some(first) = batches.recv().await else {
+                return;
+            };
+            first
         };
-        let group = gather(first, &mut batches);
+        let group = gather(first, &mut batches, most);
         let began = clock.monotonic();
         let committed = commit(&*store, group, epoch).await;
         observer.observe(&Event::StoreOperation {
@@ -79,10 +91,10 @@ struct Refusal {
     inputs: Vec<Input>,
 }
 
-fn gather(first: Batch, batches: &mut mpsc::UnboundedReceiver<Batch>) -> Vec<Batch> {
+fn gather(first: Batch, batches: &mut mpsc::UnboundedReceiver<Batch>, most: usize) -> Vec<Batch> {
     let mut size = first.writes.len();
     let mut group = vec![first];
-    while size < MOST
+    while size < most
         && let Ok(next) = batches.try_recv()
     {
         size += next.writes.len();
@@ -181,4 +193,74 @@ async fn refuse_until_back(
 
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
     now.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::clock::HandClock;
+    use crate::engine::state::testing::second;
+    use crate::ids::JobName;
+    use crate::store::MemoryStore;
+
+    /// How many commits there were.
+    #[derive(Default)]
+    struct Commits(Mutex<u32>);
+
+    impl Observer for Commits {
+        fn observe(&self, event: &Event<'_>) {
+            if let Event::StoreOperation { .. } = event {
+                *self.0.lock().unwrap() += 1;
+            }
+        }
+    }
+
+    fn batch(number: u64, size: usize) -> Batch {
+        let job = JobName::new("a").unwrap();
+        let seen = || Write::Seen {
+            job: job.clone(),
+            at: second(0),
+        };
+        Batch {
+            number,
+            epoch: 0,
+            writes: (0..size).map(|_| seen()).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_burst_is_answered_first_by_a_few_then_by_many_and_small_writes_together() {
+        #[expect(clippy::disallowed_methods, reason = "as the driver makes it")]
+        let (sender, batches) = mpsc::unbounded_channel();
+        // One commit waits to be heard while the next is made.
+        let (answers, mut answered) = mpsc::channel(1);
+        let commits = Arc::new(Commits::default());
+        // As the state sends a burst, and then twenty ends of runs.
+        let sizes = [64, 128, 256, 512, 512].into_iter().chain([1; 20]);
+        let mut sent = 0;
+        for (number, size) in (1..).zip(sizes) {
+            assert!(sender.send(batch(number, size)).is_ok());
+            sent += 1;
+        }
+        tokio::spawn(commit_in_order(
+            Arc::new(MemoryStore::default()),
+            Arc::new(HandClock::new(second(0))),
+            commits.clone(),
+            batches,
+            answers,
+        ));
+        let mut after = Vec::new();
+        for _ in 0..sent {
+            let Some(Input::Committed { result: Ok(_), .. }) = answered.recv().await else {
+                panic!("a batch was not committed");
+            };
+            after.push(*commits.0.lock().unwrap());
+        }
+        // Each of the burst has a commit of its own, so that none waits for all; what is small shares one.
+        assert!((1..=2).contains(&after[0]), "{after:?}");
+        assert!(after[3] >= 4, "{after:?}");
+        assert!(after[24] <= 6, "{after:?}");
+    }
 }

@@ -50,6 +50,37 @@ impl Policy {
 pub enum Overlap {
     /// The fire ends `skipped (overlap)`.
     Skip,
+    /// One waits until a run of the job is over; what comes meanwhile is skipped.
+    Queue,
+    /// The oldest run ends `cancelled (replaced)`, and the new one starts when it is gone.
+    Replace,
+}
+
+impl Overlap {
+    /// Each with its word.
+    pub const ALL: [(Self, &'static str); 3] = [
+        (Self::Skip, "skip"),
+        (Self::Queue, "queue"),
+        (Self::Replace, "replace"),
+    ];
+
+    /// Its word in job files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Queue => "queue",
+            Self::Replace => "replace",
+        }
+    }
+
+    /// What a word means.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(_, own)| *own == word)
+            .map(|(overlap, _)| overlap)
+    }
 }
 
 /// `misfire_grace_time`

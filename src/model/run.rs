@@ -116,6 +116,8 @@ words! {
         Restart = "restart",
         /// cancelled: asked for.
         Request = "request",
+        /// cancelled: a newer run took its place.
+        Replaced = "replaced",
         /// interrupted: elder was told to stop.
         Shutdown = "shutdown",
     }

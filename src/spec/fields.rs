@@ -166,7 +166,7 @@ pub(super) const JOB: Level = Level {
         here("kill_grace", Kind::Duration, "Time between SIGTERM and SIGKILL. Default: 10s.", "30s"),
         here("retry", Kind::Retry, "Further attempts after the first: a number, or how. Default: 0.", "{ max: 2, backoff: 2s }"),
         here("max_instances", Kind::Number { least: 1, most: 10_000, }, "Runs of this job at once. Default: 1.", "2"),
-        here("overlap", Kind::Words(&["skip"]), "What happens to a fire when max_instances run already. Default: skip.", "skip"),
+        here("overlap", Kind::Words(&["skip", "queue", "replace"]), "What happens to a fire when max_instances run already: skip (it does not run), queue (one waits), replace (the oldest is ended). Default: skip.", "queue"),
         here("misfire_grace_time", Kind::DurationOr("auto"), "How late a fire may start; later it is missed. Default: auto.", "10m"),
         here("coalesce", Kind::Flag, "Of several late fires, start the newest only. Default: true.", "false"),
         here("stdin", Kind::Text, "What the process reads, passed on as it stands.", "yes"),

@@ -293,19 +293,18 @@ fn timeout<'t>(
 
 fn overlap<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Overlap> {
     let text = decoder.text("overlap", node)?;
-    match &*text {
-        "skip" => Some(Overlap::Skip),
-        "queue" | "replace" => {
-            let message = format!("`overlap: {text}` is known, but not in this build");
-            decoder.report(Code::NotInThisBuild, node.span, &message, "write `skip`");
-            None
-        }
-        other => {
-            let message = format!("`overlap` is not `{}`", shorten(other));
-            decoder.report(Code::WrongType, node.span, &message, "write `skip`");
-            None
-        }
+    let overlap = Overlap::parse(&text);
+    if overlap.is_none() {
+        let message = format!("`overlap` is not `{}`", shorten(&text));
+        let near = decoder.did_you_mean(&text, Overlap::ALL.into_iter().map(|(_, word)| word));
+        let help = if near.is_empty() {
+            "write `skip`, `queue` or `replace`".to_owned()
+        } else {
+            near
+        };
+        decoder.report(Code::WrongType, node.span, &message, &help);
     }
+    overlap
 }
 
 fn exit_codes<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Arc<[i32]>> {

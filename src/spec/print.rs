@@ -15,8 +15,8 @@ use super::wire::{
     WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTreePath,
 };
 use crate::model::{
-    Action, Body, Command, Context, Grace, Http, Job, Json, Overlap, Part, Policy, Process,
-    RetryOn, SecretSource, StatusSet, Text, TreePath,
+    Action, Body, Command, Context, Grace, Http, Job, Json, Part, Policy, Process, RetryOn,
+    SecretSource, StatusSet, Text, TreePath,
 };
 
 /// The canonical text of checked definitions and their origins, as last-good is stored:
@@ -261,9 +261,7 @@ fn policy(policy: &Policy) -> WirePolicy<'static> {
             })
             .collect(),
         max_instances: policy.max_instances,
-        overlap: match policy.overlap {
-            Overlap::Skip => "skip".into(),
-        },
+        overlap: policy.overlap.as_str().into(),
         grace: match policy.grace {
             Grace::Auto => None,
             Grace::Fixed(length) => Some(length),

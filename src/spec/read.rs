@@ -247,10 +247,8 @@ impl Reader<'_> {
                 }
             })
             .collect();
-        let overlap = match &*wire.overlap {
-            "skip" => Overlap::Skip,
-            other => return Err(format!("unknown overlap {other:?}")),
-        };
+        let overlap = Overlap::parse(&wire.overlap)
+            .ok_or_else(|| format!("unknown overlap {:?}", wire.overlap))?;
         Ok(Policy {
             timeout: wire.timeout,
             kill_grace: wire.kill_grace,

@@ -409,7 +409,7 @@ mod tests {
             "schedule: { hourly: 60 }\nrun: x",
             "schedule: []\nrun: x",
             "schedule: manual\nrun: x\nmax_instances: 0",
-            "schedule: manual\nrun: x\noverlap: queue",
+            "schedule: manual\nrun: x\noverlap: parallel",
             "schedule: manual\nrun: x\nretry: { backoff: 2s }",
             "schedule: manual\nhttp: { method: GET }",
             "schedule: manual\nhttp: { url: \"http://x\", tls: {} }",

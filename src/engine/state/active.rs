@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Ticket;
 use crate::ids::{JobKey, RunId};
-use crate::model::{Action, Job, Run, Trigger};
+use crate::model::{Action, Job, Reason, Run, Trigger};
 
 /// A bound on how many run at once, and who waits.
 pub(super) struct Pool {
@@ -53,6 +53,8 @@ pub(super) struct Active {
     pub(super) began: Option<Duration>,
     /// Its end was asked for.
     pub(super) is_ending: bool,
+    /// Why, when neither a request nor the daemon's end is the reason.
+    pub(super) end_reason: Option<Reason>,
 }
 
 /// Where a run stands.
@@ -60,6 +62,8 @@ pub(super) struct Active {
 pub(super) enum Stage {
     /// Behind other late fires of its job.
     Backlog,
+    /// Behind other runs of its job, by `overlap: queue` or `replace`.
+    Behind,
     /// In its pool's queue.
     Queued,
     /// Its attempt is being recorded.
@@ -88,6 +92,8 @@ pub(super) enum Place {
     Pool,
     /// Behind other late fires of its job.
     Backlog,
+    /// Behind other runs of its job.
+    Behind,
 }
 
 impl Active {
@@ -103,13 +109,14 @@ impl Active {
             tickets: Vec::new(),
             began: None,
             is_ending: false,
+            end_reason: None,
         }
     }
 
     /// Whether it is a fire that waits for its first attempt without a row.
     pub(super) fn needs_row(&self) -> bool {
         self.row == Row::Absent
-            && matches!(self.stage, Stage::Queued | Stage::Backlog)
+            && matches!(self.stage, Stage::Queued | Stage::Backlog | Stage::Behind)
             && is_fire(&self.run)
     }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::decide;
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{Event, Job, Reason, Run};
+use crate::model::{Event, Job, Outcome, Reason, Run};
 use crate::store::Mark;
 
 use super::active::Stage;
@@ -204,6 +204,8 @@ impl State {
         if is_rescheduled {
             self.begin_schedule(key);
         }
+        // More may run at once than before.
+        self.next_of_job(key);
         if is_lost { Today::Lost } else { Today::Kept }
     }
 
@@ -250,13 +252,13 @@ impl State {
         let waits = |id: &&RunId| {
             self.runs.get(*id).is_some_and(|active| {
                 active.run.attempt == 0
-                    && matches!(active.stage, Stage::Queued | Stage::Backlog)
+                    && matches!(active.stage, Stage::Queued | Stage::Backlog | Stage::Behind)
                     && which(&active.run)
             })
         };
         let ids: Vec<_> = job.active().iter().filter(waits).copied().collect();
         for id in ids {
-            self.give_up(id, Reason::Removed);
+            self.give_up(id, Outcome::Missed, Reason::Removed);
         }
     }
 

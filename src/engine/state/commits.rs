@@ -208,6 +208,8 @@ impl State {
                     self.timers.insert((until, id));
                 }
                 self.tell_recorded(id);
+                self.replace_by_request(id);
+                self.end_withdrawn(id);
             }
             (Then::Start(id) | Then::Recorded(id), Written::Taken) => self.taken(id),
             (
@@ -224,6 +226,7 @@ impl State {
                 });
                 match run.outcome {
                     Some(Outcome::Skipped) => self.stats.total_skipped += added,
+                    Some(Outcome::Cancelled) => {}
                     _ if run.reason == Some(Reason::Coalesced) => {}
                     _ => self.stats.total_missed += added,
                 }
@@ -279,7 +282,7 @@ impl State {
             }
         }
         if let Some(key) = active.key {
-            self.next_of_backlog(key);
+            self.next_of_job(key);
         }
     }
 
@@ -347,7 +350,7 @@ impl State {
             }
         }
         if let Some(key) = key {
-            self.next_of_backlog(key);
+            self.next_of_job(key);
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::decide;
+use crate::decide::{self, Admission};
 use crate::ids::{JobKey, RunId};
 use crate::model::{Grace, Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::schedule::{Fire, Schedule};
@@ -23,6 +23,19 @@ pub(super) struct NotRun {
     pub(super) last: Timestamp,
     pub(super) count: u64,
     pub(super) detail: Option<Arc<str>>,
+}
+
+impl NotRun {
+    pub(super) fn one(outcome: Outcome, reason: Reason, instant: Timestamp) -> Self {
+        Self {
+            outcome,
+            reason,
+            first: instant,
+            last: instant,
+            count: 1,
+            detail: None,
+        }
+    }
 }
 
 impl State {
@@ -103,7 +116,7 @@ impl State {
             for fire in due.starts {
                 self.add_backlog(key, fire);
             }
-            self.next_of_backlog(key);
+            self.next_of_job(key);
         }
     }
 
@@ -114,13 +127,12 @@ impl State {
             return;
         };
         let Some(job) = self.job(key) else { return };
-        let policy = &job.job.definition.policy;
-        let active = job.active();
-        if active.len() >= policy.max_instances as usize {
-            let blocking = active.first().copied();
+        let (admission, blocking) = self.admission(job);
+        if admission == Admission::Skip {
             self.skip_overlap(key, fire.scheduled, blocking);
             return;
         }
+        let policy = &job.job.definition.policy;
         let grace = decide::grace(policy, fire, next);
         let mut run = Run::new(
             RunId::of_fire(run_by.name(), fire.scheduled),
@@ -130,11 +142,19 @@ impl State {
         );
         self.describe_source(&mut run, &run_by);
         let grace_until = fire.due.saturating_add(grace).unwrap_or(Timestamp::MAX);
+        let id = run.id;
         let mut active = Active::new(run, run_by, Some(key));
         active.due = Some(fire.due);
-        active.grace_until = Some(grace_until);
         self.move_mark(key, fire.scheduled);
-        self.add_run(active, Place::Pool);
+        if admission == Admission::Start {
+            active.grace_until = Some(grace_until);
+            self.add_run(active, Place::Pool);
+            return;
+        }
+        self.add_run(active, Place::Behind);
+        if admission == Admission::Replace {
+            self.replace_for(key, id);
+        }
     }
 
     /// What a run of this job runs by: the incoming definition where one is coming; `None` when the job goes.
@@ -162,28 +182,8 @@ impl State {
         self.add_run(Active::new(run, run_by, Some(key)), Place::Backlog);
     }
 
-    fn skip_overlap(&mut self, key: JobKey, scheduled: Timestamp, blocking: Option<RunId>) {
-        let not_run = NotRun {
-            outcome: Outcome::Skipped,
-            reason: Reason::Overlap,
-            first: scheduled,
-            last: scheduled,
-            count: 1,
-            detail: blocking.map(under_way),
-        };
-        self.not_run(key, not_run);
-    }
-
     pub(super) fn missed_one(&mut self, key: JobKey, scheduled: Timestamp, reason: Reason) {
-        let not_run = NotRun {
-            outcome: Outcome::Missed,
-            reason,
-            first: scheduled,
-            last: scheduled,
-            count: 1,
-            detail: None,
-        };
-        self.not_run(key, not_run);
+        self.not_run(key, NotRun::one(Outcome::Missed, reason, scheduled));
     }
 
     /// Records fires that do not run: in the row before, where that stands for
@@ -310,9 +310,4 @@ impl State {
         let origin = &job.origin;
         run.source = Some(format!("{}:{}", origin.file, origin.line).into());
     }
-}
-
-/// Why a fire was skipped, in words.
-pub(super) fn under_way(blocking: RunId) -> Arc<str> {
-    format!("run {blocking} was still under way").into()
 }

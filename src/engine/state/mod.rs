@@ -8,6 +8,7 @@ mod active;
 mod apply;
 mod commits;
 mod fires;
+mod overlap;
 mod recovery;
 mod requests;
 mod runs;

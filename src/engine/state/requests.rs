@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use crate::decide::Admission;
 use crate::ids::{JobKey, RunId};
 use crate::model::{Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::store::Write;
 
-use super::active::{Active, Place, Row};
+use super::active::{Active, Place, Row, Stage};
 use super::commits::Then;
-use super::fires::under_way;
-use super::{Effect, JobState, Phase, Refusal, State, Ticket, TriggerRequest, Triggered};
+use super::overlap::under_way;
+use super::{Effect, Phase, Refusal, State, Ticket, TriggerRequest, Triggered};
 
 impl State {
     /// A run is asked for.
@@ -33,7 +34,8 @@ impl State {
             self.join(ticket, run);
             return;
         }
-        if let Some(blocking) = self.blocking(job) {
+        let (admission, blocking) = self.admission(job);
+        if let (Admission::Skip, Some(blocking)) = (admission, blocking) {
             let otherwise = Refusal::Overlap {
                 job: request.job.clone(),
                 blocking,
@@ -54,9 +56,14 @@ impl State {
         self.describe_source(&mut run, &run_by);
         let mut active = Active::new(run, run_by, Some(key));
         active.tickets.push(ticket);
-        self.add_run(active, Place::Pool);
+        let place = match admission {
+            Admission::Wait | Admission::Replace => Place::Behind,
+            Admission::Start | Admission::Skip => Place::Pool,
+        };
+        self.add_run(active, place);
         let begins = self.phase == Phase::Running && !self.commits.is_clogged();
-        let has_place = |active: &Active| begins && self.has_place(active);
+        let has_place =
+            |active: &Active| begins && active.stage == Stage::Queued && self.has_place(active);
         let waits = !self.runs.get(&id).is_some_and(has_place);
         // A full pool may take long; who asked hears at once, and the row is there.
         if let Some(active) = self.runs.get_mut(&id)
@@ -66,17 +73,6 @@ impl State {
             let run = Box::new(active.run.clone());
             self.write(Write::Claim { run }, Then::Recorded(id));
         }
-    }
-
-    /// The run that is in the way of one more, when as many are under way as may. Before the first
-    /// change, what another process left and that will go on counts as well.
-    fn blocking(&self, job: &JobState) -> Option<RunId> {
-        let goes_on = |run: &&Run| run.job == *job.job.name() && run.state != RunState::Running;
-        let left = self.recalled.iter().filter(goes_on).map(|run| run.id);
-        let mut active = job.active().iter().copied().chain(left);
-        let first = active.next()?;
-        let most = job.job.definition.policy.max_instances as usize;
-        (active.count() + 1 >= most).then_some(first)
     }
 
     /// The job's run of this request, if it is not over.
@@ -116,12 +112,11 @@ impl State {
         let id = RunId::of_fire(run_by.name(), now);
         let mut run = Run::new(id, run_by.name().clone(), now, Trigger::Startup);
         self.describe_source(&mut run, &run_by);
-        let blocking = job.active().first().copied();
-        let is_full = job.active().len() >= run_by.definition.policy.max_instances as usize;
+        let (admission, blocking) = self.admission(job);
         let reason = match last {
             Some(last) if now.duration_since(last).unsigned_abs() < AGAIN_AFTER => Reason::Restart,
-            _ if is_full => Reason::Overlap,
-            _ => return self.begin_startup(key, run, run_by),
+            _ if admission == Admission::Skip => Reason::Overlap,
+            _ => return self.begin_startup(key, run, run_by, admission),
         };
         run.state = RunState::Done;
         run.outcome = Some(Outcome::Skipped);
@@ -140,13 +135,20 @@ impl State {
         self.write(Write::Claim { run }, then);
     }
 
-    fn begin_startup(&mut self, key: JobKey, run: Run, run_by: Job) {
+    fn begin_startup(&mut self, key: JobKey, run: Run, run_by: Job, admission: Admission) {
         let now = self.now.wall;
         let mut active = Active::new(run, run_by, Some(key));
         active.due = Some(now);
         if let Some(job) = self.job_mut(key) {
             job.past().last_startup_at = Some(now);
         }
-        self.add_run(active, Place::Pool);
+        let id = active.run.id;
+        match admission {
+            Admission::Start => self.add_run(active, Place::Pool),
+            _ => self.add_run(active, Place::Behind),
+        }
+        if admission == Admission::Replace {
+            self.replace_for(key, id);
+        }
     }
 }

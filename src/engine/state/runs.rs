@@ -11,6 +11,7 @@ use crate::store::Write;
 
 use super::active::{Active, Place, Row, Stage, is_fire};
 use super::commits::Then;
+use super::fires::NotRun;
 use super::{Effect, Order, Phase, Refusal, State, Triggered};
 
 impl State {
@@ -22,6 +23,10 @@ impl State {
         match place {
             Place::Backlog => {
                 active.stage = Stage::Backlog;
+                self.runs.insert(id, active);
+            }
+            Place::Behind => {
+                active.stage = Stage::Behind;
                 self.runs.insert(id, active);
             }
             Place::Pool => {
@@ -43,17 +48,19 @@ impl State {
         }
     }
 
-    /// The next of a job's late fires, when none of its runs is before it.
-    pub(super) fn next_of_backlog(&mut self, key: JobKey) {
+    /// A run of the job is over: the next of its late fires when none of its runs is before it, and
+    /// whoever waits for just this.
+    pub(super) fn next_of_job(&mut self, key: JobKey) {
         let Some(job) = self.job(key) else { return };
         let stage = |id: &RunId| self.runs.get(id).map(|active| active.stage);
         let mut active = job.active().iter();
-        if active.clone().any(|id| stage(id) != Some(Stage::Backlog)) {
+        if active.clone().all(|id| stage(id) == Some(Stage::Backlog))
+            && let Some(id) = active.next().copied()
+        {
+            self.enqueue(id);
             return;
         }
-        if let Some(id) = active.next().copied() {
-            self.enqueue(id);
-        }
+        self.next_behind(key);
     }
 
     /// Begins what waits, as far as there are places.
@@ -125,6 +132,11 @@ impl State {
         active.stage = Stage::Running;
         active.row = Row::There;
         self.tell_recorded(id);
+        if let Some(reason) = self.runs.get(&id).and_then(|active| active.end_reason) {
+            // Its end came before its beginning.
+            self.close(id, Outcome::Cancelled, Some(reason), None);
+            return;
+        }
         if self.phase != Phase::Running {
             // A stop came first: it is late at the next start, not cut off.
             self.back_in_line(id);
@@ -223,7 +235,10 @@ impl State {
             Ended::Stopped if matches!(self.phase, Phase::Stopping(_)) => {
                 (Outcome::Interrupted, Some(Reason::Shutdown))
             }
-            Ended::Stopped => (Outcome::Cancelled, Some(Reason::Request)),
+            Ended::Stopped => {
+                let reason = active.end_reason.unwrap_or(Reason::Request);
+                (Outcome::Cancelled, Some(reason))
+            }
             Ended::TimedOut => (Outcome::TimedOut, Some(Reason::Timeout)),
             Ended::Failed(reason) => (Outcome::Failed, Some(reason)),
         };
@@ -283,7 +298,7 @@ impl State {
         self.count_end(active.key, &active.run, action, is_truncated);
         let run = Box::new(active.run);
         if let Some(key) = active.key {
-            self.next_of_backlog(key);
+            self.next_of_job(key);
         }
         self.write(Write::Update { run, output }, Then::Nothing);
     }
@@ -344,7 +359,7 @@ impl State {
         let pool = &mut self.pools[active.pool()];
         match active.stage {
             Stage::Recording | Stage::Running => pool.in_use -= 1,
-            Stage::Queued | Stage::Backlog | Stage::Waiting => {
+            Stage::Queued | Stage::Backlog | Stage::Behind | Stage::Waiting => {
                 pool.waiting.remove(&(active.run.scheduled_at, id));
             }
         }
@@ -386,9 +401,9 @@ impl State {
                 Stage::Queued if self.has_place(active) => break,
                 Stage::Queued => {
                     self.timers.pop_first();
-                    self.give_up(id, Reason::Pool);
+                    self.give_up(id, Outcome::Missed, Reason::Pool);
                 }
-                Stage::Backlog | Stage::Recording | Stage::Running => {
+                Stage::Backlog | Stage::Behind | Stage::Recording | Stage::Running => {
                     self.timers.pop_first();
                 }
             }
@@ -399,32 +414,37 @@ impl State {
         self.pools[active.pool()].has_place()
     }
 
-    /// A run that waited too long, or whose job is gone, is missed.
-    pub(super) fn give_up(&mut self, id: RunId, reason: Reason) {
+    /// A run that did not begin is over: it waited too long, its job is gone, or a newer one replaced it.
+    pub(super) fn give_up(&mut self, id: RunId, outcome: Outcome, reason: Reason) {
         let Some(mut active) = self.forget(id) else {
             return;
         };
         for ticket in std::mem::take(&mut active.tickets) {
-            let refusal = Refusal::NoSuchJob(active.run.job.to_string());
+            let job = active.run.job.clone();
+            let refusal = match reason {
+                Reason::Replaced => Refusal::Overlap { job, blocking: id },
+                _ => Refusal::NoSuchJob(job.to_string()),
+            };
             self.effects.push(Effect::Triggered(ticket, Err(refusal)));
         }
         let key = active.key;
         match key {
             Some(key) if active.row == Row::Absent && is_fire(&active.run) => {
-                self.missed_one(key, active.run.scheduled_at, reason);
+                let instant = active.run.scheduled_at;
+                self.not_run(key, NotRun::one(outcome, reason, instant));
             }
-            _ => self.close_unstarted(active, reason),
+            _ => self.close_unstarted(active, outcome, reason),
         }
         if let Some(key) = key {
-            self.next_of_backlog(key);
+            self.next_of_job(key);
         }
     }
 
-    fn close_unstarted(&mut self, active: Active, reason: Reason) {
+    fn close_unstarted(&mut self, active: Active, outcome: Outcome, reason: Reason) {
         let key = active.key;
         let mut run = active.run;
         run.state = RunState::Done;
-        run.outcome = Some(Outcome::Missed);
+        run.outcome = Some(outcome);
         run.reason = Some(reason);
         run.finished_at = Some(self.now.wall);
         let run = Box::new(run);
@@ -444,7 +464,9 @@ impl State {
             run: &run,
             added: 1,
         });
-        self.stats.total_missed += 1;
+        if outcome == Outcome::Missed {
+            self.stats.total_missed += 1;
+        }
         self.write(Write::Update { run, output: None }, Then::Nothing);
     }
 }

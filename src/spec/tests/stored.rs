@@ -108,9 +108,14 @@ fn policy() -> impl Strategy<Value = Policy> {
         prop::collection::vec(on, 0..5),
     );
     let grace = prop_oneof![Just(Grace::Auto), length().prop_map(Grace::Fixed)];
-    let rest = (any::<u32>(), grace, any::<bool>());
+    let overlap = prop_oneof![
+        Just(Overlap::Skip),
+        Just(Overlap::Queue),
+        Just(Overlap::Replace)
+    ];
+    let rest = (any::<u32>(), overlap, grace, any::<bool>());
     (prop::option::of(length()), length(), retry, rest).prop_map(
-        |(timeout, kill_grace, retry, (max_instances, grace, coalesce))| Policy {
+        |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce))| Policy {
             timeout,
             kill_grace,
             retry: Retry {
@@ -122,7 +127,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 when: retry.5.into(),
             },
             max_instances,
-            overlap: Overlap::Skip,
+            overlap,
             grace,
             coalesce,
         },

@@ -14,13 +14,24 @@ use crate::store::{AppliedFile, Mark, Write, Written};
 /// So many jobs are held in memory before they are written back: a first start may see a million.
 const SEATS: usize = 16_384;
 
+/// So many are still known to the next transaction: a job that fires is claimed and closed, soon
+/// after each other, and need not be looked up again.
+const KEPT: usize = 8_192;
+
+/// The jobs that transactions have touched: read once, written back once in each.
+#[derive(Default)]
+pub(super) struct Memory {
+    seats: Vec<Seat>,
+    by_name: HashMap<JobName, usize>,
+}
+
 /// A transaction under way. Dropped without [`Transaction::commit`] it is rolled back.
 pub(super) struct Transaction<'c> {
     conn: &'c Connection,
     hot: Hot<'c>,
-    /// The jobs it has touched: read once, written back once.
-    seats: Vec<Seat>,
-    by_name: HashMap<JobName, usize>,
+    /// What is in there after a commit is what the file says.
+    memory: &'c mut Memory,
+    is_durable: bool,
 }
 
 struct Seat {
@@ -52,7 +63,7 @@ struct Found {
 
 impl<'c> Transaction<'c> {
     /// Begins. Takes the right to write at once, so that nothing later fails for another's lock.
-    pub(super) fn begin(conn: &'c Connection) -> rusqlite::Result<Self> {
+    pub(super) fn begin(conn: &'c Connection, memory: &'c mut Memory) -> rusqlite::Result<Self> {
         let hot = Hot {
             find_job: conn.prepare_cached(&format!(
                 "SELECT id, {} FROM jobs WHERE name = ?1",
@@ -76,8 +87,8 @@ impl<'c> Transaction<'c> {
         Ok(Self {
             conn,
             hot,
-            seats: Vec::new(),
-            by_name: HashMap::new(),
+            memory,
+            is_durable: false,
         })
     }
 
@@ -85,6 +96,7 @@ impl<'c> Transaction<'c> {
     pub(super) fn commit(mut self) -> rusqlite::Result<()> {
         self.settle()?;
         self.conn.prepare_cached("COMMIT")?.execute([])?;
+        self.is_durable = true;
         Ok(())
     }
 
@@ -101,7 +113,7 @@ impl<'c> Transaction<'c> {
             }
             Write::Gone { job, at } => {
                 if let Some(index) = self.seat(job)? {
-                    rules::gone(&mut self.seats[index].mark, *at);
+                    rules::gone(&mut self.memory.seats[index].mark, *at);
                 }
                 Ok(Written::Done)
             }
@@ -182,7 +194,7 @@ impl<'c> Transaction<'c> {
 
     fn claim(&mut self, run: &Run) -> rusqlite::Result<Written> {
         let index = match self.seat(&run.job)? {
-            Some(index) if !rules::admits(&self.seats[index].mark, run) => {
+            Some(index) if !rules::admits(&self.memory.seats[index].mark, run) => {
                 return Ok(Written::Taken);
             }
             Some(index) => index,
@@ -190,7 +202,7 @@ impl<'c> Transaction<'c> {
             None if self.hot.find(&run.id)?.is_some() => return Ok(Written::Taken),
             None => self.new_seat(&run.job, run.scheduled_at)?,
         };
-        let seat = &mut self.seats[index];
+        let seat = &mut self.memory.seats[index];
         rows::bind_run(&mut self.hot.insert_run, seat.id, run)?;
         if self.hot.insert_run.raw_execute()? == 0 {
             return Ok(Written::Taken);
@@ -204,7 +216,7 @@ impl<'c> Transaction<'c> {
         let Some(index) = self.seat(&run.job)? else {
             return Ok(Written::Taken);
         };
-        let seat = &mut self.seats[index];
+        let seat = &mut self.memory.seats[index];
         let Some(found) = self.hot.find(&run.id)?.filter(|row| row.job == seat.id) else {
             return Ok(Written::Taken);
         };
@@ -250,7 +262,7 @@ impl<'c> Transaction<'c> {
         let Some(index) = self.seat(job)? else {
             return Ok(Written::Taken);
         };
-        let seat = &mut self.seats[index];
+        let seat = &mut self.memory.seats[index];
         // As `rules::extend` has it.
         let extended = self
             .conn
@@ -294,7 +306,7 @@ impl<'c> Transaction<'c> {
         change: impl FnOnce(&mut Mark),
     ) -> rusqlite::Result<()> {
         match self.seat(job)? {
-            Some(index) => change(&mut self.seats[index].mark),
+            Some(index) => change(&mut self.memory.seats[index].mark),
             None => {
                 self.new_seat(job, at)?;
             }
@@ -303,7 +315,7 @@ impl<'c> Transaction<'c> {
     }
 
     fn seat(&mut self, job: &JobName) -> rusqlite::Result<Option<usize>> {
-        if let Some(index) = self.by_name.get(job) {
+        if let Some(index) = self.memory.by_name.get(job) {
             return Ok(Some(*index));
         }
         let found = self
@@ -325,31 +337,30 @@ impl<'c> Transaction<'c> {
     }
 
     fn sit(&mut self, job: &JobName, id: i64, mark: Mark) -> rusqlite::Result<usize> {
-        if self.seats.len() >= SEATS {
+        if self.memory.seats.len() >= SEATS {
             self.clear()?;
         }
-        let index = self.seats.len();
-        self.seats.push(Seat {
+        let index = self.memory.seats.len();
+        self.memory.seats.push(Seat {
             id,
             mark,
             stored: mark,
             started: 0,
             quiet: 0,
         });
-        self.by_name.insert(job.clone(), index);
+        self.memory.by_name.insert(job.clone(), index);
         Ok(index)
     }
 
     fn clear(&mut self) -> rusqlite::Result<()> {
         self.settle()?;
-        self.seats.clear();
-        self.by_name.clear();
+        *self.memory = Memory::default();
         Ok(())
     }
 
     /// Writes the jobs back.
     fn settle(&mut self) -> rusqlite::Result<()> {
-        for seat in &mut self.seats {
+        for seat in &mut self.memory.seats {
             if seat.mark == seat.stored && seat.started == 0 && seat.quiet == 0 {
                 continue;
             }
@@ -388,6 +399,9 @@ impl Drop for Transaction<'_> {
         // transaction open, and the next `BEGIN` says so.
         if !self.conn.is_autocommit() {
             let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        if !self.is_durable || self.memory.seats.len() > KEPT {
+            *self.memory = Memory::default();
         }
     }
 }

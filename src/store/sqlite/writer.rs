@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::apply::Transaction;
+use super::apply::{Memory, Transaction};
 use super::lock::Lock;
 use super::{Limits, fault, schema};
 use crate::ids::RunId;
@@ -82,6 +82,7 @@ impl Writer {
             log,
             cut_log_at: limits.log,
             limits,
+            memory: Memory::default(),
         };
         let thread = std::thread::Builder::new()
             .name("elder-store".to_owned())
@@ -128,6 +129,7 @@ struct Desk {
     limits: Limits,
     /// The size at which the log is next cut back.
     cut_log_at: u64,
+    memory: Memory,
 }
 
 impl Desk {
@@ -184,8 +186,8 @@ impl Desk {
         }
     }
 
-    fn transact(&self, group: &[Request]) -> rusqlite::Result<Vec<Reply>> {
-        let mut transaction = Transaction::begin(&self.conn)?;
+    fn transact(&mut self, group: &[Request]) -> rusqlite::Result<Vec<Reply>> {
+        let mut transaction = Transaction::begin(&self.conn, &mut self.memory)?;
         let mut replies = Vec::with_capacity(group.len());
         for request in group {
             let mut reply = Reply::default();

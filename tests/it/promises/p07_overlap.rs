@@ -126,3 +126,54 @@ fn max_instances_is_how_many_run_at_once() {
         .get("elder_running", &[("job_name", "few")]);
     assert_eq!(running, Some(3.0));
 }
+
+#[test]
+fn with_queue_one_waits_and_overlaps_nobody() {
+    let folder = Folder::with(&[(
+        "jobs.d/a.yaml",
+        &text("{ every: 200ms }", "0.7", "    overlap: queue\n"),
+    )]);
+    let daemon = Daemon::start(&folder);
+    let rows = until("three runs came to their end", || {
+        let rows = ledger::rows(&daemon, "one");
+        let ended = rows.iter().filter(|row| row.outcome == "success").count();
+        (ended >= 3).then_some(rows)
+    });
+    none_overlapped(&folder);
+    // Three fires come while one runs: the first waits and runs, the others are skipped.
+    let of = |reason: &str| rows.iter().filter(|row| row.reason == reason).count();
+    assert!(of("overlap") >= 2, "{rows:?}");
+    let started = rows.iter().filter(|row| row.attempt == 1);
+    let started: Vec<_> = started.map(|row| row.first).collect();
+    for pair in started.windows(2) {
+        let between = pair[1].duration_since(pair[0]).as_millis();
+        assert!(between < 1_200, "the one that waited did not run: {rows:?}");
+    }
+}
+
+#[test]
+fn with_replace_all_processes_of_the_old_run_are_gone_before_the_new_one_starts() {
+    // Whoever lives holds the lock, and nobody listens to TERM.
+    let command = "exec 9>>\"$ELDER_STATE_DIR/../lock\"; flock -n 9 || echo \"$ELDER_RUN_ID\" >> \"$ELDER_STATE_DIR/../overlapped\"; trap \"\" TERM; sleep 30 & sleep 30; wait";
+    let yaml = format!(
+        "jobs:\n  one:\n    schedule: {{ every: 1s }}\n    run: '{command}'\n    overlap: replace\n    kill_grace: 200ms\n"
+    );
+    let folder = Folder::with(&[("jobs.d/a.yaml", &yaml)]);
+    let daemon = Daemon::start(&folder);
+    let rows = until("three runs were replaced", || {
+        let rows = ledger::rows(&daemon, "one");
+        let replaced = rows.iter().filter(|row| row.reason == "replaced").count();
+        (replaced >= 3).then_some(rows)
+    });
+    for row in rows.iter().filter(|row| row.state == "done") {
+        assert_eq!(
+            (row.outcome.as_str(), row.reason.as_str()),
+            ("cancelled", "replaced"),
+            "{rows:?}"
+        );
+    }
+    none_overlapped(&folder);
+    let metrics = daemon.metrics();
+    let labels = [("job_name", "one"), ("outcome", "cancelled")];
+    assert!(metrics.get("elder_executed_total", &labels) >= Some(3.0));
+}

@@ -162,6 +162,21 @@ fn overlap_skips_what_meets_a_running_one_and_names_it() {
         let job = daemon.get("/api/v1/jobs/slow-pair").json();
         (job["active_runs"].as_array().unwrap().len() == 2).then_some(())
     });
+    until("a run of `latest-only` gave way", || {
+        let runs = daemon
+            .get("/api/v1/jobs/latest-only/runs?outcome=cancelled")
+            .json();
+        let row = runs["runs"].get(0)?;
+        assert_eq!(row["reason"], "replaced");
+        Some(())
+    });
+    until("a fire of `each-in-turn` waited and ran", || {
+        let job = daemon.get("/api/v1/jobs/each-in-turn").json();
+        let active = job["active_runs"].as_array().unwrap().clone();
+        let waits = active.iter().any(|run| run["state"] == "queued");
+        assert!(active.len() <= 2, "{job}");
+        (waits && active.len() == 2).then_some(())
+    });
     until("the row of a skipped fire is told", || {
         let runs = daemon.get("/api/v1/jobs/slow/runs?outcome=skipped").json();
         let first = runs["runs"].get(0)?.clone();

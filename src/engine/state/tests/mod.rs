@@ -2,6 +2,7 @@
 
 mod edits;
 mod outages;
+mod overlap;
 mod random;
 mod requests;
 mod world;

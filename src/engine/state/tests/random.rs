@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::World;
 use crate::engine::state::testing::{every, job};
 use crate::engine::state::*;
-use crate::model::{Definition, Ended, Grace, Policy};
+use crate::model::{Definition, Ended, Grace, Overlap, Policy};
 
 /// One thing that happens; jobs are named by number.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Name, period, policy.
 type Sample = (&'static str, u64, fn(&mut Policy));
 
-const JOBS: [Sample; 6] = [
+const JOBS: [Sample; 9] = [
     ("a", 7, |_| {}),
     ("b", 7, |p| p.retry.max = 3),
     ("c", 30, |p| {
@@ -76,6 +76,20 @@ const JOBS: [Sample; 6] = [
         p.retry.max = 1;
     }),
     ("f", 13, |p| {
+        p.coalesce = false;
+        p.grace = Grace::Fixed(Duration::from_secs(60));
+    }),
+    ("g", 9, |p| {
+        p.overlap = Overlap::Queue;
+        p.retry.max = 1;
+    }),
+    ("h", 8, |p| {
+        p.overlap = Overlap::Replace;
+        p.retry.max = 2;
+    }),
+    ("i", 6, |p| {
+        p.overlap = Overlap::Replace;
+        p.max_instances = 3;
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(60));
     }),
@@ -101,7 +115,11 @@ impl World {
         match step {
             Step::Pass(seconds) => self.pass(seconds),
             Step::Finish(i, ok) if !self.running.is_empty() => {
-                let ended = if ok {
+                let run = self.running[i % self.running.len()];
+                let is_told = self.ends.iter().any(|(ended, _)| *ended == run);
+                let ended = if ok && is_told {
+                    Ended::Stopped
+                } else if ok {
                     Ended::Success
                 } else {
                     Ended::Failed(Reason::Exit)

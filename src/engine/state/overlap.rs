@@ -1,0 +1,169 @@
+//! A fire while runs of its job are under way: it is skipped, waits for one of them to end, or
+//! takes the place of one.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::decide::{self, Admission};
+use crate::ids::{JobKey, RunId};
+use crate::model::{Outcome, Overlap, Reason, Run, RunState};
+use crate::schedule::Fire;
+
+use super::active::{Active, Row, Stage};
+use super::fires::NotRun;
+use super::{Effect, EndHow, JobState, State};
+
+impl State {
+    /// What becomes of one more run of this job, and the run that is in its way. Before the first
+    /// change, what another process left and that will go on counts as well.
+    pub(super) fn admission(&self, job: &JobState) -> (Admission, Option<RunId>) {
+        let goes_on = |run: &&Run| run.job == *job.job.name() && run.state != RunState::Running;
+        let left = self.recalled.iter().filter(goes_on).map(|run| run.id);
+        let waiting = job
+            .active()
+            .iter()
+            .filter(|id| self.is_behind(**id))
+            .count();
+        let all = job.active().len() + left.clone().count();
+        let blocking = job.active().iter().copied().chain(left).next();
+        let policy = &job.job.definition.policy;
+        (decide::admit(policy, all - waiting, waiting), blocking)
+    }
+
+    fn is_behind(&self, id: RunId) -> bool {
+        let active = self.runs.get(&id);
+        active.is_some_and(|active| active.stage == Stage::Behind && !active.is_ending)
+    }
+
+    pub(super) fn skip_overlap(
+        &mut self,
+        key: JobKey,
+        scheduled: Timestamp,
+        blocking: Option<RunId>,
+    ) {
+        let mut not_run = NotRun::one(Outcome::Skipped, Reason::Overlap, scheduled);
+        not_run.detail = blocking.map(under_way);
+        self.not_run(key, not_run);
+    }
+
+    /// Makes room for `newer`: whoever waits like it goes, else the oldest run that is not ending yet.
+    pub(super) fn replace_for(&mut self, key: JobKey, newer: RunId) {
+        let Some(job) = self.job(key) else { return };
+        let others = || job.active().iter().copied().filter(|id| *id != newer);
+        let waiting = others().find(|id| self.is_behind(*id));
+        let is_ending = |id: &RunId| self.runs.get(id).is_some_and(|active| active.is_ending);
+        if waiting.is_none() {
+            // One that ends already makes the room.
+            let ending = others().filter(is_ending).count();
+            let most = job.job.definition.policy.max_instances as usize;
+            if others().count() - ending < most {
+                return;
+            }
+        }
+        let Some(id) = waiting.or_else(|| others().find(|id| !is_ending(id))) else {
+            return;
+        };
+        let Some(active) = self.runs.get_mut(&id) else {
+            return;
+        };
+        match active.stage {
+            Stage::Recording | Stage::Running => {
+                active.is_ending = true;
+                active.end_reason = Some(Reason::Replaced);
+                if active.stage == Stage::Running {
+                    let how = EndHow::Gracefully;
+                    self.effects.push(Effect::End { run: id, how });
+                }
+            }
+            // Between two attempts: there is nothing to end but the run.
+            Stage::Waiting => self.close(id, Outcome::Cancelled, Some(Reason::Replaced), None),
+            Stage::Queued | Stage::Backlog | Stage::Behind if active.run.attempt > 0 => {
+                self.close(id, Outcome::Cancelled, Some(Reason::Replaced), None);
+            }
+            // Until the store has answered nobody knows which row to close.
+            Stage::Queued | Stage::Backlog | Stage::Behind if active.row == Row::OnItsWay => {
+                self.withdraw(id);
+            }
+            Stage::Queued | Stage::Backlog | Stage::Behind => {
+                self.give_up(id, Outcome::Cancelled, Reason::Replaced);
+            }
+        }
+    }
+
+    /// Takes a run that has not begun out of its line; it is over when its row is there.
+    fn withdraw(&mut self, id: RunId) {
+        let Some(active) = self.runs.get_mut(&id) else {
+            return;
+        };
+        active.stage = Stage::Behind;
+        active.is_ending = true;
+        active.end_reason = Some(Reason::Replaced);
+        let until = active.grace_until.take();
+        let place = (active.run.scheduled_at, id);
+        let pool = active.pool();
+        self.pools[pool].waiting.remove(&place);
+        if let Some(until) = until {
+            self.timers.remove(&(until, id));
+        }
+    }
+
+    /// The row of a run that has not begun is there: it may be over already.
+    pub(super) fn end_withdrawn(&mut self, id: RunId) {
+        let active = self.runs.get(&id);
+        let is_over = |active: &Active| active.stage == Stage::Behind && active.is_ending;
+        if active.is_some_and(is_over) {
+            self.give_up(id, Outcome::Cancelled, Reason::Replaced);
+        }
+    }
+
+    /// A request takes the place of another run only when it is recorded: it may be an old one come again.
+    pub(super) fn replace_by_request(&mut self, id: RunId) {
+        let Some(active) = self.runs.get(&id) else {
+            return;
+        };
+        let replaces = self.is_behind(id)
+            && active.run.request.is_some()
+            && active.job.definition.policy.overlap == Overlap::Replace;
+        if let (true, Some(key)) = (replaces, active.key) {
+            self.replace_for(key, id);
+        }
+    }
+
+    /// Whoever waits for one of the job's runs to end goes on when there is room.
+    pub(super) fn next_behind(&mut self, key: JobKey) {
+        loop {
+            let Some(job) = self.job(key) else { return };
+            let policy = &job.job.definition.policy;
+            let behind = job.active().iter().filter(|id| self.is_behind(**id));
+            let under_way = job.active().len() - behind.clone().count();
+            let Some(id) = behind.copied().next() else {
+                return;
+            };
+            if under_way >= policy.max_instances as usize {
+                return;
+            }
+            self.leave_behind(id);
+        }
+    }
+
+    /// Its wait behind the job's own runs is no lateness: its grace begins now.
+    fn leave_behind(&mut self, id: RunId) {
+        let now = self.now.wall;
+        if let Some(active) = self.runs.get_mut(&id)
+            && let Some(due) = active.due
+        {
+            let definition = &active.job.definition;
+            let scheduled = active.run.scheduled_at;
+            let next = definition.schedule.next_after(scheduled);
+            let grace = decide::grace(&definition.policy, Fire { scheduled, due }, next);
+            active.grace_until = Some(now.saturating_add(grace).unwrap_or(Timestamp::MAX));
+        }
+        self.enqueue(id);
+    }
+}
+
+/// Why a fire was skipped, in words.
+pub(super) fn under_way(blocking: RunId) -> Arc<str> {
+    format!("run {blocking} was still under way").into()
+}
