@@ -17,6 +17,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       run       Run the jobs of a folder: load, schedule, watch, serve
       validate  Check job files without running anything (also `elder --validate`)
       next      Show when a job or a schedule fires next
+      import    Make job files of another scheduler's files
       schema    Print the JSON Schema of job files
       trigger   Start a run of a job now
       sync      Read the files again; confirm held removals

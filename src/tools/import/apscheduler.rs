@@ -343,7 +343,7 @@ fn cron(trigger: &Node, zone_name: &str, draft: &mut Draft) -> Result<(), Troubl
         Trouble::untranslated(trigger.at, refused.message, refused.help)
     };
     draft.old = vec![Old::Calendar {
-        calendar: calendar.clone(),
+        calendar: Box::new(calendar.clone()),
         from,
         until,
     }];

@@ -177,9 +177,10 @@ fn policy(spec: &Node, draft: &mut Draft) {
     let concurrency = spec.get("concurrencyPolicy").and_then(Node::text);
     match concurrency {
         Some("Forbid") => {
-            draft.key("max_instances", Value::raw("1")).remark(
-                "concurrencyPolicy: Forbid. Kubernetes starts the fire late when the run before \
-                 it ends; elder skips it.",
+            target::queue(
+                draft,
+                "concurrencyPolicy: Forbid. Kubernetes starts the newest of such fires when the \
+                 run is over, within startingDeadlineSeconds; here the first one waits.",
             );
         }
         Some("Replace") => {

@@ -267,7 +267,7 @@ fn assignment(line: &str) -> Option<(String, String)> {
             (name, rest)
         }
         _ => {
-            let end = line.find(|c: char| c == '=' || c == ' ' || c == '\t')?;
+            let end = line.find(['=', ' ', '\t'])?;
             line.split_at(end)
         }
     };

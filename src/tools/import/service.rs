@@ -86,7 +86,7 @@ impl Line {
     /// Whether the words can stand as they are.
     fn is_plain(&self) -> bool {
         let dollar = self.words.iter().any(|word| word.text.contains('$'));
-        !self.may_fail && !(self.expands && dollar)
+        !(self.may_fail || self.expands && dollar)
     }
 
     /// As a line of a shell.

@@ -58,10 +58,14 @@ pub(super) fn no_timeout(draft: &mut Draft, source: &str) {
 
 /// A source that ends the old run and starts the new one.
 pub(super) fn replace(draft: &mut Draft, source: &str) {
-    draft.key("max_instances", Value::raw("1")).remark(format!(
-        "{source}: ends the run that goes on and starts anew. `overlap: replace` is not in this \
-         build; the new fire is skipped."
-    ));
+    draft.key("max_instances", Value::raw("1"));
+    draft.key("overlap", Value::raw("replace")).remark(source);
+}
+
+/// A source that starts the new run when the old one is over.
+pub(super) fn queue(draft: &mut Draft, source: &str) {
+    draft.key("max_instances", Value::raw("1"));
+    draft.key("overlap", Value::raw("queue")).remark(source);
 }
 
 /// A delay that stays the same for a job.

@@ -20,7 +20,7 @@ use crate::schedule::{Schedule, Zones};
 pub(super) enum Old {
     /// Dates and times, perhaps within bounds (both ends in).
     Calendar {
-        calendar: Calendar,
+        calendar: Box<Calendar>,
         from: Option<Timestamp>,
         until: Option<Timestamp>,
     },
@@ -39,7 +39,7 @@ pub(super) enum Old {
 impl Old {
     pub fn calendar(calendar: Calendar) -> Self {
         Self::Calendar {
-            calendar,
+            calendar: Box::new(calendar),
             from: None,
             until: None,
         }
