@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{Outcome, Reason, Run, RunState};
+use crate::model::{AfterCrash, Outcome, Policy, Reason, Run, RunState};
 
 /// What to do with an open row at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,13 +13,25 @@ pub enum Recovery {
     Wait(Timestamp),
     /// It never started: decide it as a late fire.
     Late,
+    /// Its attempt was cut off: it is begun again, with its identity and count.
+    Again,
 }
 
-/// What to do with `run`, left open by another process; `job_is_there` says
-/// whether its job still exists.
+/// So often a run is begun again after crashes. One that brings elder down each time must end.
+const RERUNS: u32 = 10;
+
+/// What to do with `run`, left open by another process, by its job's policy.
 #[must_use]
-pub fn recover(run: &Run, job: JobPresence, now: Timestamp) -> Recovery {
+pub fn recover(run: &Run, job: JobPresence, policy: Option<&Policy>, now: Timestamp) -> Recovery {
+    let reruns = |policy: &Policy| {
+        policy.after_crash == AfterCrash::Rerun && run.attempt <= policy.retry.max + RERUNS
+    };
     match (run.state, job) {
+        (RunState::Running, JobPresence::Enabled | JobPresence::Disabled)
+            if policy.is_some_and(reruns) =>
+        {
+            Recovery::Again
+        }
         (RunState::Waiting, JobPresence::Enabled | JobPresence::Disabled) => {
             Recovery::Wait(run.next_attempt_at.unwrap_or(now))
         }
@@ -28,7 +40,7 @@ pub fn recover(run: &Run, job: JobPresence, now: Timestamp) -> Recovery {
         (RunState::Queued, JobPresence::Disabled | JobPresence::Removed) => {
             close(run, Outcome::Missed, Reason::Removed, now)
         }
-        // What an attempt under way did is not known: it is not started again by itself.
+        // What an attempt under way did is not known: unless the job says so, it is not started again.
         _ => close(run, Outcome::Interrupted, Reason::Interrupted, now),
     }
 }
@@ -59,6 +71,8 @@ fn close(run: &Run, outcome: Outcome, reason: Reason, now: Timestamp) -> Recover
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::ids::{JobName, RunId};
     use crate::model::Trigger;
@@ -73,13 +87,14 @@ mod tests {
         let mut outcome = |state, job, request: Option<&str>| {
             run.state = state;
             run.request = request.map(Into::into);
-            match recover(&run, job, now) {
+            match recover(&run, job, None, now) {
                 Recovery::Close(run) => {
                     assert_eq!(run.state, RunState::Done);
                     format!("{} ({})", run.outcome.unwrap(), run.reason.unwrap())
                 }
                 Recovery::Wait(until) => format!("waits until {until}"),
                 Recovery::Late => "late".to_owned(),
+                Recovery::Again => "again".to_owned(),
             }
         };
         use JobPresence::{Disabled, Enabled, Removed};
@@ -106,5 +121,27 @@ mod tests {
                 "{state} {job:?} {request:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_may_run_twice_is_begun_again_and_not_for_ever() {
+        let name = JobName::new("a").unwrap();
+        let at: Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+        let mut run = Run::new(RunId::of_fire(&name, at), name, at, Trigger::Schedule);
+        run.state = RunState::Running;
+        let mut policy = Policy::built_in(Duration::from_secs(60));
+        policy.retry.max = 2;
+        let mut is_again = |after_crash, attempt, presence| {
+            policy.after_crash = after_crash;
+            run.attempt = attempt;
+            recover(&run, presence, Some(&policy), at) == Recovery::Again
+        };
+        use AfterCrash::{Record, Rerun};
+        assert!(is_again(Rerun, 1, JobPresence::Enabled));
+        assert!(is_again(Rerun, 1, JobPresence::Disabled));
+        assert!(!is_again(Rerun, 1, JobPresence::Removed));
+        assert!(!is_again(Record, 1, JobPresence::Enabled));
+        assert!(is_again(Rerun, 12, JobPresence::Enabled));
+        assert!(!is_again(Rerun, 13, JobPresence::Enabled));
     }
 }

@@ -19,7 +19,7 @@ pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
 };
 pub use job::{About, Definition, Job, Origin};
-pub use policy::{Grace, Overlap, Policy, Retry, RetryOn};
+pub use policy::{AfterCrash, Grace, Overlap, Policy, Retry, RetryOn};
 pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Run, RunState, Trigger};
 pub use set::JobSet;
 pub use text::{Part, Text, Variable};

@@ -20,6 +20,8 @@ pub struct Policy {
     pub grace: Grace,
     /// Whether several late fires become one.
     pub coalesce: bool,
+    /// What becomes of a run that elder's own death cut off.
+    pub after_crash: AfterCrash,
 }
 
 impl Policy {
@@ -41,6 +43,7 @@ impl Policy {
             overlap: Overlap::Skip,
             grace: Grace::Auto,
             coalesce: true,
+            after_crash: AfterCrash::Record,
         }
     }
 }
@@ -80,6 +83,36 @@ impl Overlap {
         let mut all = Self::ALL.into_iter();
         all.find(|(_, own)| *own == word)
             .map(|(overlap, _)| overlap)
+    }
+}
+
+/// `after_crash`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AfterCrash {
+    /// It ends `interrupted`.
+    Record,
+    /// It is begun again, with the same run identity.
+    Rerun,
+}
+
+impl AfterCrash {
+    /// Each with its word.
+    pub const ALL: [(Self, &'static str); 2] = [(Self::Record, "record"), (Self::Rerun, "rerun")];
+
+    /// Its word in job files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Rerun => "rerun",
+        }
+    }
+
+    /// What a word means.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|(_, own)| *own == word).map(|(meant, _)| meant)
     }
 }
 

@@ -356,6 +356,11 @@ fn policy(settings: &Settings, is_http: bool) -> Policy {
         .unwrap_or(policy.max_instances);
     policy.overlap = settings.overlap.clone().given().unwrap_or(Overlap::Skip);
     policy.grace = settings.grace.clone().given().unwrap_or(Grace::Auto);
+    policy.after_crash = settings
+        .after_crash
+        .clone()
+        .given()
+        .unwrap_or(policy.after_crash);
     policy.coalesce = settings.coalesce.clone().given().unwrap_or(policy.coalesce);
     policy
 }

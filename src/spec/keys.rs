@@ -10,7 +10,7 @@ use super::settings::{Layered, Settings, Slot};
 use super::tree::{Entry, Node, Value, shorten};
 use super::{http, limits, retry, shell};
 use crate::finding::Code;
-use crate::model::{Grace, Overlap, SecretSource, Text, TreePath};
+use crate::model::{AfterCrash, Grace, Overlap, SecretSource, Text, TreePath};
 
 impl Settings {
     /// Takes one key. Keys that only a job has are not for here.
@@ -51,7 +51,10 @@ impl Settings {
                     u32::try_from(number).ok()
                 });
             }
-            "overlap" => self.overlap = slot(node, || overlap(decoder, node)),
+            "overlap" => self.overlap = slot(node, || word_of(decoder, key, node, &Overlap::ALL)),
+            "after_crash" => {
+                self.after_crash = slot(node, || word_of(decoder, key, node, &AfterCrash::ALL));
+            }
             "misfire_grace_time" => {
                 self.grace = slot(node, || {
                     let length = decoder.duration_or(key, node, "auto")?;
@@ -291,20 +294,31 @@ fn timeout<'t>(
     Some(length)
 }
 
-fn overlap<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Overlap> {
-    let text = decoder.text("overlap", node)?;
-    let overlap = Overlap::parse(&text);
-    if overlap.is_none() {
-        let message = format!("`overlap` is not `{}`", shorten(&text));
-        let near = decoder.did_you_mean(&text, Overlap::ALL.into_iter().map(|(_, word)| word));
-        let help = if near.is_empty() {
-            "write `skip`, `queue` or `replace`".to_owned()
-        } else {
-            near
-        };
-        decoder.report(Code::WrongType, node.span, &message, &help);
+/// One of a few words.
+fn word_of<'t, T>(
+    decoder: &mut Decoder<'t, '_>,
+    key: &str,
+    node: &Node<'t>,
+    words: &[(T, &'static str)],
+) -> Option<T>
+where
+    T: Copy,
+{
+    let text = decoder.text(key, node)?;
+    if let Some((meant, _)) = words.iter().find(|(_, word)| *word == text) {
+        return Some(*meant);
     }
-    overlap
+    let message = format!("`{key}` is not `{}`", shorten(&text));
+    let near = decoder.did_you_mean(&text, words.iter().map(|(_, word)| *word));
+    let help = if near.is_empty() {
+        let all: Vec<_> = words.iter().map(|(_, word)| format!("`{word}`")).collect();
+        let (last, first) = all.split_last()?;
+        format!("write {} or {last}", first.join(", "))
+    } else {
+        near
+    };
+    decoder.report(Code::WrongType, node.span, &message, &help);
+    None
 }
 
 fn exit_codes<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Arc<[i32]>> {

@@ -15,8 +15,8 @@ use super::wire::{
     WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTreePath,
 };
 use crate::model::{
-    Action, Body, Command, Context, Grace, Http, Job, Json, Part, Policy, Process, RetryOn,
-    SecretSource, StatusSet, Text, TreePath,
+    Action, AfterCrash, Body, Command, Context, Grace, Http, Job, Json, Part, Policy, Process,
+    RetryOn, SecretSource, StatusSet, Text, TreePath,
 };
 
 /// The canonical text of checked definitions and their origins, as last-good is stored:
@@ -267,5 +267,7 @@ fn policy(policy: &Policy) -> WirePolicy<'static> {
             Grace::Fixed(length) => Some(length),
         },
         coalesce: policy.coalesce,
+        after_crash: (policy.after_crash != AfterCrash::Record)
+            .then(|| policy.after_crash.as_str().into()),
     }
 }

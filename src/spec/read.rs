@@ -20,8 +20,9 @@ use super::wire::{
 };
 use crate::ids::JobName;
 use crate::model::{
-    About, Action, Body, Command, Context, Definition, Expect, Grace, Http, Job, Json, Origin,
-    Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource, StatusSet, Text, TreePath,
+    About, Action, AfterCrash, Body, Command, Context, Definition, Expect, Grace, Http, Job, Json,
+    Origin, Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource, StatusSet, Text,
+    TreePath,
 };
 use crate::schedule::{Schedule, Zones};
 
@@ -249,6 +250,12 @@ impl Reader<'_> {
             .collect();
         let overlap = Overlap::parse(&wire.overlap)
             .ok_or_else(|| format!("unknown overlap {:?}", wire.overlap))?;
+        let after_crash = match &wire.after_crash {
+            None => AfterCrash::Record,
+            Some(word) => {
+                AfterCrash::parse(word).ok_or_else(|| format!("unknown after_crash {word:?}"))?
+            }
+        };
         Ok(Policy {
             timeout: wire.timeout,
             kill_grace: wire.kill_grace,
@@ -264,6 +271,7 @@ impl Reader<'_> {
             overlap,
             grace: wire.grace.map_or(Grace::Auto, Grace::Fixed),
             coalesce: wire.coalesce,
+            after_crash,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{Expect, Grace, Json, Overlap, Retry, SecretSource, Text, TreePath};
+use crate::model::{AfterCrash, Expect, Grace, Json, Overlap, Retry, SecretSource, Text, TreePath};
 
 /// A value of one layer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -112,6 +112,7 @@ pub(super) struct Settings {
     pub overlap: Slot<Overlap>,
     pub grace: Slot<Grace>,
     pub coalesce: Slot<bool>,
+    pub after_crash: Slot<AfterCrash>,
     pub stdin: Slot<Arc<str>>,
     pub success_exit_codes: Slot<Arc<[i32]>>,
     pub http: HttpSettings,
@@ -164,6 +165,7 @@ impl Settings {
             overlap: self.overlap.over(&below.overlap),
             grace: self.grace.over(&below.grace),
             coalesce: self.coalesce.over(&below.coalesce),
+            after_crash: self.after_crash.over(&below.after_crash),
             stdin: self.stdin.over(&below.stdin),
             success_exit_codes: self.success_exit_codes.over(&below.success_exit_codes),
             http: HttpSettings {

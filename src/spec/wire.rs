@@ -206,6 +206,9 @@ pub(super) struct WirePolicy<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace: Option<Duration>,
     pub coalesce: bool,
+    /// Absent is `record`.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub after_crash: Option<Cow<'a, str>>,
 }
 
 #[derive(Serialize, Deserialize)]

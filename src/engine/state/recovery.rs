@@ -21,12 +21,15 @@ impl State {
                 Some((None, Some(job))) if job.job.definition.enabled => JobPresence::Enabled,
                 Some((None, Some(_))) => JobPresence::Disabled,
             };
-            match (decide::recover(&run, presence, self.now.wall), key) {
+            let job = key.and_then(|key| self.job(key));
+            let policy = job.map(|job| &*job.job.definition.policy);
+            match (decide::recover(&run, presence, policy, self.now.wall), key) {
                 (Recovery::Close(closed), key) => self.close_row(*closed, key),
                 (Recovery::Wait(at), Some(key)) => self.wait_again(run, key, at),
                 (Recovery::Late, Some(key)) => self.queue_again(run, key),
+                (Recovery::Again, Some(key)) => self.begin_again(run, key),
                 // Present means that there is a key.
-                (Recovery::Wait(_) | Recovery::Late, None) => {}
+                (Recovery::Wait(_) | Recovery::Late | Recovery::Again, None) => {}
             }
         }
     }
@@ -65,6 +68,20 @@ impl State {
         if let Some(job) = self.job_mut(key) {
             job.past().active.push(id);
         }
+    }
+
+    /// A run that was cut off waits for another attempt, which begins as soon as there is a place.
+    fn begin_again(&mut self, mut run: Run, key: JobKey) {
+        let id = run.id;
+        run.state = RunState::Waiting;
+        run.reason = Some(Reason::Interrupted);
+        run.detail = Some("elder ended while this run was under way; it is begun again".into());
+        self.wait_again(run, key, self.now.wall);
+        let Some(active) = self.runs.get(&id) else {
+            return;
+        };
+        let run = Box::new(active.run.clone());
+        self.write(Write::Update { run, output: None }, Then::Nothing);
     }
 
     /// A queued fire is a late fire.

@@ -224,7 +224,10 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         assert!(file.is_bad());
         seen += 1;
     }
-    assert!(seen >= 14, "{seen}");
+    assert!(
+        seen > 0,
+        "the list of what is to come is empty: this test can go"
+    );
     let contract = [
         "sages",
         "calendars",
@@ -232,7 +235,6 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         "kubernetes",
         "user",
         "limits",
-        "after_crash",
         "aliases",
         "pool",
         "on_success",

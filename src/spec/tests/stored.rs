@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::ids::JobName;
 use crate::model::{
-    About, Action, Body, Command, Context, Expect, Grace, Http, Json, Origin, Overlap, Part,
-    Policy, Process, Retry, RetryOn, SecretSource, StatusSet, Text, TreePath, Variable,
+    About, Action, AfterCrash, Body, Command, Context, Expect, Grace, Http, Json, Origin, Overlap,
+    Part, Policy, Process, Retry, RetryOn, SecretSource, StatusSet, Text, TreePath, Variable,
 };
 use crate::spec::{parse_schedule, print, read};
 
@@ -113,23 +113,27 @@ fn policy() -> impl Strategy<Value = Policy> {
         Just(Overlap::Queue),
         Just(Overlap::Replace)
     ];
-    let rest = (any::<u32>(), overlap, grace, any::<bool>());
+    let after_crash = prop_oneof![Just(AfterCrash::Record), Just(AfterCrash::Rerun)];
+    let rest = (any::<u32>(), overlap, grace, any::<bool>(), after_crash);
     (prop::option::of(length()), length(), retry, rest).prop_map(
-        |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce))| Policy {
-            timeout,
-            kill_grace,
-            retry: Retry {
-                max: retry.0,
-                backoff: retry.1,
-                factor_permille: retry.2,
-                max_backoff: retry.3,
-                jitter_permille: retry.4,
-                when: retry.5.into(),
-            },
-            max_instances,
-            overlap,
-            grace,
-            coalesce,
+        |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, after_crash))| {
+            Policy {
+                timeout,
+                kill_grace,
+                retry: Retry {
+                    max: retry.0,
+                    backoff: retry.1,
+                    factor_permille: retry.2,
+                    max_backoff: retry.3,
+                    jitter_permille: retry.4,
+                    when: retry.5.into(),
+                },
+                max_instances,
+                overlap,
+                grace,
+                coalesce,
+                after_crash,
+            }
         },
     )
 }

@@ -32,6 +32,36 @@ fn a_run_that_a_dead_elder_left_is_not_started_again() {
 }
 
 #[test]
+fn a_run_that_may_be_done_twice_is_begun_again_as_the_same_run() {
+    let line = "echo \"$ELDER_RUN_ID $ELDER_ATTEMPT\" >> \"$ELDER_STATE_DIR/../begun\"; test \"$ELDER_ATTEMPT\" = 3 || sleep 300";
+    let text = format!(
+        "jobs:\n  again:\n    schedule: manual\n    after_crash: rerun\n    run: '{line}'\n"
+    );
+    let folder = Folder::with(&[("jobs.d/a.yaml", &text)]);
+    let begun = |times: usize| {
+        until("the run is begun", || {
+            let lines: Vec<String> = folder.read("begun").lines().map(Into::into).collect();
+            (lines.len() >= times).then_some(lines)
+        })
+    };
+    let daemon = Daemon::start(&folder);
+    assert_eq!(daemon.post("/api/v1/jobs/again/run", "{}").status, 200);
+    begun(1);
+    daemon.kill();
+    let daemon = Daemon::start(&folder);
+    begun(2);
+    daemon.kill();
+    let daemon = Daemon::start(&folder);
+    let rows = until("it came to its end", || {
+        let rows = ledger::rows(&daemon, "again");
+        (rows[0].outcome == "success").then_some(rows)
+    });
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let expected: Vec<String> = (1..=3).map(|n| format!("{} {n}", rows[0].id)).collect();
+    assert_eq!(begun(3), expected);
+}
+
+#[test]
 fn the_same_request_from_many_at_once_is_one_run() {
     for instances in [1, 5] {
         let text = format!(

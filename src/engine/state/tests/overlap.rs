@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::testing::{every, job};
 use super::super::*;
 use super::world::World;
-use crate::model::{Ended, Grace, Overlap, Policy};
+use crate::model::{AfterCrash, Ended, Grace, Overlap, Policy};
 
 fn queueing(policy: &mut Policy) {
     policy.overlap = Overlap::Queue;
@@ -216,6 +216,35 @@ fn more_instances_let_in_who_waits() {
     };
     assert!(world.edit(vec![job("a", every(10), more)]));
     assert_eq!(world.running.len(), 2);
+}
+
+#[test]
+fn what_a_crash_cut_off_is_begun_again_where_the_job_says_so() {
+    let mut world = World::with(vec![job("a", every(100), |p| {
+        p.after_crash = AfterCrash::Rerun;
+    })]);
+    world.pass(100);
+    let run = world.running[0];
+    world.crash(5);
+    assert_eq!(world.running, [run], "the same run, in the same row");
+    assert_eq!(world.rows[&run].attempt, 2);
+    world.finish(0, Ended::Success);
+    assert_eq!(world.told(), ["a 100: success"]);
+}
+
+#[test]
+fn a_run_that_ends_elder_each_time_is_not_begun_for_ever() {
+    let mut world = World::with(vec![job("a", every(100_000), |p| {
+        p.after_crash = AfterCrash::Rerun;
+    })]);
+    world.ask("a", "one");
+    let run = world.running[0];
+    for _ in 0..20 {
+        world.crash(1);
+    }
+    assert!(world.running.is_empty());
+    assert_eq!(world.rows[&run].attempt, 11);
+    assert_eq!(world.told(), ["a 0: interrupted (interrupted)"]);
 }
 
 #[test]

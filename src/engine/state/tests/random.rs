@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::World;
 use crate::engine::state::testing::{every, job};
 use crate::engine::state::*;
-use crate::model::{Definition, Ended, Grace, Overlap, Policy};
+use crate::model::{AfterCrash, Definition, Ended, Grace, Overlap, Policy};
 
 /// One thing that happens; jobs are named by number.
 #[derive(Clone, Debug)]
@@ -82,6 +82,7 @@ const JOBS: [Sample; 9] = [
     ("g", 9, |p| {
         p.overlap = Overlap::Queue;
         p.retry.max = 1;
+        p.after_crash = AfterCrash::Rerun;
     }),
     ("h", 8, |p| {
         p.overlap = Overlap::Replace;
@@ -91,6 +92,7 @@ const JOBS: [Sample; 9] = [
         p.overlap = Overlap::Replace;
         p.max_instances = 3;
         p.coalesce = false;
+        p.after_crash = AfterCrash::Rerun;
         p.grace = Grace::Fixed(Duration::from_secs(60));
     }),
 ];
