@@ -199,7 +199,7 @@ fn parse(criterion: &mut Criterion) {
         ),
     ] {
         group.bench_function(name, |bench| {
-            bench.iter(|| black_box(parse_schedule(text, "Europe/Berlin", &zones)));
+            bench.iter(|| black_box(parse_schedule(text, "Europe/Berlin", &zones, "job")));
         });
     }
     group.finish();

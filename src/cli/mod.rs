@@ -13,8 +13,10 @@ mod report;
 mod run;
 mod schema;
 pub mod settings;
+mod simulate;
 mod store;
 mod sync;
+mod test;
 mod tree;
 mod trigger;
 mod validate;
@@ -71,7 +73,9 @@ fn carry_out(
         }
         Command::Validate(typed) => validate::validate(&typed, environment, console),
         Command::Next(typed) => next::next(&typed, environment, console),
-        Command::Schema => schema::schema(console),
+        Command::Simulate(typed) => simulate::simulate(&typed, environment, console),
+        Command::Test(typed) => test::test(&typed, environment, console),
+        Command::Schema(typed) => schema::schema(&typed, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),
@@ -114,6 +118,8 @@ fn env_files(command: &Command, environment: &Environment) -> Vec<PathBuf> {
         Command::Run(typed) => &typed.env_file,
         Command::Validate(typed) => return typed.env_file.clone(),
         Command::Next(typed) => return typed.env_file.clone(),
+        Command::Simulate(typed) => return typed.env_file.clone(),
+        Command::Test(typed) => return typed.env_file.clone(),
         _ => return Vec::new(),
     };
     let set = environment.get("ELDER_ENV_FILE");

@@ -1,7 +1,8 @@
-//! `elder schema`: the JSON Schema of what this build accepts.
+//! `elder schema`: the JSON Schema of job files, or of schedule tests, as this build accepts them.
 
 use crate::spec;
 
+use super::args::SchemaArgs;
 use super::console::Console;
 use super::exit::{Exit, Failure};
 
@@ -9,8 +10,11 @@ use super::exit::{Exit, Failure};
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn schema(console: &mut Console) -> Result<Exit, Failure> {
-    let mut text = spec::schema();
+pub fn schema(typed: &SchemaArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let mut text = match typed.tests {
+        true => spec::test_schema(),
+        false => spec::schema(),
+    };
     if !text.ends_with('\n') {
         text.push('\n');
     }

@@ -20,7 +20,8 @@ const MOST_STARTS: usize = 100;
 /// What is due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
-    /// Fires to start, oldest first; more than one only without `coalesce`.
+    /// Fires to start, oldest first; more than one only without `coalesce`. Where windows close, a
+    /// fire that does not start may be newer than one that does.
     pub starts: Vec<Fire>,
     /// Fires that do not start, as spans in order.
     pub missed: Vec<Missed>,
@@ -49,40 +50,52 @@ pub fn due(
     policy: &Policy,
     lateness: Reason,
 ) -> Due {
-    let Some(first) = schedule.next_after(after).filter(|f| f.scheduled <= now) else {
+    // A fire whose jitter is not over is still to come.
+    let until = schedule.due_up_to(now);
+    let Some(first) = schedule.next_after(after).filter(|f| f.scheduled <= until) else {
         return Due::default();
     };
     let next = schedule.next_after(first.scheduled);
-    if next.is_none_or(|next| next.scheduled > now) {
-        return single(first, next, now, policy, lateness);
+    if next.is_none_or(|next| next.scheduled > until) {
+        let in_time = is_in_time(schedule, first, next, now, policy);
+        return single(first, in_time, lateness);
+    }
+    if policy.grace == Grace::Auto && schedule.has_windows() {
+        return several_in_windows(schedule, after, now, policy, lateness);
     }
     several(schedule, after, now, policy, lateness)
 }
 
-/// How late `fire` may start, `next` being the job's next one after it.
+/// How late `fire` of this schedule may start, `next` being the one after it.
 #[must_use]
-pub fn grace(policy: &Policy, fire: Fire, next: Option<Fire>) -> Duration {
-    match policy.grace {
-        Grace::Fixed(length) => length,
+pub fn grace(policy: &Policy, schedule: &Schedule, fire: Fire, next: Option<Fire>) -> Duration {
+    let length = match policy.grace {
+        Grace::Fixed(length) => return length,
         Grace::Auto => next.map_or(AUTO_MAX, |next| {
             let distance = next.scheduled.duration_since(fire.scheduled).unsigned_abs();
             (distance / 4).clamp(AUTO_MIN, AUTO_MAX)
         }),
+    };
+    match schedule.closes_at(fire.scheduled) {
+        // The window's end is out.
+        Some(close) => length.min(before(close).duration_since(fire.due).unsigned_abs()),
+        None => length,
     }
 }
 
-fn is_in_time(fire: Fire, next: Option<Fire>, now: Timestamp, policy: &Policy) -> bool {
-    now.duration_since(fire.due).unsigned_abs() <= grace(policy, fire, next) || now <= fire.due
-}
-
-fn single(
+fn is_in_time(
+    schedule: &Schedule,
     fire: Fire,
     next: Option<Fire>,
     now: Timestamp,
     policy: &Policy,
-    lateness: Reason,
-) -> Due {
-    if is_in_time(fire, next, now, policy) {
+) -> bool {
+    let late = now.duration_since(fire.due);
+    late.is_negative() || late.unsigned_abs() <= grace(policy, schedule, fire, next)
+}
+
+fn single(fire: Fire, in_time: bool, lateness: Reason) -> Due {
+    if in_time {
         return Due {
             starts: vec![fire],
             missed: Vec::new(),
@@ -106,12 +119,14 @@ fn several(
     policy: &Policy,
     lateness: Reason,
 ) -> Due {
-    let Some(newest) = schedule.newest(after, now, 1).pop() else {
+    let until = schedule.due_up_to(now);
+    let Some(newest) = schedule.newest(after, until, 1).pop() else {
         return Due::default();
     };
     let mut out = Due::default();
-    if !is_in_time(newest, schedule.next_after(newest.scheduled), now, policy) {
-        out.missed.extend(span(schedule, after, now, lateness));
+    let next = schedule.next_after(newest.scheduled);
+    if !is_in_time(schedule, newest, next, now, policy) {
+        out.missed.extend(span(schedule, after, until, lateness));
         return out;
     }
     // Every fire but the newest is late by more than the distance to its
@@ -120,7 +135,7 @@ fn several(
         Grace::Fixed(length) => length,
         Grace::Auto => AUTO_MIN,
     };
-    let cutoff = before(now.saturating_sub(grace).unwrap_or(Timestamp::MIN))
+    let cutoff = cutoff(schedule, now, grace)
         .max(after)
         .min(before(newest.scheduled));
     out.missed.extend(span(schedule, after, cutoff, lateness));
@@ -131,7 +146,7 @@ fn several(
         out.starts.push(newest);
         return out;
     }
-    let starts = schedule.newest(cutoff, now, MOST_STARTS);
+    let starts = schedule.newest(cutoff, until, MOST_STARTS);
     if let Some(oldest) = starts.first() {
         let last = before(oldest.scheduled);
         out.missed
@@ -139,6 +154,73 @@ fn several(
     }
     out.starts = starts;
     out
+}
+
+/// Up to where all that is scheduled is late by more than `grace`.
+fn cutoff(schedule: &Schedule, now: Timestamp, grace: Duration) -> Timestamp {
+    schedule.due_up_to(before(now.saturating_sub(grace).unwrap_or(Timestamp::MIN)))
+}
+
+/// The same under `auto` where windows close: a newer fire may be too late and an older one not, so
+/// each of the last minute is looked at by itself.
+fn several_in_windows(
+    schedule: &Schedule,
+    after: Timestamp,
+    now: Timestamp,
+    policy: &Policy,
+    lateness: Reason,
+) -> Due {
+    let until = schedule.due_up_to(now);
+    let Some(newest) = schedule.newest(after, until, 1).pop() else {
+        return Due::default();
+    };
+    let cutoff = cutoff(schedule, now, AUTO_MIN)
+        .max(after)
+        .min(before(newest.scheduled));
+    let mut out = Due::default();
+    out.missed.extend(span(schedule, after, cutoff, lateness));
+    let mut candidates = Vec::new();
+    let mut next = schedule.next_after(cutoff);
+    while let Some(fire) = next.filter(|fire| fire.scheduled <= until) {
+        next = schedule.next_after(fire.scheduled);
+        candidates.push((fire, is_in_time(schedule, fire, next, now, policy)));
+    }
+    let in_time = candidates.iter().filter(|(_, in_time)| *in_time).count();
+    let most = if policy.coalesce { 1 } else { MOST_STARTS };
+    let mut too_many = in_time.saturating_sub(most);
+    for (fire, in_time) in candidates {
+        if !in_time {
+            out.miss(fire.scheduled, lateness);
+        } else if too_many > 0 {
+            too_many -= 1;
+            out.miss(fire.scheduled, Reason::Coalesced);
+        } else {
+            out.starts.push(fire);
+        }
+    }
+    out
+}
+
+impl Due {
+    /// One more fire that does not start, in the last span if it is for the same reason.
+    fn miss(&mut self, scheduled: Timestamp, reason: Reason) {
+        let starts_between = |last: &Missed| {
+            let mut starts = self.starts.iter();
+            starts.any(|fire| fire.scheduled > last.last)
+        };
+        match self.missed.last_mut() {
+            Some(last) if last.reason == reason && !starts_between(last) => {
+                last.last = scheduled;
+                last.count += 1;
+            }
+            _ => self.missed.push(Missed {
+                first: scheduled,
+                last: scheduled,
+                count: 1,
+                reason,
+            }),
+        }
+    }
 }
 
 /// The fires after `after` up to `until` as one span, if there are any.
@@ -165,7 +247,7 @@ fn before(instant: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Item;
+    use crate::schedule::{Days, Item, Modifiers, Seed, Window, Zone};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -176,6 +258,32 @@ mod tests {
             period: Duration::from_secs(seconds),
             anchor: Timestamp::UNIX_EPOCH,
         }])
+    }
+
+    /// The same with a jitter, and beside a window of ten seconds, a day after day.
+    fn seeded(seconds: u64, jitter: Option<u64>, with_window: bool) -> Schedule {
+        let seed = Seed::of("job");
+        let modifiers = Modifiers {
+            jitter: jitter.map(Duration::from_secs),
+            ..Modifiers::default()
+        };
+        let mut items = vec![
+            Item::every(Duration::from_secs(seconds))
+                .and_then(|item| item.modified(&modifiers, seed))
+                .unwrap(),
+        ];
+        if with_window {
+            // The gaps begin shortly after 08:00.
+            let window = Window {
+                times: 40,
+                opens: jiff::civil::time(8, 30, 0, 0),
+                closes: jiff::civil::time(9, 30, 0, 0),
+                gap: Duration::ZERO,
+                days: Days::ALL,
+            };
+            items.push(Item::random(window, seed, Zone::utc()).unwrap());
+        }
+        Schedule::new(items)
     }
 
     fn policy(grace: Grace, coalesce: bool) -> Policy {
@@ -374,6 +482,36 @@ mod tests {
         assert_eq!(found.missed[0].reason, Reason::Coalesced);
     }
 
+    #[test]
+    fn a_closed_window_takes_its_fires_with_it_and_no_others() {
+        let window = |closes| Window {
+            times: 2,
+            opens: jiff::civil::time(9, 0, 1, 0),
+            closes,
+            gap: Duration::ZERO,
+            days: Days::ALL,
+        };
+        let random = |closes| Item::random(window(closes), Seed::of("job"), Zone::utc()).unwrap();
+        // Two fires within three seconds, late together.
+        let short = random(jiff::civil::time(9, 0, 4, 0));
+        let after = at("2027-01-01T08:59:59Z");
+        let policy = policy(Grace::Auto, true);
+        let due = |schedule: &Schedule, now: &str| {
+            let found = super::due(schedule, after, at(now), &policy, Reason::Downtime);
+            let missed: Vec<_> = found.missed.iter().map(|m| (m.count, m.reason)).collect();
+            (found.starts.len(), missed)
+        };
+        let alone = Schedule::new(vec![short.clone()]);
+        let one = vec![(1, Reason::Coalesced)];
+        assert_eq!(due(&alone, "2027-01-01T09:00:03.999Z"), (1, one));
+        let both = vec![(2, Reason::Downtime)];
+        assert_eq!(due(&alone, "2027-01-01T09:00:04Z"), (0, both.clone()));
+        // The fire of another item is older, and in time.
+        let at_nine = Item::At(vec![at("2027-01-01T09:00:00Z")]);
+        let union = Schedule::new(vec![short, at_nine]);
+        assert_eq!(due(&union, "2027-01-01T09:00:04Z"), (1, both));
+    }
+
     proptest::proptest! {
         /// Nothing is lost and nothing is invented, whatever the gap.
         #[test]
@@ -383,21 +521,33 @@ mod tests {
             offset in 0u64..500,
             grace in proptest::option::of(0u64..5_000),
             coalesce in proptest::bool::ANY,
+            jitter in proptest::option::of(1u64..2_000),
+            with_window in proptest::bool::ANY,
         ) {
-            let schedule = every(period);
+            let schedule = seeded(period, jitter, with_window);
             let after = Timestamp::from_second(1_800_000_000 + offset as i64).unwrap();
             let now = after + Duration::from_secs(gap);
             let grace = grace.map_or(Grace::Auto, |s| Grace::Fixed(Duration::from_secs(s)));
             let found = due(&schedule, after, now, &policy(grace, coalesce), Reason::Downtime);
             let told: u64 = found.missed.iter().map(|m| m.count).sum::<u64>() + found.starts.len() as u64;
-            proptest::prop_assert_eq!(told, schedule.count_between(after, now));
+            let until = schedule.due_up_to(now);
+            proptest::prop_assert_eq!(told, schedule.count_between(after, until));
             let mut last = after;
             for missed in &found.missed {
                 proptest::prop_assert!(missed.first > last && missed.last >= missed.first);
                 last = missed.last;
             }
             for fire in &found.starts {
-                proptest::prop_assert!(fire.scheduled > last && fire.scheduled <= now);
+                let next = schedule.next_after(fire.scheduled);
+                let policy = policy(grace, coalesce);
+                proptest::prop_assert!(fire.due <= now);
+                proptest::prop_assert!(is_in_time(&schedule, *fire, next, now, &policy));
+                let close = schedule.closes_at(fire.scheduled);
+                proptest::prop_assert!(grace != Grace::Auto || close.is_none_or(|close| now < close));
+            }
+            for fire in &found.starts {
+                let is_after = fire.scheduled > last || schedule.has_windows();
+                proptest::prop_assert!(is_after && fire.scheduled <= now);
                 last = fire.scheduled;
             }
         }

@@ -12,6 +12,6 @@ mod retry;
 
 pub use admit::{Admission, admit};
 pub use due::{Due, Missed, due, grace};
-pub use lost_day::loses_today;
+pub use lost_day::{carried_over, loses_today};
 pub use recover::{JobPresence, Recovery, recover};
 pub use retry::{Failure, retry_after};

@@ -73,6 +73,9 @@ pub struct ApplyAnswer {
     pub jobs: usize,
     /// Jobs whose fire of today moved from after now to before now.
     pub will_not_fire_today: Vec<JobName>,
+    /// Jobs that are rescheduled or gone while a fire of theirs waits for its jitter: their marks
+    /// go only so far, and not to the instant of the change.
+    pub open: Vec<(JobName, Timestamp)>,
 }
 
 /// Why a change is not in force, or not yet recorded.

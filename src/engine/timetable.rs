@@ -38,7 +38,7 @@ pub struct DueGroup {
 }
 
 impl Timetable {
-    /// Puts a job in; its next fire is the schedule's first after `after`.
+    /// Puts a job in; its next fire is the schedule's first that is due after `after`.
     pub fn insert(
         &mut self,
         key: JobKey,
@@ -96,7 +96,7 @@ impl Timetable {
         self.deadlines.first().map(|(due, _)| *due)
     }
 
-    /// Takes out the first group that is due at `now` and moves it on to its first fire after `now`.
+    /// Takes out the first group that is due at `now` and moves it on to its first fire that is due after `now`.
     pub fn pop_due(&mut self, now: Timestamp) -> Option<DueGroup> {
         let (due, id) = self.deadlines.first().copied()?;
         if due > now {
@@ -105,7 +105,7 @@ impl Timetable {
         self.deadlines.pop_first();
         let group = self.groups[id as usize].as_mut()?;
         let first = group.next?;
-        group.next = group.schedule.next_after(now);
+        group.next = group.schedule.next_due_after(now);
         if let Some(next) = group.next {
             self.deadlines.insert((next.due, id));
         }
@@ -122,7 +122,7 @@ impl Timetable {
         self.deadlines.clear();
         for (id, group) in self.groups.iter_mut().enumerate() {
             let Some(group) = group else { continue };
-            group.next = group.schedule.next_after(now);
+            group.next = group.schedule.next_due_after(now);
             if let Some(next) = group.next {
                 let id = u32::try_from(id).unwrap_or(u32::MAX);
                 self.deadlines.insert((next.due, id));
@@ -131,7 +131,7 @@ impl Timetable {
     }
 
     fn new_group(&mut self, schedule: &Arc<Schedule>, after: Timestamp) -> u32 {
-        let next = schedule.next_after(after);
+        let next = schedule.next_due_after(after);
         let group = Group {
             schedule: schedule.clone(),
             members: Vec::new(),

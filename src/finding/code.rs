@@ -82,6 +82,8 @@ codes! {
     NoEffect = "E024", Error, "key without effect here";
     /// The `_defaults.yaml` above is bad and was never good.
     BadDefaults = "E025", Error, "defaults that cannot be used";
+    /// A test of a schedule that does not hold.
+    FailedTest = "E030", Error, "schedule test that does not hold";
     /// An entry of another scheduler that has no counterpart here.
     NotImported = "E050", Error, "cannot be imported";
     /// A pipe whose first programs may fail unseen.
@@ -94,10 +96,14 @@ codes! {
     MissingVariable = "W004", Warning, "variable that is not set";
     /// So many findings that some are only counted.
     MoreFindings = "W005", Warning, "more findings than are shown";
+    /// A job that is another one under a second name.
+    SameJob = "W010", Warning, "two jobs that are the same";
     /// A job file without a job.
     EmptyFile = "N001", Note, "file without a job";
     /// A date that is past.
     PastDate = "N002", Note, "date that is past";
+    /// A minute that many jobs share.
+    HotMinute = "N010", Note, "many jobs on one minute";
 }
 
 impl fmt::Display for Code {

@@ -17,7 +17,7 @@ pub enum Severity {
     Error,
     /// It is taken, and it probably is not what was meant.
     Warning,
-    /// True today and not tomorrow; never fails anything.
+    /// Worth knowing, often true today and not tomorrow; never fails anything.
     Note,
 }
 

@@ -1,3 +1,5 @@
 //! What schedules will do: questions about the future, answered without a daemon.
 
 pub mod next;
+pub mod simulate;
+pub mod suite;

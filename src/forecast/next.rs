@@ -20,13 +20,10 @@ pub struct Forecast {
 #[must_use]
 pub fn fires(schedule: &Schedule, zone: &Zone, from: Timestamp, n: usize) -> Forecast {
     let mut fires = Vec::new();
-    let mut at = from;
-    while fires.len() < n.min(MOST) {
-        let Some(fire) = schedule.next_after(at) else {
-            break;
-        };
+    let mut next = schedule.next_due_after(from);
+    while let Some(fire) = next.filter(|_| fires.len() < n.min(MOST)) {
         fires.push(shown(fire.due, zone));
-        at = fire.scheduled;
+        next = schedule.next_after(fire.scheduled);
     }
     Forecast {
         description: schedule.describe(),

@@ -4,33 +4,68 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
+use super::modified::just_before;
 use super::{Fire, Item, Schedule, period_nanos, union, zone};
 
 /// So many fires of a union are walked; arithmetic is worth its while for more.
 const WALKED: u64 = 256;
 
 pub(super) fn between(schedule: &Schedule, after: Timestamp, until: Timestamp) -> u64 {
-    if let [item] = schedule.items() {
-        return item_between(item, after, until);
-    }
     let items = schedule.items();
+    if let [item] = items {
+        return of_item(item, after, until);
+    }
+    let mut cuts = Vec::new();
+    for item in items {
+        let (first, last) = item.bounds();
+        cuts.extend([just_before(first), last]);
+    }
+    cuts.retain(|cut| after < *cut && *cut < until);
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts.push(until);
+    let mut count = 0u64;
+    let mut from = after;
+    // From one cut to the next, an item may fire all the time or not at all.
+    for cut in cuts {
+        let active: Vec<&Item> = items
+            .iter()
+            .filter(|item| {
+                let (first, last) = item.bounds();
+                just_before(first) <= from && cut <= last
+            })
+            .map(Item::base)
+            .collect();
+        count = count.saturating_add(united(&active, from, cut));
+        from = cut;
+    }
+    count
+}
+
+/// How many instants with `after < instant <= until` at least one of these plain items fires at.
+fn united(items: &[&Item], after: Timestamp, until: Timestamp) -> u64 {
+    if let [item] = items {
+        return of_item(item, after, until);
+    }
     let most = items
         .iter()
-        .map(|item| item_between(item, after, until))
+        .map(|item| of_item(item, after, until))
         .fold(0, u64::saturating_add);
     if most > WALKED {
         return union::count(items, after, until);
     }
     let mut count = 0;
     let mut at = after;
-    while let Some(fire) = schedule.next_after(at).filter(|f| f.scheduled <= until) {
+    let next = |at| items.iter().filter_map(|item| item.next_after(at)).min();
+    while let Some(fire) = next(at).filter(|fire| *fire <= until) {
         count += 1;
-        at = fire.scheduled;
+        at = fire;
     }
     count
 }
 
-fn item_between(item: &Item, after: Timestamp, until: Timestamp) -> u64 {
+/// How many fires of one item have `after < scheduled <= until`.
+pub(super) fn of_item(item: &Item, after: Timestamp, until: Timestamp) -> u64 {
     if after >= until {
         return 0;
     }
@@ -48,7 +83,9 @@ fn item_between(item: &Item, after: Timestamp, until: Timestamp) -> u64 {
             (before(until) - before(after)) as u64
         }
         Item::Wall(wall) => wall.count(zone::split(after).0, zone::split(until).0),
+        Item::Random(random) => random.count(zone::split(after).0, zone::split(until).0),
         Item::Startup | Item::Manual => 0,
+        Item::Modified(modified) => modified.count(after, until),
     }
 }
 

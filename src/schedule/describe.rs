@@ -1,10 +1,15 @@
 //! A schedule in plain words.
 
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
 use super::dates::{Combine, Dates};
 use super::days::{self, Days};
 use super::times::{Grid, Times};
 use super::wall::Wall;
-use super::{Item, Schedule};
+use super::{Item, Modified, Random, Schedule};
 use crate::duration;
 
 const MONTHS: [&str; 12] = [
@@ -40,8 +45,14 @@ fn item(item: &Item) -> String {
     match item {
         Item::Every { period, anchor } => {
             let mut text = format!("every {}", duration::print(*period));
-            if *anchor != jiff::Timestamp::UNIX_EPOCH {
-                text.push_str(&format!(", counted from {anchor}"));
+            let phase = anchor.duration_since(Timestamp::UNIX_EPOCH);
+            match Duration::try_from(phase) {
+                Ok(Duration::ZERO) => {}
+                // A phase within the period is `spread`.
+                Ok(phase) if phase < *period => {
+                    text.push_str(&format!(", {} into each", duration::print(phase)));
+                }
+                _ => text.push_str(&format!(", counted from {anchor}")),
             }
             text
         }
@@ -55,7 +66,53 @@ fn item(item: &Item) -> String {
         Item::Startup => "once at each start of the daemon".to_owned(),
         Item::Manual => "only by hand".to_owned(),
         Item::Wall(wall) => self::wall(wall),
+        Item::Random(random) => self::random(random),
+        Item::Modified(modified) => self::modified(modified),
     }
+}
+
+/// The plain words, and then from when until when.
+fn modified(modified: &Modified) -> String {
+    let mut text = match &modified.base {
+        // `from` says what it is counted from.
+        Item::Every { period, anchor } if *anchor == modified.from => {
+            format!("every {}", duration::print(*period))
+        }
+        base => item(base),
+    };
+    let zone = match &modified.base {
+        Item::Wall(wall) => wall.zone.timezone().clone(),
+        Item::Random(random) => random.zone.timezone().clone(),
+        _ => TimeZone::UTC,
+    };
+    let (first, last) = (modified.from, modified.until);
+    if first != Timestamp::MIN {
+        let written = day(first, &zone).unwrap_or_else(|| instant(first, &zone));
+        text.push_str(&format!(", from {written}"));
+    }
+    if last != Timestamp::MAX {
+        let next = last.checked_add(SignedDuration::from_nanos(1));
+        let ends = next.ok().and_then(|next| day(next, &zone)).is_some();
+        let date = || last.to_zoned(zone.clone()).date().to_string();
+        let written = if ends { date() } else { instant(last, &zone) };
+        text.push_str(&format!(", until {written}"));
+    }
+    if modified.jitter > 0 {
+        let most = duration::print(Duration::from_millis(modified.jitter));
+        text.push_str(&format!(", each up to {most} late"));
+    }
+    text
+}
+
+/// The date that begins at this instant, if one does.
+fn day(at: Timestamp, zone: &TimeZone) -> Option<String> {
+    let local = at.to_zoned(zone.clone());
+    let start = local.start_of_day().ok()?;
+    (start == local).then(|| local.date().to_string())
+}
+
+fn instant(at: Timestamp, zone: &TimeZone) -> String {
+    at.display_with_offset(zone.to_offset(at)).to_string()
 }
 
 fn wall(wall: &Wall) -> String {
@@ -67,7 +124,35 @@ fn wall(wall: &Wall) -> String {
     if dates.is_empty() && when == Hours::Some {
         text.push_str(" every day");
     }
-    format!("{text}{dates}, {} time", wall.zone)
+    let mut text = format!("{text}{dates}, {} time", wall.zone);
+    if wall.phase > 0 {
+        let phase = duration::print(Duration::from_secs(wall.phase.into()));
+        text.push_str(&format!(", and {phase} later"));
+    }
+    text
+}
+
+fn random(random: &Random) -> String {
+    let often = match random.times {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        times => format!("{times} times"),
+    };
+    let closes = (random.opens + random.length) % 86_400;
+    let mut text = format!(
+        "{often} a day at random between {} and {}",
+        clock(random.opens),
+        clock(closes)
+    );
+    if random.gap > 1 {
+        let gap = duration::print(Duration::from_secs(random.gap.into()));
+        text.push_str(&format!(", at least {gap} apart"));
+    }
+    let days = week_words(&Dates::weekly(random.days));
+    if !days.is_empty() {
+        text.push_str(&format!(", on {days}"));
+    }
+    format!("{text}, {} time", random.zone)
 }
 
 /// Whether the times go round the clock, so that nobody asks on which days.

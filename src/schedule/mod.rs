@@ -14,6 +14,9 @@ mod cron;
 mod dates;
 mod days;
 mod describe;
+mod modified;
+mod random;
+mod seed;
 mod times;
 mod tzdata;
 mod union;
@@ -31,6 +34,9 @@ use jiff::{Timestamp, civil};
 
 pub use cron::{Cron, CronError, CronErrorKind};
 pub use days::{BadDay, Days};
+pub use modified::{LONGEST_JITTER, LONGEST_SPREAD, Modified, Modifiers, Spread};
+pub use random::{MOST_TIMES, Random, Window};
+pub use seed::Seed;
 pub use times::{BadTime, parse_time};
 pub use tzdata::{HOST_TZDATA, TzdataSource};
 pub use wall::Wall;
@@ -80,10 +86,14 @@ pub enum Item {
     At(Vec<Timestamp>),
     /// Dates and times of day in a zone: `cron`, `hourly`, `daily`, `weekly`.
     Wall(Wall),
+    /// So many times a day inside a window.
+    Random(Random),
     /// Once per start of the daemon.
     Startup,
     /// Never by itself.
     Manual,
+    /// One of the others and what stands beside it, such as `from` and `until`.
+    Modified(Box<Modified>),
 }
 
 /// Why values make no schedule.
@@ -104,6 +114,45 @@ pub enum BadSchedule {
     /// A time of day that is no whole second.
     #[error("times of day are whole seconds")]
     Fraction,
+    /// `random` with more than [`MOST_TIMES`].
+    #[error("more than {MOST_TIMES} times a day; `every` with `jitter` can do that")]
+    TooManyTimes,
+    /// `random` with more fires than its window has seconds.
+    #[error("the window has room for {most} fires")]
+    NoRoom {
+        /// One each second.
+        most: u32,
+    },
+    /// `random` with a gap that does not fit.
+    #[error(
+        "so many fires do not fit with this `min_gap`; the largest possible is {}",
+        crate::duration::print(Duration::from_secs((*largest).into()))
+    )]
+    GapTooLong {
+        /// Seconds.
+        largest: u32,
+    },
+    /// `spread` without a length where nothing has a period.
+    #[error("`spread: true` is for `every`; say how far, such as `spread: 10m`")]
+    NoPeriod,
+    /// `spread` that is longer than the period.
+    #[error("`spread` is longer than the period; write `spread: true`")]
+    SpreadTooLong,
+    /// A length that is out of bounds.
+    #[error("`spread` goes from 1s to 31d, in whole seconds")]
+    BadSpread,
+    /// `spread` beside `random`.
+    #[error("`spread` says nothing beside `random`, which differs from job to job")]
+    SpreadTwice,
+    /// A length that is out of bounds.
+    #[error("`jitter` goes from 1ms to 7d")]
+    BadJitter,
+    /// `from` is after `until`.
+    #[error("`from` is after `until`, so it never fires")]
+    EndsFirst,
+    /// No fire lies between `from` and `until`.
+    #[error("no fire lies between `from` and `until`, so it never fires")]
+    Outside,
 }
 
 impl Item {
@@ -129,6 +178,7 @@ impl Item {
             dates: cron.dates,
             times: cron.times,
             kind: cron.kind,
+            phase: 0,
         })
     }
 
@@ -152,6 +202,7 @@ impl Item {
             dates: Dates::EVERY,
             times: Times::hourly(bits),
             kind: Kind::Follows,
+            phase: 0,
         }))
     }
 
@@ -176,6 +227,7 @@ impl Item {
             dates: Dates::weekly(days),
             times: times_of(at)?,
             kind: Kind::Fixed,
+            phase: 0,
         }))
     }
 
@@ -196,7 +248,12 @@ impl Item {
                 let next = wall.next_after(zone::split(after).0)?;
                 Timestamp::from_second(next).ok()
             }
+            Self::Random(random) => {
+                let next = random.next_after(zone::split(after).0)?;
+                Timestamp::from_second(next).ok()
+            }
             Self::Startup | Self::Manual => None,
+            Self::Modified(modified) => modified.next_after(after),
         }
     }
 }
@@ -208,15 +265,20 @@ fn period_nanos(period: Duration) -> Option<i128> {
         .filter(|nanos| *nanos > 0)
 }
 
+/// Seconds since midnight.
+fn second_of(time: civil::Time) -> Result<u32, BadSchedule> {
+    if time.subsec_nanosecond() != 0 {
+        return Err(BadSchedule::Fraction);
+    }
+    // The parts of a time of day are never negative.
+    let part = |value: i8| u32::from(value.unsigned_abs());
+    Ok(part(time.hour()) * 3_600 + part(time.minute()) * 60 + part(time.second()))
+}
+
 fn times_of(at: &[civil::Time]) -> Result<Times, BadSchedule> {
     let mut seconds = Vec::with_capacity(at.len());
     for time in at {
-        if time.subsec_nanosecond() != 0 {
-            return Err(BadSchedule::Fraction);
-        }
-        // The parts of a time of day are never negative.
-        let part = |value: i8| u32::from(value.unsigned_abs());
-        seconds.push(part(time.hour()) * 3_600 + part(time.minute()) * 60 + part(time.second()));
+        seconds.push(second_of(*time)?);
     }
     if seconds.is_empty() {
         return Err(BadSchedule::NoTime);
@@ -258,14 +320,59 @@ impl Schedule {
     /// The first fire whose scheduled instant is after `after`.
     #[must_use]
     pub fn next_after(&self, after: Timestamp) -> Option<Fire> {
-        let next = match &self.items {
+        let at = self.next_instant(after)?;
+        Some(modified::fire(self, at))
+    }
+
+    /// The first instant after `after` that an item names.
+    fn next_instant(&self, after: Timestamp) -> Option<Timestamp> {
+        match &self.items {
             Items::One(item) => item.next_after(after),
             Items::Many(items) => items.iter().filter_map(|item| item.next_after(after)).min(),
-        };
-        next.map(|at| Fire {
-            scheduled: at,
-            due: at,
-        })
+        }
+    }
+
+    /// The first fire that is due after `after`: one that was scheduled before and is delayed by
+    /// its jitter, or the next.
+    #[must_use]
+    pub fn next_due_after(&self, after: Timestamp) -> Option<Fire> {
+        self.pending_at(after).or_else(|| self.next_after(after))
+    }
+
+    /// The fire that is scheduled at `at` or before, and due after it. There is one at most, since
+    /// no jitter reaches the next fire.
+    #[must_use]
+    pub fn pending_at(&self, at: Timestamp) -> Option<Fire> {
+        modified::pending(self, at)
+    }
+
+    /// The last instant up to which all that is scheduled is due at `at`.
+    #[must_use]
+    pub fn due_up_to(&self, at: Timestamp) -> Timestamp {
+        match self.pending_at(at) {
+            Some(pending) => modified::just_before(pending.scheduled),
+            None => at,
+        }
+    }
+
+    /// The fire that is scheduled at this very instant, if there is one.
+    #[must_use]
+    pub fn fire_at(&self, scheduled: Timestamp) -> Option<Fire> {
+        let next = self.next_after(modified::just_before(scheduled))?;
+        (next.scheduled == scheduled).then_some(next)
+    }
+
+    /// Whether some of its fires belong to windows that close.
+    #[must_use]
+    pub fn has_windows(&self) -> bool {
+        modified::has_windows(self)
+    }
+
+    /// When the window of `random` that a fire belongs to closes: the first instant that is too
+    /// late for it. `None` for a fire that any other item names.
+    #[must_use]
+    pub fn closes_at(&self, scheduled: Timestamp) -> Option<Timestamp> {
+        modified::closes_at(self, scheduled)
     }
 
     /// How many fires have `after < scheduled <= until`, by arithmetic: the
@@ -285,8 +392,9 @@ impl Schedule {
     /// item that has one, else in UTC.
     #[must_use]
     pub fn day_of(&self, at: Timestamp) -> (Timestamp, Timestamp) {
-        let wall = self.items().iter().find_map(|item| match item {
+        let wall = self.items().iter().find_map(|item| match item.base() {
             Item::Wall(wall) => Some(wall.zone.timezone().clone()),
+            Item::Random(random) => Some(random.zone.timezone().clone()),
             _ => None,
         });
         let local = at.to_zoned(wall.unwrap_or(jiff::tz::TimeZone::UTC));

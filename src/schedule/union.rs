@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 
 use super::dates::DAY;
+use super::random::Random;
 use super::times::Times;
 use super::wall::{Kind, Wall};
 use super::{Item, period_nanos, zone};
@@ -18,8 +19,9 @@ const SECOND: i128 = 1_000_000_000;
 /// what needs more is estimated, between the most frequent period and the sum.
 const BUDGET: usize = 100_000;
 
-/// How many instants with `after < instant <= until` at least one of the items fires at.
-pub(super) fn count(items: &[Item], after: Timestamp, until: Timestamp) -> u64 {
+/// How many instants with `after < instant <= until` at least one of the items, which are plain
+/// ones, fires at.
+pub(super) fn count(items: &[&Item], after: Timestamp, until: Timestamp) -> u64 {
     let mut walls = Vec::new();
     let mut classes = Vec::new();
     let mut whole = Vec::new();
@@ -28,7 +30,8 @@ pub(super) fn count(items: &[Item], after: Timestamp, until: Timestamp) -> u64 {
     let length = until.as_nanosecond() + 1 - first;
     for item in items {
         match item {
-            Item::Wall(wall) => walls.push(wall),
+            Item::Wall(wall) => walls.push(Whole::Wall(wall)),
+            Item::Random(random) => walls.push(Whole::Random(random)),
             Item::Every { period, anchor } => {
                 let Some(period) = period_nanos(*period) else {
                     continue;
@@ -37,7 +40,7 @@ pub(super) fn count(items: &[Item], after: Timestamp, until: Timestamp) -> u64 {
                 classes.push(Class::new(period, anchor - first));
                 whole.extend(Class::new(period, anchor).in_seconds());
             }
-            Item::At(_) | Item::Startup | Item::Manual => {}
+            Item::At(_) | Item::Startup | Item::Manual | Item::Modified(_) => {}
         }
     }
     let mut budget = BUDGET;
@@ -50,7 +53,7 @@ pub(super) fn count(items: &[Item], after: Timestamp, until: Timestamp) -> u64 {
 }
 
 /// The instants of `at` lists that no other kind of item fires at.
-fn alone(items: &[Item], after: Timestamp, until: Timestamp) -> u64 {
+fn alone(items: &[&Item], after: Timestamp, until: Timestamp) -> u64 {
     let mut instants: Vec<Timestamp> = items
         .iter()
         .filter_map(|item| match item {
@@ -75,7 +78,7 @@ fn alone(items: &[Item], after: Timestamp, until: Timestamp) -> u64 {
 }
 
 /// The seconds of the walls' union that are in none of the classes.
-fn seconds(walls: &[&Wall], classes: &[Class], after: i64, until: i64) -> u64 {
+fn seconds(walls: &[Whole<'_>], classes: &[Class], after: i64, until: i64) -> u64 {
     let mut map = vec![0u64; WORDS];
     let mut count = 0;
     let mut at = after;
@@ -87,7 +90,7 @@ fn seconds(walls: &[&Wall], classes: &[Class], after: i64, until: i64) -> u64 {
         let start = next.div_euclid(DAY) * DAY;
         map.fill(0);
         for wall in walls {
-            mark(wall, start, &mut map);
+            wall.mark(start, &mut map);
         }
         for class in classes {
             class.clear(start, &mut map);
@@ -103,14 +106,46 @@ fn seconds(walls: &[&Wall], classes: &[Class], after: i64, until: i64) -> u64 {
     count
 }
 
+/// What fires on whole seconds.
+enum Whole<'a> {
+    Wall(&'a Wall),
+    Random(&'a Random),
+}
+
+impl Whole<'_> {
+    fn next_after(&self, after: i64) -> Option<i64> {
+        match self {
+            Self::Wall(wall) => wall.next_after(after),
+            Self::Random(random) => random.next_after(after),
+        }
+    }
+
+    /// Marks the fires of the day that begins at `start`.
+    fn mark(&self, start: i64, map: &mut [u64]) {
+        match self {
+            Self::Wall(wall) => mark(wall, start, map),
+            Self::Random(random) => {
+                for day in random.day_at(start)..=random.day_at(start + DAY) {
+                    for at in random.placed(day).all() {
+                        set(map, at - start, 1);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Marks the fires of the day that begins at `start`.
 fn mark(wall: &Wall, start: i64, map: &mut [u64]) {
+    // The day that begins so much earlier has the same fires before they were put off.
+    let start = start - i64::from(wall.phase);
     let span = wall.zone.span_at(start);
     let shown = start + span.offset;
     let quiet = span.until >= start + DAY
         && (wall.kind == Kind::Follows || (span.from < start && shown >= span.reached));
     if !quiet {
         // A day on which the clock is changed: few of them, so they are walked.
+        let start = start + i64::from(wall.phase);
         let mut at = start - 1;
         while let Some(next) = wall.next_after(at).filter(|next| *next < start + DAY) {
             set(map, next - start, 1);

@@ -28,18 +28,23 @@ pub struct Wall {
     pub(super) dates: Dates,
     pub(super) times: Times,
     pub(super) kind: Kind,
+    /// So many seconds of elapsed time later, for `spread`.
+    pub(super) phase: u32,
 }
 
 impl Wall {
     /// The first fire after `after`, in seconds since the epoch.
     pub(super) fn next_after(&self, after: i64) -> Option<i64> {
-        match self.kind {
+        let phase = i64::from(self.phase);
+        let after = after - phase;
+        let next = match self.kind {
             Kind::Fixed => {
                 let reading = self.next_reading(self.zone.reach(after) + 1)?;
-                Some(self.zone.first_at(reading))
+                self.zone.first_at(reading)
             }
-            Kind::Follows => self.next_shown(after + 1),
-        }
+            Kind::Follows => self.next_shown(after + 1)?,
+        };
+        Some(next + phase)
     }
 
     /// The first instant from `from` on whose reading is meant.
@@ -72,6 +77,7 @@ impl Wall {
         if after >= until {
             return 0;
         }
+        let (after, until) = (after - i64::from(self.phase), until - i64::from(self.phase));
         let count = match self.kind {
             Kind::Fixed => self.count_fixed(after, until),
             Kind::Follows => self.count_shown(after, until),

@@ -11,7 +11,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use directory::{Directory, DirectoryOptions, Look, MAX_DEPTH, MAX_FILE};
+pub use directory::{
+    Directory, DirectoryOptions, FileKind, Look, MAX_DEPTH, MAX_FILE, is_test_file,
+};
 pub use watch::{Wakeups, Watcher, Watching};
 
 /// Everything that the sources hold at one moment. What did not change since

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::fields::Kind;
 use super::interpolate;
+use super::naming::Naming;
 use super::problem::{Page, Problem};
 use super::shared::Shared;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
@@ -29,6 +30,8 @@ pub(super) struct Decoder<'t, 's> {
     /// Keys that were suggested for unknown ones since [`Decoder::begin_job`].
     suggested: Vec<&'static str>,
     inherited: usize,
+    /// Whose schedule is read.
+    pub naming: Naming<'t>,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
 }
@@ -70,6 +73,7 @@ impl<'t, 's> Decoder<'t, 's> {
             uses: Vec::new(),
             suggested: Vec::new(),
             inherited: 0,
+            naming: Naming::default(),
             filled: 0,
         }
     }

@@ -22,10 +22,12 @@ pub struct ParsedSchedule {
     pub text: Arc<str>,
     /// The zone that its times are to be shown in: its own, else the one given.
     pub zone: Zone,
+    /// Whether its instants follow from the job's name as well.
+    pub is_named: bool,
 }
 
-/// Reads a schedule in any form of the job file: a cron line, `startup`, `every: 5m`,
-/// `{ daily: "02:00" }`, a list of them, as YAML or JSON.
+/// Reads the schedule of a job of this name in any form of the job file: a cron line, `startup`,
+/// `every: 5m`, `{ daily: "02:00" }`, a list of them, as YAML or JSON.
 ///
 /// # Errors
 /// Everything that is wrong with it; the place counts within the text.
@@ -33,7 +35,13 @@ pub fn parse_schedule(
     text: &str,
     timezone: &str,
     zones: &Zones,
+    job: &str,
 ) -> Result<ParsedSchedule, Vec<Finding>> {
+    let asked = Asked {
+        timezone,
+        zones,
+        job,
+    };
     let page = Page::new(Arc::from("schedule"), text);
     if !is_yaml(text) {
         let mut node = Node::text(Cow::Borrowed(text), Style::Plain);
@@ -42,7 +50,7 @@ pub fn parse_schedule(
             column: 1,
             length: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
         };
-        return read(&page, &node, Vec::new(), timezone, zones);
+        return read(&page, &node, Vec::new(), &asked);
     }
     let tree = tree::parse(text);
     let node = tree
@@ -55,7 +63,7 @@ pub fn parse_schedule(
             .map(|problem| page.finding(problem));
         return Err(findings.collect());
     }
-    read(&page, &node, tree.problems, timezone, zones)
+    read(&page, &node, tree.problems, &asked)
 }
 
 /// The same from a JSON value.
@@ -66,9 +74,22 @@ pub fn schedule_of_json(
     value: &serde_json::Value,
     timezone: &str,
     zones: &Zones,
+    job: &str,
 ) -> Result<ParsedSchedule, Vec<Finding>> {
+    let asked = Asked {
+        timezone,
+        zones,
+        job,
+    };
     let page = Page::new(Arc::from("schedule"), "");
-    read(&page, &node_of(value), Vec::new(), timezone, zones)
+    read(&page, &node_of(value), Vec::new(), &asked)
+}
+
+/// In which zone, by which rules, and whose.
+struct Asked<'a> {
+    timezone: &'a str,
+    zones: &'a Zones,
+    job: &'a str,
 }
 
 /// A cron line such as `*/5 * * * *` is no YAML, and need not be quoted on a command line.
@@ -110,10 +131,9 @@ fn read<'t>(
     page: &Page<'t>,
     node: &Node<'t>,
     problems: Vec<Problem>,
-    timezone: &str,
-    zones: &Zones,
+    asked: &Asked<'_>,
 ) -> Result<ParsedSchedule, Vec<Finding>> {
-    let shared = Shared::new(zones);
+    let shared = Shared::new(asked.zones);
     let options = Options {
         timezone: None,
         env: Arc::new(HashMap::new()),
@@ -129,9 +149,9 @@ fn read<'t>(
         decoder.report(Code::BadSchedule, node.span, "the schedule is empty", help);
         return Err(decoder.finish());
     }
-    let zone = schedule::zone(&mut decoder, timezone, Span::default());
+    let zone = schedule::zone(&mut decoder, asked.timezone, Span::default());
     let read = zone.and_then(|zone| {
-        let read = schedule::read(&mut decoder, node, &zone)?;
+        let read = schedule::read(&mut decoder, node, &zone, Cow::Owned(asked.job.to_owned()))?;
         Some((read, zone))
     });
     match read {
@@ -139,6 +159,7 @@ fn read<'t>(
             schedule: read.schedule,
             text: read.text,
             zone: read.own_zone.unwrap_or(zone),
+            is_named: read.is_named,
         }),
         _ => Err(decoder.finish()),
     }
@@ -186,13 +207,41 @@ mod tests {
                 "{cron: \"0 3 * * *\", timezone: Europe/Berlin}",
             ),
             (
+                "{daily: \"02:00\", from: 2027-04-01, until: 2027-09-30}",
+                "{daily: \"02:00\", from: \"2027-04-01\", until: \"2027-09-30\"}",
+            ),
+            (
+                "{every: 5m, from: 2027-04-01T00:00:30Z}",
+                "{every: 5m, from: \"2027-04-01T00:00:30Z\"}",
+            ),
+            (
+                "[{every: 1h, from: 2027-04-01, timezone: Asia/Tokyo}, \"@daily\"]",
+                "[{every: 1h, timezone: Asia/Tokyo, from: \"2027-04-01\"}, \"@daily\"]",
+            ),
+            (
+                "{every: 5m, spread: true, jitter: 1500ms}",
+                "{every: 5m, spread: true, jitter: 1s500ms}",
+            ),
+            (
+                "{jitter: 30s, daily: \"02:00\", spread: 10m}",
+                "{daily: \"02:00\", spread: 10m, jitter: 30s}",
+            ),
+            (
+                "random: { times: 3, between: [\"22:00\", \"02:00\"], min_gap: 20m, days: weekdays }",
+                "random: {times: 3, between: [\"22:00\", \"02:00\"], min_gap: 20m, days: weekdays}",
+            ),
+            (
+                "{random: {times: 1, between: [\"00:00\", \"00:00\"]}, timezone: UTC, jitter: 5s}",
+                "{random: {times: 1, between: [\"00:00\", \"00:00\"]}, timezone: UTC, jitter: 5s}",
+            ),
+            (
                 "[\"0 3 * * *\", {every: 5m}, startup, {daily: \"02:00\", timezone: UTC}]",
                 "[\"0 3 * * *\", {every: 5m}, \"startup\", {daily: \"02:00\", timezone: UTC}]",
             ),
         ] {
-            let first = parse_schedule(text, "Asia/Tokyo", zones()).unwrap();
+            let first = parse_schedule(text, "Asia/Tokyo", zones(), "job").unwrap();
             assert_eq!(&*first.text, shown, "{text}");
-            let again = parse_schedule(&first.text, "Asia/Tokyo", zones()).unwrap();
+            let again = parse_schedule(&first.text, "Asia/Tokyo", zones(), "job").unwrap();
             assert_eq!(first.schedule, again.schedule, "{text}");
             assert_eq!(first.text, again.text, "{text}");
         }
@@ -207,8 +256,8 @@ mod tests {
             "[\"@daily\", {\"weekly\": {\"days\": \"mon\", \"at\": \"09:00\"}}]",
         ] {
             let value = serde_json::from_str(text).unwrap();
-            let json = schedule_of_json(&value, "UTC", zones()).unwrap();
-            let yaml = parse_schedule(text, "UTC", zones()).unwrap();
+            let json = schedule_of_json(&value, "UTC", zones(), "job").unwrap();
+            let yaml = parse_schedule(text, "UTC", zones(), "job").unwrap();
             assert_eq!(json.schedule, yaml.schedule, "{text}");
             assert_eq!(json.text, yaml.text, "{text}");
         }
@@ -227,22 +276,76 @@ mod tests {
             ("daly: \"02:00\"", Code::UnknownKey, 1),
             ("weekly: { days: mon }", Code::MissingKey, 9),
             ("[]", Code::BadSchedule, 1),
+            ("{every: 5m, from: tomorrow}", Code::BadSchedule, 19),
+            (
+                "{every: 5m, from: 2027-02-01, until: 2027-01-31}",
+                Code::NeverFires,
+                38,
+            ),
+            (
+                "{at: 2027-03-01T00:00:00Z, until: 2027-01-31}",
+                Code::NeverFires,
+                35,
+            ),
+            ("{every: 5m, timezone: UTC}", Code::NoEffect, 13),
+            ("{every: 5m, spread: 6m}", Code::OutOfRange, 21),
+            ("{every: 5m, spread: 5}", Code::BadDuration, 21),
+            ("{hourly: 5, spread: true}", Code::BadSchedule, 21),
+            ("{hourly: 5, spread: 500ms}", Code::OutOfRange, 21),
+            ("{every: 5m, jitter: 0s}", Code::OutOfRange, 21),
+            ("{every: 5m, jitter: 8d}", Code::OutOfRange, 21),
+            (
+                "{random: {times: 1, between: [\"09:00\", \"10:00\"]}, spread: 1m}",
+                Code::NoEffect,
+                59,
+            ),
+            (
+                "random: {times: 3, between: [\"09:00\", \"10:00\"], min_gap: 30m}",
+                Code::OutOfRange,
+                58,
+            ),
+            (
+                "random: {times: 6, between: [\"09:00:00\", \"09:00:05\"]}",
+                Code::OutOfRange,
+                17,
+            ),
+            (
+                "random: {times: 101, between: [\"09:00\", \"10:00\"]}",
+                Code::OutOfRange,
+                17,
+            ),
+            (
+                "random: {times: 1, between: \"09:00\"}",
+                Code::WrongType,
+                29,
+            ),
+            (
+                "random: {times: 1, between: [\"09:00\"]}",
+                Code::BadSchedule,
+                29,
+            ),
+            ("random: {times: 1}", Code::MissingKey, 9),
+            (
+                "random: {times: 2, between: [\"09:00\", \"10:00\"], min_gap: 1500ms}",
+                Code::BadSchedule,
+                58,
+            ),
             ("statup", Code::BadSchedule, 1),
         ] {
-            let findings = parse_schedule(text, "UTC", zones()).unwrap_err();
+            let findings = parse_schedule(text, "UTC", zones(), "job").unwrap_err();
             assert_eq!(findings[0].code, code, "{text}: {findings:?}");
             if !text.is_empty() && code != Code::Syntax {
                 assert_eq!(findings[0].at.place.column, column, "{text}");
             }
         }
-        let findings = parse_schedule("@daily", "Mars/Base", zones()).unwrap_err();
+        let findings = parse_schedule("@daily", "Mars/Base", zones(), "job").unwrap_err();
         assert_eq!(findings[0].code, Code::UnknownZone);
     }
 
     #[test]
     fn the_zone_is_the_schedules_own_where_it_has_one() {
         let zone = |text| {
-            parse_schedule(text, "UTC", zones())
+            parse_schedule(text, "UTC", zones(), "job")
                 .unwrap()
                 .zone
                 .name()
@@ -255,10 +358,30 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_follows_from_the_name_differs_by_name_and_the_rest_does_not() {
+        let read = |text, job| parse_schedule(text, "UTC", zones(), job).unwrap();
+        for text in [
+            "{every: 5m, spread: true}",
+            "{daily: \"02:00\", spread: 10m}",
+            "{daily: \"02:00\", jitter: 10m}",
+            "random: {times: 3, between: [\"22:00\", \"02:00\"]}",
+            "[\"@daily\", {daily: \"02:00\", jitter: 10m}]",
+        ] {
+            let (a, b) = (read(text, "a"), read(text, "b"));
+            assert!(a.is_named && b.is_named, "{text}");
+            assert_ne!(a.schedule, b.schedule, "{text}");
+            assert_eq!(a.schedule, read(text, "a").schedule, "{text}");
+        }
+        let bounded = "{daily: \"02:00\", from: \"2027-01-01\"}";
+        assert_eq!(read(bounded, "a").schedule, read(bounded, "b").schedule);
+        assert!(!read(bounded, "a").is_named);
+    }
+
     proptest::proptest! {
         #[test]
         fn no_text_panics(text in "[ -~\\n]{0,60}|.{0,30}") {
-            let _ = parse_schedule(&text, "Europe/Berlin", zones());
+            let _ = parse_schedule(&text, "Europe/Berlin", zones(), "job");
         }
     }
 }

@@ -63,10 +63,17 @@ pub(super) enum Kind {
     Minutes,
     Days,
     Instants,
+    /// An instant or a date.
+    Bound,
     Retry,
     Http,
     Expect,
+    /// A duration or `true`.
+    Spread,
     Weekly,
+    Random,
+    /// A list of two times of day.
+    Between,
     Secrets,
     Jobs,
     Defaults,
@@ -90,7 +97,9 @@ impl Level {
 }
 
 /// Every level that a key could belong to.
-pub(super) const LEVELS: &[&Level] = &[&JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY];
+pub(super) const LEVELS: &[&Level] = &[
+    &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &RANDOM,
+];
 
 const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
     Field {
@@ -247,15 +256,15 @@ pub(super) const SCHEDULE: Level = Level {
         here("daily", Kind::TimesOfDay, "At those times of every day, HH:MM or HH:MM:SS.", "\"02:00\""),
         here("weekly", Kind::Weekly, "On those days at those times.", "{ days: [mon, fri], at: \"09:00\" }"),
         here("at", Kind::Instants, "Once, at that instant; without an offset in the schedule's zone.", "2027-09-20T15:00:00+09:00"),
+        here("random", Kind::Random, "So many times a day, elsewhere each day, inside a window. The instants follow from job name and date.", "{ times: 3, between: [\"22:00\", \"02:00\"], min_gap: 20m, days: weekdays }"),
         here("timezone", Kind::Text, "The zone of this schedule alone.", "Europe/Berlin"),
+        here("from", Kind::Bound, "Nothing before this instant, or before this date; for `every` also what it is aligned to.", "2027-04-01"),
+        here("until", Kind::Bound, "Nothing after this instant, or after this date.", "2027-09-30T12:00:00+09:00"),
+        here("jitter", Kind::Duration, "Each fire is delayed by up to this, never by more than half the way to the next; follows from job name and instant.", "30s"),
+        here("spread", Kind::Spread, "All fires are moved by one phase below this, which follows from the job's name; `true` beside `every` is its period.", "10m"),
         later("monthly"),
         later("yearly"),
-        later("random"),
-        later("from"),
-        later("until"),
         later("dst"),
-        later("jitter"),
-        later("spread"),
         later("only"),
         later("except"),
         later("shift"),
@@ -273,6 +282,19 @@ pub(super) const WEEKLY: Level = Level {
     fields: &[
         here("days", Kind::Days, "mon … sun, weekdays, weekends; one or a list.", "[mon, fri]"),
         here("at", Kind::TimesOfDay, "Times of day.", "\"09:00\""),
+    ],
+};
+
+/// `random`
+#[rustfmt::skip]
+pub(super) const RANDOM: Level = Level {
+    what: "`random`",
+    place: "`random`",
+    fields: &[
+        here("times", Kind::Number { least: 1, most: 100, }, "How many times a day.", "3"),
+        here("between", Kind::Between, "The window, first end in, last end out; it may cross midnight and belongs to the day on which it opens.", "[\"22:00\", \"02:00\"]"),
+        here("min_gap", Kind::Duration, "No two fires are closer; whole seconds.", "20m"),
+        here("days", Kind::Days, "mon … sun, weekdays, weekends; one or a list. Default: every day.", "weekdays"),
     ],
 };
 

@@ -41,7 +41,7 @@ pub(super) fn read<'t>(
 }
 
 /// With an offset it is an instant; without, it is a reading of the zone's clock.
-fn parse_instant(text: &str, zone: &Zone) -> Result<Timestamp, String> {
+pub(super) fn parse_instant(text: &str, zone: &Zone) -> Result<Timestamp, String> {
     let form =
         || "write 2027-09-20T15:00:00+09:00, or without an offset for the job's zone".to_owned();
     // A zone in brackets would be read and dropped.

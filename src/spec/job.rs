@@ -69,7 +69,7 @@ pub(super) fn read<'t>(
     let settings = settings.over(around.defaults);
     let (zone, timezone) = zone_of(decoder, &settings.timezone, around);
     let read = match schedule_node {
-        Some(node) => schedule::read(decoder, node, &zone),
+        Some(node) => schedule::read(decoder, node, &zone, entry.key.clone()),
         None => {
             if !decoder.was_meant(&["schedule"]) {
                 let message = format!("the job `{}` has no `schedule`", shorten(&entry.key));

@@ -4,6 +4,7 @@
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
+mod alike;
 mod bytes;
 mod check;
 mod dates;
@@ -20,9 +21,12 @@ mod keys;
 mod limits;
 mod mapping;
 mod merge;
+mod modifiers;
+mod naming;
 mod paths;
 mod print;
 mod problem;
+mod random;
 mod read;
 mod references;
 mod retry;
@@ -33,6 +37,7 @@ mod shared;
 mod shell;
 mod span;
 mod suggest;
+mod suite;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -46,12 +51,14 @@ use std::sync::Arc;
 use crate::finding::Finding;
 use crate::model::Job;
 
+pub use alike::across;
 pub use check::check;
 pub use dates::past_dates;
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;
 pub use read::read;
-pub use schema::schema;
+pub use schema::{schema, test_schema};
+pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
 
 /// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]

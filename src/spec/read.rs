@@ -73,7 +73,7 @@ impl Reader<'_> {
         let schedule_text = self.shared.text(&wire.schedule);
         let timezone = self.shared.text(&wire.timezone);
         let schedule = self
-            .schedule(&schedule_text, &timezone)
+            .schedule(&schedule_text, &timezone, &name)
             .map_err(|error| format!("job {name}: {error}"))?;
         let missing = |what| format!("job {name} refers to a {what} that is not there");
         let context = self.contexts.get(wire.context);
@@ -103,17 +103,24 @@ impl Reader<'_> {
         })
     }
 
-    fn schedule(&mut self, text: &Arc<str>, zone: &Arc<str>) -> Result<Arc<Schedule>, String> {
+    fn schedule(
+        &mut self,
+        text: &Arc<str>,
+        zone: &Arc<str>,
+        job: &JobName,
+    ) -> Result<Arc<Schedule>, String> {
         let key = (zone.clone(), text.clone());
         if let Some(known) = self.schedules.get(&key) {
             return Ok(known.clone());
         }
-        let read =
-            expression::parse_schedule(text, zone, self.shared.zones).map_err(|findings| {
+        let read = expression::parse_schedule(text, zone, self.shared.zones, job.as_str())
+            .map_err(|findings| {
                 let first = findings.first().map_or("", |finding| &finding.message);
                 format!("schedule {text:?} in {zone}: {first}")
             })?;
-        self.schedules.insert(key, read.schedule.clone());
+        if !read.is_named {
+            self.schedules.insert(key, read.schedule.clone());
+        }
         Ok(read.schedule)
     }
 

@@ -8,8 +8,9 @@ use jiff::civil;
 
 use super::decode::{Decoder, Scope};
 use super::fields::{DAYS, SCHEDULE, SCHEDULE_WORDS, WEEKLY};
+use super::naming::Naming;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
-use super::{instants, limits};
+use super::{instants, limits, modifiers, random};
 use crate::duration;
 use crate::finding::Code;
 use crate::schedule::{BadSchedule, Cron, CronErrorKind, Days, Item, Schedule, Zone, parse_time};
@@ -23,6 +24,8 @@ pub(super) struct Read {
     pub text: Arc<str>,
     /// The zone that a single schedule names itself.
     pub own_zone: Option<Zone>,
+    /// Whether its instants follow from the job's name as well.
+    pub is_named: bool,
 }
 
 /// Finds a zone by name.
@@ -41,27 +44,34 @@ pub(super) fn zone(decoder: &mut Decoder<'_, '_>, name: &str, span: Span) -> Opt
     }
 }
 
-/// Reads one schedule or a list.
+/// Reads the schedule of a job: one or a list.
 pub(super) fn read<'t>(
     decoder: &mut Decoder<'t, '_>,
     node: &Node<'t>,
     zone: &Zone,
+    job: Cow<'t, str>,
 ) -> Option<Read> {
+    decoder.naming = Naming::of(job);
     let mut own_zone = None;
     let (items, text) = match &node.value {
         Value::List(nodes) => list(decoder, node, nodes, zone)?,
         _ => {
             let (item, text) = item(decoder, node, zone)?;
-            if let ItemText::Keyed(_, Some(name)) = &text {
-                own_zone = decoder.shared.zones.get(name).ok();
-            }
-            (vec![item], text.alone())
+            let text = match text {
+                ItemText::Keyed(text, modifiers) => {
+                    own_zone = modifiers.zone.clone();
+                    ItemText::Keyed(text, modifiers).alone()
+                }
+                scalar => scalar.alone(),
+            };
+            (vec![item], text)
         }
     };
     Some(Read {
         schedule: decoder.shared.schedule(Schedule::new(items)),
         text: decoder.shared.text(&text),
         own_zone,
+        is_named: decoder.naming.is_used(),
     })
 }
 
@@ -110,23 +120,25 @@ fn list<'t>(
 enum ItemText {
     /// A cron line or a word.
     Scalar(String),
-    /// `key: value`, and the zone that it names itself.
-    Keyed(String, Option<String>),
+    /// `key: value`, and what stands beside it.
+    Keyed(String, modifiers::Modifiers),
 }
 
 impl ItemText {
     fn alone(self) -> String {
         match self {
-            ItemText::Scalar(text) | ItemText::Keyed(text, None) => text,
-            ItemText::Keyed(text, Some(zone)) => format!("{{{text}, timezone: {zone}}}"),
+            ItemText::Scalar(text) => text,
+            ItemText::Keyed(text, modifiers) => match modifiers.text() {
+                none if none.is_empty() => text,
+                beside => format!("{{{text}{beside}}}"),
+            },
         }
     }
 
     fn in_list(self) -> String {
         match self {
             ItemText::Scalar(text) => format!("\"{text}\""),
-            ItemText::Keyed(text, None) => format!("{{{text}}}"),
-            both => both.alone(),
+            ItemText::Keyed(text, modifiers) => format!("{{{text}{}}}", modifiers.text()),
         }
     }
 }
@@ -193,20 +205,18 @@ fn mapping<'t>(
     let before = decoder.errors();
     let mut fields = decoder.fields(&SCHEDULE, node, Scope::Job)?;
     fields.retain(|(_, entry)| !entry.value.is_null());
-    let own_zone = fields.iter().find(|(key, _)| *key == "timezone").copied();
-    let kinds: Vec<_> = fields
-        .iter()
-        .filter(|(key, _)| *key != "timezone")
-        .collect();
+    let (beside, kinds): (Vec<_>, Vec<_>) = fields
+        .into_iter()
+        .partition(|(key, _)| modifiers::KEYS.contains(key));
     let (kind, entry) = match kinds.as_slice() {
-        [only] => **only,
+        [only] => *only,
         [] => {
             if decoder.errors() == before {
                 decoder.report(
                     Code::BadSchedule,
                     node.span,
                     "the schedule does not say when",
-                    "write `cron`, `every`, `hourly`, `daily`, `weekly` or `at`",
+                    "write `cron`, `every`, `hourly`, `daily`, `weekly`, `random` or `at`",
                 );
             }
             return None;
@@ -221,24 +231,11 @@ fn mapping<'t>(
             return None;
         }
     };
-    let mut zone = Cow::Borrowed(default_zone);
-    let mut zone_name = None;
-    if let Some((_, entry)) = own_zone {
-        if kind == "every" {
-            decoder.report(
-                Code::NoEffect,
-                entry.key_span,
-                "`timezone` says nothing beside `every`, which is elapsed time",
-                "remove it",
-            );
-            return None;
-        }
-        let name = decoder.text("timezone", &entry.value)?;
-        zone = Cow::Owned(self::zone(decoder, &name, entry.value.span)?);
-        zone_name = Some(name.into_owned());
-    }
-    let (item, text) = kind_of(decoder, kind, entry, &zone)?;
-    Some((item, ItemText::Keyed(text, zone_name)))
+    let modifiers = modifiers::read(decoder, kind, &beside, default_zone)?;
+    let zone = modifiers.zone.as_ref().unwrap_or(default_zone);
+    let (item, text) = kind_of(decoder, kind, entry, zone)?;
+    let item = modifiers.apply(decoder, item)?;
+    Some((item, ItemText::Keyed(text, modifiers)))
 }
 
 fn kind_of<'t>(
@@ -276,6 +273,7 @@ fn kind_of<'t>(
             (Item::daily(&times, zone.clone()), times_text(&times))
         }
         "weekly" => return weekly(decoder, node, zone),
+        "random" => return random::read(decoder, node, zone),
         "at" => return instants::read(decoder, node, zone),
         _ => return None,
     };
@@ -357,7 +355,7 @@ fn minutes<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Vec<u8>
     minutes
 }
 
-fn times<'t>(
+pub(super) fn times<'t>(
     decoder: &mut Decoder<'t, '_>,
     key: &str,
     node: &Node<'t>,
@@ -379,7 +377,7 @@ fn times<'t>(
     (times.len() == items.len()).then_some(times)
 }
 
-fn times_text(times: &[civil::Time]) -> String {
+pub(super) fn times_text(times: &[civil::Time]) -> String {
     let texts: Vec<_> = times
         .iter()
         .map(|time| match time.second() {
@@ -441,7 +439,10 @@ fn weekly<'t>(
     }
 }
 
-fn days<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Vec<(Days, String)>> {
+pub(super) fn days<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+) -> Option<Vec<(Days, String)>> {
     let items = decoder.one_or_more("days", node)?;
     let mut days = Vec::with_capacity(items.len());
     for item in items {

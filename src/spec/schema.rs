@@ -4,9 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS,
-    SECRET, State, TOP, WEEKLY,
+    DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RANDOM, RETRY, RETRY_WORDS, SCHEDULE,
+    SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY,
 };
+use super::suite;
 
 /// What a text that is filled in from the environment looks like before that.
 const FILLED: &str = "\\$\\{";
@@ -33,6 +34,7 @@ pub fn schema() -> String {
             "schedule": schedule(),
             "oneSchedule": one_schedule(),
             "weekly": level(&WEEKLY, Form::Job, &["days", "at"]),
+            "random": level(&RANDOM, Form::Job, &["times", "between"]),
             "secret": secret(),
             "text": text(),
             "texts": one_or_more(text()),
@@ -46,6 +48,46 @@ pub fn schema() -> String {
         }),
     );
     let mut text = serde_json::to_string_pretty(&Value::Object(root)).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The JSON Schema of a file of schedule tests.
+#[must_use]
+pub fn test_schema() -> String {
+    let test = level(&suite::TEST, Form::Job, &[]);
+    let mut root = level(&suite::TOP, Form::Job, &[]);
+    let head = [
+        ("$schema", json!("http://json-schema.org/draft-07/schema#")),
+        ("title", json!("elder schedule tests")),
+        ("patternProperties", json!({ "^x-": {} })),
+        (
+            "definitions",
+            json!({
+                "text": text(),
+                "test": test,
+                "count": level(&suite::COUNT, Form::Job, &["from", "until"]),
+            }),
+        ),
+    ];
+    root.extend(head.map(|(key, value)| (key.to_owned(), value)));
+    let one_or_more = one_or_more(refer("test"));
+    let places = [
+        (
+            "/properties/tests",
+            json!({ "type": "object", "additionalProperties": one_or_more }),
+        ),
+        ("/definitions/test/properties/count", refer("count")),
+    ];
+    let mut root = Value::Object(root);
+    for (place, value) in places {
+        if let (Some(Value::Object(property)), Value::Object(value)) =
+            (root.pointer_mut(place), value)
+        {
+            property.extend(value);
+        }
+    }
+    let mut text = serde_json::to_string_pretty(&root).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -153,11 +195,17 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Minutes => one_or_more(number("integer", json!(0), json!(59))),
         Kind::Days => one_or_more(refer("day")),
         Kind::Instants => one_or_more(json!({ "type": "string" })),
+        Kind::Bound => json!({ "type": "string" }),
         Kind::Retry => refer("retry"),
         Kind::Http if form == Form::Defaults => refer("httpDefaults"),
         Kind::Http => refer("http"),
         Kind::Expect => refer("expect"),
         Kind::Weekly => refer("weekly"),
+        Kind::Spread => json!({ "anyOf": [{ "enum": [true] }, refer("duration")] }),
+        Kind::Random => refer("random"),
+        Kind::Between => json!({
+            "type": "array", "items": refer("timeOfDay"), "minItems": 2, "maxItems": 2,
+        }),
         Kind::Secrets => {
             json!({ "type": "object", "additionalProperties": nullable(refer("secret")) })
         }
@@ -290,6 +338,9 @@ mod tests {
                 "minItems" => value
                     .as_array()
                     .is_none_or(|a| a.len() as u64 >= rule.as_u64().unwrap()),
+                "maxItems" => value
+                    .as_array()
+                    .is_none_or(|a| a.len() as u64 <= rule.as_u64().unwrap()),
                 "minProperties" => value
                     .as_object()
                     .is_none_or(|o| o.len() as u64 >= rule.as_u64().unwrap()),
@@ -342,6 +393,36 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_of_tests_in_the_repository_is_this_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/elder-test.schema.json");
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            kept == test_schema(),
+            "schema/elder-test.schema.json is not what this build accepts: run `elder schema --tests > schema/elder-test.schema.json`"
+        );
+        let root: Value = serde_json::from_str(&test_schema()).unwrap();
+        for (text, good) in [
+            (
+                "tests: { a: [{ fires_at: 2027-01-01, name: x }, { never_at: [2027-01-01] }] }",
+                true,
+            ),
+            (
+                "tests: { a: { count: { from: 2027-01-01, until: 2027-01-02, is: 1 } } }",
+                true,
+            ),
+            ("x-a: 1\ntests: {}", true),
+            ("tests: { a: { fires: 2027-01-01 } }", false),
+            (
+                "tests: { a: { count: { from: 2027-01-01, is: 1 } } }",
+                false,
+            ),
+            ("jobs: {}", false),
+        ] {
+            assert_eq!(accepts(&root, &root, &yaml(text)), good, "{text}");
+        }
+    }
+
+    #[test]
     fn every_example_is_accepted_by_the_decoder_and_by_the_schema() {
         let try_both = |text: String| {
             let file = tests::file(&text);
@@ -372,6 +453,7 @@ mod tests {
             (&EXPECT, "http: { url: \"http://x\", expect"),
             (&RETRY, "run: x\nretry"),
             (&SCHEDULE, "schedule"),
+            (&RANDOM, "schedule: { random"),
             (&SECRET, "secrets: { A"),
         ] {
             for field in level.fields.iter().filter(|f| f.state != State::Later) {
@@ -380,8 +462,17 @@ mod tests {
                     ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
                     ("`http`", _) => "url: \"http://x\", ",
                     ("`retry`", _) => "max: 1, ",
-                    ("a schedule", "timezone") => "daily: \"02:00\", ",
+                    ("a schedule", "timezone" | "from" | "until" | "jitter" | "spread") => {
+                        "daily: \"02:00\", "
+                    }
                     _ => "",
+                };
+                let window = "between: [\"09:00\", \"17:00\"], ";
+                let beside = match (level.what, *key) {
+                    ("`random`", "times") => window.to_owned(),
+                    ("`random`", "between") => "times: 3, ".to_owned(),
+                    ("`random`", _) => format!("times: 3, {window}"),
+                    _ => beside.to_owned(),
                 };
                 let close = if before.contains('{') { " }" } else { "" };
                 let mut keys = format!("{before}: {{ {beside}{key}: {example} }}{close}");
@@ -407,6 +498,10 @@ mod tests {
             "schedule: manual\nrun: x\nenabled: 7",
             "schedule: { monthly: { day: 1 } }\nrun: x",
             "schedule: { hourly: 60 }\nrun: x",
+            "schedule: { random: { times: 3 } }\nrun: x",
+            "schedule: { random: { times: 0, between: [\"09:00\", \"17:00\"] } }\nrun: x",
+            "schedule: { random: { times: 3, between: [\"09:00\"] } }\nrun: x",
+            "schedule: { every: 5m, spread: false }\nrun: x",
             "schedule: []\nrun: x",
             "schedule: manual\nrun: x\nmax_instances: 0",
             "schedule: manual\nrun: x\noverlap: parallel",

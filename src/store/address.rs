@@ -1,6 +1,6 @@
 //! Which store an address means.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{MemoryStore, SqliteStore, Store, StoreError};
@@ -20,6 +20,15 @@ pub fn open(url: &str, state_dir: &Path) -> Result<Arc<dyn Store>, OpenError> {
         Address::Sqlite("") => Ok(Arc::new(SqliteStore::open(&state_dir.join(FILE_NAME))?)),
         Address::Sqlite(path) => Ok(Arc::new(SqliteStore::open(Path::new(path))?)),
     }
+}
+
+/// The file of the store that `url` names; `None` for one in memory.
+pub(super) fn file(url: &str, state_dir: &Path) -> Result<Option<PathBuf>, OpenError> {
+    Ok(match address(url)? {
+        Address::Memory => None,
+        Address::Sqlite("") => Some(state_dir.join(FILE_NAME)),
+        Address::Sqlite(path) => Some(PathBuf::from(path)),
+    })
 }
 
 /// Why there is no store to work with.

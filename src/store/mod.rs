@@ -6,11 +6,13 @@
 mod address;
 #[cfg(test)]
 mod conformance;
+mod history;
 mod memory;
 mod rules;
 mod sqlite;
 
 pub use address::{OpenError, open};
+pub use history::run_times;
 pub use memory::{MemoryBounds, MemoryStore};
 pub use sqlite::SqliteStore;
 

@@ -296,6 +296,7 @@ impl Reloader {
             differs,
         };
         let at = self.parts.clock.now();
+        let mut open = Vec::new();
         let mut gone = diff.removed.clone();
         let rescheduled = diff.rescheduled.iter().map(|job| job.name().clone());
         let rescheduled: Vec<JobName> = rescheduled.collect();
@@ -308,6 +309,7 @@ impl Reloader {
             })?;
             self.jobs = answer.jobs;
             carried.will_not_fire_today = answer.will_not_fire_today;
+            open = answer.open;
             self.applied_at = Some(at);
         }
         for name in &added {
@@ -323,7 +325,7 @@ impl Reloader {
             ));
         }
         self.out_of_sync = None;
-        self.unmarked = unmarked(&rescheduled, gone, at);
+        self.unmarked = unmarked(&rescheduled, gone, at, &open);
         if let Err(error) = self.record(plan.rows).await {
             let why = format!("it is in force and not yet recorded: {error}");
             self.notice(&why);
@@ -460,10 +462,21 @@ impl From<Failed> for BootError {
 }
 
 /// The marks that move with a change, once what was due before it is recorded: no schedule fires
-/// before it was in force, also not that of a name that goes and comes back.
-fn unmarked(rescheduled: &[JobName], gone: Vec<JobName>, at: Timestamp) -> Vec<Write> {
+/// before it was in force, also not that of a name that goes and comes back. The fires that are
+/// still `open` stay before the mark's reach.
+fn unmarked(
+    rescheduled: &[JobName],
+    gone: Vec<JobName>,
+    at: Timestamp,
+    open: &[(JobName, Timestamp)],
+) -> Vec<Write> {
+    let open: HashMap<&JobName, Timestamp> = open.iter().map(|(job, to)| (job, *to)).collect();
     let marks = rescheduled.iter().chain(&gone).cloned();
-    let mut writes: Vec<Write> = marks.map(|job| Write::Mark { job, at }).collect();
+    let mark = |job: JobName| Write::Mark {
+        at: open.get(&job).copied().unwrap_or(at),
+        job,
+    };
+    let mut writes: Vec<Write> = marks.map(mark).collect();
     writes.extend(gone.into_iter().map(|job| Write::Gone { job, at }));
     writes
 }
@@ -477,5 +490,37 @@ fn fresh_mark(at: Timestamp) -> Mark {
         previous_success_at: None,
         last_startup_at: None,
         times: JobTimes::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_goes_to_the_change_but_not_past_a_fire_that_waits() {
+        let name = |text: &str| JobName::new(text).unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let open = [(name("late"), at(90)), (name("gone-late"), at(80))];
+        let rescheduled = [name("plain"), name("late")];
+        let gone = vec![name("gone"), name("gone-late")];
+        let writes = unmarked(&rescheduled, gone, at(100), &open);
+        let told: Vec<_> = writes
+            .iter()
+            .map(|write| match write {
+                Write::Mark { job, at } => format!("{job} {}", at.as_second()),
+                Write::Gone { job, at } => format!("{job} gone {}", at.as_second()),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let want = [
+            "plain 100",
+            "late 90",
+            "gone 100",
+            "gone-late 80",
+            "gone gone 100",
+            "gone-late gone 100",
+        ];
+        assert_eq!(told, want);
     }
 }

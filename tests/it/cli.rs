@@ -17,6 +17,8 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       run       Run the jobs of a folder: load, schedule, watch, serve
       validate  Check job files without running anything (also `elder --validate`)
       next      Show when a job or a schedule fires next
+      simulate  Show every fire of a span: busiest minutes, peaks, overlaps, clock changes
+      test      Try the schedule tests (*.test.yaml) of a folder
       import    Make job files of another scheduler's files
       schema    Print the JSON Schema of job files
       trigger   Start a run of a job now
@@ -33,6 +35,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       elder run jobs.d                    load the folder, fire its jobs, watch it, serve :8000
       elder validate jobs.d               what `run` would refuse, with place and mend; for CI
       elder next --schedule '30 3 * * 1'  when that is, in words and as instants
+      elder simulate jobs.d               what the next 24 hours bring
     "#);
 }
 
@@ -45,6 +48,8 @@ fn help_and_version_are_answers() {
         "--version",
         "run -h",
         "validate --help",
+        "simulate --help",
+        "test --help",
     ] {
         let finished = elder(line).run();
         assert_eq!(finished.code, Some(0), "{line}: {finished}");

@@ -18,5 +18,7 @@ mod import;
 mod next;
 mod promises;
 mod shipped;
+mod simulate;
+mod suites;
 mod tidy;
 mod validate;

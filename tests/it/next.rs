@@ -22,6 +22,22 @@ fn a_schedule_is_told_in_words_and_instants() {
 }
 
 #[test]
+fn what_differs_by_name_is_asked_with_a_name() {
+    let random = r#"{ random: { times: 1, between: ["22:00", "02:00"], days: weekdays } }"#;
+    let from = format!("next -n 2 {FROM} --schedule");
+    let named = format!("next -n 2 {FROM} --name backup --format json --schedule");
+    assert_snapshot!(elder(&named).arg(random).run(), @r#"
+    exit 0
+    --- stdout
+    {"description":"once a day at random between 22:00 and 02:00, on Monday to Friday, UTC time","next":["2027-03-26T00:48:09+00:00","2027-03-27T01:11:09+00:00"],"timezone":"UTC"}
+    "#);
+    let finished = elder(&from).arg(random).run();
+    assert!(finished.stdout.contains("see --name"), "{finished}");
+    let finished = elder("next --name backup backup").run();
+    assert_eq!(finished.code, Some(2), "{finished}");
+}
+
+#[test]
 fn a_job_of_the_tree_is_found_by_its_name() {
     let file = "jobs:\n  billing:\n    schedule: { daily: '02:00' }\n    timezone: Asia/Tokyo\n    run: x\n";
     let folder = Folder::with(&[("jobs.d/a.yaml", file), ("jobs.d/bad.yaml", "jobs: [")]);

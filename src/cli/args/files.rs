@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::values;
+use crate::ids::JobName;
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
@@ -78,6 +79,9 @@ pub struct NextArgs {
     /// A schedule in any form of the job file
     #[arg(long, value_name = "EXPR", conflicts_with = "job")]
     pub schedule: Option<String>,
+    /// Whose fires: the job's name, which `random`, `jitter` and `spread` follow
+    #[arg(long, value_name = "NAME", requires = "schedule", conflicts_with_all = ["job", "stdin"], value_parser = values::job_name)]
+    pub name: Option<JobName>,
     /// How many fires
     #[arg(short, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub n: u32,
@@ -96,6 +100,14 @@ pub struct NextArgs {
     /// Files of NAME=value lines for ${NAME}
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     pub env_file: Vec<PathBuf>,
+}
+
+/// The flags of `elder schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The schema of *.test.yaml files instead
+    #[arg(long)]
+    pub tests: bool,
 }
 
 /// `--format` of answers.

@@ -2,6 +2,7 @@
 
 mod client;
 mod files;
+mod forecast;
 mod import;
 pub mod run;
 pub mod values;
@@ -12,7 +13,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
-pub use files::{FindingFormat, NextArgs, TableFormat, ValidateArgs};
+pub use files::{FindingFormat, NextArgs, SchemaArgs, TableFormat, ValidateArgs};
+pub use forecast::{SimulateArgs, SimulateFormat, TestArgs};
 pub use import::{ImportArgs, SourceFormat};
 pub use run::RunArgs;
 
@@ -20,7 +22,8 @@ const EXAMPLES: &str = "\
 Examples:
   elder run jobs.d                    load the folder, fire its jobs, watch it, serve :8000
   elder validate jobs.d               what `run` would refuse, with place and mend; for CI
-  elder next --schedule '30 3 * * 1'  when that is, in words and as instants";
+  elder next --schedule '30 3 * * 1'  when that is, in words and as instants
+  elder simulate jobs.d               what the next 24 hours bring";
 
 /// A job scheduler that you run from a git repository
 #[derive(Debug, Parser)]
@@ -50,10 +53,14 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Show when a job or a schedule fires next
     Next(NextArgs),
+    /// Show every fire of a span: busiest minutes, peaks, overlaps, clock changes
+    Simulate(Box<SimulateArgs>),
+    /// Try the schedule tests (*.test.yaml) of a folder
+    Test(TestArgs),
     /// Make job files of another scheduler's files
     Import(ImportArgs),
     /// Print the JSON Schema of job files
-    Schema,
+    Schema(SchemaArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
     /// Read the files again; confirm held removals
@@ -85,9 +92,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 10] = [
-    "run", "validate", "next", "import", "schema", "trigger", "sync", "backup", "optimize",
-    "report",
+const COMMANDS: [&str; 12] = [
+    "run", "validate", "next", "simulate", "test", "import", "schema", "trigger", "sync", "backup",
+    "optimize", "report",
 ];
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::ids::JobName;
+
 /// `--listen`: an address with a port.
 ///
 /// # Errors
@@ -25,6 +27,14 @@ pub fn listen(text: &str) -> Result<SocketAddr, String> {
         _ if port(text).is_some() => Err(format!("write 127.0.0.1:{text}")),
         _ => Err("write an address and a port, such as 127.0.0.1:8000".to_owned()),
     }
+}
+
+/// A job's name.
+///
+/// # Errors
+/// When it cannot be one.
+pub fn job_name(text: &str) -> Result<JobName, String> {
+    JobName::new(text).map_err(|error| error.to_string())
 }
 
 /// Refuses a store that is not in this build. The address is not repeated: it may hold a password.

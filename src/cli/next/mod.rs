@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, SystemClock};
 use crate::finding::Severity;
+use crate::ids::JobName;
 use crate::schedule::{HOST_TZDATA, Schedule, Zones};
 use crate::spec;
 
@@ -56,7 +57,7 @@ pub fn next(
         return Ok(Exit::Fine);
     }
     let subject = match (&typed.schedule, &typed.job) {
-        (Some(expression), _) => of_expression(expression, timezone, &zones)?,
+        (Some(expression), _) => of_expression(expression, typed.name.as_ref(), timezone, &zones)?,
         (None, Some(job)) => of_job(job, typed, environment, &zones)?,
         (None, None) => return Err(Failure::no_answer("name a job or a --schedule")),
     };
@@ -70,8 +71,14 @@ pub fn next(
     Ok(Exit::Fine)
 }
 
-fn of_expression(text: &str, timezone: &str, zones: &Zones) -> Result<Subject, Failure> {
-    let parsed = spec::parse_schedule(text, timezone, zones).map_err(|findings| {
+fn of_expression(
+    text: &str,
+    name: Option<&JobName>,
+    timezone: &str,
+    zones: &Zones,
+) -> Result<Subject, Failure> {
+    let job = name.map_or("", JobName::as_str);
+    let parsed = spec::parse_schedule(text, timezone, zones, job).map_err(|findings| {
         let mut errors = findings.iter();
         match errors.find(|finding| finding.severity == Severity::Error) {
             Some(first) => Failure::no_answer(&*first.message).help(&*first.help),
@@ -82,8 +89,11 @@ fn of_expression(text: &str, timezone: &str, zones: &Zones) -> Result<Subject, F
         schedule: parsed.schedule,
         zone: parsed.zone.timezone().clone(),
         zone_name: parsed.zone.name().to_owned(),
-        title: String::new(),
-        remark: "",
+        title: name.map_or_else(String::new, |name| format!("{name}: ")),
+        remark: match name {
+            None if parsed.is_named => " (an example: it differs by name; see --name)",
+            _ => "",
+        },
     })
 }
 
@@ -140,12 +150,9 @@ fn of_job(
 
 fn fires(schedule: &Schedule, from: Timestamp, count: usize) -> Vec<Timestamp> {
     let mut fires = Vec::new();
-    let mut after = from;
-    while fires.len() < count {
-        let Some(fire) = schedule.next_after(after) else {
-            break;
-        };
-        after = fire.scheduled;
+    let mut next = schedule.next_due_after(from);
+    while let Some(fire) = next.filter(|_| fires.len() < count) {
+        next = schedule.next_after(fire.scheduled);
         fires.push(fire.due);
     }
     fires

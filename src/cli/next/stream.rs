@@ -134,9 +134,9 @@ impl Query {
             Some(from) => values::instant(&from).map_err(|hint| format!("`from`: {hint}"))?,
             None => defaults.from,
         };
-        // What a name feeds is only in schedules that this build does not have; a bad one is bad all the same.
-        if let Some(name) = text(&mut query, "name")? {
-            JobName::new(&name).map_err(|error| format!("`name`: {error}"))?;
+        let name = text(&mut query, "name")?;
+        if let Some(name) = &name {
+            JobName::new(name).map_err(|error| format!("`name`: {error}"))?;
         }
         let count = match query.remove("n").filter(|n| !n.is_null()) {
             None => u64::from(defaults.count),
@@ -151,8 +151,9 @@ impl Query {
             ));
         }
         let timezone = timezone.as_deref().unwrap_or(defaults.timezone);
-        let parsed =
-            spec::schedule_of_json(&schedule, timezone, zones).map_err(|found| said(&found))?;
+        let name = name.as_deref().unwrap_or_default();
+        let parsed = spec::schedule_of_json(&schedule, timezone, zones, name)
+            .map_err(|found| said(&found))?;
         Ok(Self {
             parsed,
             from,
@@ -232,6 +233,30 @@ mod tests {
                 r#"{"next":["2027-01-02T00:00:00+00:00","2027-01-03T00:00:00+00:00"]}"#,
             ]
         );
+    }
+
+    #[test]
+    fn a_name_feeds_what_differs_from_job_to_job() {
+        let random = r#"{"random": {"times": 1, "between": ["22:00", "02:00"]}}"#;
+        let ask = |schedule: &str, name: &str| {
+            let line = format!(r#"{{"schedule": {schedule}, "n": 3, "name": "{name}"}}"#);
+            answers_to(line.as_bytes()).remove(0)
+        };
+        for schedule in [
+            random,
+            r#"{"daily": "02:00", "spread": "1h"}"#,
+            r#"{"daily": "02:00", "jitter": "1h"}"#,
+        ] {
+            assert_eq!(ask(schedule, "a"), ask(schedule, "a"), "{schedule}");
+            assert_ne!(ask(schedule, "a"), ask(schedule, "b"), "{schedule}");
+        }
+        // A fire that is scheduled before the instant asked about and due after it is to come.
+        let schedule = r#"{"daily": "02:00", "jitter": "1h"}"#;
+        let line =
+            r#"{"schedule": SCHEDULE, "name": "backup", "n": 1, "from": "2027-03-01T02:30:00Z"}"#;
+        let line = line.replace("SCHEDULE", schedule);
+        let want = r#"{"next":["2027-03-01T02:56:57.466+00:00"]}"#;
+        assert_eq!(answers_to(line.as_bytes()), [want]);
     }
 
     #[test]

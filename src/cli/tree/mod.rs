@@ -1,9 +1,11 @@
 //! Job files as the checking commands see them: looked at once, checked, nothing remembered.
 
 mod conflicts;
+mod suites;
 mod targets;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -15,6 +17,7 @@ use crate::spec::{self, Checked, InputFile};
 use super::exit::Failure;
 
 use conflicts::across_files;
+pub use suites::{WithTests, with_tests};
 use targets::{Looked, targets};
 
 /// What to look at, and how.
@@ -41,6 +44,8 @@ pub struct Tree {
     pub findings: Vec<Finding>,
     /// Their good jobs.
     pub jobs: Vec<Job>,
+    /// Names of jobs that are not among them, because their file is bad.
+    pub bad_names: Vec<Arc<str>>,
 }
 
 /// Looks at everything and checks it.
@@ -56,35 +61,44 @@ pub fn check(query: &Query<'_>) -> Result<Tree, Failure> {
     let inputs: Vec<InputFile> = looked.iter().flat_map(|one| one.inputs.clone()).collect();
     let none = HashMap::new();
     let checked = spec::check(&inputs, None, &none, &query.options, query.zones);
-    let conflicts = across_files(&checked.files);
-    Ok(tree(&looked, &checked, conflicts, query.now))
+    let mut across = across_files(&checked.files);
+    let conflicts: Vec<bool> = across.iter().map(|found| !found.is_empty()).collect();
+    for (index, finding) in spec::across(&checked.files, query.zones) {
+        across[index].push(finding);
+    }
+    Ok(tree(&looked, &checked, across, &conflicts, query.now))
 }
 
 /// What the check came to, as far as it was asked about.
 fn tree(
     looked: &[Looked],
     checked: &Checked,
-    mut conflicts: Vec<Vec<Finding>>,
+    mut across: Vec<Vec<Finding>>,
+    conflicts: &[bool],
     now: Timestamp,
 ) -> Tree {
     let mut tree = Tree {
         files: 0,
         findings: Vec::new(),
         jobs: Vec::new(),
+        bad_names: Vec::new(),
     };
-    for (file, conflicts) in checked.files.iter().zip(&mut conflicts) {
+    for ((file, across), refused) in checked.files.iter().zip(&mut across).zip(conflicts) {
         if !looked.iter().any(|one| one.concerns(file)) {
             continue;
         }
-        let refused = !conflicts.is_empty();
         tree.findings.extend(file.findings.iter().cloned());
         tree.findings.extend(spec::past_dates(file, now));
-        tree.findings.append(conflicts);
+        tree.findings.append(across);
         if !file.is_defaults {
             tree.files += 1;
         }
-        if !refused {
+        if !*refused {
             tree.jobs.extend(file.jobs.iter().cloned());
+        }
+        if *refused || file.is_bad() {
+            let names = file.names.iter().map(|place| place.name.clone());
+            tree.bad_names.extend(names);
         }
     }
     tree

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::options::Paths;
-use crate::source::{Content, Directory, DirectoryOptions, File, Look, MAX_FILE, Root};
+use crate::source::{Content, Directory, DirectoryOptions, File, FileKind, Look, MAX_FILE, Root};
 use crate::spec::{CheckedFile, InputFile};
 
 use super::super::exit::Failure;
@@ -135,8 +135,18 @@ fn in_trees(files: Vec<Single>, root: Option<&str>) -> Result<Vec<Files>, Failur
     Ok(targets)
 }
 
+/// The folders of the trees that single files belong to, as the typed names name them.
+pub(super) fn folders_of(files: Vec<String>, root: Option<&str>) -> Result<Vec<String>, Failure> {
+    let files = files.into_iter().map(|typed| Single {
+        path: absolute(Path::new(&typed)),
+        typed,
+    });
+    let trees = in_trees(files.collect(), root)?;
+    Ok(trees.iter().map(Files::shown_tree).collect())
+}
+
 /// A path without `.` and `..`, whose last part is kept as it is: the file may be a link.
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     let plain = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let parent = plain
         .parent()
@@ -234,7 +244,16 @@ impl Looked {
 }
 
 fn look(folder: &str) -> Result<Root, Failure> {
-    let mut directory = Directory::new(&[PathBuf::from(folder)], DirectoryOptions::default());
+    look_for(folder, FileKind::Jobs)
+}
+
+/// All files of a kind in a folder.
+pub(super) fn look_for(folder: &str, kind: FileKind) -> Result<Root, Failure> {
+    let options = DirectoryOptions {
+        kind,
+        ..DirectoryOptions::default()
+    };
+    let mut directory = Directory::new(&[PathBuf::from(folder)], options);
     let now = SystemClock::default().now();
     let root = directory.scan(now, Look::Changes).roots.into_iter().next();
     match root {
@@ -250,7 +269,7 @@ fn is_defaults(path: &str) -> bool {
     path.rsplit('/').next() == Some(DEFAULTS)
 }
 
-fn input(root: &Root, file: &File) -> InputFile {
+pub(super) fn input(root: &Root, file: &File) -> InputFile {
     InputFile {
         root: root.path.clone(),
         root_folder: root.folder.clone(),

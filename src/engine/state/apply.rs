@@ -8,11 +8,21 @@ use jiff::Timestamp;
 
 use crate::decide;
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{Event, Job, Outcome, Reason, Run};
+use crate::model::{Event, Job, Outcome, Reason, Run, Trigger};
+use crate::schedule::Fire;
 use crate::store::Mark;
 
 use super::active::Stage;
-use super::{ApplyAnswer, Change, Effect, Incoming, JobState, NotApplied, Phase, State, Ticket};
+use super::{
+    ApplyAnswer, Change, Effect, Incoming, JobState, NotApplied, Phase, State, Ticket, just_before,
+};
+
+/// What an edit did to a job.
+struct Edited {
+    today: Today,
+    /// How far the mark goes, where that is not the instant of the edit.
+    open: Option<Timestamp>,
+}
 
 /// What an edit did to a job's fire of today.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,7 +40,7 @@ impl State {
         let at = change.at.min(self.now.wall);
         if change.recalled {
             self.take_back(change.added);
-            self.answer(ticket, Vec::new());
+            self.answer(ticket, Vec::new(), Vec::new());
             return;
         }
         self.announce(&change);
@@ -44,15 +54,19 @@ impl State {
         if change.revision.is_some() {
             self.revision = change.revision;
         }
+        let mut lost = Vec::new();
+        let mut open = Vec::new();
         for name in &change.removed {
+            open.extend(self.open_mark(name).map(|mark| (name.clone(), mark)));
             self.remove_job(name);
         }
-        let mut lost = Vec::new();
         for job in change.changed {
             let name = job.name().clone();
-            if self.change_job(job, at) == Today::Lost {
-                lost.push(name);
+            let changed = self.change_job(job, at);
+            if changed.today == Today::Lost {
+                lost.push(name.clone());
             }
+            open.extend(changed.open.map(|mark| (name, mark)));
         }
         for (job, mark) in change.added {
             let key = self.insert_job(job, &mark);
@@ -64,7 +78,7 @@ impl State {
             self.start_up();
         }
         self.tell_counts();
-        self.answer(ticket, lost);
+        self.answer(ticket, lost, open);
     }
 
     /// Why nothing may change now: what was due up to a change is decided before it, and that needs
@@ -77,10 +91,16 @@ impl State {
         }
     }
 
-    fn answer(&mut self, ticket: Ticket, will_not_fire_today: Vec<JobName>) {
+    fn answer(
+        &mut self,
+        ticket: Ticket,
+        will_not_fire_today: Vec<JobName>,
+        open: Vec<(JobName, Timestamp)>,
+    ) {
         let answer = ApplyAnswer {
             jobs: self.names.len(),
             will_not_fire_today,
+            open,
         };
         self.effects.push(Effect::Applied(ticket, Ok(answer)));
     }
@@ -170,27 +190,36 @@ impl State {
         key
     }
 
-    fn change_job(&mut self, job: Job, at: Timestamp) -> Today {
-        let Some(key) = self.names.get(job.name().as_str()).copied() else {
-            return Today::Kept;
+    fn change_job(&mut self, job: Job, at: Timestamp) -> Edited {
+        let untouched = Edited {
+            today: Today::Kept,
+            open: None,
         };
+        let Some(key) = self.names.get(job.name().as_str()).copied() else {
+            return untouched;
+        };
+        let now = self.now.wall;
         // The mark moves with the times, and another kind of action waits in another line.
         self.record_waiting(key, Timestamp::MAX);
         let Some(state) = self.job_mut(key) else {
-            return Today::Kept;
+            return untouched;
         };
         let old = std::mem::replace(&mut state.job, job);
         let (before, after) = (&old.definition, &state.job.definition);
         let is_rescheduled = before.schedule != after.schedule || before.enabled != after.enabled;
-        if is_rescheduled {
-            state.mark = state.mark.max(at);
-            state.since = at;
-        }
         let is_enabled = after.enabled;
-        let is_lost = is_rescheduled
-            && before.enabled
-            && is_enabled
-            && decide::loses_today(&before.schedule, &after.schedule, at);
+        let goes_on = is_rescheduled && before.enabled && is_enabled;
+        // A fire that waits for its jitter: by the new schedule it is due later, or now.
+        let carried = decide::carried_over(&before.schedule, &after.schedule, now)
+            .filter(|fire| goes_on && fire.scheduled > state.mark && fire.scheduled <= at);
+        let open = carried.filter(|fire| fire.due > now);
+        let open = open.map(|fire| just_before(fire.scheduled));
+        if is_rescheduled {
+            let to = open.unwrap_or(at);
+            state.mark = state.mark.max(to);
+            state.since = to;
+        }
+        let is_lost = goes_on && decide::loses_today(&before.schedule, &after.schedule, at);
         if let Some(state) = self.job(key) {
             self.observer.observe(&Event::JobChanged {
                 key,
@@ -201,12 +230,39 @@ impl State {
             // Requests are for disabled jobs as well.
             self.give_up_waiting(key, |run| run.request.is_none());
         }
+        if let Some(fire) = carried.filter(|_| open.is_none()) {
+            // By the new schedule it is due: before whatever that has decided next.
+            self.fire_now(key, fire.scheduled);
+        }
         if is_rescheduled {
             self.begin_schedule(key);
         }
         // More may run at once than before.
         self.next_of_job(key);
-        if is_lost { Today::Lost } else { Today::Kept }
+        let today = if is_lost { Today::Lost } else { Today::Kept };
+        Edited { today, open }
+    }
+
+    /// An edit made this fire due; it is not late for that.
+    fn fire_now(&mut self, key: JobKey, scheduled: Timestamp) {
+        let Some(state) = self.job(key) else { return };
+        let schedule = state.job.definition.schedule.clone();
+        let fire = Fire {
+            scheduled,
+            due: self.now.wall,
+        };
+        self.fire(key, &schedule, fire, Trigger::Schedule);
+        self.record_waiting(key, Timestamp::MAX);
+    }
+
+    /// How far the mark of a job goes that is taken out while a fire of it waits for its jitter.
+    fn open_mark(&self, name: &JobName) -> Option<Timestamp> {
+        let key = self.names.get(name.as_str())?;
+        let state = self.job(*key)?;
+        let definition = &state.job.definition;
+        let pending = definition.schedule.pending_at(self.now.wall)?;
+        let is_open = definition.enabled && pending.scheduled > state.mark;
+        is_open.then(|| just_before(pending.scheduled))
     }
 
     fn remove_job(&mut self, name: &JobName) {

@@ -50,7 +50,7 @@ impl State {
             for key in group.members {
                 self.tell_next(key, next);
                 if only {
-                    self.settle_one(key, group.first, second);
+                    self.settle_one(key, &group.schedule, group.first, second);
                 } else {
                     self.settle(key, &group.schedule, self.punctual());
                 }
@@ -63,18 +63,19 @@ impl State {
     }
 
     /// One fire of one job is due, and no other.
-    fn settle_one(&mut self, key: JobKey, fire: Fire, next: Option<Fire>) {
+    fn settle_one(&mut self, key: JobKey, schedule: &Schedule, fire: Fire, next: Option<Fire>) {
         let Some(job) = self.job(key) else { return };
         // A clock that went back shows instants again that were decided already.
         if fire.scheduled <= job.mark {
             return;
         }
-        let grace = decide::grace(&job.job.definition.policy, fire, next).max(self.punctual());
+        let policy = &job.job.definition.policy;
+        let grace = decide::grace(policy, schedule, fire, next).max(self.punctual());
         if self.now.wall.duration_since(fire.due).unsigned_abs() > grace {
             let lateness = self.lateness;
             self.missed_one(key, fire.scheduled, lateness);
         } else {
-            self.fire(key, fire, next, Trigger::Schedule);
+            self.fire(key, schedule, fire, Trigger::Schedule);
         }
     }
 
@@ -98,7 +99,13 @@ impl State {
             Arc::make_mut(&mut policy).grace = Grace::Fixed(least);
         }
         let due = decide::due(schedule, job.mark, self.now.wall, &policy, self.lateness);
+        let at_once = due.starts.len() == 1;
+        let mut starts = due.starts.into_iter().peekable();
+        // The store takes a job's instants in order.
         for missed in due.missed {
+            while let Some(fire) = starts.next_if(|fire| fire.scheduled < missed.first) {
+                self.catch_up(key, schedule, fire, at_once);
+            }
             let not_run = NotRun {
                 outcome: Outcome::Missed,
                 reason: missed.reason,
@@ -109,19 +116,25 @@ impl State {
             };
             self.not_run(key, not_run);
         }
-        if let [fire] = due.starts.as_slice() {
-            let next = schedule.next_after(fire.scheduled);
-            self.fire(key, *fire, next, Trigger::CatchUp);
-        } else {
-            for fire in due.starts {
-                self.add_backlog(key, fire);
-            }
+        for fire in starts {
+            self.catch_up(key, schedule, fire, at_once);
+        }
+        if !at_once {
             self.next_of_job(key);
         }
     }
 
+    /// A late fire that starts: at once, or in line with others.
+    fn catch_up(&mut self, key: JobKey, schedule: &Schedule, fire: Fire, at_once: bool) {
+        if at_once {
+            self.fire(key, schedule, fire, Trigger::CatchUp);
+        } else {
+            self.add_backlog(key, fire);
+        }
+    }
+
     /// A fire that is in time: it runs, waits for a place, or is skipped.
-    fn fire(&mut self, key: JobKey, fire: Fire, next: Option<Fire>, trigger: Trigger) {
+    pub(super) fn fire(&mut self, key: JobKey, schedule: &Schedule, fire: Fire, trigger: Trigger) {
         let Some(run_by) = self.run_by(key) else {
             self.missed_one(key, fire.scheduled, Reason::Removed);
             return;
@@ -133,7 +146,8 @@ impl State {
             return;
         }
         let policy = &job.job.definition.policy;
-        let grace = decide::grace(policy, fire, next);
+        let next = schedule.next_after(fire.scheduled);
+        let grace = decide::grace(policy, schedule, fire, next);
         let mut run = Run::new(
             RunId::of_fire(run_by.name(), fire.scheduled),
             run_by.name().clone(),

@@ -155,8 +155,10 @@ impl State {
         {
             let definition = &active.job.definition;
             let scheduled = active.run.scheduled_at;
-            let next = definition.schedule.next_after(scheduled);
-            let grace = decide::grace(&definition.policy, Fire { scheduled, due }, next);
+            let schedule = &definition.schedule;
+            let next = schedule.next_after(scheduled);
+            let fire = Fire { scheduled, due };
+            let grace = decide::grace(&definition.policy, schedule, fire, next);
             active.grace_until = Some(now.saturating_add(grace).unwrap_or(Timestamp::MAX));
         }
         self.enqueue(id);

@@ -92,13 +92,16 @@ impl State {
         // As with every late fire: the old policy decides, the new action runs.
         let run_by = self.run_by(key).unwrap_or_else(|| job.clone());
         let scheduled = run.scheduled_at;
-        let fire = Fire {
+        let schedule = &job.definition.schedule;
+        // Asked for, or of a schedule that is no more: it was due at its own instant.
+        let fire = schedule.fire_at(scheduled).unwrap_or(Fire {
             scheduled,
             due: scheduled,
-        };
-        let next = job.definition.schedule.next_after(scheduled);
-        let grace = decide::grace(&job.definition.policy, fire, next);
-        let until = scheduled
+        });
+        let next = schedule.next_after(scheduled);
+        let grace = decide::grace(&job.definition.policy, schedule, fire, next);
+        let until = fire
+            .due
             .saturating_add(grace)
             .unwrap_or(jiff::Timestamp::MAX);
         if until < self.now.wall {
@@ -113,7 +116,7 @@ impl State {
         let place = self.place_again(&run, key);
         let mut active = Active::new(run, run_by, Some(key));
         active.row = Row::There;
-        active.due = Some(scheduled);
+        active.due = Some(fire.due);
         active.grace_until = (place == Place::Pool).then_some(until);
         self.add_run(active, place);
     }

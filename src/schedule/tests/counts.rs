@@ -5,10 +5,40 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::super::Days;
+use super::super::{Days, Modifiers, Seed, Spread, Window};
 use super::*;
 
-fn item() -> impl Strategy<Value = Item> {
+/// Any plain item, and any with a phase or within bounds.
+pub(super) fn item() -> impl Strategy<Value = Item> {
+    let bounds = (0i64..400_000_000, 0i64..300_000_000);
+    let start = instant("2027-03-12T00:00:00Z");
+    let ms = SignedDuration::from_millis;
+    prop_oneof![
+        3 => plain(),
+        1 => (plain(), 1u64..100_000).prop_map(|(item, seconds)| {
+            let length = match &item {
+                Item::Every { period, .. } => *period,
+                _ => Duration::from_secs(seconds),
+            };
+            let modifiers = Modifiers {
+                spread: Some(Spread::Within(length)),
+                ..Modifiers::default()
+            };
+            item.clone().modified(&modifiers, Seed::of("job")).unwrap_or(item)
+        }),
+        1 => (plain(), bounds, any::<bool>(), any::<bool>()).prop_map(move |(item, (from, length), first, last)| {
+            let from = start + ms(from);
+            let modifiers = Modifiers {
+                from: first.then_some(from),
+                until: last.then_some(from + ms(length)),
+                ..Modifiers::default()
+            };
+            item.clone().modified(&modifiers, Seed::of("job")).unwrap_or(item)
+        }),
+    ]
+}
+
+fn plain() -> impl Strategy<Value = Item> {
     let zone_name = prop::sample::select(vec![
         "UTC",
         "America/New_York",
@@ -44,6 +74,18 @@ fn item() -> impl Strategy<Value = Item> {
         3 => (1u64..2_000, 0i64..5_000).prop_map(move |(tenths, anchor)| Item::Every {
             period: Duration::from_millis(tenths * 100 + 1_000),
             anchor: start + SignedDuration::from_millis(anchor * 100),
+        }),
+        2 => (1u8..30, 0i64..86_400, 60i64..86_400, 0u64..100, any::<bool>()).prop_map(|(times, opens, length, gap, weekdays)| {
+            let at = |second| jiff::civil::Time::midnight() + SignedDuration::from_secs(second % 86_400);
+            let window = Window {
+                times,
+                opens: at(opens),
+                closes: at(opens + length),
+                gap: Duration::from_secs(gap),
+                days: if weekdays { Days::WEEKDAYS } else { Days::ALL },
+            };
+            let random = |window| Item::random(window, Seed::of("job"), zone("Europe/London"));
+            random(window).unwrap_or_else(|_| random(Window { times: 1, ..window }).unwrap())
         }),
         1 => prop::collection::vec(0i64..864_000, 1..20).prop_map(move |instants| {
             Item::At(instants.into_iter().map(|tenth| start + SignedDuration::from_millis(tenth * 100)).collect())

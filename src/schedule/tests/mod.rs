@@ -6,6 +6,10 @@ mod counts;
 mod cron_lines;
 mod croner;
 mod every_zone;
+mod frozen;
+mod jitter;
+mod modifiers;
+mod random;
 mod values;
 mod witness;
 

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use tree::Tree;
 
 pub use read::MAX_FILE;
-pub use walk::MAX_DEPTH;
+pub use walk::{MAX_DEPTH, is_test_file};
 
 use super::Snapshot;
 
@@ -41,6 +41,18 @@ pub struct DirectoryOptions {
     pub tree: Option<PathBuf>,
     /// The `--config` file, which is no job file.
     pub config: Option<PathBuf>,
+    /// Which files to look for.
+    pub kind: FileKind,
+}
+
+/// Which files a look is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FileKind {
+    /// Job files and defaults.
+    #[default]
+    Jobs,
+    /// `*.test.yaml`: tests of schedules.
+    Tests,
 }
 
 /// Folders, or single files, of job files.
@@ -55,6 +67,7 @@ struct Base {
     folder: PathBuf,
     tree: Option<PathBuf>,
     config: Option<PathBuf>,
+    is_wanted: fn(&str) -> bool,
 }
 
 impl Directory {
@@ -65,6 +78,10 @@ impl Directory {
         let base = Base {
             tree: options.tree.map(|tree| folder.join(tree)),
             config: options.config.map(|config| folder.join(config)),
+            is_wanted: match options.kind {
+                FileKind::Jobs => walk::is_job_file,
+                FileKind::Tests => walk::is_test_file,
+            },
             folder,
         };
         let mut trees: Vec<Tree> = Vec::new();

@@ -123,6 +123,7 @@ impl Tree {
                 opened.fd.as_fd(),
                 &opened.folder,
                 skip.as_deref(),
+                base.is_wanted,
                 &mut visit,
             );
             match &opened.only {

@@ -43,6 +43,7 @@ pub(super) struct Walk<'a> {
     seen_files: HashSet<PathBuf>,
     seen_steps: HashSet<PathBuf>,
     watch: Vec<Watch>,
+    is_wanted: fn(&str) -> bool,
 }
 
 impl<'a> Walk<'a> {
@@ -51,6 +52,7 @@ impl<'a> Walk<'a> {
         root: BorrowedFd<'a>,
         root_path: &'a Path,
         skip: Option<&'a Path>,
+        is_wanted: fn(&str) -> bool,
         visit: &'a mut dyn FnMut(&str, Found<'_>),
     ) -> Self {
         Self {
@@ -63,6 +65,7 @@ impl<'a> Walk<'a> {
             seen_files: HashSet::new(),
             seen_steps: HashSet::new(),
             watch: Vec::new(),
+            is_wanted,
         }
     }
 
@@ -119,7 +122,7 @@ impl<'a> Walk<'a> {
             }
             let Ok(name) = name.to_str() else {
                 let lossy = entry.file_name().to_string_lossy();
-                if is_job_file(&lossy) {
+                if (self.is_wanted)(&lossy) {
                     let path = format!("{shown}{lossy}");
                     self.broken(&path, Unreadable::Io("its name is not UTF-8".to_owned()));
                 }
@@ -159,7 +162,7 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            _ if !is_job_file(name) => {}
+            _ if !(self.is_wanted)(name) => {}
             _ => match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => self.plain(shown, real, &stat),
                 Err(Errno::NOENT) => {}
@@ -237,7 +240,7 @@ impl<'a> Walk<'a> {
         }
         let end = match way.end {
             Ok(end) => end,
-            Err(error) if is_job_file(name) => {
+            Err(error) if (self.is_wanted)(name) => {
                 let why = match error.kind() {
                     std::io::ErrorKind::NotFound => "this link leads to nothing".to_owned(),
                     _ => Errno::from_io_error(&error).map_or_else(|| error.to_string(), sentence),
@@ -250,7 +253,7 @@ impl<'a> Walk<'a> {
             return;
         };
         let is_folder = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
-        if !is_folder && !is_job_file(name) {
+        if !is_folder && !(self.is_wanted)(name) {
             return;
         }
         let Ok(real) = end.strip_prefix(self.root_path) else {
@@ -264,7 +267,7 @@ impl<'a> Walk<'a> {
             && (is_folder
                 || end
                     .file_name()
-                    .is_some_and(|name| is_job_file(&name.to_string_lossy())));
+                    .is_some_and(|name| (self.is_wanted)(&name.to_string_lossy())));
         if visible || real.is_empty() {
             return;
         }
@@ -301,6 +304,15 @@ pub(super) fn is_job_file(name: &str) -> bool {
         && !stem.is_empty()
         && !stem.ends_with(".test")
         && !matches!(stem, "kustomization" | "Kustomization")
+}
+
+/// Whether a name is that of a file of schedule tests.
+#[must_use]
+pub fn is_test_file(name: &str) -> bool {
+    let stem = name
+        .strip_suffix(".test.yaml")
+        .or_else(|| name.strip_suffix(".test.yml"));
+    stem.is_some_and(|stem| !stem.is_empty()) && !name.starts_with('.')
 }
 
 /// The folder as an open descriptor, so that all that follows is about the same one.

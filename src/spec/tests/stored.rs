@@ -234,6 +234,10 @@ fn schedule_text() -> impl Strategy<Value = &'static str> {
         "at: \"2027-09-20T15:00:00\"",
         "{daily: \"02:00\", timezone: Europe/Berlin}",
         "[\"0 3 * * *\", {every: 5m}, \"startup\"]",
+        "{daily: \"02:00\", from: \"2027-04-01\", until: \"2027-09-30\"}",
+        "{every: 5m, from: \"2027-04-01T00:00:30Z\", spread: true}",
+        "[{daily: \"02:00\", spread: 10m, jitter: 30s}, {every: 1h, jitter: 1m}]",
+        "random: {times: 3, between: [\"22:00\", \"02:00\"], min_gap: 20m, days: weekdays}",
     ])
 }
 
@@ -258,7 +262,7 @@ fn a_job() -> impl Strategy<Value = Job> {
     )
         .prop_map(
             |(name, enabled, (text, zone), action, context, policy, about, origin)| {
-                let read = parse_schedule(text, zone, zones()).unwrap();
+                let read = parse_schedule(text, zone, zones(), &name).unwrap();
                 Job {
                     definition: Arc::new(Definition {
                         name: JobName::new(&name).unwrap(),

@@ -7,6 +7,7 @@
 mod apply;
 mod backup;
 mod fault;
+mod history;
 mod lock;
 mod queries;
 mod reader;
@@ -15,6 +16,8 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod writer;
+
+pub(super) use history::run_times;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -116,6 +116,11 @@ fn open_with(place: &Path, steps: &[&str], limits: &Limits) -> Result<Connection
     connect(place, known, steps, limits)
 }
 
+/// Whether the file is a store that this elder can read.
+pub(super) fn look_at(place: &Path) -> Result<(), StoreError> {
+    look(place, i64::try_from(STEPS.len()).unwrap_or(i64::MAX))
+}
+
 /// Reads the head of the file by itself: SQLite, once it has the file, may write to it.
 fn look(place: &Path, known: i64) -> Result<(), StoreError> {
     let mut head = [0u8; 100];

@@ -545,6 +545,7 @@ impl World {
                         log.lock().unwrap().push(format!("apply: {words}"));
                         let jobs = heard.jobs.len();
                         let _ = answer.send(Ok(ApplyAnswer {
+                            open: Vec::new(),
                             jobs,
                             will_not_fire_today: Vec::new(),
                         }));

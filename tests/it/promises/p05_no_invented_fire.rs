@@ -1,5 +1,9 @@
 //! An edit never makes a fire in the past and never loses one; running runs keep their definition.
 
+use std::time::Duration;
+
+use elder::schedule::{Fire, Zones};
+
 use crate::support::{Daemon, Folder, ledger, now, until};
 
 #[test]
@@ -120,4 +124,65 @@ fn an_edit_does_not_lose_a_fire_that_waits_for_a_place() {
         rows.into_iter().find(|row| row.state == "done")
     });
     assert_eq!((row.outcome.as_str(), row.first), ("success", at));
+}
+
+/// Waits until a fire of `late` is scheduled and for most of a second not yet due.
+fn in_between(schedule: &elder::schedule::Schedule) -> Fire {
+    let least = Duration::from_millis(700);
+    let mut fire = schedule.next_after(now()).unwrap();
+    while fire.scheduled.duration_until(fire.due).unsigned_abs() < least
+        || fire.scheduled.duration_since(now()) < jiff::SignedDuration::from_millis(500)
+    {
+        fire = schedule.next_after(fire.scheduled).unwrap();
+    }
+    until("the fire is scheduled", || {
+        (now() > fire.scheduled + Duration::from_millis(100)).then_some(())
+    });
+    fire
+}
+
+#[test]
+fn a_fire_that_waits_for_its_jitter_outlives_kill_9_and_an_edit() {
+    let text = |schedule: &str| {
+        let run = ledger::WITNESS;
+        format!("jobs:\n  late:\n    schedule: {schedule}\n    run: '{run}'\n")
+    };
+    let jittered = "{ every: 3s, jitter: 1500ms }";
+    let zones = Zones::bundled();
+    let parsed = elder::spec::parse_schedule(jittered, "UTC", &zones, "late").unwrap();
+    let schedule = parsed.schedule;
+    let folder = Folder::with(&[("jobs.d/a.yaml", &text(jittered))]);
+    let ran = |fire: Fire| {
+        let at = fire.scheduled.to_string();
+        let seen = ledger::witnessed(&folder);
+        seen.keys().any(|(_, scheduled, _)| *scheduled == at)
+    };
+
+    let daemon = Daemon::start(&folder);
+    let fire = in_between(&schedule);
+    let told = daemon.get("/api/v1/jobs/late").json();
+    assert_eq!(told["next_run_time"], fire.due.to_string(), "{told}");
+    let labels = [("job_name", "late")];
+    let metrics = daemon.metrics();
+    let next = metrics.get("elder_job_next_run_timestamp_seconds", &labels);
+    let due = fire.due.as_millisecond() as f64 / 1000.0;
+    assert!((next.unwrap() - due).abs() < 0.002, "{next:?} {due}");
+    daemon.kill();
+    assert!(!ran(fire), "it started before it was due");
+    let daemon = Daemon::start(&folder);
+    until("the fire ran", || ran(fire).then_some(()));
+    assert!(now() >= fire.due, "it started before it was due");
+
+    // Without jitter it is due at once, and only once.
+    let fire = in_between(&schedule);
+    assert!(!ran(fire), "it started before it was due");
+    folder.write("jobs.d/a.yaml", &text("{ every: 3s }"));
+    until("the fire ran", || ran(fire).then_some(()));
+    folder.write("jobs.d/a.yaml", &text("{ every: 3s }\n    enabled: false"));
+    until("nothing fires any more", || {
+        let job = daemon.get("/api/v1/jobs/late").json();
+        (job["status"] == "disabled").then_some(())
+    });
+    ledger::wait_until_over(&daemon, &["late"]);
+    ledger::agree(&daemon, &folder, &["late"], 3000);
 }

@@ -62,6 +62,40 @@ fn every_job_file_in_the_documents_validates() {
 }
 
 #[test]
+fn every_test_file_in_the_documents_is_read_without_a_finding() {
+    let mut checked = 0;
+    for document in documents() {
+        for (line, block) in blocks(&text(&document), "yaml") {
+            if !block.lines().any(|line| line.trim_end() == "tests:") {
+                continue;
+            }
+            // The jobs that it names, so that only the tests themselves are judged.
+            let names = block.lines().filter_map(|line| {
+                let name = line.strip_prefix("  ")?.split_once(':')?.0;
+                name.starts_with(|c: char| c.is_ascii_alphanumeric())
+                    .then_some(name)
+            });
+            let jobs: String = names
+                .map(|name| format!("  {name}: {{ schedule: manual, run: 'true' }}\n"))
+                .collect();
+            let folder = Folder::with(&[
+                ("jobs.d/a.yaml", &format!("jobs:\n{jobs}")),
+                ("jobs.d/a.test.yaml", &block),
+            ]);
+            let finished = elder("test --format json").within(folder.path()).run();
+            let answer = finished.json();
+            assert_eq!(
+                answer["findings"],
+                serde_json::json!([]),
+                "{document}:{line}"
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked >= 1, "none was found");
+}
+
+#[test]
 fn every_json_in_the_documents_is_json() {
     for document in documents() {
         for (line, block) in blocks(&text(&document), "json") {

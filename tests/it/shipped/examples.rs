@@ -35,6 +35,20 @@ fn all_shipped_job_files_validate_without_a_warning() {
 }
 
 #[test]
+fn all_shipped_schedule_tests_hold() {
+    for path in ["jobs.d", "examples/several-times-a-day"] {
+        let finished = elder("test --coverage --format json")
+            .arg(path)
+            .within(&shipped(""))
+            .run();
+        assert_eq!(finished.code, Some(0), "{path}: {finished}");
+        let answer = finished.json();
+        assert_eq!(answer["untested"], serde_json::json!([]), "{finished}");
+        assert!(answer["tests"].as_array().unwrap().len() >= 5, "{finished}");
+    }
+}
+
+#[test]
 fn http_retry_asks_again_until_the_target_recovers() {
     let folder = copied("examples/http-retry");
     let asked = AtomicUsize::new(0);

@@ -9,6 +9,7 @@ use super::World;
 use crate::engine::state::testing::{every, job};
 use crate::engine::state::*;
 use crate::model::{AfterCrash, Definition, Ended, Grace, Overlap, Policy};
+use crate::schedule::{Item, Modifiers, Schedule, Seed};
 
 /// One thing that happens; jobs are named by number.
 #[derive(Clone, Debug)]
@@ -60,7 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
 /// Name, period, policy.
 type Sample = (&'static str, u64, fn(&mut Policy));
 
-const JOBS: [Sample; 9] = [
+const JOBS: [Sample; 12] = [
     ("a", 7, |_| {}),
     ("b", 7, |p| p.retry.max = 3),
     ("c", 30, |p| {
@@ -79,6 +80,12 @@ const JOBS: [Sample; 9] = [
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(60));
     }),
+    ("jitter", 50, |_| {}),
+    ("jitter-all", 60, |p| {
+        p.coalesce = false;
+        p.grace = Grace::Fixed(Duration::from_secs(200));
+        p.max_instances = 2;
+    }),
     ("g", 9, |p| {
         p.overlap = Overlap::Queue;
         p.retry.max = 1;
@@ -95,11 +102,32 @@ const JOBS: [Sample; 9] = [
         p.after_crash = AfterCrash::Rerun;
         p.grace = Grace::Fixed(Duration::from_secs(60));
     }),
+    ("jitter-queue", 40, |p| {
+        p.overlap = Overlap::Queue;
+        p.retry.max = 1;
+    }),
 ];
 
 fn sample(which: usize, period: u64) -> Job {
     let (name, _, policy) = JOBS[which];
-    job(name, every(period), policy)
+    job(name, schedule(which, period), policy)
+}
+
+/// Some are due later than scheduled, by up to half the way to the next.
+fn schedule(which: usize, period: u64) -> Arc<Schedule> {
+    let name = JOBS[which].0;
+    if !name.starts_with("jitter") {
+        return every(period);
+    }
+    // Periods of five, with a handful of delays: an edit often finds the instants of before.
+    let period = period.next_multiple_of(5);
+    let item = Item::every(Duration::from_secs(period)).unwrap();
+    let modifiers = Modifiers {
+        jitter: Some(Duration::from_secs(10 + period % 20)),
+        ..Modifiers::default()
+    };
+    let item = item.modified(&modifiers, Seed::of(name)).unwrap();
+    Arc::new(Schedule::new(vec![item]))
 }
 
 impl World {
@@ -152,7 +180,7 @@ impl World {
             Step::Reschedule(which, period) => {
                 let edited = |old: Job| Job {
                     definition: Arc::new(Definition {
-                        schedule: every(period),
+                        schedule: schedule(which, period),
                         ..(*old.definition).clone()
                     }),
                     ..old

@@ -253,6 +253,9 @@ impl World {
             order.attempt,
             order.run
         );
+        if let Trigger::Schedule | Trigger::CatchUp = order.trigger {
+            self.check_due(order);
+        }
         self.running.push(order.run);
         let of_job = |id: &&RunId| self.rows[*id].job == *order.job.name();
         let at_once = self.running.iter().filter(of_job).count();
@@ -262,6 +265,24 @@ impl World {
         let job = job.map_or(&order.job, |state| &state.job);
         let most = job.definition.policy.max_instances as usize;
         assert!(at_once <= most, "{}: {at_once} at once", order.job.name());
+    }
+
+    /// No start before the instant at which the fire is due.
+    fn check_due(&self, order: &Order) {
+        let own = &order.job.definition.schedule;
+        let past = self.past.get(order.job.name()).into_iter().flatten();
+        let mut schedules = past
+            .filter_map(|(_, schedule)| schedule.as_ref())
+            .chain([own]);
+        assert!(
+            schedules.any(|schedule| {
+                let fire = schedule.fire_at(order.scheduled_at);
+                fire.is_some_and(|fire| fire.due <= self.now)
+            }),
+            "{} started early, for {}",
+            order.job.name(),
+            order.scheduled_at
+        );
     }
 
     /// Lets everything that is on its way arrive.
@@ -379,12 +400,13 @@ impl World {
         for (job, mark) in &mut change.added {
             *mark = self.seen(job.name());
         }
-        let writes = edit_writes(&change, &self.jobs);
+        let before = self.jobs.clone();
         let told = change.clone();
         self.apply(change);
-        if !matches!(self.applied(), Some(Ok(_))) {
+        let Some(Ok(answer)) = self.applied() else {
             return false;
-        }
+        };
+        let writes = edit_writes(&told, &before, &answer.open);
         self.settle_on(&told, jobs);
         self.unrecorded = writes;
         self.is_unrecorded = true;
@@ -451,14 +473,41 @@ impl World {
         }
         for job in &change.changed {
             let old = self.jobs.iter().find(|old| old.name() == job.name());
-            if old.is_none_or(|old| is_rescheduled(old, job)) {
-                self.remember(job.name(), self.now, Some(job));
+            let old = old.cloned();
+            if old.is_none_or(|old| is_rescheduled(&old, job)) {
+                self.replace(job.name(), Some(job));
             }
         }
         for name in &change.removed {
-            self.remember(name, self.now, None);
+            self.replace(name, None);
         }
         self.jobs = jobs;
+    }
+
+    /// Another schedule or none from now on. A fire that is scheduled and not yet due goes over to
+    /// one that has it as well, and else is the old one's no more.
+    fn replace(&mut self, name: &JobName, job: Option<&Job>) {
+        let now = self.now;
+        let new = job.filter(|job| job.definition.enabled);
+        let new = new.map(|job| job.definition.schedule.clone());
+        let (since, old) = self.past[name].last().cloned().unwrap();
+        let pending = old.and_then(|old| old.pending_at(now));
+        let pending = pending.filter(|fire| fire.scheduled > since);
+        let past = self.past.get_mut(name).unwrap();
+        let Some(pending) = pending else {
+            past.push((now, new));
+            return;
+        };
+        let open = just_before(pending.scheduled);
+        match new.as_ref().and_then(|new| new.fire_at(pending.scheduled)) {
+            // It has run at once.
+            Some(fire) if fire.due <= now => {}
+            Some(_) => past.extend([(open, None), (open, new.clone())]),
+            None => past.push((open, None)),
+        }
+        if past.last().is_none_or(|(_, last)| *last != new) {
+            past.push((now, new));
+        }
     }
 
     /// Lets time pass, second by second, as the driver would be woken.
@@ -542,9 +591,11 @@ impl World {
             added: Vec::new(),
             ..change.clone()
         };
-        self.unrecorded = edit_writes(&change, &recorded);
         self.is_unrecorded = true;
+        let before = change.clone();
         self.apply(change);
+        let open = self.applied().map(|answer| answer.unwrap().open);
+        self.unrecorded = edit_writes(&before, &recorded, &open.unwrap_or_default());
         self.jobs = recorded;
         self.settle_on(&told, jobs);
         self.record_the_rest();
@@ -664,14 +715,18 @@ fn is_rescheduled(old: &Job, new: &Job) -> bool {
 }
 
 /// What a sync records once a change is in force.
-fn edit_writes(change: &Change, before: &[Job]) -> Vec<Write> {
+fn edit_writes(change: &Change, before: &[Job], open: &[(JobName, Timestamp)]) -> Vec<Write> {
     let at = change.at;
+    let to = |name: &JobName| {
+        let open = open.iter().find(|(job, _)| job == name);
+        open.map_or(at, |(_, to)| *to)
+    };
     let changed = change.changed.iter().filter(|job| {
         let old = before.iter().find(|old| old.name() == job.name());
         old.is_some_and(|old| is_rescheduled(old, job))
     });
     let marks = changed.map(Job::name).chain(&change.removed);
-    let marks = marks.cloned().map(|job| Write::Mark { job, at });
+    let marks = marks.cloned().map(|job| Write::Mark { at: to(&job), job });
     let gone = change.removed.iter().cloned();
     marks
         .chain(gone.map(|job| Write::Gone { job, at }))
@@ -680,11 +735,13 @@ fn edit_writes(change: &Change, before: &[Job]) -> Vec<Write> {
 
 /// How many fires were due.
 fn due_until(past: &Past, now: Timestamp) -> u64 {
-    let ends = past.iter().skip(1).map(|(since, _)| *since).chain([now]);
+    let ends = past.iter().skip(1).map(|(since, _)| Some(*since));
     past.iter()
-        .zip(ends)
+        .zip(ends.chain([None]))
         .filter_map(|((since, schedule), until)| {
-            Some(schedule.as_ref()?.count_between(*since, until))
+            let schedule = schedule.as_ref()?;
+            let until = until.unwrap_or_else(|| schedule.due_up_to(now));
+            Some(schedule.count_between(*since, until))
         })
         .sum()
 }
