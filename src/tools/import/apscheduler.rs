@@ -170,7 +170,7 @@ fn trigger_of(
         target::jitter(draft, &text, "jitter");
     }
     match kind {
-        "CronTrigger" => cron(trigger, &zone_name, draft),
+        "CronTrigger" => cron(trigger, &zone_name, options, draft),
         "IntervalTrigger" => interval(trigger, draft),
         "DateTrigger" => {
             let node = trigger.get("run_date");
@@ -196,7 +196,7 @@ fn trigger_of(
                 let own =
                     own.map(|node| zone(node.text().unwrap_or_default(), node.at, options.zones));
                 let own = own.transpose()?.unwrap_or_else(|| zone_name.clone());
-                cron(part, &own, &mut one)?;
+                cron(part, &own, options, &mut one)?;
                 let text = super::text::scalar(&own);
                 one.schedule
                     .iter_mut()
@@ -245,23 +245,27 @@ fn interval(trigger: &Node, draft: &mut Draft) -> Result<(), Trouble> {
     let anchor = instant(trigger.get("start_date"), trigger)?;
     let until = instant(trigger.get("end_date"), trigger)?;
     let mut when = When::every(period);
-    let kept = target::bounds(&mut when, anchor, until)
-        .map_err(|refused| Trouble::untranslated(trigger.at, refused.message, refused.help))?;
-    if !kept {
+    target::bounds(&mut when, anchor, until);
+    if anchor.is_none() {
         draft
             .schedule_remarks
-            .push("APScheduler counts from start_date, elder from the Unix epoch.".to_owned());
+            .push("APScheduler counts from its own start, elder from the Unix epoch.".to_owned());
     }
     draft.schedule = vec![when];
     draft.old = vec![Old::Every {
         period,
-        anchor: anchor.filter(|_| kept),
+        anchor,
         until,
     }];
     Ok(())
 }
 
-fn cron(trigger: &Node, zone_name: &str, draft: &mut Draft) -> Result<(), Trouble> {
+fn cron(
+    trigger: &Node,
+    zone_name: &str,
+    options: &Options<'_>,
+    draft: &mut Draft,
+) -> Result<(), Trouble> {
     draft.timezone.get_or_insert_with(|| zone_name.to_owned());
     let mut calendar = Calendar {
         last_year: 9_000,
@@ -342,14 +346,21 @@ fn cron(trigger: &Node, zone_name: &str, draft: &mut Draft) -> Result<(), Troubl
     let untranslated = |refused: super::cron_line::Refused| {
         Trouble::untranslated(trigger.at, refused.message, refused.help)
     };
+    if !calendar.years.is_empty() && (from.is_some() || until.is_some()) {
+        let message = "years and a first or last day at once";
+        let help = "write `from` and `until` by hand";
+        return Err(Trouble::untranslated(trigger.at, message, help));
+    }
     draft.old = vec![Old::Calendar {
         calendar: Box::new(calendar.clone()),
         from,
         until,
     }];
-    draft.schedule = calendar.translate(None).map_err(untranslated)?;
+    draft.schedule = calendar
+        .translate(None, options.zones)
+        .map_err(untranslated)?;
     for when in &mut draft.schedule {
-        target::bounds(when, from, until).map_err(untranslated)?;
+        target::bounds(when, from, until);
     }
     Ok(())
 }

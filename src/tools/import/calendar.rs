@@ -236,6 +236,15 @@ impl Calendar {
         }
     }
 
+    /// Whether it fires when the clock reads so.
+    pub(super) fn fires_at(&self, reading: jiff::civil::DateTime) -> bool {
+        let has = |bits: u64, value: i8| bits & (1 << part(value)) != 0;
+        has(self.hours, reading.hour())
+            && has(self.minutes, reading.minute())
+            && has(self.seconds, reading.second())
+            && self.contains(reading.date())
+    }
+
     /// Where either day field is enough and one of them holds always, so do both.
     pub fn normal(mut self) -> Self {
         if self.either && (self.days.any || self.weekdays.any) {

@@ -3,21 +3,16 @@
 use super::calendar::{Calendar, DAYS, DaySet, Rule, bits};
 use super::draft::When;
 use super::quartz::debian_reads;
+use crate::schedule::Zones;
 
 impl Calendar {
     /// Its schedules for elder, or why there are none. `written` is a cron line that the source
     /// has; it is kept where Debian's cron would read it alike.
-    pub fn translate(&self, written: Option<&str>) -> Result<Vec<When>, Refused> {
+    pub fn translate(&self, written: Option<&str>, zones: &Zones) -> Result<Vec<When>, Refused> {
         if self.weeks != 0 {
             return Err(Refused::new(
                 "weeks of the year have no counterpart",
                 "write the dates as `at`, or test the week in the command",
-            ));
-        }
-        if let [(_, until), (from, _), ..] = self.years.as_slice() {
-            return Err(Refused::new(
-                format!("years with holes (none between {until} and {from}) have no counterpart"),
-                "write one job for each span of years, with `from` and `until`",
             ));
         }
         let lines = match written {
@@ -28,9 +23,8 @@ impl Calendar {
         for line in lines {
             let rule = rule_of_line(&line);
             let mut when = When::cron(&line, rule);
-            super::target::years(&mut when, &self.years)?;
-            super::target::dst(&mut when, self.rule, &self.zone);
-            items.push(when);
+            super::target::dst(&mut when, self, zones);
+            items.extend(super::target::years(&when, &self.years)?);
         }
         Ok(items)
     }

@@ -169,7 +169,8 @@ impl Reader<'_> {
         }
         draft.timezone = Some(zone_name.clone());
         if let Some(minutes) = self.settings.delay.filter(|minutes| *minutes > 0) {
-            target::jitter(draft, &format!("{minutes}m"), "RANDOM_DELAY");
+            let length = std::time::Duration::from_secs(u64::from(minutes) * 60);
+            target::spread(draft, length, "cronie's RANDOM_DELAY");
         }
         let (offset, first) = words[0];
         if first == "@reboot" {

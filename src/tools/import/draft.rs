@@ -23,6 +23,10 @@ pub(super) struct Draft {
     pub schedule_remarks: Vec<String>,
     /// The zone of its wall-clock times.
     pub timezone: Option<String>,
+    /// Keys beside each of its schedules, as YAML.
+    pub beside: Vec<(&'static str, String)>,
+    /// A fixed delay that `spread` adds.
+    pub spread: Option<std::time::Duration>,
     /// Everything else, in order.
     pub keys: Vec<Key>,
     /// When the source would fire it, for the proof.
@@ -41,6 +45,8 @@ impl Draft {
             schedule: Vec::new(),
             schedule_remarks: Vec::new(),
             timezone: None,
+            beside: Vec::new(),
+            spread: None,
             keys: Vec::new(),
             old: Vec::new(),
             troubles: Vec::new(),

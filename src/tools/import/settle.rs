@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use super::draft::{Draft, Sheet, valid_name};
 use super::page::Trouble;
 use super::print::{Printed, print};
-use super::prove::{self, Proof};
-use super::{Format, Options, SourceFile, findings};
+use super::prove::{self, New, Proof};
+use super::{Format, Options, SourceFile, findings, target};
 use crate::finding::{Finding, Severity};
 use crate::model::Job;
 use crate::schedule::Zones;
@@ -46,9 +46,12 @@ impl Imported {
             let schedule = job.map(|job| &*job.definition.schedule);
             let rules: Vec<_> = draft.schedule.iter().filter_map(|when| when.rule).collect();
             let span = (from, count);
-            proof.add(prove::prove(
-                name, &draft.old, &rules, schedule, span, zones,
-            ));
+            let new = New {
+                schedule,
+                rules: &rules,
+                spread: draft.spread,
+            };
+            proof.add(prove::prove(name, &draft.old, &new, span, zones));
         }
         proof
     }
@@ -61,6 +64,7 @@ pub(super) fn settle(
     mut sheet: Sheet,
     options: &Options<'_>,
 ) -> Imported {
+    sheet.drafts.iter_mut().for_each(target::finish);
     let names = names(&sheet.drafts);
     let from: Vec<&str> = files.iter().map(|file| &*file.name).collect();
     let mut printed = print(format, &from, &sheet, &names);

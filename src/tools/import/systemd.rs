@@ -145,8 +145,9 @@ fn when(timer: &Unit, options: &Options<'_>, draft: &mut Draft) {
         .and_then(|s| span(&s.value))
         .filter(|length| *length > 0.0);
     if let Some(text) = delay.and_then(seconds) {
+        let length = crate::duration::parse(&text).unwrap_or_default();
         match timer.flag("Timer", "FixedRandomDelay") {
-            true => target::spread(draft, &text, "RandomizedDelaySec with FixedRandomDelay"),
+            true => target::spread(draft, length, "RandomizedDelaySec with FixedRandomDelay"),
             false => target::jitter(draft, &text, "RandomizedDelaySec"),
         }
     }
@@ -185,7 +186,9 @@ fn calendar(setting: &Setting, options: &Options<'_>, draft: &mut Draft) -> Resu
                 Trouble::untranslated(setting.at, message, refused.help)
             };
             draft.old.push(Old::calendar(*calendar.clone()));
-            let mut items = calendar.translate(None).map_err(untranslated)?;
+            let mut items = calendar
+                .translate(None, options.zones)
+                .map_err(untranslated)?;
             match &draft.timezone {
                 None => draft.timezone = Some(calendar.zone.clone()),
                 Some(zone) if *zone != calendar.zone => {

@@ -78,6 +78,8 @@ pub struct JobProof {
     until: Option<Timestamp>,
     /// Changes of the clock after that, around which the sides were compared too.
     changes: Vec<Timestamp>,
+    /// What `spread` adds to each fire of the new side.
+    delay: Option<Duration>,
     zone: jiff::tz::TimeZone,
     differences: Vec<Difference>,
     why: String,
@@ -122,26 +124,37 @@ impl Proof {
     }
 }
 
-/// Compares one job. `rules` are elder's for its schedules, in their order.
+/// The new side of a job.
+pub(super) struct New<'a> {
+    /// Its schedule, if the job is in the job file.
+    pub schedule: Option<&'a Schedule>,
+    /// Elder's rules for its schedules, in their order.
+    pub rules: &'a [Rule],
+    /// Below this, one fixed delay of all its fires is meant.
+    pub spread: Option<Duration>,
+}
+
+/// Compares one job.
 pub(super) fn prove(
     name: &str,
     old: &[Old],
-    rules: &[Rule],
-    schedule: Option<&Schedule>,
+    new: &New<'_>,
     (from, count): (Timestamp, usize),
     zones: &Zones,
 ) -> JobProof {
+    let rules = new.rules;
     let mut proof = JobProof {
         name: name.to_owned(),
         verdict: Verdict::Differs,
         compared: 0,
         until: None,
         changes: Vec::new(),
+        delay: None,
         zone: scan::zone_of(old, zones),
         differences: Vec::new(),
         why: String::new(),
     };
-    let Some(schedule) = schedule else {
+    let Some(schedule) = new.schedule else {
         proof.why = "the job is not in the job file".to_owned();
         return proof;
     };
@@ -163,12 +176,20 @@ pub(super) fn prove(
     {
         return phase(proof, *period, schedule, from, count);
     }
-    let sides = Sides {
+    let mut sides = Sides {
         old: &timed,
         rules,
         schedule,
+        delay: Duration::ZERO,
         zones,
     };
+    if let Some(spread) = new.spread {
+        sides.delay = sides
+            .fixed_delay(from)
+            .filter(|delay| *delay < spread)
+            .unwrap_or_default();
+        proof.delay = Some(sides.delay);
+    }
     let main = sides.compare(from, None, count);
     proof.compared = main.old.len();
     proof.until = main.old.last().copied();
@@ -201,6 +222,8 @@ struct Sides<'a> {
     old: &'a [&'a Old],
     rules: &'a [Rule],
     schedule: &'a Schedule,
+    /// What `spread` adds to each fire.
+    delay: Duration,
     zones: &'a Zones,
 }
 
@@ -214,6 +237,20 @@ struct Span {
 }
 
 impl Sides<'_> {
+    /// How far the first new fire comes after the first old one.
+    fn fixed_delay(&self, from: Timestamp) -> Option<Duration> {
+        let wanted = scan::Wanted {
+            from,
+            until: Timestamp::MAX,
+            count: 1,
+        };
+        let old = scan::fires(self.old, None, wanted, self.zones);
+        let first = *old.instants.first()?;
+        let before = first.checked_sub(Duration::from_nanos(1)).ok()?;
+        let new = self.schedule.next_after(before)?.scheduled;
+        new.duration_since(first).try_into().ok()
+    }
+
     fn compare(&self, from: Timestamp, until: Option<Timestamp>, count: usize) -> Span {
         let wanted = scan::Wanted {
             from,
@@ -222,7 +259,11 @@ impl Sides<'_> {
         };
         let own = scan::fires(self.old, None, wanted, self.zones);
         let horizon = own.horizon;
-        let (new, more) = walk(self.schedule, from, horizon, count);
+        let later = |at: Timestamp| at.checked_add(self.delay).unwrap_or(Timestamp::MAX);
+        let (mut new, more) = walk(self.schedule, later(from), later(horizon), count);
+        for at in &mut new {
+            *at = at.checked_sub(self.delay).unwrap_or(*at);
+        }
         let most = count.saturating_add(SLACK);
         let wanted = scan::Wanted {
             until: horizon,

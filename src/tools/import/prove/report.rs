@@ -53,6 +53,13 @@ fn of_job(job: &JobProof) -> String {
         Some(until) => format!(" until {}{}", shown(until, &job.zone), changes(job)),
         None => String::new(),
     };
+    let fires = match job.delay {
+        Some(delay) => format!(
+            "{fires}, delayed by {} (spread),",
+            crate::duration::print(delay)
+        ),
+        None => fires,
+    };
     match job.verdict {
         Verdict::Equal if job.compared == 0 => {
             format!("{}: neither side fires any more\n", job.name)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::calendar::{Calendar, Rule};
-use super::super::prove::{Old, Verdict, prove};
+use super::super::prove::{New, Old, Verdict, prove};
 use super::super::settle::check;
 use super::*;
 
@@ -15,7 +15,12 @@ fn compared(old: Old, rule: Rule, schedule: &str) -> Verdict {
     assert!(!jobs.is_empty(), "{findings:?}");
     let span = (instant("2027-01-01T00:00:00Z"), 1_000);
     let schedule = &jobs[0].definition.schedule;
-    let proof = prove("x", &[old], &[rule], Some(schedule), span, &zones);
+    let new = New {
+        schedule: Some(schedule),
+        rules: &[rule],
+        spread: None,
+    };
+    let proof = prove("x", &[old], &new, span, &zones);
     let mut all = super::super::prove::Proof::new(span.0, span.1);
     all.add(proof);
     let (_, verdict) = all.verdicts().next().unwrap();
@@ -113,6 +118,34 @@ fn what_differs_is_found_and_only_the_clock_excuses_it() {
     ] {
         assert_eq!(compared(old, Rule::FIXED, &schedule), want, "{what}");
     }
+}
+
+#[test]
+fn a_fixed_delay_is_taken_off_and_must_be_within_its_bound() {
+    let timer = |delay: &str| format!("[Timer]\nOnCalendar=02:30 Europe/Berlin\n{delay}");
+    let proof = |text: &str| {
+        let service = "[Service]\nExecStart=/bin/x\n";
+        let files = [("a.timer", text), ("a.service", service)].map(|(name, text)| SourceFile {
+            name: name.into(),
+            text: text.to_owned(),
+        });
+        let zones = Zones::bundled();
+        let options = Options {
+            timezone: "UTC",
+            columns: Columns::Auto,
+            zones: &zones,
+        };
+        let mut found = import(Format::Systemd, &files, &options);
+        assert!(found.text.contains("spread: 1h"), "{}", found.text);
+        let from = instant("2027-01-01T00:00:00Z");
+        let right = found.prove(from, 1_000, &zones);
+        found.text = found.text.replace("30 2 * * *", "30 4 * * *");
+        (right, found.prove(from, 1_000, &zones))
+    };
+    let (right, wrong) = proof(&timer("RandomizedDelaySec=1h\nFixedRandomDelay=yes\n"));
+    assert_eq!(right.verdicts().next(), Some(("a", Verdict::Equal)));
+    assert!(right.render().contains("(spread)"), "{}", right.render());
+    assert_eq!(wrong.verdicts().next(), Some(("a", Verdict::Differs)));
 }
 
 #[test]
