@@ -236,12 +236,11 @@ impl Calendar {
         }
     }
 
-    /// Whether it fires when the clock reads so.
-    pub(super) fn fires_at(&self, reading: jiff::civil::DateTime) -> bool {
+    /// Whether it fires in the minute that the clock reads.
+    pub(super) fn fires_in_minute(&self, reading: jiff::civil::DateTime) -> bool {
         let has = |bits: u64, value: i8| bits & (1 << part(value)) != 0;
         has(self.hours, reading.hour())
             && has(self.minutes, reading.minute())
-            && has(self.seconds, reading.second())
             && self.contains(reading.date())
     }
 

@@ -36,7 +36,7 @@ mod yaml;
 
 use std::path::PathBuf;
 
-use crate::finding::Finding;
+use crate::finding::{Code, Finding};
 use crate::schedule::Zones;
 
 pub use page::SourceFile;
@@ -44,6 +44,7 @@ pub use prove::{Proof, Verdict};
 pub use settle::Imported;
 
 use draft::Sheet;
+use page::{Spot, Trouble};
 
 /// Whose files they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,11 +137,33 @@ fn findings(sheet: &Sheet, files: &[SourceFile]) -> Vec<Finding> {
         .drafts
         .iter()
         .flat_map(|draft| draft.troubles.iter().map(|trouble| (draft.file, trouble)));
+    let lines: Vec<Vec<&str>> = files
+        .iter()
+        .map(|file| file.text.lines().collect())
+        .collect();
     let mut found: Vec<Finding> = Vec::new();
-    for (file, trouble) in own.chain(of_drafts) {
-        let finding = files.get(file).map(|file| file.finding(trouble.clone()));
+    let mut more = 0usize;
+    for (index, trouble) in own.chain(of_drafts) {
+        let (Some(file), Some(lines)) = (files.get(index), lines.get(index)) else {
+            continue;
+        };
+        if found.len() >= MOST_FINDINGS {
+            more += 1;
+            continue;
+        }
+        let finding = file.finding(trouble.clone(), lines);
         // A bad line above several entries is said once.
-        found.extend(finding.filter(|finding| !found.contains(finding)));
+        if !found.contains(&finding) {
+            found.push(finding);
+        }
+    }
+    if let Some(file) = files.first().filter(|_| more > 0) {
+        let message = format!("and {more} more: they stand in the job file as comments");
+        let trouble = Trouble::new(Code::MoreFindings, Spot::default(), message, "");
+        found.push(file.finding(trouble, &[]));
     }
     found
 }
+
+/// Findings that anybody could want to see.
+const MOST_FINDINGS: usize = 200;

@@ -19,18 +19,19 @@ impl SourceFile {
         self.name.rsplit('/').next().unwrap_or(&self.name)
     }
 
-    pub(super) fn finding(&self, trouble: Trouble) -> Finding {
+    /// The finding that a trouble is; `lines` are those of the text.
+    pub(super) fn finding(&self, trouble: Trouble, lines: &[&str]) -> Finding {
         Finding {
             code: trouble.code,
             severity: trouble.code.severity(),
-            at: self.excerpt(trouble.at),
+            at: self.excerpt(trouble.at, lines),
             also: None,
             message: trouble.message,
             help: trouble.help,
         }
     }
 
-    fn excerpt(&self, at: Spot) -> Excerpt {
+    fn excerpt(&self, at: Spot, lines: &[&str]) -> Excerpt {
         if at.line == 0 {
             return Excerpt {
                 place: Place::file(self.name.clone()),
@@ -38,7 +39,7 @@ impl SourceFile {
                 label: String::new(),
             };
         }
-        let line = self.text.lines().nth(at.line as usize - 1).unwrap_or("");
+        let line = lines.get(at.line as usize - 1).copied().unwrap_or("");
         let length = match at.length {
             0 => {
                 let rest = line.chars().skip(at.column.saturating_sub(1) as usize);
@@ -172,7 +173,8 @@ mod tests {
                 column,
                 length: 0,
             };
-            let found = file.finding(Trouble::new(Code::BadCron, at, "m", "h"));
+            let lines: Vec<&str> = file.text.lines().collect();
+            let found = file.finding(Trouble::new(Code::BadCron, at, "m", "h"), &lines);
             assert!(found.at.line.chars().count() <= 202);
         }
     }

@@ -92,9 +92,13 @@ fn refuse(drafts: &mut [Draft], printed: &Printed, found: &[Finding]) -> bool {
     let mut some = false;
     for error in found.iter().filter(|f| f.severity == Severity::Error) {
         let line = error.at.place.line;
-        let within = |(from, until): &(u32, u32)| (*from..=*until).contains(&line);
-        match printed.lines.iter().position(within) {
-            Some(index) => add(&mut drafts[index], error),
+        let index = printed.lines.partition_point(|(_, until)| *until < line);
+        let within = printed
+            .lines
+            .get(index)
+            .is_some_and(|(from, _)| *from <= line);
+        match drafts.get_mut(index).filter(|_| within) {
+            Some(draft) => add(draft, error),
             // In `defaults`, or nowhere: every job that is left would take it.
             None => drafts.iter_mut().for_each(|draft| add(draft, error)),
         }

@@ -166,3 +166,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_large_crontab_with_nothing_right_in_it_is_bearable() {
+    let text = "61 * * * * /bin/x\n".repeat(20_000) + &"0 0 30 2 * /bin/y\n".repeat(2_000);
+    let found = imported(Format::Crontab, "x", &text, "Europe/Berlin");
+    assert_eq!((found.jobs, found.findings.len()), (0, 201));
+    let last = found.findings.last().unwrap();
+    assert!(last.message.contains("and 21800 more"), "{}", last.message);
+}
