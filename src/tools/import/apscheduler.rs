@@ -170,7 +170,7 @@ fn trigger_of(
         target::jitter(draft, &text, "jitter");
     }
     match kind {
-        "CronTrigger" => cron(trigger, &zone_name, draft),
+        "CronTrigger" => cron(trigger, &zone_name, options, draft),
         "IntervalTrigger" => interval(trigger, draft),
         "DateTrigger" => {
             let node = trigger.get("run_date");
@@ -196,7 +196,7 @@ fn trigger_of(
                 let own =
                     own.map(|node| zone(node.text().unwrap_or_default(), node.at, options.zones));
                 let own = own.transpose()?.unwrap_or_else(|| zone_name.clone());
-                cron(part, &own, &mut one)?;
+                cron(part, &own, options, &mut one)?;
                 let text = super::text::scalar(&own);
                 one.schedule
                     .iter_mut()
@@ -260,7 +260,12 @@ fn interval(trigger: &Node, draft: &mut Draft) -> Result<(), Trouble> {
     Ok(())
 }
 
-fn cron(trigger: &Node, zone_name: &str, draft: &mut Draft) -> Result<(), Trouble> {
+fn cron(
+    trigger: &Node,
+    zone_name: &str,
+    options: &Options<'_>,
+    draft: &mut Draft,
+) -> Result<(), Trouble> {
     draft.timezone.get_or_insert_with(|| zone_name.to_owned());
     let mut calendar = Calendar {
         last_year: 9_000,
@@ -351,7 +356,9 @@ fn cron(trigger: &Node, zone_name: &str, draft: &mut Draft) -> Result<(), Troubl
         from,
         until,
     }];
-    draft.schedule = calendar.translate(None).map_err(untranslated)?;
+    draft.schedule = calendar
+        .translate(None, options.zones)
+        .map_err(untranslated)?;
     for when in &mut draft.schedule {
         target::bounds(when, from, until);
     }

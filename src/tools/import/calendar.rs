@@ -236,6 +236,14 @@ impl Calendar {
         }
     }
 
+    /// Whether it fires in the minute that the clock reads.
+    pub(super) fn fires_in_minute(&self, reading: jiff::civil::DateTime) -> bool {
+        let has = |bits: u64, value: i8| bits & (1 << part(value)) != 0;
+        has(self.hours, reading.hour())
+            && has(self.minutes, reading.minute())
+            && self.contains(reading.date())
+    }
+
     /// Where either day field is enough and one of them holds always, so do both.
     pub fn normal(mut self) -> Self {
         if self.either && (self.days.any || self.weekdays.any) {

@@ -125,7 +125,7 @@ fn when(
                 Some(node) => zone(node.text().unwrap_or_default(), node.at, options.zones)?,
                 None => options.timezone.to_owned(),
             };
-            crontab(schedule, &zone_name, draft)
+            crontab(schedule, &zone_name, options, draft)
         }
         "interval" | "schedule" => {
             let length = schedule.get("every").or_else(|| schedule.get("seconds"));
@@ -157,7 +157,12 @@ fn when(
     }
 }
 
-fn crontab(schedule: &Node, zone_name: &str, draft: &mut Draft) -> Result<(), Trouble> {
+fn crontab(
+    schedule: &Node,
+    zone_name: &str,
+    options: &Options<'_>,
+    draft: &mut Draft,
+) -> Result<(), Trouble> {
     draft.timezone = Some(zone_name.to_owned());
     let read = |key: &str, field: Field, all: u64| -> Result<u64, Trouble> {
         let Some(node) = schedule.get(key) else {
@@ -205,7 +210,7 @@ fn crontab(schedule: &Node, zone_name: &str, draft: &mut Draft) -> Result<(), Tr
     }
     draft.old = vec![Old::calendar(calendar.clone())];
     draft.schedule = calendar
-        .translate(None)
+        .translate(None, options.zones)
         .map_err(|refused| Trouble::untranslated(schedule.at, refused.message, refused.help))?;
     Ok(())
 }

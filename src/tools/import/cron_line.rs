@@ -3,11 +3,12 @@
 use super::calendar::{Calendar, DAYS, DaySet, Rule, bits};
 use super::draft::When;
 use super::quartz::debian_reads;
+use crate::schedule::Zones;
 
 impl Calendar {
     /// Its schedules for elder, or why there are none. `written` is a cron line that the source
     /// has; it is kept where Debian's cron would read it alike.
-    pub fn translate(&self, written: Option<&str>) -> Result<Vec<When>, Refused> {
+    pub fn translate(&self, written: Option<&str>, zones: &Zones) -> Result<Vec<When>, Refused> {
         if self.weeks != 0 {
             return Err(Refused::new(
                 "weeks of the year have no counterpart",
@@ -21,7 +22,8 @@ impl Calendar {
         let mut items = Vec::new();
         for line in lines {
             let rule = rule_of_line(&line);
-            let when = When::cron(&line, rule);
+            let mut when = When::cron(&line, rule);
+            super::target::dst(&mut when, self, zones);
             items.extend(super::target::years(&when, &self.years)?);
         }
         Ok(items)

@@ -152,7 +152,7 @@ fn schedule(spec: &Node, options: &Options<'_>, draft: &mut Draft) -> Result<(),
         Trouble::new(Code::BadCron, at, bad.message, bad.help)
     })?;
     draft.schedule = calendar
-        .translate(Some(text))
+        .translate(Some(text), options.zones)
         .map_err(|refused| Trouble::untranslated(node.at, refused.message, refused.help))?;
     if calendar.either
         && line.contains("*/")

@@ -168,7 +168,7 @@ fn when(job: &Job<'_>, options: &Options<'_>, draft: &mut Draft) -> Result<(), T
     })?;
     draft.old = vec![Old::calendar(calendar.clone())];
     draft.schedule = calendar
-        .translate(Some(&text))
+        .translate(Some(&text), options.zones)
         .map_err(|refused| Trouble::untranslated(node.at, refused.message, refused.help))?;
     if !calendar.days.any && !calendar.weekdays.any {
         draft.schedule_remarks.push(format!(

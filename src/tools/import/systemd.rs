@@ -186,7 +186,9 @@ fn calendar(setting: &Setting, options: &Options<'_>, draft: &mut Draft) -> Resu
                 Trouble::untranslated(setting.at, message, refused.help)
             };
             draft.old.push(Old::calendar(*calendar.clone()));
-            let mut items = calendar.translate(None).map_err(untranslated)?;
+            let mut items = calendar
+                .translate(None, options.zones)
+                .map_err(untranslated)?;
             match &draft.timezone {
                 None => draft.timezone = Some(calendar.zone.clone()),
                 Some(zone) if *zone != calendar.zone => {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
+use super::calendar::{Calendar, Fold, Gap};
 use super::cron_line::Refused;
 use super::draft::{Draft, Value, When};
+use crate::schedule::Zones;
 
 /// A schedule for each span of years, in which the years are bounds.
 pub(super) fn years(when: &When, years: &[(i16, i16)]) -> Result<Vec<When>, Refused> {
@@ -29,6 +32,79 @@ pub(super) fn years(when: &When, years: &[(i16, i16)]) -> Result<Vec<When>, Refu
 
 /// Schedules that one job could bear to be read with.
 const MOST_SPANS: usize = 20;
+
+/// The source's rule for changes of the clock, where it is another one and a time is touched.
+pub(super) fn dst(when: &mut When, calendar: &Calendar, zones: &Zones) {
+    let (Some(natural), Ok(zone)) = (when.rule, zones.get(&calendar.zone)) else {
+        return;
+    };
+    let wanted = calendar.rule;
+    let (gaps, folds) = touched(calendar, zone.timezone());
+    let mut words = Vec::new();
+    let mut rule = natural;
+    match (wanted.gap, natural.gap) {
+        (Gap::Skip, Gap::After) if gaps => {
+            rule.gap = Gap::Skip;
+            words.push("gap: skip");
+        }
+        (Gap::After, Gap::Skip) if gaps => {
+            rule.gap = Gap::After;
+            words.push("gap: after");
+        }
+        // A time moved by the gap's length has no word.
+        _ => {}
+    }
+    if wanted.fold != natural.fold && folds {
+        rule.fold = wanted.fold;
+        words.push(match wanted.fold {
+            Fold::First => "fold: first",
+            Fold::Both => "fold: both",
+        });
+    }
+    if !words.is_empty() {
+        when.beside
+            .push(("dst", format!("{{ {} }}", words.join(", "))));
+        when.rule = Some(rule);
+    }
+}
+
+/// Whether one of its times falls into a gap, and into a fold, between 2026 and 2037.
+fn touched(calendar: &Calendar, zone: &TimeZone) -> (bool, bool) {
+    const FIRST: i64 = 1_767_225_600;
+    const LAST: i64 = 2_145_916_800;
+    let (mut gaps, mut folds) = (false, false);
+    let Ok(first) = Timestamp::from_second(FIRST) else {
+        return (false, false);
+    };
+    for change in zone.following(first) {
+        let at = change.timestamp();
+        if at.as_second() > LAST || (gaps && folds) {
+            break;
+        }
+        let Ok(before) = at.checked_sub(Duration::from_secs(1)) else {
+            break;
+        };
+        let shift =
+            i64::from(change.offset().seconds()) - i64::from(zone.to_offset(before).seconds());
+        let start = zone.to_datetime(at);
+        // The readings passed over lie before the new one, the repeated ones after it.
+        let from = match shift > 0 {
+            true => start.checked_sub(shift.seconds()),
+            false => Ok(start),
+        };
+        let Ok(from) = from else {
+            continue;
+        };
+        // Nothing shifts by more than a day.
+        let hit = (0..shift.abs().min(86_400)).step_by(60).any(|second| {
+            from.checked_add(second.seconds())
+                .is_ok_and(|reading| calendar.fires_in_minute(reading))
+        });
+        gaps |= hit && shift > 0;
+        folds |= hit && shift < 0;
+    }
+    (gaps, folds)
+}
 
 /// A delay by chance.
 pub(super) fn jitter(draft: &mut Draft, length: &str, source: &str) {
