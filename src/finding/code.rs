@@ -102,6 +102,10 @@ codes! {
     EmptyFile = "N001", Note, "file without a job";
     /// A date that is past.
     PastDate = "N002", Note, "date that is past";
+    /// A day that some months or years do not have.
+    ShortMonth = "N003", Note, "day that some months lack";
+    /// A time of day that a change of the clock skips or shows twice.
+    ClockChange = "N004", Note, "time that a clock change touches";
     /// A minute that many jobs share.
     HotMinute = "N010", Note, "many jobs on one minute";
 }

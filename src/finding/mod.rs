@@ -17,7 +17,7 @@ pub enum Severity {
     Error,
     /// It is taken, and it probably is not what was meant.
     Warning,
-    /// Worth knowing, often true today and not tomorrow; never fails anything.
+    /// Worth knowing, and perhaps true today and not tomorrow; never fails anything.
     Note,
 }
 

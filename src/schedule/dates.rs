@@ -3,7 +3,10 @@
 //! A date is the number of days since 1970-01-01. For each month a rule yields
 //! a map of its days, one bit each, so that the search is a few shifts a month.
 
+use std::sync::Arc;
+
 use super::days::Days;
+use super::month::{MonthDay, YearDay};
 
 /// Seconds of a day that no clock change touches.
 pub(super) const DAY: i64 = 86_400;
@@ -13,6 +16,8 @@ const CYCLE_MONTHS: i64 = 4_800;
 
 const ALL_MONTHS: u16 = 0b1_1111_1111_1110;
 const ALL_DAYS: u32 = !1;
+/// In [`Dates::nth`], the bit of the first weekday of the month.
+pub(super) const NTH_WEEKDAY: u32 = 42;
 
 /// How day-of-month and day-of-week combine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,10 +29,14 @@ pub(super) enum Combine {
 }
 
 /// A set of dates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Dates {
     /// `fri#2` and `friL`: bit `7 * k + day` is the k-th such day from 0, k = 5 the last.
+    /// From [`NTH_WEEKDAY`] on, five bits for the k-th of the days Monday to Friday.
     pub(super) nth: u64,
+    /// For dates of a year that are no product of days and months: the days (bits 1–31) of
+    /// each month from January. They stand for all else but `months`, which agrees with them.
+    pub(super) of_year: Option<Arc<[u32; 12]>>,
     /// Bits 1–31 are the days of the month; bit 0 is the last day.
     pub(super) days: u32,
     /// Bits 1–31 are `1W`–`31W`; bit 0 is `LW`.
@@ -44,6 +53,7 @@ impl Dates {
     /// Each day.
     pub(super) const EVERY: Self = Self {
         nth: 0,
+        of_year: None,
         days: ALL_DAYS,
         near: 0,
         months: ALL_MONTHS,
@@ -55,6 +65,57 @@ impl Dates {
     pub(super) fn weekly(days: Days) -> Self {
         Self {
             week: days.bits(),
+            ..Self::EVERY
+        }
+    }
+
+    /// These days of each month. The list is not empty.
+    pub(super) fn monthly(list: &[MonthDay]) -> Self {
+        let (mut nth, mut days, mut near) = (0u64, 0u32, 0u32);
+        for day in list {
+            match *day {
+                MonthDay::Day(day) => days |= 1 << day,
+                MonthDay::Last => days |= 1,
+                MonthDay::Nth(k, day) => nth |= 1 << (7 * (k - 1) + day),
+                MonthDay::LastOf(day) => nth |= 1 << (35 + day),
+                // The weekday nearest to the first is the first weekday.
+                MonthDay::NthWeekday(1) => near |= 1 << 1,
+                MonthDay::NthWeekday(k) => nth |= 1 << (NTH_WEEKDAY + u32::from(k) - 1),
+                MonthDay::LastWeekday => near |= 1,
+            }
+        }
+        let (of_month, of_week) = (days != 0 || near != 0, nth != 0);
+        // As a cron line for the same dates has it, so that equal schedules are equal.
+        Self {
+            nth,
+            days: if of_month { days } else { ALL_DAYS },
+            near,
+            week: if of_week { 0 } else { Self::EVERY.week },
+            combine: if of_month && of_week {
+                Combine::Either
+            } else {
+                Combine::Both
+            },
+            ..Self::EVERY
+        }
+    }
+
+    /// These dates of each year. The list is not empty.
+    pub(super) fn yearly(list: &[YearDay]) -> Self {
+        let mut table = [0u32; 12];
+        let (mut months, mut days) = (0, 0);
+        for date in list {
+            months |= 1 << date.month();
+            days |= 1 << date.day();
+            if let Some(month) = table.get_mut(usize::from(date.month()) - 1) {
+                *month |= 1 << date.day();
+            }
+        }
+        let product = table.iter().all(|month| *month == 0 || *month == days);
+        Self {
+            of_year: (!product).then(|| Arc::new(table)),
+            days: if product { days } else { ALL_DAYS },
+            months,
             ..Self::EVERY
         }
     }
@@ -76,6 +137,7 @@ impl Dates {
 
     fn every_day(&self) -> bool {
         self.any_month()
+            && self.of_year.is_none()
             && match self.combine {
                 Combine::Both => self.any_day_of_month() && self.any_day_of_week(),
                 Combine::Either => self.any_day_of_month() || self.any_day_of_week(),
@@ -152,6 +214,10 @@ impl Dates {
             return 0;
         }
         let all = u32::MAX >> (31 - month.length) & ALL_DAYS;
+        if let Some(table) = &self.of_year {
+            // Months go from 1 to 12.
+            return all & table[month.month as usize - 1];
+        }
         let mut of_month = self.days & all;
         if self.days & 1 != 0 {
             of_month |= 1 << month.length;
@@ -181,7 +247,10 @@ impl Dates {
             };
             map |= 1 << (month.length - back);
         }
-        for day in (1..=month.length).filter(|day| self.near & (1 << day) != 0) {
+        let mut bits = self.near & ALL_DAYS & (u32::MAX >> (31 - month.length));
+        while bits != 0 {
+            let day = bits.trailing_zeros();
+            bits &= bits - 1;
             map |= 1
                 << match weekday(day) {
                     6 if day == 1 => 3,
@@ -197,16 +266,35 @@ impl Dates {
     /// The days that `fri#2` and `friL` mean; a fifth that the month lacks falls out with `all`.
     fn nth(&self, month: &Month) -> u32 {
         let mut map = 0;
-        for day in 0..7u32 {
-            let first = 1 + (7 + day - month.weekday) % 7;
-            for k in 0..5 {
-                if self.nth & (1 << (7 * k + day)) != 0 && first + 7 * k <= month.length {
-                    map |= 1 << (first + 7 * k);
-                }
+        let mut bits = self.nth & ((1 << NTH_WEEKDAY) - 1);
+        while bits != 0 {
+            let at = bits.trailing_zeros();
+            bits &= bits - 1;
+            let first = 1 + (7 + at % 7 - month.weekday) % 7;
+            let weeks = match at / 7 {
+                5 => (month.length - first) / 7,
+                k => k,
+            };
+            let day = first + 7 * weeks;
+            if day <= month.length {
+                map |= 1 << day;
             }
-            if self.nth & (1 << (35 + day)) != 0 {
-                map |= 1 << (first + (month.length - first) / 7 * 7);
+        }
+        if self.nth >> NTH_WEEKDAY != 0 {
+            map |= self.nth_weekdays(month);
+        }
+        map
+    }
+
+    fn nth_weekdays(&self, month: &Month) -> u32 {
+        let mut weekdays = month.spread(Days::WEEKDAYS.bits()) & ALL_DAYS;
+        let mut map = 0;
+        for k in 0..5 {
+            let day = weekdays & weekdays.wrapping_neg();
+            if self.nth & (1 << (NTH_WEEKDAY + k)) != 0 {
+                map |= day;
             }
+            weekdays ^= day;
         }
         map
     }
@@ -330,10 +418,17 @@ mod tests {
     fn rule(seed: u64) -> Dates {
         Dates {
             nth: if seed.is_multiple_of(5) {
-                1 << (seed % 42)
+                1 << (seed % 47)
             } else {
                 0
             },
+            of_year: seed.is_multiple_of(7).then(|| {
+                Arc::new(std::array::from_fn(|month| {
+                    let months = (seed >> 13) as u16;
+                    let days = seed.rotate_left(5 * month as u32) as u32 & ALL_DAYS;
+                    if months & (2 << month) == 0 { 0 } else { days }
+                }))
+            }),
             days: (seed >> 7) as u32,
             near: if seed.is_multiple_of(3) {
                 1 << (seed % 32)

@@ -5,10 +5,10 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::dates::{Combine, Dates};
+use super::dates::{Combine, Dates, NTH_WEEKDAY};
 use super::days::{self, Days};
 use super::times::{Grid, Times};
-use super::wall::Wall;
+use super::wall::{Fold, Gap, Wall};
 use super::{Item, Modified, Random, Schedule};
 use crate::duration;
 
@@ -129,7 +129,31 @@ fn wall(wall: &Wall) -> String {
         let phase = duration::print(Duration::from_secs(wall.phase.into()));
         text.push_str(&format!(", and {phase} later"));
     }
+    text.push_str(&changes(wall));
     text
+}
+
+/// What was said about changes of the clock, where it is not what holds anyway.
+fn changes(wall: &Wall) -> String {
+    let usual = wall.kind.rule();
+    let mut parts = Vec::new();
+    if wall.rule.gap != usual.gap {
+        parts.push(match wall.rule.gap {
+            Gap::After => "once after a gap that holds such a time",
+            Gap::Skip => "a time in a gap does not fire",
+        });
+    }
+    if wall.rule.fold != usual.fold {
+        parts.push(match wall.rule.fold {
+            Fold::First => "a time that comes twice fires the first time only",
+            Fold::Second => "a time that comes twice fires the second time only",
+            Fold::Both => "a time that comes twice fires both times",
+        });
+    }
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!(" (when the clock changes: {})", parts.join(", "))
 }
 
 fn random(random: &Random) -> String {
@@ -235,6 +259,9 @@ fn hour_spans(hours: &[u32]) -> String {
 }
 
 fn dates(dates: &Dates) -> String {
+    if let Some(list) = of_year(dates) {
+        return list;
+    }
     let mut text = String::new();
     let (mut of_month, mut of_week) = (day_words(dates), week_words(dates));
     if dates.combine == Combine::Either && (of_month.is_empty() || of_week.is_empty()) {
@@ -263,6 +290,43 @@ fn dates(dates: &Dates) -> String {
     text
 }
 
+/// `on 31 March and 24 December each year`, for dates that are few and each of one month.
+fn of_year(dates: &Dates) -> Option<String> {
+    let mut list = Vec::new();
+    for number in 1..=12u8 {
+        let days = match &dates.of_year {
+            Some(table) => table[usize::from(number) - 1],
+            None if dates.months & (1 << number) == 0 => 0,
+            None => dates.days,
+        };
+        list.extend(values(days.into()).into_iter().map(|day| (day, number)));
+    }
+    let show = |(day, number): &(u32, u8)| format!("{day} {}", month(*number));
+    let plain = dates.near == 0
+        && dates.nth == 0
+        && dates.any_day_of_week()
+        && dates.days & 1 == 0
+        && !dates.any_month()
+        && !dates.any_day_of_month();
+    let few = list.len() <= LISTED as usize;
+    match (&dates.of_year, few, list.as_slice()) {
+        (Some(_), false, [first, .., last]) => Some(format!(
+            " on {} dates from {} to {} each year",
+            list.len(),
+            show(first),
+            show(last)
+        )),
+        (Some(_), _, _) => Some(listed(&list, show)),
+        (None, true, _) if plain => Some(listed(&list, show)),
+        _ => None,
+    }
+}
+
+fn listed(list: &[(u32, u8)], show: impl Fn(&(u32, u8)) -> String) -> String {
+    let dates = list.iter().map(show).collect();
+    format!(" on {} each year", join(dates, "and"))
+}
+
 fn day_words(dates: &Dates) -> String {
     let mut parts = Vec::new();
     let days = values((dates.days & !1).into());
@@ -280,6 +344,10 @@ fn day_words(dates: &Dates) -> String {
         parts.push("the last day of the month".to_owned());
     }
     for day in values((dates.near & !1).into()) {
+        if day == 1 {
+            parts.push("the first weekday of the month".to_owned());
+            continue;
+        }
         parts.push(format!("the weekday nearest to day {day} of the month"));
     }
     if dates.near & 1 != 0 {
@@ -300,6 +368,11 @@ fn week_words(dates: &Dates) -> String {
         parts.push(join(week.names().map(str::to_owned).collect(), "and"));
     }
     for at in values(dates.nth) {
+        if at >= NTH_WEEKDAY {
+            let which = ordinal(at - NTH_WEEKDAY + 1);
+            parts.push(format!("the {which} weekday of the month"));
+            continue;
+        }
         // 42 bits: 7 days by 6.
         let day = days::long((at % 7) as u8);
         let which = match at / 7 {
@@ -309,6 +382,11 @@ fn week_words(dates: &Dates) -> String {
         parts.push(format!("the {which} {day} of the month"));
     }
     join(parts, "or")
+}
+
+/// The name of a month from 1 to 12.
+pub(super) fn month(number: u8) -> &'static str {
+    MONTHS[(usize::from(number) + 11) % 12]
 }
 
 /// The months whose bits are set: `February`, `June to August`.
@@ -346,7 +424,8 @@ fn runs(values: &[u32], show: impl Fn(u32) -> String) -> String {
     join(parts, "and")
 }
 
-fn clock(second: u32) -> String {
+/// A second of the day as `HH:MM` or `HH:MM:SS`.
+pub(super) fn clock(second: u32) -> String {
     let (hour, minute, rest) = (second / 3_600, second / 60 % 60, second % 60);
     if rest == 0 {
         format!("{hour:02}:{minute:02}")

@@ -15,9 +15,11 @@ mod dates;
 mod days;
 mod describe;
 mod modified;
+mod month;
 mod random;
 mod seed;
 mod times;
+mod touch;
 mod tzdata;
 mod union;
 mod wall;
@@ -35,11 +37,13 @@ use jiff::{Timestamp, civil};
 pub use cron::{Cron, CronError, CronErrorKind};
 pub use days::{BadDay, Days};
 pub use modified::{LONGEST_JITTER, LONGEST_SPREAD, Modified, Modifiers, Spread};
+pub use month::{BadDate, MonthDay, YearDay};
 pub use random::{MOST_TIMES, Random, Window};
 pub use seed::Seed;
 pub use times::{BadTime, parse_time};
+pub use touch::{Effect, Touch};
 pub use tzdata::{HOST_TZDATA, TzdataSource};
-pub use wall::Wall;
+pub use wall::{Fold, Gap, Wall};
 pub use zone::Zone;
 pub use zones::{UnknownZone, Zones};
 
@@ -49,6 +53,9 @@ use wall::Kind;
 
 /// The shortest `every`.
 pub const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
+
+/// 2026-01-01: nothing was ever scheduled before, and the answer is the same on every day.
+const FIRST: i64 = 1_767_225_600;
 
 /// One job at one scheduled instant. `scheduled` is the run's key; `due` is when it starts (later by the jitter, if any).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,7 +91,7 @@ pub enum Item {
     },
     /// At these instants.
     At(Vec<Timestamp>),
-    /// Dates and times of day in a zone: `cron`, `hourly`, `daily`, `weekly`.
+    /// Dates and times of day in a zone: `cron`, `hourly`, `daily`, `weekly`, `monthly`, `yearly`.
     Wall(Wall),
     /// So many times a day inside a window.
     Random(Random),
@@ -173,13 +180,7 @@ impl Item {
     /// A cron line in a zone.
     #[must_use]
     pub fn cron(cron: Cron, zone: Zone) -> Self {
-        Self::Wall(Wall {
-            zone,
-            dates: cron.dates,
-            times: cron.times,
-            kind: cron.kind,
-            phase: 0,
-        })
+        Self::Wall(Wall::new(zone, cron.dates, cron.times, cron.kind))
     }
 
     /// At these minutes of every hour.
@@ -197,13 +198,13 @@ impl Item {
         if bits == 0 {
             return Err(BadSchedule::NoTime);
         }
-        Ok(Self::Wall(Wall {
+        let times = Times::hourly(bits);
+        Ok(Self::Wall(Wall::new(
             zone,
-            dates: Dates::EVERY,
-            times: Times::hourly(bits),
-            kind: Kind::Follows,
-            phase: 0,
-        }))
+            Dates::EVERY,
+            times,
+            Kind::Follows,
+        )))
     }
 
     /// At these times of each day.
@@ -222,13 +223,52 @@ impl Item {
         if days.is_empty() {
             return Err(BadSchedule::NoDay);
         }
-        Ok(Self::Wall(Wall {
-            zone,
-            dates: Dates::weekly(days),
-            times: times_of(at)?,
-            kind: Kind::Fixed,
-            phase: 0,
-        }))
+        Self::fixed(Dates::weekly(days), at, zone)
+    }
+
+    /// At these times of these days of each month; a month without such a day is left out.
+    ///
+    /// # Errors
+    /// When there is no day, no time, or a time with a part of a second.
+    pub fn monthly(days: &[MonthDay], at: &[civil::Time], zone: Zone) -> Result<Self, BadSchedule> {
+        if days.is_empty() {
+            return Err(BadSchedule::NoDay);
+        }
+        Self::fixed(Dates::monthly(days), at, zone)
+    }
+
+    /// At these times of these dates of each year.
+    ///
+    /// # Errors
+    /// When there is no date, no time, or a time with a part of a second.
+    pub fn yearly(dates: &[YearDay], at: &[civil::Time], zone: Zone) -> Result<Self, BadSchedule> {
+        if dates.is_empty() {
+            return Err(BadSchedule::NoDay);
+        }
+        Self::fixed(Dates::yearly(dates), at, zone)
+    }
+
+    /// The same with another rule for changes of the clock; `None` leaves that half as it is.
+    /// Schedules that do not go by the clock are left as they are.
+    #[must_use]
+    pub fn at_changes(mut self, gap: Option<Gap>, fold: Option<Fold>) -> Self {
+        if let Self::Wall(wall) = &mut self {
+            wall.rule.gap = gap.unwrap_or(wall.rule.gap);
+            wall.rule.fold = fold.unwrap_or(wall.rule.fold);
+        }
+        self
+    }
+
+    /// Whether, in all years from 2026 on, it fires on no date, because the clock skips its time
+    /// of day on each of them.
+    #[must_use]
+    pub fn is_never_shown(&self) -> bool {
+        matches!(self, Self::Wall(wall) if wall.rule.gap == Gap::Skip && wall.next_after(FIRST).is_none())
+    }
+
+    fn fixed(dates: Dates, at: &[civil::Time], zone: Zone) -> Result<Self, BadSchedule> {
+        let times = times_of(at)?;
+        Ok(Self::Wall(Wall::new(zone, dates, times, Kind::Fixed)))
     }
 
     /// The first fire after `after`.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::dates::DAY;
 use super::random::Random;
 use super::times::Times;
-use super::wall::{Kind, Wall};
+use super::wall::Wall;
 use super::{Item, period_nanos, zone};
 
 const WORDS: usize = 1_350;
@@ -139,11 +139,7 @@ impl Whole<'_> {
 fn mark(wall: &Wall, start: i64, map: &mut [u64]) {
     // The day that begins so much earlier has the same fires before they were put off.
     let start = start - i64::from(wall.phase);
-    let span = wall.zone.span_at(start);
-    let shown = start + span.offset;
-    let quiet = span.until >= start + DAY
-        && (wall.kind == Kind::Follows || (span.from < start && shown >= span.reached));
-    if !quiet {
+    if !wall.is_quiet(start) {
         // A day on which the clock is changed: few of them, so they are walked.
         let start = start + i64::from(wall.phase);
         let mut at = start - 1;
@@ -153,6 +149,7 @@ fn mark(wall: &Wall, start: i64, map: &mut [u64]) {
         }
         return;
     }
+    let shown = start + wall.zone.span_at(start).offset;
     let first = shown.div_euclid(DAY);
     for day in [first, first + 1] {
         if !wall.dates.contains(day) {

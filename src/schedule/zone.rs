@@ -5,6 +5,8 @@
 //! else: how far has the clock read up to an instant ([`Zone::reach`]), and at
 //! which instant did it first read so far ([`Zone::first_at`]). Both never go
 //! down, whatever the clock does, which is what makes a fixed time fire once.
+//! [`Zone::settled`] and [`Zone::last_at`] are the same seen from the other end:
+//! what will never be read again, and when something is read for the last time.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -14,6 +16,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, civil};
 
 use super::dates::{CYCLE_DAYS, DAY};
+use super::wall::{Fold, Gap};
 
 /// An end of time that leaves room to add to.
 pub(super) const FAR: i64 = 1 << 60;
@@ -48,6 +51,8 @@ struct Change {
     from: i64,
     /// The clock has shown every reading below this one, or passed it over.
     reached: i64,
+    /// The lowest reading from here on: nothing below it is ever shown again.
+    floor: i64,
     /// What to add to an instant to get the reading.
     offset: i32,
 }
@@ -61,6 +66,8 @@ pub(super) struct Span {
     pub(super) until: i64,
     /// Every reading below was shown or passed over before the span.
     pub(super) reached: i64,
+    /// The lowest reading after the span: nothing below it is shown again.
+    pub(super) ahead: i64,
     /// What to add to an instant to get the reading.
     pub(super) offset: i64,
 }
@@ -115,6 +122,37 @@ impl Zone {
         Timestamp::new(first, nanosecond).ok()
     }
 
+    /// The instants that a reading means by these rules: two for one that comes twice and is
+    /// wanted both times, none for one that is skipped. `None` outside the years that can be told.
+    #[must_use]
+    pub fn instants_of(
+        &self,
+        reading: civil::DateTime,
+        gap: Gap,
+        fold: Fold,
+    ) -> Option<Vec<Timestamp>> {
+        let wall = TimeZone::UTC.to_timestamp(reading).ok()?;
+        let (second, nanosecond) = split(wall);
+        let (first, last) = (self.first_at(second), self.last_at(second));
+        if self.span_at(first).offset + first != second {
+            return match gap {
+                Gap::After => Some(vec![Timestamp::from_second(first).ok()?]),
+                Gap::Skip => Some(Vec::new()),
+            };
+        }
+        let wanted = match fold {
+            Fold::First => [first, first],
+            Fold::Second => [last, last],
+            Fold::Both => [first, last],
+        };
+        let mut instants = Vec::new();
+        for at in wanted {
+            instants.push(Timestamp::new(at, nanosecond).ok()?);
+        }
+        instants.dedup();
+        Some(instants)
+    }
+
     /// The span that holds an instant.
     pub(super) fn span_at(&self, instant: i64) -> Span {
         let shift = self.shift(instant);
@@ -138,6 +176,23 @@ impl Zone {
         span.from.max(reading - span.offset)
     }
 
+    /// The largest reading that is over at an instant: it was shown for the last time, or
+    /// passed over, at or before it, and so was every lower one.
+    pub(super) fn settled(&self, instant: i64) -> i64 {
+        let span = self.span_at(instant);
+        (instant + span.offset).min(span.ahead - 1)
+    }
+
+    /// The last instant whose reading is `reading`; for one that is passed over, the first
+    /// instant after the gap.
+    pub(super) fn last_at(&self, reading: i64) -> i64 {
+        let shift = self.shift(reading);
+        let at = reading - shift;
+        let after = self.inner.changes.partition_point(|c| c.floor <= at);
+        let span = self.span(after.saturating_sub(1), shift);
+        span.until.min(reading - span.offset)
+    }
+
     /// No offset of the zone is lower.
     pub(super) fn lowest(&self) -> i64 {
         self.inner.lowest.into()
@@ -158,13 +213,16 @@ impl Zone {
 
     fn span(&self, index: usize, shift: i64) -> Span {
         let changes = &self.inner.changes;
-        let until = changes.get(index + 1).map_or(FAR, |c| c.from + shift);
+        let next = changes.get(index + 1);
+        let until = next.map_or(FAR, |c| c.from + shift);
+        let ahead = next.map_or(FAR, |c| c.floor + shift);
         let Some(change) = changes.get(index) else {
             // There is always a first entry; UTC is what an empty zone would mean.
             return Span {
                 from: -FAR,
                 until: FAR,
                 reached: -FAR,
+                ahead: FAR,
                 offset: 0,
             };
         };
@@ -172,17 +230,25 @@ impl Zone {
             from: change.from + shift,
             until,
             reached: change.reached + shift,
+            ahead,
             offset: change.offset.into(),
         }
     }
 }
 
 impl Span {
-    /// The readings that this span's beginning passes over without showing them,
-    /// with the one that it begins at: first and last, if there are any.
+    /// The readings that this span's beginning passes over and that were not shown before:
+    /// first and last, if there are any.
     pub(super) fn gap(&self) -> Option<(i64, i64)> {
-        let first = self.from + self.offset;
-        (first > self.reached && self.from > -FAR).then_some((self.reached, first))
+        let shown = self.from + self.offset;
+        (shown > self.reached && self.from > -FAR).then_some((self.reached, shown - 1))
+    }
+
+    /// The readings that this span's end passes over and that are not shown later: first and
+    /// last, if there are any.
+    pub(super) fn gap_ahead(&self) -> Option<(i64, i64)> {
+        let first = self.until + self.offset;
+        (self.ahead > first && self.until < FAR).then_some((first, self.ahead - 1))
     }
 }
 
@@ -200,6 +266,7 @@ fn changes(timezone: &TimeZone) -> Box<[Change]> {
     let mut changes = vec![Change {
         from: -FAR,
         reached: -FAR,
+        floor: -FAR,
         offset: timezone.to_offset(Timestamp::MIN).seconds(),
     }];
     for next in timezone.following(Timestamp::MIN) {
@@ -214,8 +281,14 @@ fn changes(timezone: &TimeZone) -> Box<[Change]> {
         changes.push(Change {
             from,
             reached: last.reached.max(from + i64::from(last.offset)),
+            floor: from + i64::from(offset),
             offset,
         });
+    }
+    let mut lowest = FAR;
+    for change in changes.iter_mut().rev() {
+        lowest = lowest.min(change.floor);
+        change.floor = lowest;
     }
     changes.into()
 }

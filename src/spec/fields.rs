@@ -71,6 +71,11 @@ pub(super) enum Kind {
     /// A duration or `true`.
     Spread,
     Weekly,
+    Monthly,
+    MonthDays,
+    Yearly,
+    YearDays,
+    Dst,
     Random,
     /// A list of two times of day.
     Between,
@@ -98,7 +103,7 @@ impl Level {
 
 /// Every level that a key could belong to.
 pub(super) const LEVELS: &[&Level] = &[
-    &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &RANDOM,
+    &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &MONTHLY, &YEARLY, &RANDOM, &DST,
 ];
 
 const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
@@ -255,16 +260,16 @@ pub(super) const SCHEDULE: Level = Level {
         here("hourly", Kind::Minutes, "At those minutes of every hour.", "[0, 30]"),
         here("daily", Kind::TimesOfDay, "At those times of every day, HH:MM or HH:MM:SS.", "\"02:00\""),
         here("weekly", Kind::Weekly, "On those days at those times.", "{ days: [mon, fri], at: \"09:00\" }"),
+        here("monthly", Kind::Monthly, "On those days of each month at those times.", "{ day: last fri, at: \"09:00\" }"),
+        here("yearly", Kind::Yearly, "On those dates of each year at those times.", "{ date: 03-31, at: \"23:00\" }"),
         here("at", Kind::Instants, "Once, at that instant; without an offset in the schedule's zone.", "2027-09-20T15:00:00+09:00"),
         here("random", Kind::Random, "So many times a day, elsewhere each day, inside a window. The instants follow from job name and date.", "{ times: 3, between: [\"22:00\", \"02:00\"], min_gap: 20m, days: weekdays }"),
         here("timezone", Kind::Text, "The zone of this schedule alone.", "Europe/Berlin"),
         here("from", Kind::Bound, "Nothing before this instant, or before this date; for `every` also what it is aligned to.", "2027-04-01"),
         here("until", Kind::Bound, "Nothing after this instant, or after this date.", "2027-09-30T12:00:00+09:00"),
+        here("dst", Kind::Dst, "What becomes of times that a change of the clock skips or shows twice.", "{ gap: skip, fold: both }"),
         here("jitter", Kind::Duration, "Each fire is delayed by up to this, never by more than half the way to the next; follows from job name and instant.", "30s"),
         here("spread", Kind::Spread, "All fires are moved by one phase below this, which follows from the job's name; `true` beside `every` is its period.", "10m"),
-        later("monthly"),
-        later("yearly"),
-        later("dst"),
         later("only"),
         later("except"),
         later("shift"),
@@ -284,6 +289,45 @@ pub(super) const WEEKLY: Level = Level {
         here("at", Kind::TimesOfDay, "Times of day.", "\"09:00\""),
     ],
 };
+
+/// `monthly`
+#[rustfmt::skip]
+pub(super) const MONTHLY: Level = Level {
+    what: "`monthly`",
+    place: "`monthly`",
+    fields: &[
+        here("day", Kind::MonthDays, "1 to 31, last, 2nd tue, last fri, first weekday, last weekday; one or a list. A month without the day is left out.", "last fri"),
+        here("at", Kind::TimesOfDay, "Times of day.", "\"09:00\""),
+    ],
+};
+
+/// `yearly`
+#[rustfmt::skip]
+pub(super) const YEARLY: Level = Level {
+    what: "`yearly`",
+    place: "`yearly`",
+    fields: &[
+        here("date", Kind::YearDays, "Month and day as MM-DD; one or a list.", "[03-31, 12-24]"),
+        here("at", Kind::TimesOfDay, "Times of day.", "\"23:00\""),
+    ],
+};
+
+/// `dst`
+#[rustfmt::skip]
+pub(super) const DST: Level = Level {
+    what: "`dst`",
+    place: "`dst`",
+    fields: &[
+        here("gap", Kind::Words(&GAPS), "A time that the clock skips: fire once after the gap, or not at all. Default: after for fixed times, skip for those that follow the clock.", "skip"),
+        here("fold", Kind::Words(&FOLDS), "A time that comes twice: fire the first, the second or both times. Default: first for fixed times, both for those that follow the clock.", "both"),
+    ],
+};
+
+/// The words of `dst.gap`.
+pub(super) const GAPS: [&str; 2] = ["after", "skip"];
+
+/// The words of `dst.fold`.
+pub(super) const FOLDS: [&str; 3] = ["first", "second", "both"];
 
 /// `random`
 #[rustfmt::skip]

@@ -7,8 +7,10 @@
 mod alike;
 mod bytes;
 mod check;
+mod clock_changes;
 mod dates;
 mod decode;
+mod dst;
 mod expression;
 mod fields;
 mod file;
@@ -22,6 +24,7 @@ mod limits;
 mod mapping;
 mod merge;
 mod modifiers;
+mod month_days;
 mod naming;
 mod paths;
 mod print;
@@ -53,6 +56,7 @@ use crate::model::Job;
 
 pub use alike::across;
 pub use check::check;
+pub use clock_changes::clock_changes;
 pub use dates::past_dates;
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;

@@ -1,9 +1,10 @@
-//! What stands beside a schedule: `timezone`, `from` and `until`, `spread` and `jitter`, from the keys of its mapping to
+//! What stands beside a schedule: `timezone`, `from` and `until`, `dst`, `spread` and `jitter`, from the keys of its mapping to
 //! the item they change, and back to text.
 
 use jiff::{Timestamp, civil};
 
 use super::decode::Decoder;
+use super::dst::{self, Dst};
 use super::instants::parse_instant;
 use super::tree::{Entry, Node, Span, shorten};
 use crate::duration;
@@ -11,12 +12,14 @@ use crate::finding::Code;
 use crate::schedule::{self, BadSchedule, Item, Seed, Spread, Zone};
 
 /// Keys beside the one that says which schedule it is.
-pub(super) const KEYS: [&str; 5] = ["timezone", "from", "until", "spread", "jitter"];
+pub(super) const KEYS: [&str; 6] = ["timezone", "from", "until", "dst", "spread", "jitter"];
 
 /// The modifiers of one schedule.
 pub(super) struct Modifiers {
     /// The zone that it names itself.
     pub zone: Option<Zone>,
+    /// What it says of changes of the clock.
+    pub dst: Option<Dst>,
     given: schedule::Modifiers,
     /// `key: value` of each, in the order of [`KEYS`].
     texts: Vec<String>,
@@ -41,6 +44,7 @@ pub(super) fn read<'t>(
     let find = |key: &str| fields.iter().find(|(k, _)| *k == key).map(|(_, e)| *e);
     let mut out = Modifiers {
         zone: None,
+        dst: None,
         given: schedule::Modifiers::default(),
         texts: Vec::new(),
         places: Vec::new(),
@@ -73,6 +77,10 @@ pub(super) fn read<'t>(
         }
         out.texts.push(format!("{key}: \"{text}\""));
         out.places.push((key, entry.value.span));
+    }
+    if let Some(entry) = find("dst") {
+        out.dst = dst::read(decoder, kind, entry);
+        out.texts.extend(out.dst.map(|dst| dst.text()));
     }
     if let Some(entry) = find("spread")
         && let Some(length) = decoder.duration_or("spread", &entry.value, "true")

@@ -7,10 +7,11 @@ use std::time::Duration;
 use jiff::civil;
 
 use super::decode::{Decoder, Scope};
+use super::dst::Dst;
 use super::fields::{DAYS, SCHEDULE, SCHEDULE_WORDS, WEEKLY};
 use super::naming::Naming;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
-use super::{instants, limits, modifiers, random};
+use super::{instants, limits, modifiers, month_days, random};
 use crate::duration;
 use crate::finding::Code;
 use crate::schedule::{BadSchedule, Cron, CronErrorKind, Days, Item, Schedule, Zone, parse_time};
@@ -160,7 +161,9 @@ fn item<'t>(
                 }
                 _ => {
                     let (cron, line) = cron(decoder, node, &text)?;
-                    Some((Item::cron(cron, zone.clone()), ItemText::Scalar(line)))
+                    let item = Item::cron(cron, zone.clone());
+                    let item = can_fire(decoder, item, node.span, zone)?;
+                    Some((item, ItemText::Scalar(line)))
                 }
             }
         }
@@ -216,7 +219,7 @@ fn mapping<'t>(
                     Code::BadSchedule,
                     node.span,
                     "the schedule does not say when",
-                    "write `cron`, `every`, `hourly`, `daily`, `weekly`, `random` or `at`",
+                    "write `cron`, `every`, `hourly`, `daily`, `weekly`, `monthly`, `yearly`, `random` or `at`",
                 );
             }
             return None;
@@ -233,9 +236,26 @@ fn mapping<'t>(
     };
     let modifiers = modifiers::read(decoder, kind, &beside, default_zone)?;
     let zone = modifiers.zone.as_ref().unwrap_or(default_zone);
-    let (item, text) = kind_of(decoder, kind, entry, zone)?;
+    let (item, text) = kind_of(decoder, kind, entry, zone, modifiers.dst)?;
+    let item = match modifiers.dst {
+        Some(dst) => item.at_changes(dst.gap, dst.fold),
+        None => item,
+    };
+    let item = can_fire(decoder, item, entry.value.span, zone)?;
     let item = modifiers.apply(decoder, item)?;
     Some((item, ItemText::Keyed(text, modifiers)))
+}
+
+/// Refuses what the clock of its zone never shows: a time that lies in a gap on each of its dates.
+fn can_fire(decoder: &mut Decoder<'_, '_>, item: Item, span: Span, zone: &Zone) -> Option<Item> {
+    if !item.is_never_shown() {
+        return Some(item);
+    }
+    let message =
+        format!("no clock ever shows it: on each of its dates, {zone} skips that time of day");
+    let help = "choose another time, or write `dst: { gap: after }` to fire after the gap";
+    decoder.report(Code::NeverFires, span, &message, help);
+    None
 }
 
 fn kind_of<'t>(
@@ -243,6 +263,7 @@ fn kind_of<'t>(
     kind: &'static str,
     entry: &Entry<'t>,
     zone: &Zone,
+    dst: Option<Dst>,
 ) -> Option<(Item, String)> {
     let node = &entry.value;
     let (item, text) = match kind {
@@ -273,8 +294,10 @@ fn kind_of<'t>(
             (Item::daily(&times, zone.clone()), times_text(&times))
         }
         "weekly" => return weekly(decoder, node, zone),
+        "monthly" => return month_days::monthly(decoder, node, zone),
+        "yearly" => return month_days::yearly(decoder, node, zone),
         "random" => return random::read(decoder, node, zone),
-        "at" => return instants::read(decoder, node, zone),
+        "at" => return instants::read(decoder, node, zone, dst),
         _ => return None,
     };
     match item {

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    DAYS, EXPECT, Field, HTTP, JOB, Kind, Level, RANDOM, RETRY, RETRY_WORDS, SCHEDULE,
-    SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY,
+    DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RANDOM, RETRY, RETRY_WORDS,
+    SCHEDULE, SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY, YEARLY,
 };
 use super::suite;
 
@@ -34,6 +34,9 @@ pub fn schema() -> String {
             "schedule": schedule(),
             "oneSchedule": one_schedule(),
             "weekly": level(&WEEKLY, Form::Job, &["days", "at"]),
+            "monthly": level(&MONTHLY, Form::Job, &["day", "at"]),
+            "yearly": level(&YEARLY, Form::Job, &["date", "at"]),
+            "dst": dst(),
             "random": level(&RANDOM, Form::Job, &["times", "between"]),
             "secret": secret(),
             "text": text(),
@@ -41,6 +44,11 @@ pub fn schema() -> String {
             "textMap": { "type": "object", "additionalProperties": nullable(text()) },
             "duration": duration(),
             "day": { "enum": DAYS },
+            "monthDay": month_day(),
+            "yearDay": {
+                "type": "string",
+                "pattern": format!("^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$|{FILLED}"),
+            },
             "timeOfDay": {
                 "type": "string",
                 "pattern": format!("^[0-2][0-9]:[0-5][0-9](:[0-5][0-9])?$|{FILLED}"),
@@ -201,6 +209,11 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Http => refer("http"),
         Kind::Expect => refer("expect"),
         Kind::Weekly => refer("weekly"),
+        Kind::Monthly => refer("monthly"),
+        Kind::MonthDays => one_or_more(refer("monthDay")),
+        Kind::Yearly => refer("yearly"),
+        Kind::YearDays => one_or_more(refer("yearDay")),
+        Kind::Dst => refer("dst"),
         Kind::Spread => json!({ "anyOf": [{ "enum": [true] }, refer("duration")] }),
         Kind::Random => refer("random"),
         Kind::Between => json!({
@@ -283,6 +296,21 @@ fn one_schedule() -> Value {
         { "type": "string", "description": "a cron line" },
         level(&SCHEDULE, Form::Job, &[]),
     ] })
+}
+
+fn month_day() -> Value {
+    let ordinals = "1st|2nd|3rd|4th|5th|first|second|third|fourth|fifth|last";
+    let words = format!("^last$|^({ordinals}) +(mon|tue|wed|thu|fri|sat|sun|weekday)$|{FILLED}");
+    json!({ "anyOf": [
+        { "type": "integer", "minimum": 1, "maximum": 31 },
+        { "type": "string", "pattern": words },
+    ] })
+}
+
+fn dst() -> Value {
+    let mut schema = level(&DST, Form::Job, &[]);
+    schema.insert("minProperties".into(), json!(1));
+    Value::Object(schema)
 }
 
 fn secret() -> Value {
@@ -453,6 +481,9 @@ mod tests {
             (&EXPECT, "http: { url: \"http://x\", expect"),
             (&RETRY, "run: x\nretry"),
             (&SCHEDULE, "schedule"),
+            (&MONTHLY, "schedule: { monthly"),
+            (&YEARLY, "schedule: { yearly"),
+            (&DST, "schedule: { daily: \"02:00\", dst"),
             (&RANDOM, "schedule: { random"),
             (&SECRET, "secrets: { A"),
         ] {
@@ -462,9 +493,12 @@ mod tests {
                     ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
                     ("`http`", _) => "url: \"http://x\", ",
                     ("`retry`", _) => "max: 1, ",
-                    ("a schedule", "timezone" | "from" | "until" | "jitter" | "spread") => {
+                    ("a schedule", "timezone" | "from" | "until" | "dst" | "jitter" | "spread") => {
                         "daily: \"02:00\", "
                     }
+                    ("`monthly`", "day") | ("`yearly`", "date") => "at: \"09:00\", ",
+                    ("`monthly`", _) => "day: 1, ",
+                    ("`yearly`", _) => "date: 12-24, ",
                     _ => "",
                 };
                 let window = "between: [\"09:00\", \"17:00\"], ";
@@ -497,6 +531,9 @@ mod tests {
             "schedule: manual\nrun: x\nshedule: manual",
             "schedule: manual\nrun: x\nenabled: 7",
             "schedule: { monthly: { day: 1 } }\nrun: x",
+            "schedule: { monthly: { day: 32, at: \"09:00\" } }\nrun: x",
+            "schedule: { yearly: { at: \"09:00\" } }\nrun: x",
+            "schedule: { daily: \"09:00\", dst: { gap: before } }\nrun: x",
             "schedule: { hourly: 60 }\nrun: x",
             "schedule: { random: { times: 3 } }\nrun: x",
             "schedule: { random: { times: 0, between: [\"09:00\", \"17:00\"] } }\nrun: x",

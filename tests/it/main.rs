@@ -17,6 +17,7 @@ mod client;
 mod import;
 mod next;
 mod promises;
+mod schedules;
 mod shipped;
 mod simulate;
 mod suites;

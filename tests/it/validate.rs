@@ -196,22 +196,23 @@ fn a_secret_in_a_command_is_refused_with_what_to_write() {
 
 #[test]
 fn what_this_build_does_not_do_yet_is_refused_and_never_ignored() {
-    let file = "jobs:\n  a:\n    schedule: { monthly: { day: last, at: \"09:00\" } }\n    run: x\n    pool: database\n";
+    let file =
+        "jobs:\n  a:\n    schedule: \"@daily\"\n    run: x\n    user: nobody\n    pool: database\n";
     assert_snapshot!(checked(file), @r#"
     exit 1
     --- stdout
-    error[E007]: `monthly` is known, but not in this build
-     --> jobs.d/a.yaml:3:17
+    error[E007]: `user` is known, but not in this build
+     --> jobs.d/a.yaml:5:5
       |
-    3 |     schedule: { monthly: { day: last, at: "09:00" } }
-      |                 ^^^^^^^
+    5 |     user: nobody
+      |     ^^^^
       |
       = help: remove it: nothing would come of it
 
     error[E007]: `pool` is known, but not in this build
-     --> jobs.d/a.yaml:5:5
+     --> jobs.d/a.yaml:6:5
       |
-    5 |     pool: database
+    6 |     pool: database
       |     ^^^^
       |
       = help: remove it: nothing would come of it

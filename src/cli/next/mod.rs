@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::clock::{Clock, SystemClock};
 use crate::finding::Severity;
 use crate::ids::JobName;
-use crate::schedule::{HOST_TZDATA, Schedule, Zones};
+use crate::schedule::{Fire, HOST_TZDATA, Schedule, Zones};
 use crate::spec;
 
 use super::args::{NextArgs, TableFormat};
@@ -148,12 +148,12 @@ fn of_job(
     })
 }
 
-fn fires(schedule: &Schedule, from: Timestamp, count: usize) -> Vec<Timestamp> {
+fn fires(schedule: &Schedule, from: Timestamp, count: usize) -> Vec<Fire> {
     let mut fires = Vec::new();
     let mut next = schedule.next_due_after(from);
     while let Some(fire) = next.filter(|_| fires.len() < count) {
         next = schedule.next_after(fire.scheduled);
-        fires.push(fire.due);
+        fires.push(fire);
     }
     fires
 }
@@ -165,8 +165,8 @@ fn written(instant: Timestamp, zone: &TimeZone) -> String {
         .to_string()
 }
 
-fn as_json(subject: &Subject, fires: &[Timestamp]) -> Value {
-    let instants = fires.iter().map(|at| written(*at, &subject.zone));
+fn as_json(subject: &Subject, fires: &[Fire]) -> Value {
+    let instants = fires.iter().map(|fire| written(fire.due, &subject.zone));
     json!({
         "next": instants.collect::<Vec<_>>(),
         "description": subject.schedule.describe(),
@@ -174,7 +174,7 @@ fn as_json(subject: &Subject, fires: &[Timestamp]) -> Value {
     })
 }
 
-fn as_table(subject: &Subject, fires: &[Timestamp], now: Timestamp) -> String {
+fn as_table(subject: &Subject, fires: &[Fire], now: Timestamp) -> String {
     let zone = &subject.zone;
     let mut text = format!(
         "{}{}{}\n",
@@ -182,13 +182,15 @@ fn as_table(subject: &Subject, fires: &[Timestamp], now: Timestamp) -> String {
         subject.schedule.describe(),
         subject.remark
     );
-    for at in fires {
+    for fire in fires {
+        let at = fire.due;
         let day = at.to_zoned(zone.clone()).strftime("%a").to_string();
-        text.push_str(&format!(
-            "{}  {day}  {}\n",
-            written(*at, zone),
-            distance(*at, now)
-        ));
+        let mut line = format!("{}  {day}  {}", written(at, zone), distance(at, now));
+        if let Some(remark) = subject.schedule.remark(fire.scheduled) {
+            line.push_str(&format!("  ({remark})"));
+        }
+        text.push_str(&line);
+        text.push('\n');
     }
     if fires.is_empty() {
         text.push_str("no fire that a date could name\n");

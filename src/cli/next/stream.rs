@@ -165,11 +165,11 @@ impl Query {
         let zone: &TimeZone = self.parsed.zone.timezone();
         answers.extend_from_slice(b"{\"next\":[");
         let fires = fires(&self.parsed.schedule, self.from, self.count);
-        for (index, at) in fires.iter().enumerate() {
+        for (index, fire) in fires.iter().enumerate() {
             if index > 0 {
                 answers.push(b',');
             }
-            let written = at.display_with_offset(zone.to_offset(*at));
+            let written = fire.due.display_with_offset(zone.to_offset(fire.due));
             // Nothing can fail in writing to memory.
             let _ = write!(answers, "\"{written}\"");
         }

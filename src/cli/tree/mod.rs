@@ -83,10 +83,12 @@ fn tree(
         jobs: Vec::new(),
         bad_names: Vec::new(),
     };
+    let mut asked_about = Vec::new();
     for ((file, across), refused) in checked.files.iter().zip(&mut across).zip(conflicts) {
         if !looked.iter().any(|one| one.concerns(file)) {
             continue;
         }
+        asked_about.push(&**file);
         tree.findings.extend(file.findings.iter().cloned());
         tree.findings.extend(spec::past_dates(file, now));
         tree.findings.append(across);
@@ -101,5 +103,6 @@ fn tree(
             tree.bad_names.extend(names);
         }
     }
+    tree.findings.extend(spec::clock_changes(asked_about, now));
     tree
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::super::{Days, Modifiers, Seed, Spread, Window};
+use super::super::{Days, Fold, Gap, Modifiers, MonthDay, Seed, Spread, Window};
 use super::*;
 
 /// Any plain item, and any with a phase or within bounds.
@@ -62,8 +62,35 @@ fn plain() -> impl Strategy<Value = Item> {
     let times = prop::collection::vec(0i64..86_400, 1..5);
     let start = instant("2027-03-12T00:00:00Z");
     let days = prop::sample::select(vec![Days::ALL, Days::WEEKDAYS, Days::WEEKENDS]);
+    let gap = prop::sample::select(vec![None, Some(Gap::After), Some(Gap::Skip)]);
+    let fold = prop::sample::select(vec![
+        None,
+        Some(Fold::First),
+        Some(Fold::Second),
+        Some(Fold::Both),
+    ]);
+    let words = prop::sample::select(vec![
+        "1",
+        "last",
+        "2nd sun",
+        "3rd weekday",
+        "14",
+        "28",
+        "31",
+    ]);
+    let month_days = prop::collection::vec(words, 1..4);
     prop_oneof![
-        4 => (line, zone_name.clone()).prop_map(|(line, name)| Item::cron(Cron::parse(line).unwrap(), zone(name))),
+        4 => (line, zone_name.clone(), gap.clone(), fold.clone()).prop_map(|(line, name, gap, fold)| {
+            Item::cron(Cron::parse(line).unwrap(), zone(name)).at_changes(gap, fold)
+        }),
+        2 => (month_days, times.clone(), zone_name.clone(), gap, fold).prop_map(|(days, times, name, gap, fold)| {
+            let times: Vec<_> = times
+                .into_iter()
+                .map(|second| jiff::civil::Time::midnight() + SignedDuration::from_secs(second))
+                .collect();
+            let days: Vec<_> = days.into_iter().map(|day| MonthDay::parse(day).unwrap()).collect();
+            Item::monthly(&days, &times, zone(name)).unwrap().at_changes(gap, fold)
+        }),
         2 => (days, times, zone_name).prop_map(|(days, times, name)| {
             let times: Vec<_> = times
                 .into_iter()

@@ -1,6 +1,7 @@
 //! What must hold in every zone of the database.
 
 use super::super::zone::{FAR, split};
+use super::super::{Fold, Gap, MonthDay};
 use super::*;
 
 /// A cheap sequence of numbers that looks random and is the same each time.
@@ -55,6 +56,13 @@ fn the_table_of_each_zone_says_what_jiff_says() {
                 zone.reach(first - 1) < reach || first <= -FAR,
                 "{name} at {at}"
             );
+            // The same from the other end: what is settled is over, and the next reading is not.
+            let settled = zone.settled(second);
+            assert!(
+                zone.last_at(settled) <= second && zone.last_at(settled + 1) > second,
+                "{name} at {at}"
+            );
+            assert!(settled <= reach, "{name} at {at}");
         }
     }
 }
@@ -69,7 +77,30 @@ fn at_every_change_since_1970_each_kind_of_schedule_goes_forward() {
     ];
     for name in ZONES.names() {
         let zone = zone(&name);
-        let schedules = lines.map(|line| cron(line, &name));
+        let rules = [None, Some(Gap::After), Some(Gap::Skip)]
+            .into_iter()
+            .flat_map(|gap| {
+                let folds = [
+                    None,
+                    Some(Fold::First),
+                    Some(Fold::Second),
+                    Some(Fold::Both),
+                ];
+                folds.map(|fold| (gap, fold))
+            });
+        // The last day of a month and the first weekday, at times at which clocks are changed.
+        let days = ["last", "1", "4th sun", "last sun", "31", "first weekday"];
+        let days = days.map(|day| MonthDay::parse(day).unwrap());
+        let times = [0, 1, 2, 23].map(|hour| jiff::civil::time(hour, 30, 0, 0));
+        let mut items: Vec<Item> = lines
+            .iter()
+            .map(|line| Item::cron(Cron::parse(line).unwrap(), zone.clone()))
+            .collect();
+        items.push(Item::monthly(&days, &times, zone.clone()).unwrap());
+        let schedules: Vec<Schedule> = rules
+            .zip(items.iter().cycle())
+            .map(|((gap, fold), item)| Schedule::new(vec![item.clone().at_changes(gap, fold)]))
+            .collect();
         let changes = zone
             .timezone()
             .following(instant("1970-01-01T00:00:00Z"))
@@ -80,6 +111,8 @@ fn at_every_change_since_1970_each_kind_of_schedule_goes_forward() {
             let before = change - jiff::SignedDuration::from_hours(3);
             let fires = walk(schedule, before, 9);
             assert_eq!(fires.len(), 9, "{name} at {change}");
+            let counted = schedule.count_between(before, fires[8]);
+            assert_eq!(counted, 9, "{name} at {change}: {schedule:?}");
             // Asking from anywhere in between gives the same next fire.
             for pair in fires.windows(2) {
                 let middle = pair[0] + pair[0].duration_until(pair[1]) / 2;

@@ -10,6 +10,7 @@ mod frozen;
 mod jitter;
 mod modifiers;
 mod random;
+mod rules;
 mod values;
 mod witness;
 
