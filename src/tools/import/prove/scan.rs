@@ -198,6 +198,11 @@ fn of_calendar(
             }
         }
         if found.len() > count {
+            // A gap may have moved several times onto one instant.
+            found.sort_unstable();
+            found.dedup();
+        }
+        if found.len() > count {
             spare -= 1;
         }
         let Ok(next) = date.tomorrow() else {

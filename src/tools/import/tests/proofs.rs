@@ -149,6 +149,20 @@ fn a_fixed_delay_is_taken_off_and_must_be_within_its_bound() {
 }
 
 #[test]
+fn times_that_a_gap_moves_onto_one_instant_do_not_end_the_comparison_early() {
+    // Two hundred fires end on the very day of the change.
+    let line = "2-50/3 2-7 1-31 * */3 /bin/x\n";
+    let found = imported(Format::Crontab, "x", line, "Europe/Berlin");
+    let proof = found.prove(instant("2027-03-26T12:00:00Z"), 200, &Zones::bundled());
+    assert_eq!(proof.verdicts().next(), Some(("x", Verdict::Equal)));
+    assert!(
+        proof.render().contains("200 fires equal"),
+        "{}",
+        proof.render()
+    );
+}
+
+#[test]
 fn elapsed_time_is_compared_by_its_distances() {
     let every = |seconds| Old::Every {
         period: Duration::from_secs(seconds),
