@@ -17,6 +17,9 @@ pub const MAX_NAME: usize = 128;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobName(Arc<str>);
 
+/// A calendar's name, of the same pattern. Jobs and calendars have their names apart from each other.
+pub type CalendarName = JobName;
+
 /// Why a text is no job name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {

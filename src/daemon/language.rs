@@ -1,7 +1,8 @@
 //! The language of job files, as the sync wants it.
 
-use crate::model::Job;
+use crate::model::{Calendar, Job};
 use crate::schedule::Zones;
+use crate::spec::calendars::{Calendars, Said};
 use crate::spec::{self, Checked, InputFile};
 use crate::sync::{DefaultsTexts, Language};
 
@@ -12,15 +13,25 @@ pub(super) struct JobFiles {
 }
 
 impl Language for JobFiles {
-    fn check(&self, inputs: &[InputFile], last_good_defaults: &DefaultsTexts) -> Checked {
-        spec::check(inputs, None, last_good_defaults, &self.options, &self.zones)
+    fn said(&self, input: &InputFile) -> Said {
+        spec::calendars::said(input, &self.options, &self.zones)
     }
 
-    fn print(&self, jobs: &[Job]) -> String {
-        spec::print(jobs)
+    fn check(
+        &self,
+        inputs: &[InputFile],
+        last_good_defaults: &DefaultsTexts,
+        calendars: &Calendars,
+    ) -> Checked {
+        let (options, zones) = (&self.options, &self.zones);
+        spec::check_among(inputs, None, last_good_defaults, calendars, options, zones)
     }
 
-    fn read(&self, text: &str) -> Result<Vec<Job>, String> {
+    fn print(&self, jobs: &[Job], calendars: &[Calendar]) -> String {
+        spec::print(jobs, calendars)
+    }
+
+    fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String> {
         spec::read(text, &self.zones)
     }
 }

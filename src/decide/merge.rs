@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use crate::finding::{Code, Excerpt, Finding};
 use crate::ids::JobName;
-use crate::model::Job;
+use crate::model::{Calendar, Job, NameKind};
+use crate::schedule;
 
 use claims::Claims;
 
@@ -54,17 +55,39 @@ pub struct FileInForce {
 pub enum Defined {
     /// Jobs.
     Jobs(Arc<[Job]>),
+    /// Jobs and calendars; there may be no job.
+    Calendars(Arc<[Job]>, Arc<[Calendar]>),
     /// Defaults, as text.
     Defaults(Arc<str>),
+    /// The dates of an `.ics` file.
+    Dates(Arc<schedule::Calendar>),
 }
 
 impl Defined {
+    /// The jobs and calendars of a job file.
+    #[must_use]
+    pub fn of(jobs: Arc<[Job]>, calendars: Arc<[Calendar]>) -> Self {
+        if calendars.is_empty() {
+            return Defined::Jobs(jobs);
+        }
+        Defined::Calendars(jobs, calendars)
+    }
+
     /// The jobs; none in defaults.
     #[must_use]
     pub fn jobs(&self) -> &[Job] {
         match self {
-            Defined::Jobs(jobs) => jobs,
-            Defined::Defaults(_) => &[],
+            Defined::Jobs(jobs) | Defined::Calendars(jobs, _) => jobs,
+            Defined::Defaults(_) | Defined::Dates(_) => &[],
+        }
+    }
+
+    /// The calendars.
+    #[must_use]
+    pub fn calendars(&self) -> &[Calendar] {
+        match self {
+            Defined::Calendars(_, calendars) => calendars,
+            Defined::Jobs(_) | Defined::Defaults(_) | Defined::Dates(_) => &[],
         }
     }
 
@@ -73,7 +96,11 @@ impl Defined {
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Defined::Jobs(a), Defined::Jobs(b)) => Arc::ptr_eq(a, b),
+            (Defined::Calendars(a, x), Defined::Calendars(b, y)) => {
+                Arc::ptr_eq(a, b) && Arc::ptr_eq(x, y)
+            }
             (Defined::Defaults(a), Defined::Defaults(b)) => a == b,
+            (Defined::Dates(a), Defined::Dates(b)) => Arc::ptr_eq(a, b),
             _ => false,
         }
     }
@@ -210,6 +237,8 @@ pub struct Conflict {
 pub enum ConflictKind {
     /// A name that is claimed twice.
     Name {
+        /// What it is the name of.
+        kind: NameKind,
         /// As the refused file writes it.
         name: JobName,
         /// The line in the refused file.
@@ -238,6 +267,7 @@ impl Conflict {
                 "split the tree between two elders".to_owned(),
             ),
             ConflictKind::Name {
+                kind,
                 name,
                 other,
                 other_file,
@@ -245,20 +275,25 @@ impl Conflict {
                 kept,
                 ..
             } => {
+                let word = kind.word();
                 let place = match other_line {
                     0 => other_file.to_string(),
                     line => format!("{other_file}:{line}"),
                 };
                 let message = if name == other {
-                    format!("the job name \"{name}\" is also defined in {place}")
+                    format!("the {word} name \"{name}\" is also defined in {place}")
                 } else {
                     format!(
-                        "the job name \"{name}\" differs only in case from \"{other}\" in {place}"
+                        "the {word} name \"{name}\" differs only in case from \"{other}\" in {place}"
                     )
                 };
                 let help = if *kept {
+                    let goes_on = match kind {
+                        NameKind::Job => "keeps running",
+                        NameKind::Calendar => "stays in force",
+                    };
                     format!(
-                        "rename this one; the other has the name, and it keeps running from {other_file}"
+                        "rename this one; the other has the name, and it {goes_on} from {other_file}"
                     )
                 } else {
                     "rename one of the two; until then neither is in force".to_owned()
@@ -311,11 +346,6 @@ impl<'a> PairedFile<'a> {
     /// What it says now, when it is good by itself.
     fn good(&self) -> Option<&'a Defined> {
         self.now.and_then(|now| now.content)
-    }
-
-    /// Its last good jobs.
-    fn last_jobs(&self) -> &'a [Job] {
-        self.last.map_or(&[], |last| last.content.jobs())
     }
 }
 

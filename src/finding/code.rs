@@ -84,6 +84,8 @@ codes! {
     BadDefaults = "E025", Error, "defaults that cannot be used";
     /// A test of a schedule that does not hold.
     FailedTest = "E030", Error, "schedule test that does not hold";
+    /// A calendar, or an `.ics` file, that cannot be used.
+    BadCalendar = "E040", Error, "bad calendar";
     /// An entry of another scheduler that has no counterpart here.
     NotImported = "E050", Error, "cannot be imported";
     /// A pipe whose first programs may fail unseen.
@@ -98,6 +100,10 @@ codes! {
     MoreFindings = "W005", Warning, "more findings than are shown";
     /// A job that is another one under a second name.
     SameJob = "W010", Warning, "two jobs that are the same";
+    /// A part of an `.ics` file that is not read.
+    CalendarPart = "W020", Warning, "part of a calendar file that is not read";
+    /// A calendar that is gone and that jobs still use.
+    CalendarGone = "W021", Warning, "calendar that is gone";
     /// A job file without a job.
     EmptyFile = "N001", Note, "file without a job";
     /// A date that is past.
@@ -108,6 +114,10 @@ codes! {
     ClockChange = "N004", Note, "time that a clock change touches";
     /// A minute that many jobs share.
     HotMinute = "N010", Note, "many jobs on one minute";
+    /// A calendar whose last date is past or near.
+    CalendarEnds = "N020", Note, "calendar that runs out";
+    /// A calendar that nothing uses.
+    UnusedCalendar = "N021", Note, "calendar that nothing uses";
 }
 
 impl fmt::Display for Code {

@@ -5,6 +5,7 @@
 //! fields; the rest are plain records with public fields, compared by value.
 
 mod action;
+mod calendar;
 mod event;
 mod job;
 mod policy;
@@ -15,6 +16,7 @@ mod text;
 pub use action::{
     Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, StatusSet, TreePath,
 };
+pub use calendar::{Calendar, NameKind};
 pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
 };

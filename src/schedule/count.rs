@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use jiff::Timestamp;
 
-use super::modified::just_before;
+use super::on_dates::Stretch;
 use super::{Fire, Item, Schedule, period_nanos, union, zone};
 
 /// So many fires of a union are walked; arithmetic is worth its while for more.
@@ -15,27 +15,28 @@ pub(super) fn between(schedule: &Schedule, after: Timestamp, until: Timestamp) -
     if let [item] = items {
         return of_item(item, after, until);
     }
-    let mut cuts = Vec::new();
-    for item in items {
-        let (first, last) = item.bounds();
-        cuts.extend([just_before(first), last]);
-    }
+    let stretches: Vec<Vec<Stretch>> = items
+        .iter()
+        .map(|item| item.stretches(after, until))
+        .collect();
+    let ends = stretches.iter().flatten();
+    let mut cuts: Vec<Timestamp> = ends.flat_map(|(after, until)| [*after, *until]).collect();
     cuts.retain(|cut| after < *cut && *cut < until);
+    cuts.push(until);
     cuts.sort_unstable();
     cuts.dedup();
-    cuts.push(until);
+    let mut rest: Vec<_> = stretches.iter().map(|s| s.iter().peekable()).collect();
     let mut count = 0u64;
     let mut from = after;
     // From one cut to the next, an item may fire all the time or not at all.
     for cut in cuts {
-        let active: Vec<&Item> = items
-            .iter()
-            .filter(|item| {
-                let (first, last) = item.bounds();
-                just_before(first) <= from && cut <= last
-            })
-            .map(Item::base)
-            .collect();
+        let mut active: Vec<&Item> = Vec::with_capacity(items.len());
+        for (item, rest) in items.iter().zip(&mut rest) {
+            while rest.next_if(|(_, end)| *end <= from).is_some() {}
+            if rest.peek().is_some_and(|(begin, _)| *begin <= from) {
+                active.push(item.base());
+            }
+        }
         count = count.saturating_add(united(&active, from, cut));
         from = cut;
     }

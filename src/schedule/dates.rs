@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::days::Days;
 use super::month::{MonthDay, YearDay};
+use super::moved::Moved;
 
 /// Seconds of a day that no clock change touches.
 pub(super) const DAY: i64 = 86_400;
@@ -34,9 +35,8 @@ pub(super) struct Dates {
     /// `fri#2` and `friL`: bit `7 * k + day` is the k-th such day from 0, k = 5 the last.
     /// From [`NTH_WEEKDAY`] on, five bits for the k-th of the days Monday to Friday.
     pub(super) nth: u64,
-    /// For dates of a year that are no product of days and months: the days (bits 1–31) of
-    /// each month from January. They stand for all else but `months`, which agrees with them.
-    pub(super) of_year: Option<Arc<[u32; 12]>>,
+    /// What few schedules have.
+    pub(super) rare: Option<Arc<Rare>>,
     /// Bits 1–31 are the days of the month; bit 0 is the last day.
     pub(super) days: u32,
     /// Bits 1–31 are `1W`–`31W`; bit 0 is `LW`.
@@ -49,11 +49,22 @@ pub(super) struct Dates {
     pub(super) combine: Combine,
 }
 
+/// What few sets of dates have: in memory of its own, so that the others stay small.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Rare {
+    /// For dates of a year that are no product of days and months: the days (bits 1–31) of
+    /// each month from January. They stand for all else but `months`, which agrees with them.
+    pub(super) of_year: Option<[u32; 12]>,
+    /// Where `shift` moves what falls on a date that is not allowed. The set itself is that
+    /// before anything is moved.
+    pub(super) moved: Option<Moved>,
+}
+
 impl Dates {
     /// Each day.
     pub(super) const EVERY: Self = Self {
         nth: 0,
-        of_year: None,
+        rare: None,
         days: ALL_DAYS,
         near: 0,
         months: ALL_MONTHS,
@@ -113,11 +124,33 @@ impl Dates {
         }
         let product = table.iter().all(|month| *month == 0 || *month == days);
         Self {
-            of_year: (!product).then(|| Arc::new(table)),
+            rare: (!product).then(|| {
+                Arc::new(Rare {
+                    of_year: Some(table),
+                    moved: None,
+                })
+            }),
             days: if product { days } else { ALL_DAYS },
             months,
             ..Self::EVERY
         }
+    }
+
+    /// The dates of a year that are no product of days and months.
+    pub(super) fn of_year(&self) -> Option<&[u32; 12]> {
+        self.rare.as_ref()?.of_year.as_ref()
+    }
+
+    /// Where dates are moved to.
+    pub(super) fn moved(&self) -> Option<&Moved> {
+        self.rare.as_ref()?.moved.as_ref()
+    }
+
+    /// From here on its dates are moved so.
+    pub(super) fn set_moved(&mut self, moved: Option<Moved>) {
+        let of_year = self.of_year().copied();
+        let rare = Rare { of_year, moved };
+        self.rare = (rare != Rare::default()).then(|| Arc::new(rare));
     }
 
     /// Whether any day of the month will do.
@@ -137,7 +170,7 @@ impl Dates {
 
     fn every_day(&self) -> bool {
         self.any_month()
-            && self.of_year.is_none()
+            && self.of_year().is_none()
             && match self.combine {
                 Combine::Both => self.any_day_of_month() && self.any_day_of_week(),
                 Combine::Either => self.any_day_of_month() || self.any_day_of_week(),
@@ -209,12 +242,12 @@ impl Dates {
     }
 
     /// The days of a month that are in the set, in bits 1–31.
-    fn map(&self, month: &Month) -> u32 {
+    pub(super) fn map(&self, month: &Month) -> u32 {
         if self.months & (1 << month.month) == 0 {
             return 0;
         }
         let all = u32::MAX >> (31 - month.length) & ALL_DAYS;
-        if let Some(table) = &self.of_year {
+        if let Some(table) = self.of_year() {
             // Months go from 1 to 12.
             return all & table[month.month as usize - 1];
         }
@@ -301,14 +334,14 @@ impl Dates {
 }
 
 /// One month of one year.
-struct Month {
+pub(super) struct Month {
     year: i64,
     /// 1–12
-    month: u32,
+    pub(super) month: u32,
     /// Days in it.
-    length: u32,
+    pub(super) length: u32,
     /// The date of its first day.
-    first: i64,
+    pub(super) first: i64,
     /// The day of the week of its first day; Sunday is 0.
     weekday: u32,
 }
@@ -326,9 +359,15 @@ impl Month {
         }
     }
 
-    fn of_day(day: i64) -> Self {
+    /// The month that a date is in.
+    pub(super) fn of_day(day: i64) -> Self {
         let (year, month, _) = civil(day);
         Self::new(year, month)
+    }
+
+    /// All its days, in bits 1–31.
+    pub(super) fn all(&self) -> u32 {
+        u32::MAX >> (31 - self.length) & ALL_DAYS
     }
 
     /// The next month whose bit is set; `None` when no bit is.
@@ -342,7 +381,7 @@ impl Month {
     }
 
     /// A set of weekdays as days of this month; bits past its end may be set.
-    fn spread(&self, week: u8) -> u32 {
+    pub(super) fn spread(&self, week: u8) -> u32 {
         if week == 0b111_1111 {
             return ALL_DAYS;
         }
@@ -422,12 +461,16 @@ mod tests {
             } else {
                 0
             },
-            of_year: seed.is_multiple_of(7).then(|| {
-                Arc::new(std::array::from_fn(|month| {
+            rare: seed.is_multiple_of(7).then(|| {
+                let of_year = std::array::from_fn(|month| {
                     let months = (seed >> 13) as u16;
                     let days = seed.rotate_left(5 * month as u32) as u32 & ALL_DAYS;
                     if months & (2 << month) == 0 { 0 } else { days }
-                }))
+                });
+                Arc::new(Rare {
+                    of_year: Some(of_year),
+                    moved: None,
+                })
             }),
             days: (seed >> 7) as u32,
             near: if seed.is_multiple_of(3) {

@@ -33,6 +33,8 @@ impl Days {
     pub const NONE: Self = Self(0);
     /// Every day.
     pub const ALL: Self = Self(0b111_1111);
+    /// The names of single days, from `sun` on.
+    pub const NAMES: [&'static str; 7] = SHORT;
     /// Monday to Friday.
     pub const WEEKDAYS: Self = Self(0b011_1110);
     /// Saturday and Sunday.
@@ -73,6 +75,11 @@ impl Days {
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// The days of these bits.
+    pub(super) fn of_bits(bits: u8) -> Self {
+        Self(bits & Self::ALL.0)
     }
 
     /// Whether there is none.

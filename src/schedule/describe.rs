@@ -5,8 +5,11 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::calendar::Named;
 use super::dates::{Combine, Dates, NTH_WEEKDAY};
 use super::days::{self, Days};
+use super::moved::Shift;
+use super::on_dates::OnDates;
 use super::times::{Grid, Times};
 use super::wall::{Fold, Gap, Wall};
 use super::{Item, Modified, Random, Schedule};
@@ -97,9 +100,41 @@ fn modified(modified: &Modified) -> String {
         let written = if ends { date() } else { instant(last, &zone) };
         text.push_str(&format!(", until {written}"));
     }
+    if let Some(dates) = &modified.dates {
+        text.push_str(&on_dates(dates, &modified.base));
+    }
     if modified.jitter > 0 {
         let most = duration::print(Duration::from_millis(modified.jitter));
         text.push_str(&format!(", each up to {most} late"));
+    }
+    text
+}
+
+/// `, except on closed, moved to the next day that is allowed`
+fn on_dates(dates: &OnDates, base: &Item) -> String {
+    let names = |named: &Named| {
+        let calendars = named.calendars().iter();
+        let names: Vec<String> = calendars.map(|(name, _)| name.to_string()).collect();
+        names.join(" or ")
+    };
+    let mut text = String::new();
+    if let Some(only) = &dates.allowed.only {
+        text.push_str(&format!(", only on {}", names(only)));
+    }
+    if let Some(except) = &dates.allowed.except {
+        text.push_str(&format!(", except on {}", names(except)));
+    }
+    match base {
+        Item::Wall(wall) => match wall.moved().map(|moved| moved.shift()) {
+            Some(Shift::Next) => text.push_str(", moved to the next day that is allowed"),
+            Some(Shift::Previous) => {
+                text.push_str(", moved to the last day before that is allowed")
+            }
+            Some(Shift::Skip) | None => {}
+        },
+        Item::Random(_) => {}
+        // Nothing else says whose dates they are.
+        _ => text.push_str(&format!(", dates in {} time", dates.zone)),
     }
     text
 }
@@ -294,7 +329,7 @@ fn dates(dates: &Dates) -> String {
 fn of_year(dates: &Dates) -> Option<String> {
     let mut list = Vec::new();
     for number in 1..=12u8 {
-        let days = match &dates.of_year {
+        let days = match dates.of_year() {
             Some(table) => table[usize::from(number) - 1],
             None if dates.months & (1 << number) == 0 => 0,
             None => dates.days,
@@ -309,7 +344,7 @@ fn of_year(dates: &Dates) -> Option<String> {
         && !dates.any_month()
         && !dates.any_day_of_month();
     let few = list.len() <= LISTED as usize;
-    match (&dates.of_year, few, list.as_slice()) {
+    match (dates.of_year(), few, list.as_slice()) {
         (Some(_), false, [first, .., last]) => Some(format!(
             " on {} dates from {} to {} each year",
             list.len(),

@@ -9,6 +9,7 @@
 //! `wall` puts the three together under the rule for changes of the clock.
 //! `cron` is only another way to write such sets.
 
+mod calendar;
 mod count;
 mod cron;
 mod dates;
@@ -16,6 +17,8 @@ mod days;
 mod describe;
 mod modified;
 mod month;
+mod moved;
+mod on_dates;
 mod random;
 mod seed;
 mod times;
@@ -30,14 +33,18 @@ mod zones;
 mod tests;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{Timestamp, civil};
 
+pub use calendar::{Allowed, Calendar, Named};
 pub use cron::{Cron, CronError, CronErrorKind};
 pub use days::{BadDay, Days};
 pub use modified::{LONGEST_JITTER, LONGEST_SPREAD, Modified, Modifiers, Spread};
 pub use month::{BadDate, MonthDay, YearDay};
+pub use moved::Shift;
+pub use on_dates::OnDates;
 pub use random::{MOST_TIMES, Random, Window};
 pub use seed::Seed;
 pub use times::{BadTime, parse_time};
@@ -160,6 +167,12 @@ pub enum BadSchedule {
     /// No fire lies between `from` and `until`.
     #[error("no fire lies between `from` and `until`, so it never fires")]
     Outside,
+    /// `shift` beside a schedule that has no fixed times of day.
+    #[error("`shift` needs fixed times of day")]
+    NoFixedTimes,
+    /// Every fire falls on a date that `only` and `except` leave out.
+    #[error("`only` and `except` leave out every date on which it would fire, so it never fires")]
+    NoDate,
 }
 
 impl Item {
@@ -441,6 +454,17 @@ impl Schedule {
         let start = local.start_of_day().map_or(at, |zoned| zoned.timestamp());
         let end = local.end_of_day().map_or(at, |zoned| zoned.timestamp());
         (start, end)
+    }
+
+    /// The calendars that it names, by name, those of `only` before those of `except`; one that
+    /// several items name is there several times.
+    pub fn calendars(&self) -> impl Iterator<Item = &(Arc<str>, Arc<Calendar>)> {
+        let dates = self.items().iter().filter_map(|item| match item {
+            Item::Modified(modified) => modified.dates.as_ref(),
+            _ => None,
+        });
+        let named = dates.flat_map(|dates| [&dates.allowed.only, &dates.allowed.except]);
+        named.flatten().flat_map(|named| named.calendars())
     }
 
     /// Whether `startup` is among the items.

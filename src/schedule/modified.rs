@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::moved::{Moved, Shift};
+use super::on_dates::{OnDates, Stretch, Turn};
 use super::seed::{Purpose, Seed};
+use super::wall::Kind;
 use super::{BadSchedule, Fire, Item, Schedule, count, zone};
 
 /// The longest `spread` of what is no `every`.
@@ -20,12 +23,16 @@ pub const LONGEST_JITTER: Duration = Duration::from_secs(7 * 86_400);
 const MILLISECOND: i128 = 1_000_000;
 
 /// What stands beside a schedule.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Modifiers {
     /// Nothing before this instant.
     pub from: Option<Timestamp>,
     /// Nothing after this instant.
     pub until: Option<Timestamp>,
+    /// On these dates and no other.
+    pub dates: Option<OnDates>,
+    /// What becomes of a fire whose date is not allowed; without `dates` it says nothing.
+    pub shift: Shift,
     /// One phase for all of the job's fires.
     pub spread: Option<Spread>,
     /// Each fire is delayed by up to this.
@@ -49,6 +56,8 @@ pub struct Modified {
     /// Both are in.
     pub(super) from: Timestamp,
     pub(super) until: Timestamp,
+    /// `only` and `except`
+    pub(super) dates: Option<OnDates>,
     /// The most in milliseconds, and whose numbers; 0 is none.
     pub(super) jitter: u64,
     seed: Seed,
@@ -79,7 +88,9 @@ impl Item {
         if from > until {
             return Err(BadSchedule::EndsFirst);
         }
-        if (from, until, jitter) == (Timestamp::MIN, Timestamp::MAX, 0) {
+        let dates = self.dates(modifiers)?;
+        let bounded = (from, until, jitter) != (Timestamp::MIN, Timestamp::MAX, 0);
+        if !bounded && dates.is_none() {
             return Ok(self);
         }
         let modified = Modified {
@@ -89,6 +100,7 @@ impl Item {
             jitter,
             // Equal schedules are kept once: where nothing is drawn, the name makes no difference.
             seed: if jitter == 0 { Seed::default() } else { seed },
+            dates,
         };
         if modified.next_after(Timestamp::MIN).is_none() {
             return Err(BadSchedule::Outside);
@@ -141,6 +153,27 @@ impl Item {
         Ok(())
     }
 
+    /// The dates that calendars leave; where `shift` moves fires, it is told where to.
+    fn dates(&mut self, modifiers: &Modifiers) -> Result<Option<OnDates>, BadSchedule> {
+        let Some(mut dates) = modifiers.dates.clone() else {
+            return Ok(None);
+        };
+        match self {
+            Self::Wall(wall) if wall.kind == Kind::Fixed => {
+                let moved = Moved::new(&dates.allowed, modifiers.shift, wall.phase.into());
+                wall.dates.set_moved(moved);
+            }
+            _ if modifiers.shift != Shift::Skip => return Err(BadSchedule::NoFixedTimes),
+            Self::Random(random) => dates.turn = Turn::Opens(random.opens.into()),
+            _ => {}
+        }
+        // Whatever `from` and `until` say, and whatever date it is today.
+        match dates.next_after(dates.begin(), |at| self.next_after(at)) {
+            Some(_) => Ok(Some(dates)),
+            None => Err(BadSchedule::NoDate),
+        }
+    }
+
     /// The item without what stands beside it.
     pub(super) fn base(&self) -> &Self {
         match self {
@@ -157,10 +190,29 @@ impl Item {
         }
     }
 
+    /// The stretches between `after` and `until` in which it fires like its [`base`](Item::base);
+    /// outside of them it does not fire.
+    pub(super) fn stretches(&self, after: Timestamp, until: Timestamp) -> Vec<Stretch> {
+        let Self::Modified(modified) = self else {
+            return vec![(after, until)];
+        };
+        let after = after.max(just_before(modified.from));
+        let until = until.min(modified.until);
+        match &modified.dates {
+            Some(dates) => dates.stretches(after, until).collect(),
+            None if after < until => vec![(after, until)],
+            None => Vec::new(),
+        }
+    }
+
     /// Whether it names dates after which it never fires again.
     #[must_use]
     pub fn ends(&self) -> bool {
-        matches!(self.base(), Self::At(_)) || self.bounds().1 < Timestamp::MAX
+        let only_dates = match self {
+            Self::Modified(modified) => modified.dates.as_ref().is_some_and(OnDates::ends),
+            _ => false,
+        };
+        only_dates || matches!(self.base(), Self::At(_)) || self.bounds().1 < Timestamp::MAX
     }
 
     /// The most that a fire is delayed, in milliseconds.
@@ -275,15 +327,23 @@ impl Modified {
     /// The first fire after `after`.
     pub(super) fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let after = after.max(just_before(self.from));
-        self.base
-            .next_after(after)
-            .filter(|next| *next <= self.until)
+        let next = |after| self.base.next_after(after);
+        let next = match &self.dates {
+            None => next(after),
+            Some(dates) => dates.next_after(after, next),
+        };
+        next.filter(|next| *next <= self.until)
     }
 
     /// How many fires have `after < scheduled <= until`.
     pub(super) fn count(&self, after: Timestamp, until: Timestamp) -> u64 {
         let after = after.max(just_before(self.from));
-        count::of_item(&self.base, after, until.min(self.until))
+        let until = until.min(self.until);
+        let count = |after, until| count::of_item(&self.base, after, until);
+        match &self.dates {
+            None => count(after, until),
+            Some(dates) => dates.count(after, until, count),
+        }
     }
 }
 

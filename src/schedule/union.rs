@@ -139,8 +139,9 @@ impl Whole<'_> {
 fn mark(wall: &Wall, start: i64, map: &mut [u64]) {
     // The day that begins so much earlier has the same fires before they were put off.
     let start = start - i64::from(wall.phase);
-    if !wall.is_quiet(start) {
-        // A day on which the clock is changed: few of them, so they are walked.
+    if wall.moved().is_some() || !wall.is_quiet(start) {
+        // A day on which the clock is changed: few of them, so they are walked. So are dates that
+        // calendars have moved: schedules that have calendars seldom fire.
         let start = start + i64::from(wall.phase);
         let mut at = start - 1;
         while let Some(next) = wall.next_after(at).filter(|next| *next < start + DAY) {

@@ -15,6 +15,7 @@
 //! fires. With `both` the spans between two changes are gone through.
 
 use super::dates::{DAY, Dates};
+use super::moved::Moved;
 use super::times::Times;
 use super::zone::{CYCLE, RULES, Span, Zone};
 
@@ -92,6 +93,11 @@ impl Wall {
             rule: kind.rule(),
             phase: 0,
         }
+    }
+
+    /// Where `shift` moves what falls on a date that is not allowed.
+    pub(super) fn moved(&self) -> Option<&Moved> {
+        self.dates.moved()
     }
 
     /// The first fire after `after`, in seconds since the epoch.
@@ -248,6 +254,9 @@ impl Wall {
 
     /// The first reading from `from` on that is meant.
     pub(super) fn next_reading(&self, from: i64) -> Option<i64> {
+        if let Some(moved) = self.moved() {
+            return moved.next_reading(self, from);
+        }
         let (day, second) = day_and_second(from);
         // The date is what takes time to find, so it is looked for once.
         let left = self.times.next(second);
@@ -261,6 +270,9 @@ impl Wall {
     pub(super) fn readings(&self, first: i64, last: i64) -> i64 {
         if first > last {
             return 0;
+        }
+        if let Some(moved) = self.moved() {
+            return moved.readings(self, first, last);
         }
         let (first_day, first_second) = day_and_second(first);
         let (end_day, end_second) = day_and_second(last + 1);
@@ -276,7 +288,7 @@ impl Wall {
 }
 
 /// The date of a reading and its second within the day.
-fn day_and_second(reading: i64) -> (i64, u32) {
+pub(super) fn day_and_second(reading: i64) -> (i64, u32) {
     // The remainder is below a day.
     (reading.div_euclid(DAY), reading.rem_euclid(DAY) as u32)
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
+use super::calendars::{self, Calendars, Said, Says, Source};
 use super::file::{self, Setting};
 use super::problem::{Page, Problem};
 use super::settings::Settings;
@@ -31,7 +32,42 @@ pub fn check(
     options: &Options,
     zones: &Zones,
 ) -> Checked {
-    let shared = Shared::new(zones);
+    let said: Vec<Said> = inputs
+        .iter()
+        .map(|input| calendars::said(input, options, zones))
+        .collect();
+    let sources: Vec<Source<'_>> = inputs
+        .iter()
+        .zip(&said)
+        .map(|(input, said)| Source {
+            root: &input.root,
+            path: &input.path,
+            shown: &input.shown,
+            says: Says::Now(said),
+        })
+        .collect();
+    let calendars = Calendars::resolve(&sources, |_, _| false);
+    check_among(
+        inputs,
+        previous,
+        last_good_defaults,
+        &calendars,
+        options,
+        zones,
+    )
+}
+
+/// The same, given the calendars of all files, those that are not among `inputs` too.
+#[must_use]
+pub fn check_among(
+    inputs: &[InputFile],
+    previous: Option<&Checked>,
+    last_good_defaults: &HashMap<(Arc<str>, Arc<str>), Arc<str>>,
+    calendars: &Calendars,
+    options: &Options,
+    zones: &Zones,
+) -> Checked {
+    let shared = Shared::with_calendars(zones, calendars);
     let zone = options.timezone.as_deref().map(|name| zones.get(name));
     let (timezone, unknown_zone) = match zone {
         Some(Ok(zone)) => (zone, None),
@@ -39,6 +75,7 @@ pub fn check(
         None => (Zone::utc(), None),
     };
     let load = Load {
+        calendars,
         setting: Setting {
             options,
             shared: &shared,
@@ -67,6 +104,7 @@ pub fn check(
 /// One check of all files.
 struct Load<'a> {
     setting: Setting<'a>,
+    calendars: &'a Calendars,
     /// A hash of everything beside the files that the result depends on.
     salt: [u8; 32],
     previous: HashMap<Key<'a>, &'a Arc<CheckedFile>>,
@@ -119,6 +157,10 @@ impl<'a> Load<'a> {
                     hash,
                     is_defaults: true,
                     jobs: Vec::new(),
+                    calendars: Vec::new(),
+                    dates: None,
+                    uses: Box::default(),
+                    uses_state: 0,
                     names: Vec::new(),
                     findings,
                     defaults_text: text,
@@ -153,6 +195,9 @@ impl<'a> Load<'a> {
         input: &'a InputFile,
         defaults: &HashMap<Key<'a>, Defaults<'a>>,
     ) -> Arc<CheckedFile> {
+        if calendars::is_ics(&input.path) {
+            return self.ics(input);
+        }
         let chain = chain(input, defaults);
         if is_defaults(&input.path)
             && let Some(own) = chain.first()
@@ -200,8 +245,37 @@ impl<'a> Load<'a> {
             hash,
             is_defaults: false,
             jobs: outcome.jobs,
+            calendars: outcome.calendars,
+            dates: None,
+            uses_state: self
+                .calendars
+                .state_of(&input.root, &input.path, &outcome.uses),
+            uses: outcome.uses,
             names: outcome.names,
             findings: outcome.findings,
+            defaults_text: None,
+        })
+    }
+
+    fn ics(&self, input: &'a InputFile) -> Arc<CheckedFile> {
+        let hash = self.hash([&input.hash]);
+        if let Some(known) = self.unchanged(input, hash) {
+            return known;
+        }
+        let (dates, findings) = super::ics::check(input, self.setting.shared.zones);
+        Arc::new(CheckedFile {
+            root: input.root.clone(),
+            path: input.path.clone(),
+            shown: input.shown.clone(),
+            hash,
+            is_defaults: false,
+            jobs: Vec::new(),
+            calendars: Vec::new(),
+            dates: dates.map(Arc::new),
+            uses: Box::default(),
+            uses_state: 0,
+            names: Vec::new(),
+            findings,
             defaults_text: None,
         })
     }
@@ -224,7 +298,11 @@ impl<'a> Load<'a> {
             return None;
         }
         let known = self.previous.get(&(&*input.root, &*input.path))?;
-        (known.hash == hash && known.shown == input.shown).then(|| Arc::clone(known))
+        let uses = self
+            .calendars
+            .state_of(&input.root, &input.path, &known.uses);
+        let same = known.hash == hash && known.shown == input.shown && known.uses_state == uses;
+        same.then(|| Arc::clone(known))
     }
 
     fn hash<'h>(&self, parts: impl IntoIterator<Item = &'h [u8; 32]>) -> [u8; 32] {

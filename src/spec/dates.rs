@@ -1,14 +1,18 @@
 //! What only the date makes true: notes that come and go without an edit.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use super::CheckedFile;
+use super::calendars::Use;
 use crate::finding::{Code, Finding};
+use crate::model::NameKind;
 use crate::schedule::Item;
 
-/// A note for each job whose dates are all past: those of `at`, or its `until`. Such a job is good
+/// A note for each job whose dates are all past: those of `at`, of `only`, or its `until`. Such a job is good
 /// and never fires again.
 #[must_use]
 pub fn past_dates(file: &CheckedFile, now: Timestamp) -> Vec<Finding> {
@@ -20,22 +24,126 @@ pub fn past_dates(file: &CheckedFile, now: Timestamp) -> Vec<Finding> {
     let past: HashSet<&str> = past.map(|job| job.name().as_str()).collect();
     file.names
         .iter()
-        .filter(|place| past.contains(&*place.name))
+        .filter(|place| place.kind == NameKind::Job && past.contains(&*place.name))
         .map(|place| Finding {
             code: Code::PastDate,
             severity: Code::PastDate.severity(),
             at: place.at.clone(),
             also: None,
             message: format!("every date of `{}` is past", place.name),
-            help: "remove the job, or give it a date to come in `at` or `until`".to_owned(),
+            help: "remove the job, or give it a date to come in `at`, `until` or its calendar"
+                .to_owned(),
         })
         .collect()
 }
 
+/// A calendar whose last date is nearer than this is told of, in days.
+const SOON: i64 = 60;
+
+/// Notes on calendars: those that nothing uses, and those that jobs use and whose last date is past
+/// or near. One list for each of `files`. While one of these is bad, nobody knows what it uses.
+#[must_use]
+pub fn calendar_notes(files: &[Arc<CheckedFile>], now: Timestamp) -> Vec<Vec<Finding>> {
+    let mut used: HashSet<&str> = HashSet::new();
+    for file in files {
+        used.extend(file.uses.iter().filter_map(|one| match one {
+            Use::Calendar(name) => Some(&**name),
+            Use::Ics(_) => None,
+        }));
+        let schedules = file.jobs.iter().map(|job| &job.definition.schedule);
+        let named = schedules.flat_map(|schedule| schedule.calendars());
+        used.extend(named.map(|(name, _)| &**name));
+    }
+    let all_good = files.iter().all(|file| !file.is_bad());
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let soon = today.saturating_add(SOON.days());
+    let notes = |file: &CheckedFile| {
+        let calendars = file.calendars.iter();
+        let notes = calendars.filter_map(|calendar| {
+            let name = &calendar.name;
+            let last = calendar.dates.last_date().filter(|last| *last <= soon);
+            let (code, message, help) = match (used.contains(name.as_str()), last) {
+                (false, _) if all_good => (
+                    Code::UnusedCalendar,
+                    format!("nothing uses the calendar `{name}`"),
+                    "name it in `only` or `except`, or remove it".to_owned(),
+                ),
+                (true, Some(last)) => {
+                    let when = if last < today { "was" } else { "is" };
+                    (
+                        Code::CalendarEnds,
+                        format!("the last date of the calendar `{name}` {when} {last}"),
+                        "add the dates to come".to_owned(),
+                    )
+                }
+                _ => return None,
+            };
+            let mut places = file.names.iter();
+            let place = places
+                .find(|place| place.kind == NameKind::Calendar && *place.name == *name.as_str())?;
+            Some(Finding {
+                code,
+                severity: code.severity(),
+                at: place.at.clone(),
+                also: None,
+                message,
+                help,
+            })
+        });
+        notes.collect()
+    };
+    files.iter().map(|file| notes(file)).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{codes, file};
+    use super::super::tests::{codes, file, options, tree_with};
     use super::*;
+
+    #[test]
+    fn calendars_that_end_soon_or_serve_nobody_get_a_note() {
+        let calendars = "calendars:
+  weekend: { weekdays: weekends }
+  closed: { include: weekend, dates: [01-01, 2027-05-03] }
+  alone: { dates: 2020-01-01 }
+";
+        let job = "jobs: { a: { run: x, schedule: { daily: \"09:00\", except: closed } } }";
+        let notes = |jobs: &str, now: &str| {
+            let files = [("c.yaml", calendars), ("j.yaml", jobs)];
+            let tree = tree_with(&files, &options(&[]));
+            let notes = calendar_notes(&tree.files, now.parse().unwrap());
+            let shown = notes.into_iter().flatten();
+            shown
+                .map(|note| format!("{} {} {}", note.code, note.at.place.line, note.message))
+                .collect::<Vec<_>>()
+        };
+        let alone = "N021 4 nothing uses the calendar `alone`";
+        assert_eq!(notes(job, "2027-03-01T00:00:00Z"), [alone]);
+        assert_eq!(
+            notes(job, "2027-03-05T00:00:00Z"),
+            [
+                "N020 3 the last date of the calendar `closed` is 2027-05-03",
+                alone
+            ]
+        );
+        assert_eq!(
+            notes(job, "2028-03-05T00:00:00Z"),
+            [
+                "N020 3 the last date of the calendar `closed` was 2027-05-03",
+                alone
+            ]
+        );
+        // A bad file may use it.
+        assert_eq!(
+            notes("jobs: { a: { run: x } }", "2027-03-01T00:00:00Z"),
+            [""; 0]
+        );
+        let unused = notes(
+            "jobs: { a: { run: x, schedule: manual } }",
+            "2028-03-01T00:00:00Z",
+        );
+        assert_eq!(unused.len(), 2, "weekend is part of closed: {unused:?}");
+    }
 
     #[test]
     fn a_job_whose_dates_are_all_past_gets_a_note_at_its_name() {
@@ -47,6 +155,9 @@ mod tests {
   over: { run: x, schedule: { daily: \"09:00\", until: 2027-12-31 } }
   open: { run: x, schedule: { daily: \"09:00\", from: 2027-12-31 } }
   one: { run: x, schedule: [{ every: 1h, until: 2026-12-31 }, { at: 2029-01-01T00:00:00Z, jitter: 1h }] }
+  only: { run: x, schedule: { daily: \"09:00\", only: dates } }
+  also: { run: x, schedule: { daily: \"09:00\", only: weekend, except: dates } }
+calendars: { dates: { dates: 2029-06-01 }, weekend: { weekdays: weekends, dates: 2020-01-01 } }
 ";
         let file = file(text);
         assert!(codes(&file).is_empty());
@@ -58,6 +169,6 @@ mod tests {
         assert!(notes("2026-01-01T00:00:00Z").is_empty());
         assert_eq!(notes("2027-12-31T10:00:00Z"), [2, 6]);
         assert_eq!(notes("2029-01-01T00:00:00Z"), [2, 3, 6]);
-        assert_eq!(notes("2030-01-01T00:00:00Z"), [2, 3, 6, 8]);
+        assert_eq!(notes("2030-01-01T00:00:00Z"), [2, 3, 6, 8, 9]);
     }
 }

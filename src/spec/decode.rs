@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::calendars::InFile;
 use super::fields::Kind;
 use super::interpolate;
 use super::naming::Naming;
@@ -32,6 +33,8 @@ pub(super) struct Decoder<'t, 's> {
     inherited: usize,
     /// Whose schedule is read.
     pub naming: Naming<'t>,
+    /// What the file has to do with calendars.
+    pub calendars: InFile,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
 }
@@ -74,6 +77,7 @@ impl<'t, 's> Decoder<'t, 's> {
             suggested: Vec::new(),
             inherited: 0,
             naming: Naming::default(),
+            calendars: InFile::default(),
             filled: 0,
         }
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::calendars::Calendars;
 use super::decode::Decoder;
 use super::problem::{Page, Problem};
 use super::shared::Shared;
@@ -37,11 +38,19 @@ pub fn parse_schedule(
     zones: &Zones,
     job: &str,
 ) -> Result<ParsedSchedule, Vec<Finding>> {
-    let asked = Asked {
-        timezone,
-        zones,
-        job,
-    };
+    parse_asked(
+        text,
+        &Asked {
+            timezone,
+            zones,
+            job,
+            calendars: None,
+        },
+    )
+}
+
+/// The same with what it is asked about, calendars too.
+pub(super) fn parse_asked(text: &str, asked: &Asked<'_>) -> Result<ParsedSchedule, Vec<Finding>> {
     let page = Page::new(Arc::from("schedule"), text);
     if !is_yaml(text) {
         let mut node = Node::text(Cow::Borrowed(text), Style::Plain);
@@ -50,7 +59,7 @@ pub fn parse_schedule(
             column: 1,
             length: u32::try_from(text.chars().count()).unwrap_or(u32::MAX),
         };
-        return read(&page, &node, Vec::new(), &asked);
+        return read(&page, &node, Vec::new(), asked);
     }
     let tree = tree::parse(text);
     let node = tree
@@ -63,7 +72,7 @@ pub fn parse_schedule(
             .map(|problem| page.finding(problem));
         return Err(findings.collect());
     }
-    read(&page, &node, tree.problems, &asked)
+    read(&page, &node, tree.problems, asked)
 }
 
 /// The same from a JSON value.
@@ -80,16 +89,18 @@ pub fn schedule_of_json(
         timezone,
         zones,
         job,
+        calendars: None,
     };
     let page = Page::new(Arc::from("schedule"), "");
     read(&page, &node_of(value), Vec::new(), &asked)
 }
 
-/// In which zone, by which rules, and whose.
-struct Asked<'a> {
-    timezone: &'a str,
-    zones: &'a Zones,
-    job: &'a str,
+/// In which zone, by which rules, whose, and among which calendars.
+pub(super) struct Asked<'a> {
+    pub timezone: &'a str,
+    pub zones: &'a Zones,
+    pub job: &'a str,
+    pub calendars: Option<&'a Calendars>,
 }
 
 /// A cron line such as `*/5 * * * *` is no YAML, and need not be quoted on a command line.
@@ -133,7 +144,10 @@ fn read<'t>(
     problems: Vec<Problem>,
     asked: &Asked<'_>,
 ) -> Result<ParsedSchedule, Vec<Finding>> {
-    let shared = Shared::new(asked.zones);
+    let shared = match asked.calendars {
+        Some(calendars) => Shared::with_calendars(asked.zones, calendars),
+        None => Shared::new(asked.zones),
+    };
     let options = Options {
         timezone: None,
         env: Arc::new(HashMap::new()),

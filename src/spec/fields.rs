@@ -81,6 +81,8 @@ pub(super) enum Kind {
     Between,
     Secrets,
     Jobs,
+    Calendars,
+    Ranges,
     Defaults,
     /// Whatever: the key is refused.
     Anything,
@@ -104,6 +106,7 @@ impl Level {
 /// Every level that a key could belong to.
 pub(super) const LEVELS: &[&Level] = &[
     &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &MONTHLY, &YEARLY, &RANDOM, &DST,
+    &CALENDAR,
 ];
 
 const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
@@ -150,7 +153,7 @@ pub(super) const TOP: Level = Level {
         here("jobs", Kind::Jobs, "The jobs, each under its name.", "{}"),
         here("defaults", Kind::Defaults, "What every job of this file takes when it says nothing itself.", "{ timezone: UTC }"),
         later("sages"),
-        later("calendars"),
+        here("calendars", Kind::Calendars, "Dates by name, for `only` and `except` of any file of the tree.", "{ weekend: { weekdays: [sat, sun] } }"),
         later("pools"),
     ],
 };
@@ -266,13 +269,13 @@ pub(super) const SCHEDULE: Level = Level {
         here("random", Kind::Random, "So many times a day, elsewhere each day, inside a window. The instants follow from job name and date.", "{ times: 3, between: [\"22:00\", \"02:00\"], min_gap: 20m, days: weekdays }"),
         here("timezone", Kind::Text, "The zone of this schedule alone.", "Europe/Berlin"),
         here("from", Kind::Bound, "Nothing before this instant, or before this date; for `every` also what it is aligned to.", "2027-04-01"),
+        here("only", Kind::TextOrTexts, "A calendar or several: nothing on any other date.", "weekend"),
+        here("except", Kind::TextOrTexts, "A calendar or several: nothing on these dates.", "weekend"),
+        here("shift", Kind::Words(&["skip", "next", "previous"]), "What becomes of a fire whose date `only` or `except` leave out. Default: skip.", "next"),
         here("until", Kind::Bound, "Nothing after this instant, or after this date.", "2027-09-30T12:00:00+09:00"),
         here("dst", Kind::Dst, "What becomes of times that a change of the clock skips or shows twice.", "{ gap: skip, fold: both }"),
         here("jitter", Kind::Duration, "Each fire is delayed by up to this, never by more than half the way to the next; follows from job name and instant.", "30s"),
         here("spread", Kind::Spread, "All fires are moved by one phase below this, which follows from the job's name; `true` beside `every` is its period.", "10m"),
-        later("only"),
-        later("except"),
-        later("shift"),
     ],
 };
 
@@ -339,6 +342,31 @@ pub(super) const RANDOM: Level = Level {
         here("between", Kind::Between, "The window, first end in, last end out; it may cross midnight and belongs to the day on which it opens.", "[\"22:00\", \"02:00\"]"),
         here("min_gap", Kind::Duration, "No two fires are closer; whole seconds.", "20m"),
         here("days", Kind::Days, "mon … sun, weekdays, weekends; one or a list. Default: every day.", "weekdays"),
+    ],
+};
+
+/// One calendar.
+#[rustfmt::skip]
+pub(super) const CALENDAR: Level = Level {
+    what: "a calendar",
+    place: "a calendar",
+    fields: &[
+        here("weekdays", Kind::Days, "mon … sun, weekdays, weekends; one or a list.", "[sat, sun]"),
+        here("dates", Kind::TextOrTexts, "Dates, as YYYY-MM-DD, or MM-DD for every year.", "[01-01, 2027-01-11]"),
+        here("ranges", Kind::Ranges, "Dates from one to another, both in.", "[{ from: 2027-12-29, until: 2028-01-03 }]"),
+        here("ics", Kind::Text, "A file of the tree with events, as calendar programs export it; relative to this file's folder.", "holidays.ics"),
+        here("include", Kind::TextOrTexts, "Other calendars, whose dates are in this one too.", "[weekend]"),
+    ],
+};
+
+/// One range of a calendar.
+#[rustfmt::skip]
+pub(super) const RANGE: Level = Level {
+    what: "a range",
+    place: "a range of a calendar",
+    fields: &[
+        here("from", Kind::Text, "The first day, as YYYY-MM-DD, or MM-DD for every year.", "2027-12-29"),
+        here("until", Kind::Text, "The last day, in the same form.", "2028-01-03"),
     ],
 };
 

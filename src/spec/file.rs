@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::calendars::{self, InFile, Use};
 use super::decode::{Decoder, Scope};
 use super::fields::{JOB, TOP};
 use super::job::{self, Surroundings};
@@ -13,13 +14,15 @@ use super::shared::Shared;
 use super::tree::{self, Entry, Node, Span, Tree, Value, shorten};
 use super::{InputFile, NamePlace, Options, bytes, limits};
 use crate::finding::{Code, Finding};
-use crate::model::Job;
+use crate::model::{self, Job, NameKind};
 use crate::schedule::Zone;
 
 /// What came of a file.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub jobs: Vec<Job>,
+    pub calendars: Vec<model::Calendar>,
+    pub uses: Box<[Use]>,
     pub names: Vec<NamePlace>,
     pub findings: Vec<Finding>,
 }
@@ -50,6 +53,7 @@ pub(super) fn check(
     };
     let page = Page::new(input.shown.clone(), text);
     let mut decoder = Decoder::new(&page, setting.options, setting.shared);
+    decoder.calendars = InFile::of(input);
     for problem in first {
         decoder.note(problem);
     }
@@ -60,11 +64,11 @@ pub(super) fn check(
         decoder.note(problem);
     }
     let mut jobs = Vec::new();
+    let mut calendars = Vec::new();
     if complete {
-        let home = Home::new(&input.root_folder, &input.path);
         match &tree.root {
             Some(root) => {
-                jobs = top(&mut decoder, root, &home, inherited, &input.shown, setting);
+                (jobs, calendars) = top(&mut decoder, root, input, inherited, setting);
             }
             None => decoder.report(
                 Code::EmptyFile,
@@ -77,6 +81,8 @@ pub(super) fn check(
     let bad = decoder.errors_since(0);
     Outcome {
         jobs: if bad { Vec::new() } else { jobs },
+        calendars: if bad { Vec::new() } else { calendars },
+        uses: decoder.calendars.take_uses(),
         names,
         findings: decoder.finish(),
     }
@@ -85,11 +91,12 @@ pub(super) fn check(
 fn top<'t>(
     decoder: &mut Decoder<'t, '_>,
     root: &Node<'t>,
-    home: &Home,
+    input: &InputFile,
     inherited: &Settings,
-    shown: &Arc<str>,
     setting: &Setting<'_>,
-) -> Vec<Job> {
+) -> (Vec<Job>, Vec<model::Calendar>) {
+    let home = &Home::new(&input.root_folder, &input.path);
+    let mut calendars = Vec::new();
     let fields = top_fields(decoder, root);
     let mut own = Settings::default();
     let mut jobs_node = None;
@@ -99,19 +106,29 @@ fn top<'t>(
                 own = defaults(decoder, &entry.value, home);
             }
             "jobs" if !entry.value.is_null() => jobs_node = Some(&entry.value),
+            "calendars" => calendars = calendars::read(decoder, &entry.value, home),
             _ => {}
         }
     }
+    let has_calendars = !calendars.is_empty();
+    let calendars = match setting.shared.calendars {
+        Some(known) => {
+            let (bound, own) = calendars::bind(decoder, &calendars, input, known);
+            decoder.calendars.own = own;
+            bound
+        }
+        None => Vec::new(),
+    };
     let settings = own.over(inherited);
     let around = Surroundings {
         home,
         defaults: &settings,
         weight: settings.weight(),
         timezone: setting.timezone,
-        file: shown,
+        file: &input.shown,
     };
     let Some(node) = jobs_node else {
-        if !decoder.errors_since(0) {
+        if !decoder.errors_since(0) && !has_calendars {
             decoder.report(
                 Code::EmptyFile,
                 Span::default(),
@@ -119,8 +136,13 @@ fn top<'t>(
                 "",
             );
         }
-        return Vec::new();
+        return (Vec::new(), calendars);
     };
+    (jobs(decoder, node, &around), calendars)
+}
+
+/// The jobs under `jobs:`.
+fn jobs<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>, around: &Surroundings<'_>) -> Vec<Job> {
     let Value::Map(entries) = &node.value else {
         let message = format!("`jobs` is a mapping of names, not {}", node.kind());
         let help = "write each job under its name: `jobs: { NAME: { … } }`";
@@ -146,7 +168,7 @@ fn top<'t>(
         if decoder.is_full() {
             break;
         }
-        jobs.extend(job::read(decoder, entry, &around));
+        jobs.extend(job::read(decoder, entry, around));
     }
     jobs
 }
@@ -194,11 +216,11 @@ pub(super) fn check_defaults(
                 "defaults" if !entry.value.is_null() => {
                     settings = defaults(&mut decoder, &entry.value, &home);
                 }
-                "jobs" => decoder.report(
+                "jobs" | "calendars" => decoder.report(
                     Code::UnknownKey,
                     entry.key_span,
                     "`_defaults.yaml` holds `defaults:` and nothing else",
-                    "put the jobs into a file of another name",
+                    "put the rest into a file of another name",
                 ),
                 _ => {}
             }
@@ -207,7 +229,7 @@ pub(super) fn check_defaults(
     (settings, decoder.finish())
 }
 
-fn names_in_another_case(decoder: &mut Decoder<'_, '_>, entries: &[Entry<'_>]) {
+pub(super) fn names_in_another_case(decoder: &mut Decoder<'_, '_>, entries: &[Entry<'_>]) {
     let mut seen: HashMap<String, &Entry<'_>> = HashMap::with_capacity(entries.len());
     for entry in entries {
         if decoder.is_full() {
@@ -232,20 +254,23 @@ fn names_in_another_case(decoder: &mut Decoder<'_, '_>, entries: &[Entry<'_>]) {
     }
 }
 
-/// Where the names of jobs stand, as far as the text could be read.
+/// Where the names of jobs and calendars stand, as far as the text could be read.
 fn names(tree: &Tree<'_>, page: &Page<'_>) -> Vec<NamePlace> {
     let Some(Value::Map(top)) = tree.root.as_ref().map(|root| &root.value) else {
         return Vec::new();
     };
-    let Some(Value::Map(jobs)) = top.iter().find(|e| e.key == "jobs").map(|e| &e.value.value)
-    else {
-        return Vec::new();
-    };
-    jobs.iter()
-        .take(limits::FILE_JOBS)
-        .map(|entry| NamePlace {
+    let mut names = Vec::new();
+    for (key, kind) in [("jobs", NameKind::Job), ("calendars", NameKind::Calendar)] {
+        let section = top.iter().find(|entry| entry.key == key);
+        let Some(Value::Map(entries)) = section.map(|entry| &entry.value.value) else {
+            continue;
+        };
+        let entries = entries.iter().take(limits::FILE_JOBS);
+        names.extend(entries.map(|entry| NamePlace {
+            kind,
             name: Arc::from(&*entry.key),
             at: page.excerpt(entry.key_span, ""),
-        })
-        .collect()
+        }));
+    }
+    names
 }

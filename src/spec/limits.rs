@@ -34,3 +34,17 @@ pub(super) const LABEL: usize = 1_024;
 pub(super) const DESCRIPTION: usize = 10_000;
 /// Characters of a finding's message, and of its mend.
 pub(super) const MESSAGE: usize = 500;
+/// Calendars of one file.
+pub(super) const CALENDARS: usize = 1_000;
+/// Dates and ranges of one calendar, with what it includes.
+pub(super) const CALENDAR_RANGES: usize = 20_000;
+/// How deep calendars may include each other.
+pub(super) const INCLUDES: usize = 32;
+/// Events of one `.ics` file.
+pub(super) const EVENTS: usize = 50_000;
+/// Characters of a line of an `.ics` file that says when.
+pub(super) const ICS_LINE: usize = 64 << 10;
+/// Days and periods that the recurrence rules of one `.ics` file may be followed through.
+pub(super) const RECURRENCES: usize = 2_000_000;
+/// Dates and ranges that are copied into calendars by `include`, in the whole tree.
+pub(super) const TREE_RANGES: usize = 2_000_000;

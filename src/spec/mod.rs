@@ -6,6 +6,7 @@
 
 mod alike;
 mod bytes;
+pub mod calendars;
 mod check;
 mod clock_changes;
 mod dates;
@@ -16,6 +17,7 @@ mod fields;
 mod file;
 mod fill;
 mod http;
+mod ics;
 mod instants;
 mod interpolate;
 mod job;
@@ -55,9 +57,9 @@ use crate::finding::Finding;
 use crate::model::Job;
 
 pub use alike::across;
-pub use check::check;
+pub use check::{check, check_among};
 pub use clock_changes::clock_changes;
-pub use dates::past_dates;
+pub use dates::{calendar_notes, past_dates};
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;
 pub use read::read;
@@ -116,7 +118,15 @@ pub struct CheckedFile {
     pub is_defaults: bool,
     /// Its jobs, in order; empty when it is bad.
     pub jobs: Vec<Job>,
-    /// Where each job's name stands, also in a bad file as far as it could be read.
+    /// Its calendars, in order; none when it is bad.
+    pub calendars: Vec<crate::model::Calendar>,
+    /// For a good `.ics` file, its dates.
+    pub dates: Option<Arc<crate::schedule::Calendar>>,
+    /// What of other files the result depends on.
+    pub uses: Box<[calendars::Use]>,
+    /// What that was: [`calendars::Calendars::state_of`] it.
+    pub uses_state: u64,
+    /// Where each name stands, also in a bad file as far as it could be read.
     pub names: Vec<NamePlace>,
     /// Everything found in it.
     pub findings: Vec<Finding>,
@@ -124,9 +134,11 @@ pub struct CheckedFile {
     pub defaults_text: Option<Arc<str>>,
 }
 
-/// Where a job's name stands.
+/// Where the name of a job or a calendar stands.
 #[derive(Clone, Debug)]
 pub struct NamePlace {
+    /// Whose name it is.
+    pub kind: crate::model::NameKind,
     /// The name as written.
     pub name: Arc<str>,
     /// Where.

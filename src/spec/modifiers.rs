@@ -3,6 +3,7 @@
 
 use jiff::{Timestamp, civil};
 
+use super::calendars;
 use super::decode::Decoder;
 use super::dst::{self, Dst};
 use super::instants::parse_instant;
@@ -12,7 +13,9 @@ use crate::finding::Code;
 use crate::schedule::{self, BadSchedule, Item, Seed, Spread, Zone};
 
 /// Keys beside the one that says which schedule it is.
-pub(super) const KEYS: [&str; 6] = ["timezone", "from", "until", "dst", "spread", "jitter"];
+pub(super) const KEYS: [&str; 9] = [
+    "timezone", "from", "until", "dst", "spread", "jitter", "only", "except", "shift",
+];
 
 /// The modifiers of one schedule.
 pub(super) struct Modifiers {
@@ -51,7 +54,10 @@ pub(super) fn read<'t>(
     };
     let before = decoder.errors();
     if let Some(entry) = find("timezone") {
-        if kind == "every" && find("from").or(find("until")).is_none() {
+        let asks = ["from", "until", "only", "except"]
+            .into_iter()
+            .any(|key| find(key).is_some());
+        if kind == "every" && !asks {
             decoder.report(
                 Code::NoEffect,
                 entry.key_span,
@@ -98,6 +104,11 @@ pub(super) fn read<'t>(
             .push(format!("jitter: {}", duration::print(length)));
         out.places.push(("jitter", entry.value.span));
     }
+    let beside = calendars::beside(decoder, fields, &zone);
+    out.given.dates = beside.dates;
+    out.given.shift = beside.shift;
+    out.texts.extend(beside.texts);
+    out.places.extend(beside.places);
     (decoder.errors() == before).then_some(out)
 }
 
@@ -156,6 +167,8 @@ impl Modifiers {
                 let place = |key| self.places.iter().find(|(k, _)| *k == key);
                 let (code, keys) = match error {
                     Bad::EndsFirst | Bad::Outside => (Code::NeverFires, ["until", "from"]),
+                    Bad::NoDate => (Code::NeverFires, ["only", "except"]),
+                    Bad::NoFixedTimes => (Code::NoEffect, ["shift"; 2]),
                     Bad::SpreadTwice => (Code::NoEffect, ["spread"; 2]),
                     Bad::BadSpread | Bad::SpreadTooLong => (Code::OutOfRange, ["spread"; 2]),
                     Bad::BadJitter => (Code::OutOfRange, ["jitter"; 2]),

@@ -8,22 +8,26 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::calendars::text_of;
 use super::interpolate::variable_name;
 use super::retry::print_word;
 use super::wire::{
-    Sheet, VERSION, WireAbout, WireAction, WireBody, WireContext, WireHttp, WireJob, WirePart,
-    WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTreePath,
+    Sheet, VERSION, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireDates,
+    WireHttp, WireJob, WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret,
+    WireStatus, WireText, WireTreePath,
 };
 use crate::model::{
-    Action, AfterCrash, Body, Command, Context, Grace, Http, Job, Json, Part, Policy, Process,
-    RetryOn, SecretSource, StatusSet, Text, TreePath,
+    Action, AfterCrash, Body, Calendar, Command, Context, Grace, Http, Job, Json, Part, Policy,
+    Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
 };
+use crate::schedule::Calendar as Dates;
 
-/// The canonical text of checked definitions and their origins, as last-good is stored:
+/// The canonical text of checked definitions and their origins, of jobs and of calendars, as last-good is stored:
 /// defaults and `${NAME}` filled in, secrets as references. [`read`](super::read()) takes it back.
 #[must_use]
-pub fn print(jobs: &[Job]) -> String {
+pub fn print(jobs: &[Job], calendars: &[Calendar]) -> String {
     let mut policies = Table::default();
+    let mut dates: Table<'_, (Arc<str>, Arc<Dates>)> = Table::default();
     let mut contexts = Table::default();
     let wire_jobs = jobs
         .iter()
@@ -37,6 +41,11 @@ pub fn print(jobs: &[Job]) -> String {
                 action: action(&definition.action),
                 context: contexts.number(&definition.context),
                 policy: policies.number(&definition.policy),
+                dates: definition
+                    .schedule
+                    .calendars()
+                    .map(|named| dates.number(named))
+                    .collect(),
                 about: definition.about.as_deref().map(|about| WireAbout {
                     description: about.description.as_deref().map(Cow::from),
                     owner: about.owner.as_deref().map(Cow::from),
@@ -51,6 +60,8 @@ pub fn print(jobs: &[Job]) -> String {
         v: VERSION,
         policies: policies.rows.iter().map(|row| policy(row)).collect(),
         contexts: contexts.rows.iter().map(|row| context(row)).collect(),
+        dates: dates.rows.iter().map(|row| dates_row(row)).collect(),
+        calendars: calendars.iter().map(calendar).collect(),
         jobs: wire_jobs,
     };
     // These shapes hold nothing that JSON could refuse: keys of maps are strings, numbers are whole.
@@ -73,11 +84,27 @@ impl<T> Default for Table<'_, T> {
 }
 
 impl<'a, T: std::hash::Hash + Eq> Table<'a, T> {
-    fn number(&mut self, row: &'a Arc<T>) -> usize {
+    fn number(&mut self, row: &'a T) -> usize {
         *self.numbers.entry(row).or_insert_with(|| {
             self.rows.push(row);
             self.rows.len() - 1
         })
+    }
+}
+
+fn dates_row((name, dates): &(Arc<str>, Arc<Dates>)) -> WireDates<'_> {
+    WireDates {
+        name: (&**name).into(),
+        dates: text_of(dates).into(),
+    }
+}
+
+fn calendar(calendar: &Calendar) -> WireCalendar<'_> {
+    WireCalendar {
+        name: calendar.name.as_str().into(),
+        dates: text_of(&calendar.dates).into(),
+        file: (&*calendar.origin.file).into(),
+        line: calendar.origin.line,
     }
 }
 

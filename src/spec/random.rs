@@ -38,7 +38,7 @@ pub(super) fn read<'t>(
                 gap_at = value.span;
                 gap = decoder.duration(key, value);
             }
-            "days" => on = days(decoder, value),
+            "days" => on = days(decoder, key, value),
             _ => {}
         }
     }

@@ -9,28 +9,29 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::expression;
+use super::calendars::{Calendars, dates_of};
+use super::expression::{self, Asked};
 use super::interpolate::variable;
 use super::retry::parse_word;
 use super::shared::Shared;
 use super::wire::{
-    Sheet, VERSION, Version, WireAbout, WireAction, WireBody, WireContext, WireHttp, WireJob,
-    WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus, WireText,
-    WireTreePath,
+    Sheet, VERSION, Version, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireHttp,
+    WireJob, WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus,
+    WireText, WireTreePath,
 };
-use crate::ids::JobName;
+use crate::ids::{CalendarName, JobName};
 use crate::model::{
-    About, Action, AfterCrash, Body, Command, Context, Definition, Expect, Grace, Http, Job, Json,
-    Origin, Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource, StatusSet, Text,
-    TreePath,
+    About, Action, AfterCrash, Body, Calendar, Command, Context, Definition, Expect, Grace, Http,
+    Job, Json, Origin, Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource, StatusSet,
+    Text, TreePath,
 };
-use crate::schedule::{Schedule, Zones};
+use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
 /// Reads what [`print`](super::print()) wrote.
 ///
 /// # Errors
 /// A sentence that says what cannot be read: another version, a zone that tzdata no longer has, broken text.
-pub fn read(text: &str, zones: &Zones) -> Result<Vec<Job>, String> {
+pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Vec<Calendar>), String> {
     let version: Version =
         serde_json::from_str(text).map_err(|e| format!("not a stored set of jobs: {e}"))?;
     if version.v != VERSION {
@@ -42,7 +43,18 @@ pub fn read(text: &str, zones: &Zones) -> Result<Vec<Job>, String> {
     let sheet: Sheet<'_> =
         serde_json::from_str(text).map_err(|e| format!("not a stored set of jobs: {e}"))?;
     let shared = Shared::new(zones);
+    let mut dates = Vec::with_capacity(sheet.dates.len());
+    for row in sheet.dates {
+        let read = dates_of(&row.dates).map_err(|why| format!("calendar {:?}: {why}", row.name))?;
+        dates.push((Arc::from(&*row.name), Arc::new(read)));
+    }
+    let calendars: Result<Vec<_>, _> = sheet
+        .calendars
+        .into_iter()
+        .map(|wire| calendar(&wire, &shared))
+        .collect();
     let mut reader = Reader {
+        dates,
         shared: &shared,
         policies: Vec::new(),
         contexts: Vec::new(),
@@ -56,15 +68,33 @@ pub fn read(text: &str, zones: &Zones) -> Result<Vec<Job>, String> {
         let context = reader.context(context)?;
         reader.contexts.push(Arc::new(context));
     }
-    sheet.jobs.into_iter().map(|job| reader.job(job)).collect()
+    let jobs: Result<Vec<_>, _> = sheet.jobs.into_iter().map(|job| reader.job(job)).collect();
+    Ok((jobs?, calendars?))
 }
+
+fn calendar(wire: &WireCalendar<'_>, shared: &Shared<'_>) -> Result<Calendar, String> {
+    let bad = |why: String| format!("calendar {:?}: {why}", wire.name);
+    Ok(Calendar {
+        name: CalendarName::new(&wire.name).map_err(|e| bad(e.to_string()))?,
+        dates: Arc::new(dates_of(&wire.dates).map_err(bad)?),
+        origin: Origin {
+            file: shared.text(&wire.file),
+            line: wire.line,
+        },
+    })
+}
+
+/// Zone, text, and the places of what it names.
+type ScheduleKey = (Arc<str>, Arc<str>, Vec<usize>);
 
 struct Reader<'s> {
     shared: &'s Shared<'s>,
     policies: Vec<Arc<Policy>>,
     contexts: Vec<Arc<Context>>,
-    /// By zone and text: equal ones are read once.
-    schedules: HashMap<(Arc<str>, Arc<str>), Arc<Schedule>>,
+    /// What schedules name.
+    dates: Vec<(Arc<str>, Arc<Dates>)>,
+    /// By zone, text and calendars: equal ones are read once.
+    schedules: HashMap<ScheduleKey, Arc<Schedule>>,
 }
 
 impl Reader<'_> {
@@ -73,7 +103,7 @@ impl Reader<'_> {
         let schedule_text = self.shared.text(&wire.schedule);
         let timezone = self.shared.text(&wire.timezone);
         let schedule = self
-            .schedule(&schedule_text, &timezone, &name)
+            .schedule(&schedule_text, &timezone, &name, wire.dates)
             .map_err(|error| format!("job {name}: {error}"))?;
         let missing = |what| format!("job {name} refers to a {what} that is not there");
         let context = self.contexts.get(wire.context);
@@ -108,16 +138,25 @@ impl Reader<'_> {
         text: &Arc<str>,
         zone: &Arc<str>,
         job: &JobName,
+        dates: Vec<usize>,
     ) -> Result<Arc<Schedule>, String> {
-        let key = (zone.clone(), text.clone());
+        let key = (zone.clone(), text.clone(), dates);
         if let Some(known) = self.schedules.get(&key) {
             return Ok(known.clone());
         }
-        let read = expression::parse_schedule(text, zone, self.shared.zones, job.as_str())
-            .map_err(|findings| {
-                let first = findings.first().map_or("", |finding| &finding.message);
-                format!("schedule {text:?} in {zone}: {first}")
-            })?;
+        let named = key.2.iter().map(|at| self.dates.get(*at).cloned());
+        let named: Option<Vec<_>> = named.collect();
+        let calendars = Calendars::of(named.ok_or("a calendar that is not there")?);
+        let asked = Asked {
+            timezone: zone,
+            zones: self.shared.zones,
+            job: job.as_str(),
+            calendars: Some(&calendars),
+        };
+        let read = expression::parse_asked(text, &asked).map_err(|findings| {
+            let first = findings.first().map_or("", |finding| &finding.message);
+            format!("schedule {text:?} in {zone}: {first}")
+        })?;
         if !read.is_named {
             self.schedules.insert(key, read.schedule.clone());
         }

@@ -122,7 +122,7 @@ enum ItemText {
     /// A cron line or a word.
     Scalar(String),
     /// `key: value`, and what stands beside it.
-    Keyed(String, modifiers::Modifiers),
+    Keyed(String, Box<modifiers::Modifiers>),
 }
 
 impl ItemText {
@@ -243,7 +243,7 @@ fn mapping<'t>(
     };
     let item = can_fire(decoder, item, entry.value.span, zone)?;
     let item = modifiers.apply(decoder, item)?;
-    Some((item, ItemText::Keyed(text, modifiers)))
+    Some((item, ItemText::Keyed(text, Box::new(modifiers))))
 }
 
 /// Refuses what the clock of its zone never shows: a time that lies in a gap on each of its dates.
@@ -428,7 +428,7 @@ fn weekly<'t>(
     let before = decoder.errors();
     for (key, entry) in decoder.fields(&WEEKLY, node, Scope::Job)? {
         match key {
-            "days" => read_days = days(decoder, &entry.value),
+            "days" => read_days = days(decoder, key, &entry.value),
             "at" => read_times = times(decoder, "at", &entry.value),
             _ => {}
         }
@@ -464,12 +464,13 @@ fn weekly<'t>(
 
 pub(super) fn days<'t>(
     decoder: &mut Decoder<'t, '_>,
+    key: &str,
     node: &Node<'t>,
 ) -> Option<Vec<(Days, String)>> {
-    let items = decoder.one_or_more("days", node)?;
+    let items = decoder.one_or_more(key, node)?;
     let mut days = Vec::with_capacity(items.len());
     for item in items {
-        let Some(text) = decoder.text("days", item) else {
+        let Some(text) = decoder.text(key, item) else {
             continue;
         };
         match Days::parse(&text) {

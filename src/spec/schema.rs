@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RANDOM, RETRY, RETRY_WORDS,
-    SCHEDULE, SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY, YEARLY,
+    CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RANDOM, RANGE, RETRY,
+    RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY, YEARLY,
 };
 use super::suite;
 
@@ -38,6 +38,8 @@ pub fn schema() -> String {
             "yearly": level(&YEARLY, Form::Job, &["date", "at"]),
             "dst": dst(),
             "random": level(&RANDOM, Form::Job, &["times", "between"]),
+            "calendar": level(&CALENDAR, Form::Job, &[]),
+            "range": level(&RANGE, Form::Job, &["from", "until"]),
             "secret": secret(),
             "text": text(),
             "texts": one_or_more(text()),
@@ -227,6 +229,12 @@ fn kind(kind: Kind, form: Form) -> Value {
             "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
             "additionalProperties": refer("job"),
         }),
+        Kind::Calendars => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
+            "additionalProperties": refer("calendar"),
+        }),
+        Kind::Ranges => one_or_more(refer("range")),
         Kind::Defaults => refer("defaults"),
     }
 }
@@ -493,9 +501,12 @@ mod tests {
                     ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
                     ("`http`", _) => "url: \"http://x\", ",
                     ("`retry`", _) => "max: 1, ",
-                    ("a schedule", "timezone" | "from" | "until" | "dst" | "jitter" | "spread") => {
-                        "daily: \"02:00\", "
-                    }
+                    ("a schedule", "shift") => "daily: \"02:00\", except: weekend, ",
+                    (
+                        "a schedule",
+                        "timezone" | "from" | "until" | "dst" | "jitter" | "spread" | "only"
+                        | "except",
+                    ) => "daily: \"02:00\", ",
                     ("`monthly`", "day") | ("`yearly`", "date") => "at: \"09:00\", ",
                     ("`monthly`", _) => "day: 1, ",
                     ("`yearly`", _) => "date: 12-24, ",
@@ -516,8 +527,21 @@ mod tests {
                 if !keys.contains("http:") && !keys.contains("run:") {
                     keys.push_str("\nrun: x");
                 }
-                try_both(tests::job(&keys));
+                let weekend = "calendars: { weekend: { weekdays: [sat, sun] } }";
+                try_both(format!("{weekend}\n{}", tests::job(&keys)));
             }
+        }
+        for field in CALENDAR.fields {
+            let Field { key, example, .. } = field;
+            let text = format!(
+                "calendars:\n  weekend: {{ weekdays: [sat, sun] }}\n  a: {{ {key}: {example} }}\n"
+            );
+            let ics = "BEGIN:VCALENDAR\nEND:VCALENDAR\n";
+            let files = [("a.yaml", text.as_str()), ("holidays.ics", ics)];
+            let checked = tests::tree_with(&files, &tests::options(&[]));
+            let findings = &checked.files[0].findings;
+            assert!(findings.is_empty(), "{text}\n{}", tests::shown(findings));
+            assert!(is_valid(&text), "{text}");
         }
     }
 
@@ -553,7 +577,9 @@ mod tests {
         }
         for text in [
             "sages: {}",
-            "calendars: {}",
+            "calendars: []",
+            "calendars: { a: { weekday: sat } }",
+            "calendars: { a: { ranges: [{ from: 2027-01-01 }] } }",
             "jobs: []",
             "defaults: { run: x }",
             "defaults: { http: { url: x } }",

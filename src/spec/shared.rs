@@ -5,12 +5,15 @@ use std::hash::Hash;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::calendars::Calendars;
 use crate::model::{Context, Policy};
 use crate::schedule::{Schedule, Zones};
 
 /// Equal things of one load, each kept once; used by all threads.
 pub(super) struct Shared<'z> {
     pub zones: &'z Zones,
+    /// Of the tree; `None` for a schedule by itself.
+    pub calendars: Option<&'z Calendars>,
     texts: Mutex<HashSet<Arc<str>>>,
     paths: Mutex<HashSet<Arc<Path>>>,
     policies: Mutex<HashSet<Arc<Policy>>>,
@@ -24,6 +27,7 @@ impl<'z> Shared<'z> {
     pub fn new(zones: &'z Zones) -> Self {
         Self {
             zones,
+            calendars: None,
             texts: Mutex::default(),
             paths: Mutex::default(),
             policies: Mutex::default(),
@@ -31,6 +35,14 @@ impl<'z> Shared<'z> {
             shells: Mutex::default(),
             exit_codes: Mutex::default(),
             schedules: Mutex::default(),
+        }
+    }
+
+    /// The same, with the calendars of a tree.
+    pub fn with_calendars(zones: &'z Zones, calendars: &'z Calendars) -> Self {
+        Self {
+            calendars: Some(calendars),
+            ..Self::new(zones)
         }
     }
 

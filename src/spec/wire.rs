@@ -19,8 +19,38 @@ pub(super) struct Sheet<'a> {
     pub policies: Vec<WirePolicy<'a>>,
     #[serde(borrow)]
     pub contexts: Vec<WireContext<'a>>,
+    /// What the schedules of the jobs name, each with its dates.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub dates: Vec<WireDates<'a>>,
+    /// What the file defines.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<WireCalendar<'a>>,
     #[serde(borrow)]
     pub jobs: Vec<WireJob<'a>>,
+}
+
+/// A calendar as a schedule names it.
+#[derive(Clone, Serialize, Deserialize, PartialEq, Eq, Hash)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireDates<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    /// As [`text_of`](super::calendars::text_of) writes them.
+    #[serde(borrow)]
+    pub dates: Cow<'a, str>,
+}
+
+/// A calendar as a file defines it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireCalendar<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    #[serde(borrow)]
+    pub dates: Cow<'a, str>,
+    #[serde(borrow)]
+    pub file: Cow<'a, str>,
+    pub line: u32,
 }
 
 /// Read first, so that a newer version is named and not guessed at.
@@ -44,6 +74,9 @@ pub(super) struct WireJob<'a> {
     pub action: WireAction<'a>,
     pub context: usize,
     pub policy: usize,
+    /// Places in the sheet's `dates`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dates: Vec<usize>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub about: Option<WireAbout<'a>>,
     #[serde(borrow)]

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::handle::SourceView;
 use super::language::Language;
 use super::ledger::{self, Row};
-use super::tree::{At, Tree, content_hash, hex};
+use super::tree::{Around, At, Tree, content_hash, hex};
 use crate::decide::diff::{Diff, diff};
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::finding::{Excerpt, Finding, Place};
@@ -20,6 +20,9 @@ use crate::source::{Directory, Look, Snapshot, Watcher, Watching};
 
 /// As many findings are told of at once.
 const MAX_FINDINGS: usize = 10_000;
+
+/// So often the merge is asked again because a file that it refused has calendars.
+const ROUNDS: usize = 4;
 
 /// For so many conflicts the text of both places is shown; the rest name their lines.
 const MAX_EXCERPTS: usize = 100;
@@ -159,7 +162,21 @@ impl Eye {
     }
 
     fn decide(&mut self, ask: &Ask, snapshot: &mut Snapshot) -> Plan {
-        let merged = merge(&self.tree.now(), &ask.in_force, &ask.rules);
+        let mut merged = merge(&self.tree.now(), &ask.in_force, &ask.rules);
+        // A file that is refused counts with its last good calendars, which may make others bad.
+        for _ in 0..ROUNDS {
+            if !self.tree.refuse(&merged.refused) {
+                break;
+            }
+            let mut around = Around {
+                snapshot,
+                directory: &mut self.directory,
+                language: &*self.language,
+                in_force: &ask.in_force,
+            };
+            self.tree.settle(&mut around);
+            merged = merge(&self.tree.now(), &ask.in_force, &ask.rules);
+        }
         let found = self.findings_of(&merged.conflicts, snapshot, &ask.in_force);
         self.seen = Arc::new(self.see(snapshot, &merged.refused, found, &ask.in_force));
         Plan {
@@ -192,7 +209,7 @@ impl Eye {
             };
             for (place, file) in root.files.iter().enumerate() {
                 let is_bad = file.is_bad() || refused.contains(&(index, place));
-                view.files += usize::from(!file.is_defaults());
+                view.files += usize::from(!file.is_defaults() && !file.is_ics());
                 view.bad_files += usize::from(is_bad);
                 seen.findings.extend(file.findings().iter().cloned());
                 while let Some((_, finding)) = conflicts.pop_if(|(at, _)| *at == (index, place)) {
@@ -229,10 +246,13 @@ impl Eye {
                 files.extend(self.tree.find(other_file));
             }
         }
-        let language = self.language.clone();
-        let directory = &mut self.directory;
-        self.tree
-            .find_places(&files, snapshot, directory, &*language, in_force);
+        let mut around = Around {
+            snapshot,
+            directory: &mut self.directory,
+            language: &*self.language,
+            in_force,
+        };
+        self.tree.find_places(&files, &mut around);
         let told = conflicts.iter().enumerate().take(MAX_FINDINGS);
         told.map(|(index, conflict)| {
             let show = if index < MAX_EXCERPTS {
@@ -251,6 +271,7 @@ impl Eye {
         match &conflict.kind {
             ConflictKind::TooMany => conflict.finding(bare(file, 0), None),
             ConflictKind::Name {
+                kind,
                 name,
                 line,
                 other,
@@ -259,7 +280,7 @@ impl Eye {
                 ..
             } => {
                 let find = |file: &str, name: &JobName| match show {
-                    Show::Text => self.tree.place_of(file, name.as_str()),
+                    Show::Text => self.tree.place_of(file, *kind, name.as_str()),
                     Show::Line => None,
                 };
                 let at = find(&file, name);

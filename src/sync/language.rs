@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::Job;
+use crate::model::{Calendar, Job};
+use crate::spec::calendars::{Calendars, Said};
 use crate::spec::{Checked, InputFile};
 
 /// The last good text of `_defaults.yaml` files, by root and path.
@@ -11,16 +12,25 @@ pub type DefaultsTexts = HashMap<(Arc<str>, Arc<str>), Arc<str>>;
 
 /// The language of job files.
 pub trait Language: Send + Sync + 'static {
+    /// What a file says of calendars, by itself.
+    fn said(&self, input: &InputFile) -> Said;
+
     /// Checks files. `inputs` holds each file to check and every `_defaults.yaml` above it;
-    /// `last_good_defaults` serves for one of these that is bad.
-    fn check(&self, inputs: &[InputFile], last_good_defaults: &DefaultsTexts) -> Checked;
+    /// `last_good_defaults` serves for one of these that is bad. `calendars` are those of the
+    /// whole tree.
+    fn check(
+        &self,
+        inputs: &[InputFile],
+        last_good_defaults: &DefaultsTexts,
+        calendars: &Calendars,
+    ) -> Checked;
 
     /// The canonical text of checked definitions, as the store keeps it.
-    fn print(&self, jobs: &[Job]) -> String;
+    fn print(&self, jobs: &[Job], calendars: &[Calendar]) -> String;
 
     /// Reads what `print` wrote.
     ///
     /// # Errors
     /// A sentence that says why this build cannot read it.
-    fn read(&self, text: &str) -> Result<Vec<Job>, String>;
+    fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String>;
 }

@@ -12,6 +12,7 @@ use super::tree::{hex, is_defaults};
 use crate::decide::merge::{Defined, FileInForce, HeldJob, HoldCause, InForce, RootInForce};
 use crate::ids::JobName;
 use crate::model::Job;
+use crate::spec::calendars::{dates_of, is_ics, text_of};
 use crate::store::{AppliedFile, Write};
 
 /// Of held jobs that wait for a confirmation.
@@ -40,14 +41,15 @@ pub(super) fn recall(rows: Vec<AppliedFile>, language: &dyn Language) -> (InForc
         };
         let content = if cause.is_none() && is_defaults(&row.path) {
             Ok(Defined::Defaults(row.definitions.into()))
+        } else if cause.is_none() && is_ics(&row.path) {
+            let dates = dates_of(&row.definitions);
+            dates.map(|dates| Defined::Dates(Arc::new(dates)))
         } else {
-            let jobs = language.read(&row.definitions);
-            jobs.map(|jobs| {
+            let read = language.read(&row.definitions);
+            read.map(|(jobs, calendars)| {
                 let jobs = jobs.into_iter();
-                Defined::Jobs(
-                    jobs.filter(|job| names.insert(job.name().clone()))
-                        .collect(),
-                )
+                let jobs = jobs.filter(|job| names.insert(job.name().clone()));
+                Defined::of(jobs.collect(), calendars.into())
             })
         };
         match (content, cause) {
@@ -100,9 +102,13 @@ impl Row {
     /// As the store takes it.
     pub(super) fn write(&self, language: &dyn Language) -> Write {
         let (hash, definitions) = match &self.content {
-            RowContent::File(hash, Defined::Jobs(jobs)) => (hex(hash), language.print(jobs)),
             RowContent::File(hash, Defined::Defaults(text)) => (hex(hash), text.to_string()),
-            RowContent::Held(jobs) => (String::new(), language.print(jobs)),
+            RowContent::File(hash, Defined::Dates(dates)) => (hex(hash), text_of(dates)),
+            RowContent::File(hash, content) => {
+                let text = language.print(content.jobs(), content.calendars());
+                (hex(hash), text)
+            }
+            RowContent::Held(jobs) => (String::new(), language.print(jobs, &[])),
             RowContent::Nothing => {
                 return Write::DropFile {
                     root: self.root.to_string(),

@@ -10,18 +10,16 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::file_state::FileState;
 use super::language::{DefaultsTexts, Language};
 use crate::decide::merge::{Defined, FileNow, InForce, RootNow};
-use crate::finding::{Finding, Severity};
-use crate::model::Job;
+use crate::model::NameKind;
 use crate::source::{Content, Directory, File, Root, Snapshot};
-use crate::spec::{CheckedFile, InputFile, NamePlace};
+use crate::spec::calendars::Calendars;
+use crate::spec::{CheckedFile, InputFile};
 
 /// As many files are checked in one go, so that text and results of all are never there at once.
 const CHUNK: usize = 4096;
-
-/// As many findings of one file are kept.
-const MAX_FINDINGS: usize = 100;
 
 /// The file that every folder may have for its defaults.
 pub(super) const DEFAULTS: &str = "_defaults.yaml";
@@ -30,6 +28,8 @@ pub(super) const DEFAULTS: &str = "_defaults.yaml";
 #[derive(Default)]
 pub(super) struct Tree {
     pub(super) roots: Vec<RootState>,
+    /// Files that are good by themselves and were refused by the last merge.
+    pub(super) refused: HashSet<At>,
 }
 
 /// What one PATH says.
@@ -41,53 +41,12 @@ pub(super) struct RootState {
     pub(super) files: Vec<FileState>,
 }
 
-/// What one file says.
-pub(super) struct FileState {
-    pub(super) path: Arc<str>,
-    pub(super) shown: Arc<str>,
-    /// Of its bytes and those of what it inherits.
-    hash: [u8; 32],
-    /// What it defines; `None` when it is bad.
-    content: Option<Defined>,
-    /// What few files have.
-    trouble: Option<Box<Trouble>>,
-}
-
-#[derive(Default)]
-struct Trouble {
-    findings: Vec<Finding>,
-    /// Where its names stand; read only when a finding must show one.
-    places: Vec<NamePlace>,
-    /// Why it could not be read.
-    unreadable: Option<String>,
-}
-
-impl FileState {
-    pub(super) fn is_defaults(&self) -> bool {
-        is_defaults(&self.path)
-    }
-
-    pub(super) fn is_bad(&self) -> bool {
-        self.content.is_none()
-    }
-
-    pub(super) fn findings(&self) -> &[Finding] {
-        self.trouble
-            .as_ref()
-            .map_or(&[], |trouble| &trouble.findings)
-    }
-
-    fn places(&self) -> &[NamePlace] {
-        self.trouble.as_ref().map_or(&[], |trouble| &trouble.places)
-    }
-
-    fn unreadable(&self) -> Option<&str> {
-        self.trouble.as_ref()?.unreadable.as_deref()
-    }
-
-    fn trouble(&mut self) -> &mut Trouble {
-        self.trouble.get_or_insert_default()
-    }
+/// What a check needs beside the files' state.
+pub(super) struct Around<'a> {
+    pub(super) snapshot: &'a mut Snapshot,
+    pub(super) directory: &'a mut Directory,
+    pub(super) language: &'a dyn Language,
+    pub(super) in_force: &'a InForce,
 }
 
 /// A file by root and place.
@@ -111,17 +70,48 @@ impl Tree {
             dirty.extend(places.into_iter().map(|place| (index, place)));
             self.roots.push(state);
         }
-        let last_good = defaults_texts(in_force);
-        for chunk in dirty.chunks(CHUNK) {
-            let checked = self.check(chunk, snapshot, directory, language, &last_good);
-            for (at, file) in checked {
-                self.roots[at.0].files[at.1].take(&file, in_force);
-            }
-            for (root, place) in chunk {
-                forget_text(&mut snapshot.roots[*root].files[*place]);
+        if changed {
+            self.refused.clear();
+        }
+        for (root, place) in &dirty {
+            let root_now = &snapshot.roots[*root];
+            let file = &root_now.files[*place];
+            if file.content != Content::Unchanged {
+                let said = language.said(&input(root_now, file));
+                self.roots[*root].files[*place].say(said);
             }
         }
+        let mut around = Around {
+            snapshot,
+            directory,
+            language,
+            in_force,
+        };
+        let unchecked: HashSet<At> = dirty.iter().copied().collect();
+        let calendars = self.table(in_force, &unchecked);
+        dirty.extend(self.stale(&calendars, &unchecked));
+        dirty.sort_unstable();
+        self.check_all(&dirty, &calendars, &mut around);
+        self.settle(&mut around);
         changed
+    }
+
+    /// Checks files and takes over what that says.
+    pub(super) fn check_all(
+        &mut self,
+        files: &[At],
+        calendars: &Calendars,
+        around: &mut Around<'_>,
+    ) {
+        let last_good = defaults_texts(around.in_force);
+        for chunk in files.chunks(CHUNK) {
+            for (at, file) in self.check(chunk, around, &last_good, calendars) {
+                self.roots[at.0].files[at.1].take(&file, around.in_force);
+            }
+            for (root, place) in chunk {
+                forget_text(&mut around.snapshot.roots[*root].files[*place]);
+            }
+        }
     }
 
     /// What the merge is to know.
@@ -147,33 +137,32 @@ impl Tree {
 
     /// Finds out where names stand in these files, as their text shows them. They are read and
     /// checked once more for it, since nobody asks for names until two files claim one.
-    pub(super) fn find_places(
-        &mut self,
-        files: &BTreeSet<At>,
-        snapshot: &mut Snapshot,
-        directory: &mut Directory,
-        language: &dyn Language,
-        in_force: &InForce,
-    ) {
+    pub(super) fn find_places(&mut self, files: &BTreeSet<At>, around: &mut Around<'_>) {
         let unknown = files.iter().copied();
         let unknown: Vec<At> = unknown
             .filter(|at| self.roots[at.0].files[at.1].places().is_empty())
             .collect();
-        let last_good = defaults_texts(in_force);
-        for (at, file) in self.check(&unknown, snapshot, directory, language, &last_good) {
+        let last_good = defaults_texts(around.in_force);
+        let calendars = self.table(around.in_force, &HashSet::new());
+        for (at, file) in self.check(&unknown, around, &last_good, &calendars) {
             self.roots[at.0].files[at.1].trouble().places = file.names.clone();
         }
         for (root, place) in unknown {
-            forget_text(&mut snapshot.roots[root].files[place]);
+            forget_text(&mut around.snapshot.roots[root].files[place]);
         }
     }
 
     /// Where `name` stands in the file that people know as `shown`.
-    pub(super) fn place_of(&self, shown: &str, name: &str) -> Option<crate::finding::Excerpt> {
+    pub(super) fn place_of(
+        &self,
+        shown: &str,
+        kind: NameKind,
+        name: &str,
+    ) -> Option<crate::finding::Excerpt> {
         let mut files = self.roots.iter().flat_map(|root| &root.files);
         let file = files.find(|file| *file.shown == *shown)?;
         let mut places = file.places().iter();
-        let place = places.find(|place| *place.name == *name)?;
+        let place = places.find(|place| place.kind == kind && *place.name == *name)?;
         Some(place.at.clone())
     }
 
@@ -189,11 +178,16 @@ impl Tree {
     fn check(
         &self,
         chunk: &[At],
-        snapshot: &mut Snapshot,
-        directory: &mut Directory,
-        language: &dyn Language,
+        around: &mut Around<'_>,
         last_good: &DefaultsTexts,
+        calendars: &Calendars,
     ) -> Vec<(At, Arc<CheckedFile>)> {
+        let Around {
+            snapshot,
+            directory,
+            language,
+            ..
+        } = around;
         let wanted = with_defaults(chunk, snapshot);
         let unread: Vec<At> = wanted
             .iter()
@@ -216,68 +210,12 @@ impl Tree {
             .map(|(input, at)| ((&*input.root, &*input.path), *at))
             .collect();
         let asked: HashSet<At> = chunk.iter().copied().collect();
-        let checked = language.check(&inputs, last_good);
+        let checked = language.check(&inputs, last_good, calendars);
         let files = checked.files.into_iter().filter_map(|file| {
             let at = *places.get(&(&*file.root, &*file.path))?;
             asked.contains(&at).then_some((at, file))
         });
         files.collect()
-    }
-}
-
-impl FileState {
-    fn new(file: &File) -> Self {
-        let trouble = unreadable(file).map(|why| Trouble {
-            unreadable: Some(why),
-            ..Trouble::default()
-        });
-        Self {
-            path: file.path.clone(),
-            shown: file.shown.clone(),
-            hash: file.hash,
-            content: None,
-            trouble: trouble.map(Box::new),
-        }
-    }
-
-    /// Whether the file is as it was when it was last checked.
-    fn is_as(&self, file: &File) -> bool {
-        match &file.content {
-            Content::Unchanged => true,
-            Content::Read(_) => false,
-            Content::Unreadable(why) => self.unreadable() == Some(why.to_string().as_str()),
-        }
-    }
-
-    /// Takes over what the check found.
-    fn take(&mut self, checked: &CheckedFile, in_force: &InForce) {
-        self.hash = checked.hash;
-        let mut findings = checked.findings.clone();
-        if findings.len() > MAX_FINDINGS {
-            // Errors first: they are what makes the file bad.
-            findings.sort_by_key(|finding| finding.severity);
-            findings.truncate(MAX_FINDINGS);
-        }
-        let unreadable = self.trouble.take().and_then(|trouble| trouble.unreadable);
-        if unreadable.is_some() || !findings.is_empty() {
-            *self.trouble() = Trouble {
-                findings,
-                places: Vec::new(),
-                unreadable,
-            };
-        }
-        let is_bad = checked
-            .findings
-            .iter()
-            .any(|finding| finding.severity == Severity::Error);
-        self.content = match (&checked.defaults_text, is_bad) {
-            (_, true) => None,
-            (Some(text), false) => Some(Defined::Defaults(text.clone())),
-            (None, false) => {
-                let last = last_jobs(in_force, &checked.root, &checked.path);
-                Some(Defined::Jobs(share(&checked.jobs, last)))
-            }
-        };
     }
 }
 
@@ -316,10 +254,15 @@ fn take_over(root: &Root, old: Option<RootState>) -> (RootState, Vec<usize>, boo
         }
         match rest.next_if(|old| old.path == file.path) {
             Some(old) if !moved && old.is_as(file) => files.push(old),
-            _ => {
+            old => {
                 note(&file.path);
                 dirty.push(place);
-                files.push(FileState::new(file));
+                let mut state = FileState::new(file);
+                if file.content == Content::Unchanged {
+                    // The same bytes say the same.
+                    state.calendars = old.and_then(|old| old.calendars);
+                }
+                files.push(state);
             }
         }
     }
@@ -392,13 +335,6 @@ fn input(root: &Root, file: &File) -> InputFile {
     }
 }
 
-fn unreadable(file: &File) -> Option<String> {
-    match &file.content {
-        Content::Unreadable(why) => Some(why.to_string()),
-        Content::Read(_) | Content::Unchanged => None,
-    }
-}
-
 fn forget_text(file: &mut Arc<File>) {
     if let Content::Read(_) = file.content {
         *file = Arc::new(File {
@@ -421,38 +357,6 @@ fn defaults_texts(in_force: &InForce) -> DefaultsTexts {
         }
     }
     texts
-}
-
-fn last_jobs<'a>(in_force: &'a InForce, root: &str, path: &str) -> Option<&'a Arc<[Job]>> {
-    let root = in_force.roots.iter().find(|one| *one.path == *root)?;
-    let place = root.files.binary_search_by(|file| (*file.path).cmp(path));
-    match &root.files[place.ok()?].content {
-        Defined::Jobs(jobs) => Some(jobs),
-        Defined::Defaults(_) => None,
-    }
-}
-
-/// `jobs`, with what is equal to `last` taken from there; when all is, `last` itself.
-fn share(jobs: &[Job], last: Option<&Arc<[Job]>>) -> Arc<[Job]> {
-    let Some(last) = last else {
-        return jobs.into();
-    };
-    let by_name: HashMap<_, _> = last.iter().map(|job| (job.name(), job)).collect();
-    let shared: Vec<Job> = jobs
-        .iter()
-        .map(|job| match by_name.get(job.name()) {
-            Some(old) if old.definition == job.definition => Job {
-                definition: old.definition.clone(),
-                origin: job.origin.clone(),
-            },
-            _ => job.clone(),
-        })
-        .collect();
-    let is_last = shared.len() == last.len()
-        && shared.iter().zip(last.iter()).all(|(new, old)| {
-            Arc::ptr_eq(&new.definition, &old.definition) && new.origin == old.origin
-        });
-    if is_last { last.clone() } else { shared.into() }
 }
 
 /// SHA-256 over all files, in hexadecimal; alike wherever the tree lies. A lost PATH counts as empty.

@@ -6,6 +6,7 @@ use crate::decide::merge::{
     Conflict, ConflictKind, Defined, FileNow, InForce, RootNow, Rules, merge,
 };
 use crate::finding::{Excerpt, Finding, Place};
+use crate::model::NameKind;
 use crate::spec::CheckedFile;
 
 /// What is wrong with each file beside the others: the rules of a sync into an empty store.
@@ -48,9 +49,12 @@ fn defined(file: &CheckedFile) -> Option<Defined> {
     if file.is_bad() {
         return None;
     }
+    if let Some(dates) = &file.dates {
+        return Some(Defined::Dates(dates.clone()));
+    }
     Some(match &file.defaults_text {
         Some(text) if file.is_defaults => Defined::Defaults(text.clone()),
-        _ => Defined::Jobs(file.jobs.clone().into()),
+        _ => Defined::of(file.jobs.clone().into(), file.calendars.clone().into()),
     })
 }
 
@@ -62,6 +66,7 @@ fn told(conflict: &Conflict, own: &CheckedFile, files: &[Arc<CheckedFile>]) -> F
         label: String::new(),
     };
     let ConflictKind::Name {
+        kind,
         name,
         line,
         other,
@@ -72,14 +77,15 @@ fn told(conflict: &Conflict, own: &CheckedFile, files: &[Arc<CheckedFile>]) -> F
     else {
         return conflict.finding(whole(), None);
     };
-    let at = excerpt_of(own, name.as_str(), *line).unwrap_or_else(whole);
+    let at = excerpt_of(own, *kind, name.as_str(), *line).unwrap_or_else(whole);
     let there = files.iter().find(|file| file.shown == *other_file);
-    let also = there.and_then(|file| excerpt_of(file, other.as_str(), *other_line));
+    let also = there.and_then(|file| excerpt_of(file, *kind, other.as_str(), *other_line));
     conflict.finding(at, also)
 }
 
-fn excerpt_of(file: &CheckedFile, name: &str, line: u32) -> Option<Excerpt> {
+fn excerpt_of(file: &CheckedFile, kind: NameKind, name: &str, line: u32) -> Option<Excerpt> {
     let mut names = file.names.iter();
-    let place = names.find(|place| *place.name == *name && place.at.place.line == line);
+    let place = names
+        .find(|place| place.kind == kind && *place.name == *name && place.at.place.line == line);
     place.map(|place| place.at.clone())
 }

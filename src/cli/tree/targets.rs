@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::options::Paths;
 use crate::source::{Content, Directory, DirectoryOptions, File, FileKind, Look, MAX_FILE, Root};
+use crate::spec::calendars::is_ics;
 use crate::spec::{CheckedFile, InputFile};
 
 use super::super::exit::Failure;
@@ -175,7 +176,8 @@ impl Target {
             }),
             Target::Folder(folder) => {
                 let root = look(folder)?;
-                let mut job_files = root.files.iter().filter(|file| !is_defaults(&file.path));
+                let is_job_file = |path: &str| !is_defaults(path) && !is_ics(path);
+                let mut job_files = root.files.iter().filter(|file| is_job_file(&file.path));
                 if job_files.next().is_none() && !query.allow_empty {
                     let message = format!("there is no job file in {folder}");
                     return Err(Failure::no_answer(message).help(

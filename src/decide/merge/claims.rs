@@ -9,9 +9,9 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
-use super::{Conflict, ConflictKind, PairedFile, RootInForce};
+use super::{Conflict, ConflictKind, Defined, PairedFile, RootInForce};
 use crate::ids::{JobName, MAX_NAME};
-use crate::model::Job;
+use crate::model::{Calendar, Job, NameKind, Origin};
 
 /// As many conflicts are told of; more files may be refused.
 const MAX_CONFLICTS: usize = 10_000;
@@ -22,16 +22,70 @@ pub(super) struct Claims<'a> {
     refused: Vec<bool>,
     conflicts: Vec<Conflict>,
     /// Every claim to a name that some file did not define before.
-    new_names: HashMap<Folded<'a>, Vec<Claim<'a>>>,
+    new_names: HashMap<Key<'a>, Vec<Claim<'a>>>,
     /// Of the names in question, those that were in force: who has such a name now and not before has moved it.
-    was: HashMap<Folded<'a>, &'a Job>,
+    was: HashMap<Key<'a>, Entry<'a>>,
+}
+
+/// Something with a name. Jobs and calendars have their names apart from each other.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    kind: NameKind,
+    name: &'a JobName,
+    origin: &'a Origin,
+}
+
+/// A name of a kind, with its case left out of account.
+type Key<'a> = (NameKind, Folded<'a>);
+
+impl<'a> Entry<'a> {
+    fn job(job: &'a Job) -> Self {
+        Self {
+            kind: NameKind::Job,
+            name: job.name(),
+            origin: &job.origin,
+        }
+    }
+
+    fn calendar(calendar: &'a Calendar) -> Self {
+        Self {
+            kind: NameKind::Calendar,
+            name: &calendar.name,
+            origin: &calendar.origin,
+        }
+    }
+
+    fn key(&self) -> Key<'a> {
+        (self.kind, Folded(self.name.as_str()))
+    }
+}
+
+/// Everything in a file that has a name.
+#[derive(Clone, Copy, Default)]
+struct Content<'a> {
+    jobs: &'a [Job],
+    calendars: &'a [Calendar],
+}
+
+impl<'a> Content<'a> {
+    fn of(content: &'a Defined) -> Self {
+        Self {
+            jobs: content.jobs(),
+            calendars: content.calendars(),
+        }
+    }
+
+    fn entries(self) -> impl Iterator<Item = Entry<'a>> {
+        let calendars = self.calendars.iter().map(Entry::calendar);
+        self.jobs.iter().map(Entry::job).chain(calendars)
+    }
 }
 
 /// A file that wants a name.
 #[derive(Clone, Copy)]
 struct Claim<'a> {
     file: usize,
-    job: &'a Job,
+    entry: Entry<'a>,
     /// Whether by its last good content rather than by what it says now.
     by_last: bool,
     /// Whether the file had the very name in force before.
@@ -79,16 +133,22 @@ impl<'a> Claims<'a> {
     /// Whether a name that its file gave up stands elsewhere now: the job has moved, or another
     /// that differs in case only has replaced it.
     pub(super) fn has_moved(&self, name: &JobName) -> bool {
-        let claims = self.new_names.get(&Folded(name.as_str()));
+        let claims = self.new_names.get(&(NameKind::Job, Folded(name.as_str())));
         claims.is_some_and(|claims| claims.iter().any(|claim| self.stands(claim)))
     }
 
     /// What a file comes to as things stand, and whether that is its last good content.
-    fn jobs(&self, file: usize) -> (&'a [Job], bool) {
+    fn content(&self, file: usize) -> (Content<'a>, bool) {
         match self.files[file].good() {
-            Some(content) if !self.refused[file] => (content.jobs(), false),
-            _ => (self.files[file].last_jobs(), true),
+            Some(content) if !self.refused[file] => (Content::of(content), false),
+            _ => (self.last(file), true),
         }
+    }
+
+    /// Its last good content.
+    fn last(&self, file: usize) -> Content<'a> {
+        let last = self.files[file].last;
+        last.map_or(Content::default(), |last| Content::of(&last.content))
     }
 
     fn stands(&self, claim: &Claim<'a>) -> bool {
@@ -99,23 +159,22 @@ impl<'a> Claims<'a> {
     fn refuse_too_many(&mut self, limit: usize) {
         let mut total = 0usize;
         for file in 0..self.files.len() {
-            let (jobs, by_last) = self.jobs(file);
-            total = total.saturating_add(jobs.len());
+            let (content, by_last) = self.content(file);
+            total = total.saturating_add(content.jobs.len());
             if total > limit && !by_last {
                 self.refuse(file, ConflictKind::TooMany);
-                total = total - jobs.len() + self.files[file].last_jobs().len();
+                total = total - content.jobs.len() + self.last(file).jobs.len();
             }
         }
     }
 
     fn collect(&mut self) {
         for file in 0..self.files.len() {
-            let (jobs, _) = self.jobs(file);
+            let (content, _) = self.content(file);
             let had = self.had(file);
-            for job in jobs {
-                if !had.contains(job) {
-                    let name = Folded(job.name().as_str());
-                    self.new_names.entry(name).or_default();
+            for entry in content.entries() {
+                if !had.contains(&entry) {
+                    self.new_names.entry(entry.key()).or_default();
                 }
             }
         }
@@ -129,7 +188,7 @@ impl<'a> Claims<'a> {
 
     /// The names that a file had in force before.
     fn had(&self, file: usize) -> Had<'a> {
-        let (_, by_last) = self.jobs(file);
+        let (_, by_last) = self.content(file);
         let paired = &self.files[file];
         let unchanged = || match (paired.good(), paired.last) {
             (Some(content), Some(last)) => content.is_same(&last.content),
@@ -138,25 +197,28 @@ impl<'a> Claims<'a> {
         if by_last || unchanged() {
             return Had::All;
         }
-        let last = paired.last_jobs().iter();
-        Had::These(last.map(|job| job.name().as_str()).collect())
+        let last = self.last(file).entries();
+        Had::These(
+            last.map(|entry| (entry.kind, entry.name.as_str()))
+                .collect(),
+        )
     }
 
     /// Adds the claims of a file, as things stand, to names that are in question.
-    fn add(&mut self, file: usize) -> Vec<Folded<'a>> {
-        let (jobs, by_last) = self.jobs(file);
+    fn add(&mut self, file: usize) -> Vec<Key<'a>> {
+        let (content, by_last) = self.content(file);
         let had = self.had(file);
         let mut touched = Vec::new();
-        for job in jobs {
-            let name = Folded(job.name().as_str());
-            if let Some(claims) = self.new_names.get_mut(&name) {
+        for entry in content.entries() {
+            let key = entry.key();
+            if let Some(claims) = self.new_names.get_mut(&key) {
                 claims.push(Claim {
                     file,
-                    job,
+                    entry,
                     by_last,
-                    had: had.contains(job),
+                    had: had.contains(&entry),
                 });
-                touched.push(name);
+                touched.push(key);
             }
         }
         touched
@@ -164,15 +226,18 @@ impl<'a> Claims<'a> {
 
     fn decide(&mut self, named: &[&'a RootInForce]) {
         let names = self.new_names.iter();
-        let mut open: HashSet<Folded<'a>> = names
+        let mut open: HashSet<Key<'a>> = names
             .filter(|(_, claims)| claims.len() > 1)
             .map(|(name, _)| *name)
             .collect();
         if !open.is_empty() {
-            let jobs = named.iter().flat_map(|root| root.jobs());
+            let jobs = named.iter().flat_map(|root| root.jobs()).map(Entry::job);
+            let files = named.iter().flat_map(|root| &root.files);
+            let calendars = files.flat_map(|file| file.content.calendars());
             self.was = jobs
-                .map(|job| (Folded(job.name().as_str()), job))
-                .filter(|(name, _)| open.contains(name))
+                .chain(calendars.map(Entry::calendar))
+                .map(|entry| (entry.key(), entry))
+                .filter(|(key, _)| open.contains(key))
                 .collect();
         }
         while !open.is_empty() {
@@ -189,7 +254,7 @@ impl<'a> Claims<'a> {
     }
 
     /// Which files may not have the name, and why.
-    fn judge(&self, name: Folded<'a>) -> Vec<(usize, ConflictKind)> {
+    fn judge(&self, name: Key<'a>) -> Vec<(usize, ConflictKind)> {
         let all = self.new_names.get(&name).into_iter().flatten();
         let standing: Vec<Claim<'a>> = all.filter(|claim| self.stands(claim)).copied().collect();
         let keeper = standing
@@ -197,16 +262,16 @@ impl<'a> Claims<'a> {
             .position(|claim| claim.had)
             .or_else(|| self.moved(self.was.get(&name)?, &standing));
         // Whom the others stand against; with none, each stands against another.
-        let against = keeper.map(|keeper| standing[keeper].job);
+        let against = keeper.map(|keeper| standing[keeper].entry);
         let mut verdicts = Vec::new();
         for (index, claim) in standing.iter().enumerate() {
             if keeper == Some(index) {
                 continue;
             }
             if let Some(other) = against {
-                verdicts.push((claim.file, clash(claim.job, other, true)));
+                verdicts.push((claim.file, clash(claim.entry, other, true)));
             } else if let Some(other) = standing.get(usize::from(index == 0)) {
-                verdicts.push((claim.file, clash(claim.job, other.job, false)));
+                verdicts.push((claim.file, clash(claim.entry, other.entry, false)));
             }
         }
         verdicts
@@ -214,10 +279,10 @@ impl<'a> Claims<'a> {
 
     /// Which claim takes over a name that its own file gave up: that of the file which had it
     /// before it was held, or the only one.
-    fn moved(&self, was: &Job, standing: &[Claim<'a>]) -> Option<usize> {
+    fn moved(&self, was: &Entry<'a>, standing: &[Claim<'a>]) -> Option<usize> {
         let same = standing.iter().enumerate();
         let same: Vec<(usize, &Claim<'a>)> = same
-            .filter(|(_, claim)| claim.job.name() == was.name())
+            .filter(|(_, claim)| claim.entry.name == was.name)
             .collect();
         let shown = |claim: &Claim<'a>| self.files[claim.file].now.map(|now| &**now.shown);
         let its_own = same
@@ -240,23 +305,24 @@ impl<'a> Claims<'a> {
 enum Had<'a> {
     /// Everything that it comes to now.
     All,
-    These(HashSet<&'a str>),
+    These(HashSet<(NameKind, &'a str)>),
 }
 
 impl Had<'_> {
-    fn contains(&self, job: &Job) -> bool {
+    fn contains(&self, entry: &Entry<'_>) -> bool {
         match self {
             Had::All => true,
-            Had::These(names) => names.contains(job.name().as_str()),
+            Had::These(names) => names.contains(&(entry.kind, entry.name.as_str())),
         }
     }
 }
 
-fn clash(mine: &Job, other: &Job, kept: bool) -> ConflictKind {
+fn clash(mine: Entry<'_>, other: Entry<'_>, kept: bool) -> ConflictKind {
     ConflictKind::Name {
-        name: mine.name().clone(),
+        kind: mine.kind,
+        name: mine.name.clone(),
         line: mine.origin.line,
-        other: other.name().clone(),
+        other: other.name.clone(),
         other_file: other.origin.file.clone(),
         other_line: other.origin.line,
         kept,

@@ -442,6 +442,7 @@ fn both_places_of_a_name_are_told() {
     let kinds: Vec<_> = merged.conflicts.iter().map(|one| &one.kind).collect();
     let x = || JobName::new("x").unwrap();
     let told = |other: &str| ConflictKind::Name {
+        kind: NameKind::Job,
         name: x(),
         line: 1,
         other: x(),

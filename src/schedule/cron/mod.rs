@@ -273,7 +273,7 @@ fn dates(day: &Field, month: &Field, weekday: &Field) -> Dates {
     // The bits of each field are within its range.
     Dates {
         nth: weekday.nth,
-        of_year: None,
+        rare: None,
         days: day.bits as u32,
         near: day.near,
         months: month.bits as u16,

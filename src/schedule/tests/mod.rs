@@ -2,6 +2,7 @@
 //! properties over every zone, and another implementation.
 
 mod by_hand;
+mod calendars;
 mod counts;
 mod cron_lines;
 mod croner;

@@ -115,14 +115,31 @@ impl Single {
         }
     }
 
-    /// The file, and each `_defaults.yaml` that it may inherit from.
+    /// The file, each `_defaults.yaml` that it may inherit from, and the `.ics` files beside it.
     fn looked_at(&self) -> Vec<String> {
         let folders = Path::new(&self.path).ancestors().skip(1);
         let mut paths: Vec<String> = folders
             .map(|folder| folder.join(DEFAULTS).to_string_lossy().into_owned())
             .filter(|defaults| *defaults != self.path)
             .collect();
+        paths.extend(self.calendar_files());
         paths.push(self.path.clone());
+        paths
+    }
+
+    fn calendar_files(&self) -> Vec<String> {
+        let folder = Path::new(&self.path).parent().unwrap_or(Path::new(""));
+        // What cannot be listed here cannot be read later, and then that is said.
+        let entries = std::fs::read_dir(self.tree.join(folder))
+            .into_iter()
+            .flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut paths: Vec<String> = names
+            .filter(|name| name.ends_with(".ics") && !name.starts_with('.') && name.len() > 4)
+            .map(|name| folder.join(name).to_string_lossy().into_owned())
+            .filter(|path| *path != self.path)
+            .collect();
+        paths.sort();
         paths
     }
 }

@@ -483,3 +483,28 @@ fn many_files_are_read_by_several_threads_and_keep_their_order() {
     let expected: Vec<String> = files.iter().map(|(a, b)| format!("{a}={b}")).collect();
     assert_eq!(tree.look(), expected);
 }
+
+#[test]
+fn calendar_files_are_read_like_job_files_and_beside_a_single_file_too() {
+    let mut fixture = fixture(&[
+        ("a.yaml", "a"),
+        ("holidays.ics", "h"),
+        (".hidden.ics", "x"),
+        (".git/b.ics", "x"),
+        ("sub/other.ics", "o"),
+        (".ics", "x"),
+    ]);
+    assert_eq!(
+        fixture.look(),
+        ["a.yaml=a", "holidays.ics=h", "sub/other.ics=o"]
+    );
+    write(&fixture.root().join("holidays.ics"), "H");
+    assert!(fixture.look().contains(&"holidays.ics=H".to_owned()));
+    let single = [fixture.root().join("a.yaml")];
+    let mut directory = Directory::new(&single, DirectoryOptions::default());
+    let snapshot = directory.scan(later(), Look::Changes);
+    assert_eq!(describe(&snapshot.roots[0]), ["a.yaml=a", "holidays.ics=H"]);
+    fs::remove_file(fixture.root().join("holidays.ics")).unwrap();
+    let snapshot = directory.scan(later(), Look::Changes);
+    assert_eq!(describe(&snapshot.roots[0]), ["a.yaml unchanged"]);
+}

@@ -2,6 +2,7 @@
 
 mod bad;
 mod bombs;
+mod calendars;
 mod good;
 mod layers;
 mod stored;
@@ -14,7 +15,7 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
-use super::{Checked, CheckedFile, InputFile, Options, check};
+use super::{Checked, CheckedFile, InputFile, Options, check, limits};
 use crate::finding::{Code, Finding};
 use crate::model::{Definition, Job};
 use crate::schedule::Zones;

@@ -297,15 +297,15 @@ proptest! {
 
     #[test]
     fn whatever_the_model_can_hold_is_read_back(jobs in prop::collection::vec(a_job(), 0..4)) {
-        let text = print(&jobs);
-        let again = read(&text, zones()).unwrap();
+        let text = print(&jobs, &[]);
+        let again = read(&text, zones()).unwrap().0;
         assert_same(&jobs, &again);
-        prop_assert_eq!(print(&again), text);
+        prop_assert_eq!(print(&again, &[]), text);
     }
 
     #[test]
     fn broken_text_is_an_error_and_no_panic(jobs in prop::collection::vec(a_job(), 1..2), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-        let mut bytes = print(&jobs).into_bytes();
+        let mut bytes = print(&jobs, &[]).into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(text) = String::from_utf8(bytes) {
@@ -329,9 +329,9 @@ jobs:
     // `shell: null` says nothing, so it stands beside `exec` without harm.
     let file = file_with(text, &[("HOST", "${run.id}")]);
     assert!(!file.is_bad(), "{}", shown(&file.findings));
-    let stored = print(&file.jobs);
+    let stored = print(&file.jobs, &[]);
     assert!(stored.starts_with("{\"v\":1,"), "{stored}");
-    let again = read(&stored, zones()).unwrap();
+    let again = read(&stored, zones()).unwrap().0;
     assert_same(&file.jobs, &again);
     assert!(Arc::ptr_eq(
         &again[0].definition.context,
@@ -347,7 +347,10 @@ fn a_body_as_deep_as_a_job_file_allows_is_read_back() {
     ));
     let file = file(&text);
     assert!(!file.is_bad(), "{}", shown(&file.findings));
-    assert_same(&file.jobs, &read(&print(&file.jobs), zones()).unwrap());
+    assert_same(
+        &file.jobs,
+        &read(&print(&file.jobs, &[]), zones()).unwrap().0,
+    );
 }
 
 #[test]
@@ -362,7 +365,7 @@ fn another_version_and_a_lost_zone_are_named() {
             .unwrap_err()
             .starts_with("not a stored set")
     );
-    let text = print(&file(&job("schedule: \"@daily\"\nrun: x")).jobs);
+    let text = print(&file(&job("schedule: \"@daily\"\nrun: x")).jobs, &[]);
     let lost = text.replace("\"UTC\"", "\"Mars/Base\"");
     let error = read(&lost, zones()).unwrap_err();
     assert_eq!(

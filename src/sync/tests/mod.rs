@@ -1,5 +1,6 @@
 //! The sync on real folders, with a toy language, a store that can fail and an engine that only listens.
 
 mod boot;
+mod calendars;
 mod running;
 mod world;

@@ -16,8 +16,11 @@ use crate::decide::merge::tests::samples;
 use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
 use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
-use crate::model::{Definition, Event, Job, JobTimes, Observer, Output, ReloadReport, Run};
+use crate::model::{
+    Calendar, Definition, Event, Job, JobTimes, NameKind, Observer, Output, ReloadReport, Run,
+};
 use crate::source::{Directory, DirectoryOptions};
+use crate::spec::calendars::{Calendars, Said};
 use crate::spec::{Checked, CheckedFile, InputFile, NamePlace};
 use crate::store::{
     Answer, AppliedFile, HistoryBounds, JobSummary, Mark, RETURN_WITHIN, Recalled, RunPage,
@@ -35,7 +38,11 @@ pub(super) struct Toy {
 }
 
 impl Language for Toy {
-    fn check(&self, inputs: &[InputFile], last_good: &DefaultsTexts) -> Checked {
+    fn said(&self, _: &InputFile) -> Said {
+        Said::Nothing
+    }
+
+    fn check(&self, inputs: &[InputFile], last_good: &DefaultsTexts, _: &Calendars) -> Checked {
         assert!(
             !self.explode.swap(false, Ordering::SeqCst),
             "as the test asked for"
@@ -68,7 +75,7 @@ impl Language for Toy {
         }
     }
 
-    fn print(&self, jobs: &[Job]) -> String {
+    fn print(&self, jobs: &[Job], _: &[Calendar]) -> String {
         let line = |job: &Job| {
             let words = command(job);
             let (name, origin) = (job.name(), &job.origin);
@@ -79,7 +86,7 @@ impl Language for Toy {
         jobs.iter().map(line).collect()
     }
 
-    fn read(&self, text: &str) -> Result<Vec<Job>, String> {
+    fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String> {
         let line = |line: &str| {
             let mut words = line.splitn(5, ' ');
             let mut word = || words.next().ok_or_else(|| format!("not a job: {line:?}"));
@@ -88,7 +95,8 @@ impl Language for Toy {
             let at = at.parse().map_err(|_| "no line".to_owned())?;
             Ok(samples::job(name, seconds, word()?, file, at))
         };
-        text.lines().map(line).collect()
+        let jobs: Result<_, String> = text.lines().map(line).collect();
+        Ok((jobs?, Vec::new()))
     }
 }
 
@@ -118,6 +126,10 @@ fn check_one(input: &InputFile, prefix: &str) -> CheckedFile {
         shown: input.shown.clone(),
         hash: input.hash,
         is_defaults: is_defaults(input),
+        calendars: Vec::new(),
+        dates: None,
+        uses: Box::default(),
+        uses_state: 0,
         jobs: Vec::new(),
         names: Vec::new(),
         findings: Vec::new(),
@@ -155,6 +167,7 @@ fn check_one(input: &InputFile, prefix: &str) -> CheckedFile {
                 file.jobs
                     .push(samples::job(name, seconds, &line_of_job, shown, number));
                 file.names.push(NamePlace {
+                    kind: NameKind::Job,
                     name: (*name).into(),
                     at: excerpt(number, line),
                 });
@@ -474,6 +487,8 @@ pub(super) struct World {
     pub(super) dir: tempfile::TempDir,
     pub(super) store: Arc<Ledger>,
     pub(super) toy: Arc<Toy>,
+    /// What files are written in.
+    pub(super) language: Arc<dyn Language>,
     pub(super) log: Arc<Mutex<Vec<String>>>,
     pub(super) options: Options,
     pub(super) paths: Vec<PathBuf>,
@@ -493,14 +508,16 @@ impl World {
     pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
+        let toy = Arc::new(Toy::default());
         let world = Self {
+            language: toy.clone(),
             paths: vec![dir.path().join("jobs.d")],
             dir,
             store: Arc::new(Ledger {
                 log: log.clone(),
                 ..Ledger::default()
             }),
-            toy: Arc::new(Toy::default()),
+            toy,
             log,
             options: Options::default(),
         };
@@ -563,7 +580,7 @@ impl World {
         });
         let ear = Arc::new(Ear::default());
         let services = Services {
-            language: self.toy.clone(),
+            language: self.language.clone(),
             store: self.store.clone(),
             engine,
             observer: ear.clone(),

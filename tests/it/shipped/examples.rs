@@ -21,6 +21,7 @@ fn all_shipped_job_files_validate_without_a_warning() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     let want = [
+        "calendars",
         "configmap",
         "http-retry",
         "overlap",
@@ -115,6 +116,87 @@ fn several_times_a_day_fires_at_the_times_that_it_says_and_each_job_runs() {
     }
     let output = last_run(&daemon, "menu")["output"].to_string();
     assert!(output.contains("the menu of 20"), "{output}");
+}
+
+#[test]
+fn calendars_move_and_leave_out_fires_and_follow_their_ics_file() {
+    for (job, want) in [
+        (
+            "settlement",
+            [
+                "2027-05-06T10:00:00+09:00  Thu",
+                "2027-06-07T10:00:00+09:00  Mon",
+            ],
+        ),
+        (
+            "payroll",
+            [
+                "2027-04-23T09:00:00+09:00  Fri",
+                "2027-05-25T09:00:00+09:00  Tue",
+            ],
+        ),
+        (
+            "rollout",
+            [
+                "2027-04-20T09:30:00+09:00  Tue",
+                "2027-04-20T10:00:00+09:00  Tue",
+            ],
+        ),
+        (
+            "holiday-watch",
+            [
+                "2027-04-24T01:00:00+09:00  Sat",
+                "2027-04-24T03:00:00+09:00  Sat",
+            ],
+        ),
+    ] {
+        let next = elder(&format!("next {job} -n 2 --from 2027-04-20T00:00:00Z"))
+            .arg(shipped("examples/calendars").display().to_string())
+            .run();
+        let times: Vec<&str> = next.stdout.lines().skip(1).collect();
+        assert_eq!(times.len(), 2, "{next}");
+        for (time, want) in times.iter().zip(want) {
+            assert!(time.starts_with(want), "{job}: {next}");
+        }
+    }
+    let folder = copied("examples/calendars");
+    // Closed every day but the first of June, so that there is one answer whenever this runs.
+    let jobs = "jobs:
+  once:
+    schedule: { daily: \"10:00\", only: [open] }
+    run: 'true'
+calendars:
+  open: { ics: open.ics }
+";
+    let event = |date: &str| {
+        format!(
+            "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:{date}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        )
+    };
+    folder.write("jobs.d/open.ics", &event("20910601"));
+    folder.write("jobs.d/once.yaml", jobs);
+    let daemon = Daemon::start(&folder);
+    for job in ["settlement", "payroll", "rollout", "holiday-watch"] {
+        let finished = ask(&daemon, &folder, &format!("trigger {job} --wait"));
+        assert_eq!(finished.code, Some(0), "{job}: {finished}");
+    }
+    let next = || daemon.get("/api/v1/jobs/once").json()["next_run_time"].to_string();
+    assert!(next().contains("2091-06-01"), "{}", next());
+    folder.write("jobs.d/open.ics", &event("20920702"));
+    until("the edited .ics file is in force", || {
+        next().contains("2092-07-02").then_some(())
+    });
+    folder.write("jobs.d/open.ics", &event("some day"));
+    until("the bad .ics file is seen", || {
+        let config = daemon.get("/api/v1/config").json();
+        let finding = config["sync"]["findings"][0].to_string();
+        finding.contains("DTSTART is no date").then_some(())
+    });
+    assert!(next().contains("2092-07-02"), "{}", next());
+    daemon.kill();
+    let daemon = Daemon::start(&folder);
+    let next = daemon.get("/api/v1/jobs/once").json()["next_run_time"].to_string();
+    assert!(next.contains("2092-07-02"), "{next}");
 }
 
 #[test]
