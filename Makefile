@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run test lint format bench docs setup
+.PHONY: help run test fuzz peers lint format bench docs setup
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -10,8 +10,15 @@ help: ## What there is
 run: ## Build elder and run jobs.d
 	$(CARGO) run --release --locked -- run jobs.d
 
-test: setup lint ## Lints, then all tests
+test: setup peers lint ## Lints, then all tests
 	$(CARGO) test --locked
+
+fuzz: setup ## Each parser for FUZZ_SECONDS (60), on inputs that are nearly right
+	FUZZ_SECONDS="$${FUZZ_SECONDS:-60}" ELDER_SEED="$${ELDER_SEED:-$$(date +%s)}" \
+	  $(CARGO) test --locked --profile fuzz --test it fuzz:: -- --nocapture
+
+peers: ## Install what elder's fires are compared with
+	@tests/peers/install "$${CARGO_TARGET_DIR:-target}/tmp/peers"
 
 lint: setup ## Format and clippy, without changing anything
 	$(CARGO) fmt --check

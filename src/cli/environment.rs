@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use crate::finding::render::Colour;
+use crate::schedule::{HOST_TZDATA, Tzdata, TzdataChoice};
 
 use super::exit::Failure;
 
@@ -35,6 +36,16 @@ impl Environment {
             out_is_terminal: std::io::stdout().is_terminal(),
             program: std::env::current_exe().ok(),
             user: rustix::process::getuid().as_raw(),
+        }
+    }
+
+    /// Whose tzdata is wanted; the machine's is where `TZDIR` says, as for other programs.
+    #[must_use]
+    pub fn tzdata(&self, choice: TzdataChoice) -> Tzdata {
+        let folder = self.get("TZDIR").filter(|folder| folder.starts_with('/'));
+        Tzdata {
+            choice,
+            host: folder.unwrap_or(HOST_TZDATA).into(),
         }
     }
 

@@ -5,6 +5,7 @@
 pub mod args;
 pub mod client;
 pub mod console;
+mod doctor;
 pub mod environment;
 pub mod exit;
 mod import;
@@ -73,6 +74,7 @@ fn carry_out(
         }
         Command::Validate(typed) => validate::validate(&typed, environment, console),
         Command::Next(typed) => next::next(&typed, environment, console),
+        Command::Doctor(typed) => doctor::doctor(&typed, environment, console),
         Command::Simulate(typed) => simulate::simulate(&typed, environment, console),
         Command::Test(typed) => test::test(&typed, environment, console),
         Command::Schema(typed) => schema::schema(&typed, console),
@@ -118,6 +120,7 @@ fn env_files(command: &Command, environment: &Environment) -> Vec<PathBuf> {
         Command::Run(typed) => &typed.env_file,
         Command::Validate(typed) => return typed.env_file.clone(),
         Command::Next(typed) => return typed.env_file.clone(),
+        Command::Doctor(typed) => &typed.env_file,
         Command::Simulate(typed) => return typed.env_file.clone(),
         Command::Test(typed) => return typed.env_file.clone(),
         _ => return Vec::new(),

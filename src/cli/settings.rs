@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::daemon::options::{Notice, Paths, RunOptions, TzdataChoice};
+use crate::daemon::options::{Notice, Paths, RunOptions};
 use crate::server::Auth;
 use crate::telemetry::log;
 
@@ -49,11 +49,7 @@ pub fn of_run(
         state: typed.state,
         store: typed.store,
         timezone: timezone.or(legacy.timezone).map(Arc::from),
-        tzdata: match typed.tzdata {
-            typed_as::Tzdata::Auto => TzdataChoice::Auto,
-            typed_as::Tzdata::System => TzdataChoice::System,
-            typed_as::Tzdata::Bundled => TzdataChoice::Bundled,
-        },
+        tzdata: environment.tzdata(typed.tzdata),
         max_workers: typed
             .max_workers
             .or(legacy.max_workers)
@@ -227,7 +223,8 @@ mod tests {
         );
         assert_eq!(options.shutdown_grace.as_secs(), 30);
         assert_eq!(options.prune_limit, 50);
-        assert_eq!(options.tzdata, TzdataChoice::Auto);
+        assert_eq!(options.tzdata.choice, crate::schedule::TzdataChoice::Auto);
+        assert_eq!(options.tzdata.host, Path::new(crate::schedule::HOST_TZDATA));
         assert_eq!(options.auth, Auth::Tokens);
         assert!(options.public.metrics && options.public.health);
         assert_eq!(options.job_metrics, JobMetrics::Auto);

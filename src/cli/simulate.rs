@@ -17,7 +17,7 @@ use crate::forecast::simulate::{
 };
 use crate::ids::JobName;
 use crate::model::Job;
-use crate::schedule::{HOST_TZDATA, Zones};
+use crate::schedule::Zones;
 use crate::{spec, store};
 
 use super::args::{SimulateArgs, SimulateFormat, values};
@@ -46,7 +46,8 @@ pub fn simulate(
                 .help("leave one of them out"),
         );
     }
-    let zones = Zones::newest(HOST_TZDATA.as_ref());
+    let tzdata = environment.tzdata(typed.tzdata).open();
+    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
     let now = SystemClock::default().now();
     let (from, until) = span(typed, now)?;
     let tree = tree::check(&tree::Query {

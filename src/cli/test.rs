@@ -39,7 +39,8 @@ pub fn test(
         FindingFormat::Github => Format::Github,
     };
     // As with validate: the answer is the same on every machine.
-    let zones = Zones::bundled();
+    let tzdata = environment.tzdata(typed.tzdata).open();
+    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
     let query = Query {
         paths: &typed.paths,
         root: typed.root.as_deref(),

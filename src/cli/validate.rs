@@ -5,7 +5,6 @@ use std::sync::Arc;
 use crate::clock::{Clock, SystemClock};
 use crate::finding::Severity;
 use crate::finding::render::{Format, Report};
-use crate::schedule::Zones;
 use crate::spec;
 
 use super::args::{FindingFormat, ValidateArgs};
@@ -31,6 +30,8 @@ pub fn validate(
         FindingFormat::Json => Format::Json,
         FindingFormat::Github => Format::Github,
     };
+    let tzdata = environment.tzdata(typed.tzdata).open();
+    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
     let tree = tree::check(&Query {
         paths: &typed.paths,
         root: typed.root.as_deref(),
@@ -41,8 +42,7 @@ pub fn validate(
             env_allow: None,
             allow_missing_env: typed.allow_missing_env,
         },
-        // What is built in is the same everywhere, and so is the answer.
-        zones: &Zones::bundled(),
+        zones: &zones,
         now: SystemClock::default().now(),
     })?;
     let report = Report::new(tree.files, tree.jobs.len(), &tree.findings);

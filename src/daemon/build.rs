@@ -10,7 +10,7 @@ use crate::action::{LocalRunner, Surroundings, process};
 use crate::clock::Clock;
 use crate::engine::{Driver, Handle, Parts, Settings};
 use crate::model::{Event, Observer, ReloadReport};
-use crate::schedule::{HOST_TZDATA, TzdataSource, Zones};
+use crate::schedule::Zones;
 use crate::server::{self, Bound, TokensHandle};
 use crate::source::{Directory, DirectoryOptions};
 use crate::spec;
@@ -18,8 +18,8 @@ use crate::store::{self, Recalled};
 use crate::sync::{self, BootError, Sync, SyncHandle};
 use crate::telemetry::{self, Telemetry};
 
-use super::language::JobFiles;
-use super::options::{Paths, RunOptions, TzdataChoice};
+use super::language::{self, JobFiles};
+use super::options::{Paths, RunOptions};
 use super::{DaemonError, housekeeping};
 
 /// The version of this build.
@@ -56,13 +56,14 @@ pub(super) async fn start(
     options: RunOptions,
     clock: Arc<dyn Clock>,
 ) -> Result<Running, DaemonError> {
-    let zones = zones(options.tzdata)?;
+    let zones = options.tzdata.open().map_err(DaemonError::environment)?;
     check_timezone(&options, &zones)?;
     let state = state_folder(&options.state)?;
     let store = store::open(&options.store, &state).map_err(DaemonError::environment)?;
     let mut recalled = store.recall().await.map_err(DaemonError::environment)?;
-    let telemetry = telemetry(&options, &zones, &*clock);
+    let telemetry = telemetry(&options, &*clock);
     tell(&options, &telemetry);
+    tell_tzdata(&zones, &telemetry);
 
     let server_url = Arc::new(OnceLock::new());
     let runner = LocalRunner::new(Surroundings {
@@ -87,10 +88,11 @@ pub(super) async fn start(
     let engine_task = tokio::spawn(Driver::new(parts, inbox).run());
     let (sync, syncing) = sync::start(
         sync::Services {
-            language: Arc::new(JobFiles {
-                options: language_options(&options),
+            language: Arc::new(JobFiles::new(
+                language_options(&options),
+                options.tzdata.clone(),
                 zones,
-            }),
+            )),
             store: store.clone(),
             engine: engine.clone(),
             observer: telemetry.clone(),
@@ -231,19 +233,6 @@ fn tell_listening(bound: &Bound, telemetry: &Telemetry) {
     });
 }
 
-/// The newer of the machine's rules of time zones and the ones in the binary, or the one that was asked for.
-fn zones(choice: TzdataChoice) -> Result<Zones, DaemonError> {
-    let host = Path::new(HOST_TZDATA);
-    match choice {
-        TzdataChoice::Auto => Ok(Zones::newest(host)),
-        TzdataChoice::Bundled => Ok(Zones::bundled()),
-        TzdataChoice::System => Zones::host(host).map_err(|error| {
-            let text = format!("--tzdata system: nothing usable in {HOST_TZDATA}: {error}; install tzdata, or use --tzdata bundled");
-            DaemonError::Environment(text)
-        }),
-    }
-}
-
 fn check_timezone(options: &RunOptions, zones: &Zones) -> Result<(), DaemonError> {
     let Some(name) = options.timezone.as_deref() else {
         return Ok(());
@@ -276,18 +265,20 @@ fn state_folder(path: &Path) -> Result<PathBuf, DaemonError> {
     Ok(state)
 }
 
-fn telemetry(options: &RunOptions, zones: &Zones, clock: &dyn Clock) -> Arc<Telemetry> {
-    let source = match zones.source() {
-        TzdataSource::Bundled => "bundled",
-        TzdataSource::Host(_) => "system",
-    };
+fn telemetry(options: &RunOptions, clock: &dyn Clock) -> Arc<Telemetry> {
     Arc::new(Telemetry::new(telemetry::Options {
         job_metrics: options.job_metrics,
         version: VERSION.into(),
-        tzdata_version: zones.version().unwrap_or("unknown").into(),
-        tzdata_source: source.into(),
         started_at: clock.now(),
     }))
+}
+
+fn tell_tzdata(zones: &Zones, telemetry: &Telemetry) {
+    telemetry.observe(&Event::Tzdata {
+        version: &language::version(zones),
+        source: &language::source(zones),
+        text: &language::in_use(zones),
+    });
 }
 
 /// What is to be said before anything else.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::schedule::Tzdata;
 use crate::server::{Auth, Public};
 use crate::telemetry::{JobMetrics, log};
 
@@ -24,8 +25,8 @@ pub struct RunOptions {
     pub store: String,
     /// `--timezone`; UTC when absent. Not yet looked up: only tzdata knows whether it exists.
     pub timezone: Option<Arc<str>>,
-    /// `--tzdata`
-    pub tzdata: TzdataChoice,
+    /// `--tzdata`, and where the machine's is.
+    pub tzdata: Tzdata,
     /// `--max-workers`: processes at once.
     pub max_workers: NonZeroU32,
     /// `--max-requests`: requests at once.
@@ -86,17 +87,6 @@ impl Paths {
             Paths::Default => vec![Self::DEFAULT.to_owned()],
         }
     }
-}
-
-/// `--tzdata`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TzdataChoice {
-    /// The newer of the two.
-    Auto,
-    /// The machine's.
-    System,
-    /// The one in the binary.
-    Bundled,
 }
 
 /// A line for the log that the command line could not write itself.

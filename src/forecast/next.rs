@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::schedule::{Schedule, Zone};
+use crate::schedule::{Schedule, Zone, written_offset};
 
 /// The most fires that one question is answered with.
 pub const MOST: usize = 100_000;
@@ -34,7 +34,7 @@ pub fn fires(schedule: &Schedule, zone: &Zone, from: Timestamp, n: usize) -> For
 /// An instant as RFC 3339 with the zone's offset.
 #[must_use]
 pub fn shown(at: Timestamp, zone: &Zone) -> String {
-    at.display_with_offset(zone.timezone().to_offset(at))
+    at.display_with_offset(written_offset(zone.timezone(), at))
         .to_string()
 }
 

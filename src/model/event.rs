@@ -151,6 +151,15 @@ pub enum Event<'a> {
         /// What is wrong.
         reason: Option<&'a str>,
     },
+    /// Which rules of time zones are in use: told at the start, and when they change.
+    Tzdata {
+        /// Their version, such as `2026e`.
+        version: &'a Arc<str>,
+        /// `system` or `bundled`.
+        source: &'a Arc<str>,
+        /// A sentence that says so.
+        text: &'a str,
+    },
     /// Anything else worth a line: start, stop, listening, legacy variables.
     Notice {
         /// A warning rather than information.

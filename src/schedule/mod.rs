@@ -49,9 +49,9 @@ pub use random::{MOST_TIMES, Random, Window};
 pub use seed::Seed;
 pub use times::{BadTime, parse_time};
 pub use touch::{Effect, Touch};
-pub use tzdata::{HOST_TZDATA, TzdataSource};
+pub use tzdata::{HOST_TZDATA, NoTzdata, Tzdata, TzdataChoice, TzdataMark, TzdataSource};
 pub use wall::{Fold, Gap, Wall};
-pub use zone::Zone;
+pub use zone::{Zone, written_offset};
 pub use zones::{UnknownZone, Zones};
 
 use dates::Dates;

@@ -12,7 +12,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, civil};
 
 use super::dates::{CYCLE_DAYS, DAY};
@@ -45,7 +45,7 @@ struct Inner {
 }
 
 /// A change of the offset.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Change {
     /// The first instant with the new offset.
     from: i64,
@@ -252,6 +252,15 @@ impl Span {
     }
 }
 
+/// The offset to write an instant with. RFC 3339 knows whole minutes only; an offset with
+/// seconds, as Liberia had until 1972, is rounded, so that what is written is still the instant.
+#[must_use]
+pub fn written_offset(timezone: &TimeZone, at: Timestamp) -> Offset {
+    let offset = timezone.to_offset(at);
+    let minutes = (offset.seconds() + 30).div_euclid(60);
+    Offset::from_seconds(minutes * 60).unwrap_or(offset)
+}
+
 /// Splits an instant into the whole second at or before it and the rest.
 pub(super) fn split(instant: Timestamp) -> (i64, i32) {
     let (second, rest) = (instant.as_second(), instant.subsec_nanosecond());
@@ -293,9 +302,11 @@ fn changes(timezone: &TimeZone) -> Box<[Change]> {
     changes.into()
 }
 
+/// Of one name and one set of rules: other tzdata can give a name other rules.
 impl PartialEq for Zone {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner) || self.inner.name == other.inner.name
+        Arc::ptr_eq(&self.inner, &other.inner)
+            || self.inner.name == other.inner.name && self.inner.changes == other.inner.changes
     }
 }
 

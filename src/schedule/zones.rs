@@ -165,6 +165,26 @@ impl Zones {
         names
     }
 
+    /// The names that were asked for so far and are zones.
+    pub(super) fn known(&self) -> Vec<String> {
+        lock(&self.inner.known)
+            .keys()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// Whether the two are of one version and source, and the zones that were asked for so far
+    /// have the same rules in `other`.
+    #[must_use]
+    pub fn is_as(&self, other: &Self) -> bool {
+        self.version() == other.version()
+            && self.source() == other.source()
+            && self
+                .known()
+                .iter()
+                .all(|name| self.get(name) == other.get(name))
+    }
+
     fn nearest(&self, name: &str) -> UnknownZone {
         let plain = |text: &str| {
             text.chars()

@@ -15,19 +15,21 @@ const FILE_NAME: &str = "elder.db";
 /// An address that this build cannot serve is refused: going on with another store would run fires
 /// twice. Otherwise what the store says.
 pub fn open(url: &str, state_dir: &Path) -> Result<Arc<dyn Store>, OpenError> {
-    match address(url)? {
-        Address::Memory => Ok(Arc::new(MemoryStore::default())),
-        Address::Sqlite("") => Ok(Arc::new(SqliteStore::open(&state_dir.join(FILE_NAME))?)),
-        Address::Sqlite(path) => Ok(Arc::new(SqliteStore::open(Path::new(path))?)),
+    match file_of(url, state_dir)? {
+        None => Ok(Arc::new(MemoryStore::default())),
+        Some(file) => Ok(Arc::new(SqliteStore::open(&file)?)),
     }
 }
 
-/// The file of the store that `url` names; `None` for one in memory.
-pub(super) fn file(url: &str, state_dir: &Path) -> Result<Option<PathBuf>, OpenError> {
+/// The file of the store that `url` names; `None` for one that is only in memory.
+///
+/// # Errors
+/// As for [`open`].
+pub fn file_of(url: &str, state_dir: &Path) -> Result<Option<PathBuf>, OpenError> {
     Ok(match address(url)? {
         Address::Memory => None,
         Address::Sqlite("") => Some(state_dir.join(FILE_NAME)),
-        Address::Sqlite(path) => Some(PathBuf::from(path)),
+        Address::Sqlite(path) => Some(path.into()),
     })
 }
 

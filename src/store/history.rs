@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::address::{OpenError, file};
+use super::address::{OpenError, file_of};
 use super::{StoreError, sqlite};
 use crate::ids::JobName;
 
@@ -19,7 +19,7 @@ pub fn run_times(
     jobs: &[JobName],
     last: usize,
 ) -> Result<Vec<Vec<Duration>>, OpenError> {
-    let place = file(url, state_dir)?.ok_or_else(|| {
+    let place = file_of(url, state_dir)?.ok_or_else(|| {
         StoreError::Unavailable("a store in memory is read by nobody else".to_owned())
     })?;
     Ok(sqlite::run_times(&place, jobs, last)?)

@@ -11,10 +11,10 @@ mod memory;
 mod rules;
 mod sqlite;
 
-pub use address::{OpenError, open};
+pub use address::{OpenError, file_of, open};
 pub use history::run_times;
 pub use memory::{MemoryBounds, MemoryStore};
-pub use sqlite::SqliteStore;
+pub use sqlite::{Inspected, Soundness, SqliteStore};
 
 use std::future::Future;
 use std::path::PathBuf;

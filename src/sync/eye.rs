@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::handle::SourceView;
 use super::language::Language;
 use super::ledger::{self, Row};
+use super::recast::{News, Recast};
 use super::tree::{Around, At, Tree, content_hash, hex};
 use crate::decide::diff::{Diff, diff};
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
@@ -36,6 +37,8 @@ pub(super) struct Eye {
     seen: Arc<Seen>,
     /// Whether a PATH that is missing and never held anything is an empty one.
     missing: Missing,
+    /// What changed beside the files and is not in force yet.
+    recast: Option<Recast>,
 }
 
 /// What a PATH is that is missing and never held anything.
@@ -112,6 +115,8 @@ pub(super) struct Plan {
     pub(super) rows: Vec<Row>,
     pub(super) held: Vec<JobName>,
     pub(super) let_go: Vec<(Arc<str>, Vec<JobName>)>,
+    /// What changed beside the files.
+    pub(super) news: Option<News>,
 }
 
 impl Eye {
@@ -128,6 +133,7 @@ impl Eye {
             language,
             tree: Tree::default(),
             seen: Arc::new(Seen::default()),
+            recast: None,
         }
     }
 
@@ -138,6 +144,11 @@ impl Eye {
     }
 
     pub(super) fn look(&mut self, ask: &Ask) -> Looked {
+        if let Some(refreshed) = self.language.refresh() {
+            self.forget();
+            let recast = Recast::new(ask.in_force.clone(), refreshed, &*self.language);
+            self.recast = Some(recast);
+        }
         let mut snapshot = self.directory.scan(ask.now, ask.look);
         let watching = self.watcher.update(&snapshot);
         if self.missing == Missing::Empty {
@@ -162,7 +173,12 @@ impl Eye {
     }
 
     fn decide(&mut self, ask: &Ask, snapshot: &mut Snapshot) -> Plan {
-        let mut merged = merge(&self.tree.now(), &ask.in_force, &ask.rules);
+        // Once a plan is carried out, another set is in force, with everything new in it.
+        let recast = self.recast.take();
+        self.recast = recast.filter(|recast| Arc::ptr_eq(&recast.from, &ask.in_force));
+        let last = self.recast.as_ref();
+        let last = last.map_or(&ask.in_force, |recast| &recast.to).clone();
+        let mut merged = merge(&self.tree.now(), &last, &ask.rules);
         // A file that is refused counts with its last good calendars, which may make others bad.
         for _ in 0..ROUNDS {
             if !self.tree.refuse(&merged.refused) {
@@ -172,15 +188,18 @@ impl Eye {
                 snapshot,
                 directory: &mut self.directory,
                 language: &*self.language,
-                in_force: &ask.in_force,
+                in_force: &last,
             };
             self.tree.settle(&mut around);
-            merged = merge(&self.tree.now(), &ask.in_force, &ask.rules);
+            merged = merge(&self.tree.now(), &last, &ask.rules);
         }
         let found = self.findings_of(&merged.conflicts, snapshot, &ask.in_force);
         self.seen = Arc::new(self.see(snapshot, &merged.refused, found, &ask.in_force));
+        let diff = diff(&ask.in_force, &merged.in_force);
+        let recast = self.recast.as_ref();
         Plan {
-            diff: diff(&ask.in_force, &merged.in_force),
+            news: recast.map(|recast| recast.news(&diff.rescheduled, ask.now)),
+            diff,
             rows: ledger::rows(&ask.in_force, &merged.in_force),
             held: merged.in_force.held(),
             in_force: Arc::new(merged.in_force),

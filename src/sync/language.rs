@@ -33,4 +33,20 @@ pub trait Language: Send + Sync + 'static {
     /// # Errors
     /// A sentence that says why this build cannot read it.
     fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String>;
+
+    /// Looks whether anything beside the files is another that definitions depend on, and takes it
+    /// over: from then on the same files may mean other definitions. Asked before each look at the
+    /// files, on a thread that may block.
+    fn refresh(&self) -> Option<Refreshed>;
+}
+
+/// What [`Language::refresh`] took over: other rules of time zones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refreshed {
+    /// Their version.
+    pub version: Arc<str>,
+    /// `system` or `bundled`.
+    pub source: Arc<str>,
+    /// A sentence that names both and what was before.
+    pub text: String,
 }

@@ -10,6 +10,7 @@ mod file_state;
 mod handle;
 mod language;
 mod ledger;
+mod recast;
 mod reload;
 mod status;
 mod task;
@@ -33,7 +34,7 @@ use eye::{Eye, Missing};
 use reload::Reloader;
 
 pub use handle::{Confirm, SourceView, SyncAnswer, SyncHandle, SyncRequest, SyncState, SyncStatus};
-pub use language::{DefaultsTexts, Language};
+pub use language::{DefaultsTexts, Language, Refreshed};
 pub use task::Sync;
 
 /// What a sync goes by.

@@ -324,6 +324,9 @@ impl Reloader {
                 "{path} is no longer named, so its jobs go: {names}"
             ));
         }
+        if let Some(news) = &plan.news {
+            news.tell(&*self.parts.observer);
+        }
         self.out_of_sync = None;
         self.unmarked = unmarked(&rescheduled, gone, at, &open);
         if let Err(error) = self.record(plan.rows).await {

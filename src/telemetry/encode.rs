@@ -337,13 +337,10 @@ fn process(out: &mut Exposition, telemetry: &Telemetry) {
         "elder_tzdata",
         "The rules of time zones that are in use.",
     ));
-    out.count(
-        &[
-            ("version", &*options.tzdata_version),
-            ("source", &*options.tzdata_source),
-        ],
-        1,
-    );
+    if let Some(tzdata) = telemetry.totals.tzdata() {
+        let labels = [("version", &*tzdata.version), ("source", &*tzdata.source)];
+        out.count(&labels, 1);
+    }
     out.family(info("elder_build", "The program."));
     out.count(&[("version", &*options.version)], 1);
     let process = super::process::look();

@@ -88,6 +88,15 @@ pub(super) fn write(event: &Event<'_>) {
             ),
             None => info!(path, "source is back"),
         },
+        Event::Tzdata {
+            version,
+            source,
+            text,
+        } => info!(
+            tzdata = version.as_ref(),
+            source = source.as_ref(),
+            "{text}"
+        ),
         Event::Notice { warning, text } => match warning {
             true => warn!("{text}"),
             false => info!("{text}"),

@@ -75,10 +75,6 @@ pub struct Options {
     pub job_metrics: JobMetrics,
     /// Elder's version.
     pub version: Arc<str>,
-    /// The version of the rules of time zones.
-    pub tzdata_version: Arc<str>,
-    /// `system` or `bundled`.
-    pub tzdata_source: Arc<str>,
     /// When the process began.
     pub started_at: Timestamp,
 }
@@ -209,6 +205,9 @@ impl Telemetry {
                 totals.claims_lost.fetch_add(*lost, Ordering::Relaxed);
             }
             Event::Reloaded(report) => totals.reloaded(report),
+            Event::Tzdata {
+                version, source, ..
+            } => totals.set_tzdata(version, source),
             Event::SourceState { .. } | Event::Notice { .. } => {}
         }
     }

@@ -107,6 +107,14 @@ pub(super) struct ConfigState {
     pub(super) hash: Option<Arc<str>>,
 }
 
+/// Which rules of time zones are in use.
+#[derive(Clone, Debug)]
+pub(super) struct Tzdata {
+    pub(super) version: Arc<str>,
+    /// `system` or `bundled`.
+    pub(super) source: Arc<str>,
+}
+
 /// One kind of operation of the store.
 #[derive(Debug)]
 pub(super) struct Operation {
@@ -129,6 +137,7 @@ pub(super) struct Totals {
     pub(super) claims_lost: AtomicU64,
     jobs: Mutex<JobCounts>,
     config: Mutex<ConfigState>,
+    tzdata: Mutex<Option<Tzdata>>,
     store: Mutex<BTreeMap<&'static str, Arc<Operation>>>,
 }
 
@@ -146,6 +155,7 @@ impl Totals {
             claims_lost: AtomicU64::new(0),
             jobs: Mutex::default(),
             config: Mutex::default(),
+            tzdata: Mutex::default(),
             store: Mutex::default(),
         };
         // The one operation that every store has is there from the first scrape.
@@ -217,6 +227,19 @@ impl Totals {
         config.pending = report.held.len() as u64;
         config.revision.clone_from(&report.revision);
         config.hash = Some(report.content_hash.clone());
+    }
+
+    /// These rules of time zones are in use.
+    pub(super) fn set_tzdata(&self, version: &Arc<str>, source: &Arc<str>) {
+        *lock(&self.tzdata) = Some(Tzdata {
+            version: version.clone(),
+            source: source.clone(),
+        });
+    }
+
+    /// Which rules of time zones are in use.
+    pub(super) fn tzdata(&self) -> Option<Tzdata> {
+        lock(&self.tzdata).clone()
     }
 
     /// How the configuration stands.

@@ -1,4 +1,5 @@
-//! Reports over what elder remembers, and job files out of other schedulers' files.
+//! Reports over what elder remembers, what hurts, and job files out of other schedulers' files.
 
+pub mod doctor;
 pub mod import;
 pub mod report;

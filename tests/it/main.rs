@@ -12,14 +12,20 @@
 mod support;
 
 mod attacks;
+mod calendars;
 mod cli;
 mod client;
+mod clock_changes;
+mod doctor;
+mod fuzz;
 mod import;
 mod next;
+mod peers;
 mod promises;
 mod schedules;
 mod shipped;
 mod simulate;
 mod suites;
 mod tidy;
+mod tzdata;
 mod validate;

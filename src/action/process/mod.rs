@@ -33,6 +33,7 @@ use super::runner::Surroundings;
 use super::{Attempt, failure::never_began};
 
 pub use limit::{close_descriptors_on_exec, raise_descriptor_limit};
+pub use program::missing;
 
 use start::{Started, start};
 use supervise::{Ending, supervise};

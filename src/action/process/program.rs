@@ -1,11 +1,13 @@
 //! Finds the program before it is started, by the `PATH` that the child will have.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::super::failure::Failure;
+use crate::model::{Command, Context, Process};
 
 /// Where programs are looked for when the child gets no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -45,6 +47,44 @@ pub(super) fn find(
             path.display()
         )),
     })
+}
+
+/// Why the program of a job cannot be started, as far as that can be told before a run: its
+/// environment files and the `${…}` of its words are not read.
+#[must_use]
+pub fn missing(
+    process: &Process,
+    context: &Context,
+    environment: &HashMap<String, String>,
+) -> Option<String> {
+    if let Some(folder) = &context.cwd
+        && !folder.is_dir()
+    {
+        return Some(format!(
+            "the working folder {} is not there: mend cwd or make the folder",
+            folder.display()
+        ));
+    }
+    let program = match &process.command {
+        Command::Shell { shell, .. } => shell.first()?.to_string(),
+        Command::Exec(words) => words.first()?.fixed()?,
+    };
+    let own = context.env.iter().rev().find(|(name, _)| **name == *"PATH");
+    let path = match own {
+        Some((_, text)) => Some(text.fixed()?),
+        // A file may set it, and is read at each attempt only.
+        None if !context.env_files.is_empty() => return None,
+        None => environment.get("PATH").cloned(),
+    };
+    let folder = context.cwd.as_deref();
+    match find(&program, path.as_deref().map(OsStr::new), folder) {
+        Err(failure) => Some(failure.message),
+        Ok(file) => match std::fs::metadata(&file) {
+            Ok(found) if found.is_file() && found.permissions().mode() & 0o111 != 0 => None,
+            Ok(_) => Some(format!("{} is not executable: chmod +x it", file.display())),
+            Err(error) => Some(format!("{} cannot be started: {error}", file.display())),
+        },
+    }
 }
 
 fn below(folder: Option<&Path>, path: &Path) -> PathBuf {

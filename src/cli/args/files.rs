@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use crate::schedule::TzdataChoice;
+
 use super::values;
 use crate::ids::JobName;
 
@@ -49,6 +51,9 @@ pub struct ValidateArgs {
     /// The tree that a single file belongs to [default: the outermost parent with a _defaults.yaml, else its folder]
     #[arg(long, value_name = "FOLDER")]
     pub root: Option<String>,
+    /// Whose time zone data; bundled answers alike on every machine
+    #[arg(long, value_name = "WHICH", default_value = "bundled")]
+    pub tzdata: TzdataChoice,
 }
 
 /// `--format` of findings.
@@ -97,6 +102,9 @@ pub struct NextArgs {
     /// One JSON query a line in, one JSON answer a line out
     #[arg(long, conflicts_with_all = ["job", "schedule", "format"])]
     pub stdin: bool,
+    /// Whose time zone data; auto takes the newer
+    #[arg(long, value_name = "WHICH", default_value = "auto")]
+    pub tzdata: TzdataChoice,
     /// Files of NAME=value lines for ${NAME}
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     pub env_file: Vec<PathBuf>,

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::files::FindingFormat;
 use super::values;
 use crate::ids::JobName;
+use crate::schedule::TzdataChoice;
 
 const TEST_EXAMPLES: &str = "\
 Examples:
@@ -41,6 +42,9 @@ pub struct TestArgs {
     /// The tree that a single file belongs to [default: the outermost parent with a _defaults.yaml, else its folder]
     #[arg(long, value_name = "FOLDER")]
     pub root: Option<String>,
+    /// Whose time zone data; bundled answers alike on every machine
+    #[arg(long, value_name = "WHICH", default_value = "bundled")]
+    pub tzdata: TzdataChoice,
 }
 
 const SIMULATE_EXAMPLES: &str = "\
@@ -104,6 +108,9 @@ pub struct SimulateArgs {
     /// Files of NAME=value lines for ${NAME}
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     pub env_file: Vec<PathBuf>,
+    /// Whose time zone data; auto takes the newer
+    #[arg(long, value_name = "WHICH", default_value = "auto")]
+    pub tzdata: TzdataChoice,
 }
 
 /// `--format` of a simulation.

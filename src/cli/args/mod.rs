@@ -1,6 +1,7 @@
 //! The command line as it is typed. What it means is worked out in `settings`.
 
 mod client;
+mod doctor;
 mod files;
 mod forecast;
 mod import;
@@ -13,6 +14,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
+pub use doctor::DoctorArgs;
 pub use files::{FindingFormat, NextArgs, SchemaArgs, TableFormat, ValidateArgs};
 pub use forecast::{SimulateArgs, SimulateFormat, TestArgs};
 pub use import::{ImportArgs, SourceFormat};
@@ -59,6 +61,8 @@ pub enum Command {
     Test(TestArgs),
     /// Make job files of another scheduler's files
     Import(ImportArgs),
+    /// Say what will hurt: tree, host, state folder
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
     /// Start a run of a job now
@@ -92,9 +96,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 12] = [
-    "run", "validate", "next", "simulate", "test", "import", "schema", "trigger", "sync", "backup",
-    "optimize", "report",
+const COMMANDS: [&str; 13] = [
+    "run", "validate", "next", "simulate", "test", "import", "doctor", "schema", "trigger", "sync",
+    "backup", "optimize", "report",
 ];
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::schedule::TzdataChoice;
 use crate::server::Public;
 use crate::telemetry::{JobMetrics, log};
 
@@ -47,7 +48,7 @@ pub struct RunArgs {
     pub timezone: Option<String>,
     /// Whose time zone data; auto takes the newer
     #[arg(long, value_name = "WHICH", default_value = "auto")]
-    pub tzdata: Tzdata,
+    pub tzdata: TzdataChoice,
     /// How many processes may run at once [default: 64]
     #[arg(long, value_name = "N")]
     pub max_workers: Option<NonZeroU32>,
@@ -101,17 +102,6 @@ pub struct RunArgs {
     /// What the files are at, for runs and metrics
     #[arg(long, value_name = "TEXT")]
     pub revision: Option<String>,
-}
-
-/// `--tzdata`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Tzdata {
-    /// The newer of the two
-    Auto,
-    /// The machine's
-    System,
-    /// The one in the binary
-    Bundled,
 }
 
 /// `--auth`

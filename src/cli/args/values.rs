@@ -3,9 +3,27 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use jiff::Timestamp;
 
 use crate::ids::JobName;
+use crate::schedule::TzdataChoice;
+
+impl ValueEnum for TzdataChoice {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Auto, Self::System, Self::Bundled]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Self::Auto => ("auto", "The newer of the two"),
+            Self::System => ("system", "The machine's"),
+            Self::Bundled => ("bundled", "The one in the binary"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
+}
 
 /// `--listen`: an address with a port.
 ///

@@ -34,6 +34,8 @@ pub fn of_flag(long: &str) -> String {
 fn has_variable(command: &str, long: &str) -> bool {
     match command {
         "run" => long != "help",
+        // Asked about what `run` would do.
+        "doctor" => !matches!(long, "help" | "format"),
         "validate" | "next" | "schema" => false,
         _ => matches!(long, "server" | "token-file"),
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::clock::{Clock, SystemClock};
 use crate::finding::Severity;
 use crate::ids::JobName;
-use crate::schedule::{Fire, HOST_TZDATA, Schedule, Zones};
+use crate::schedule::{Fire, Schedule, Zones, written_offset};
 use crate::spec;
 
 use super::args::{NextArgs, TableFormat};
@@ -40,7 +40,8 @@ pub fn next(
     environment: Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let zones = Zones::newest(HOST_TZDATA.as_ref());
+    let tzdata = environment.tzdata(typed.tzdata).open();
+    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
     let timezone = typed.timezone.as_deref().unwrap_or("UTC");
     zones
         .get(timezone)
@@ -161,7 +162,7 @@ fn fires(schedule: &Schedule, from: Timestamp, count: usize) -> Vec<Fire> {
 /// RFC 3339 with the zone's offset.
 fn written(instant: Timestamp, zone: &TimeZone) -> String {
     instant
-        .display_with_offset(zone.to_offset(instant))
+        .display_with_offset(written_offset(zone, instant))
         .to_string()
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::finding::{Finding, Severity};
 use crate::ids::JobName;
-use crate::schedule::Zones;
+use crate::schedule::{Zones, written_offset};
 use crate::spec::{self, ParsedSchedule};
 
 use super::super::args::values;
@@ -169,7 +169,7 @@ impl Query {
             if index > 0 {
                 answers.push(b',');
             }
-            let written = fire.due.display_with_offset(zone.to_offset(fire.due));
+            let written = fire.due.display_with_offset(written_offset(zone, fire.due));
             // Nothing can fail in writing to memory.
             let _ = write!(answers, "\"{written}\"");
         }
@@ -233,6 +233,16 @@ mod tests {
                 r#"{"next":["2027-01-02T00:00:00+00:00","2027-01-03T00:00:00+00:00"]}"#,
             ]
         );
+    }
+
+    #[test]
+    fn what_is_written_is_the_instant_also_where_the_offset_has_seconds() {
+        let query = r#"{"schedule": "*/30 * * * *", "timezone": "Africa/Monrovia", "from": "1972-01-06T12:40:00Z", "n": 1}"#;
+        let answers = answers_to(query.as_bytes());
+        let answer: Value = serde_json::from_str(&answers[0]).unwrap();
+        let instant: Timestamp = answer["next"][0].as_str().unwrap().parse().unwrap();
+        // Noon there is 00:44:30 later in Greenwich.
+        assert_eq!(instant, "1972-01-06T12:44:30Z".parse().unwrap());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod calendars;
 mod counts;
 mod cron_lines;
 mod croner;
+mod every_change;
 mod every_zone;
 mod frozen;
 mod jitter;
@@ -19,7 +20,7 @@ use std::sync::LazyLock;
 
 use jiff::Timestamp;
 
-use super::{Cron, Item, Schedule, Zone, Zones};
+use super::{Cron, Days, Item, Schedule, Zone, Zones};
 
 static ZONES: LazyLock<Zones> = LazyLock::new(Zones::bundled);
 

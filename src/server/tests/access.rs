@@ -342,8 +342,6 @@ fn parts() -> Parts {
         telemetry: std::sync::Arc::new(Telemetry::new(Options {
             job_metrics: JobMetrics::Off,
             version: "0".into(),
-            tzdata_version: "0".into(),
-            tzdata_source: "bundled".into(),
             started_at: now,
         })),
         clock: std::sync::Arc::new(crate::clock::HandClock::new(now)),

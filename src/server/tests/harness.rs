@@ -315,8 +315,6 @@ impl Server {
         let telemetry = Arc::new(Telemetry::new(Options {
             job_metrics: JobMetrics::Auto,
             version: "0.1.0".into(),
-            tzdata_version: "2026e".into(),
-            tzdata_source: "bundled".into(),
             started_at: instant("2027-01-01T00:00:00Z"),
         }));
         let mut config = Config::new(listen, folder.path());

@@ -8,6 +8,7 @@ mod apply;
 mod backup;
 mod fault;
 mod history;
+mod inspect;
 mod lock;
 mod queries;
 mod reader;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+pub use self::inspect::{Inspected, Soundness};
 use self::reader::Readers;
 use self::writer::{Work, Writer};
 use super::{
@@ -96,6 +98,12 @@ impl SqliteStore {
             writer: Writer::start(conn, place.clone(), lock, limits)?,
             place,
         })
+    }
+
+    /// Looks at the store in this file without opening it; `None` when there is none.
+    #[must_use]
+    pub fn inspect(path: &Path) -> Option<Inspected> {
+        inspect::inspect(path)
     }
 
     /// The file, absolute and without links.

@@ -11,7 +11,7 @@ use crate::model::{Calendar, Job, ReloadReport, ReloadTrigger};
 use crate::schedule::Zones;
 use crate::spec::calendars::{Calendars, Said};
 use crate::spec::{self, Checked, InputFile};
-use crate::sync::{DefaultsTexts, Language, SyncAnswer};
+use crate::sync::{DefaultsTexts, Language, Refreshed, SyncAnswer};
 
 static ZONES: LazyLock<Zones> = LazyLock::new(Zones::bundled);
 
@@ -43,6 +43,10 @@ impl Language for Yaml {
 
     fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String> {
         spec::read(text, &ZONES)
+    }
+
+    fn refresh(&self) -> Option<Refreshed> {
+        None
     }
 }
 

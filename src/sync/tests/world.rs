@@ -26,7 +26,9 @@ use crate::store::{
     Answer, AppliedFile, HistoryBounds, JobSummary, Mark, RETURN_WITHIN, Recalled, RunPage,
     RunQuery, Store, StoreError, Write, Written,
 };
-use crate::sync::{BootError, DefaultsTexts, Language, Options, Services, Sync, SyncHandle, start};
+use crate::sync::{
+    BootError, DefaultsTexts, Language, Options, Refreshed, Services, Sync, SyncHandle, start,
+};
 
 /// `name seconds command` a line; `!` makes a file bad; a `_defaults.yaml` is one word that goes
 /// before each command below it.
@@ -97,6 +99,10 @@ impl Language for Toy {
         };
         let jobs: Result<_, String> = text.lines().map(line).collect();
         Ok((jobs?, Vec::new()))
+    }
+
+    fn refresh(&self) -> Option<Refreshed> {
+        None
     }
 }
 

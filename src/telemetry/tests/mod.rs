@@ -15,8 +15,6 @@ fn telemetry(job_metrics: JobMetrics) -> Telemetry {
     Telemetry::new(Options {
         job_metrics,
         version: "0.1.0".into(),
-        tzdata_version: "2026e".into(),
-        tzdata_source: "bundled".into(),
         started_at: instant("2027-01-01T00:00:00Z"),
     })
 }

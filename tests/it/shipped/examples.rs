@@ -37,7 +37,11 @@ fn all_shipped_job_files_validate_without_a_warning() {
 
 #[test]
 fn all_shipped_schedule_tests_hold() {
-    for path in ["jobs.d", "examples/several-times-a-day"] {
+    for path in [
+        "jobs.d",
+        "examples/calendars",
+        "examples/several-times-a-day",
+    ] {
         let finished = elder("test --coverage --format json")
             .arg(path)
             .within(&shipped(""))

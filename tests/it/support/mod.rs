@@ -2,6 +2,7 @@
 //! end or in the background, a small HTTP client, a reader of metrics.
 
 mod daemon;
+mod dice;
 mod folder;
 mod http;
 pub mod ledger;
@@ -11,6 +12,7 @@ mod stand_in;
 mod wait;
 
 pub use daemon::Daemon;
+pub use dice::{Dice, number};
 pub use folder::Folder;
 pub use http::Reply;
 pub use metrics::Metrics;

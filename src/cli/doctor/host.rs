@@ -1,0 +1,119 @@
+//! What the host says about itself.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use rustix::fs::{Access, access, inotify, statvfs};
+use rustix::process::{Resource, getrlimit};
+
+use crate::tools::doctor::{Cgroup, DiskFacts, InotifyFacts, Mount, Synchronised};
+
+use super::super::args::{Cli, Command};
+use super::{mounts, walk};
+
+/// File systems on which SQLite's locks cannot be trusted.
+const NETWORK: [&str; 5] = ["nfs", "nfs4", "cifs", "smb3", "smbfs"];
+
+/// systemd-timesyncd leaves a file when it has set the clock. Other services keep to themselves:
+/// the kernel's own word for it can be asked for by unsafe code only.
+pub(super) fn synchronised() -> Synchronised {
+    let folder = Path::new("/run/systemd/timesync");
+    if folder.join("synchronized").exists() {
+        Synchronised::Yes
+    } else if folder.is_dir() {
+        Synchronised::NotYet
+    } else {
+        Synchronised::Unknown
+    }
+}
+
+pub(super) fn inotify(folders: u64) -> InotifyFacts {
+    let text = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_watches");
+    InotifyFacts {
+        refused: inotify::init(inotify::CreateFlags::CLOEXEC)
+            .err()
+            .map(|error| error.to_string()),
+        watches: text.ok().and_then(|text| text.trim().parse().ok()),
+        folders,
+    }
+}
+
+pub(super) fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}
+
+/// The file system of `there`, which is the state folder or what will hold it.
+pub(super) fn disk(there: &Path, state: &Path, all: &[Mount]) -> Option<DiskFacts> {
+    let free = statvfs(there).ok()?;
+    let network = mounts::below(all, there).map(|mount| mount.kind.clone());
+    Some(DiskFacts {
+        at: there.to_owned(),
+        free: free.f_bavail.saturating_mul(free.f_frsize),
+        free_files: (free.f_files > 0).then_some(free.f_favail),
+        open_to_others: state.is_dir() && walk::mode(state) & 0o007 != 0,
+        network: network.filter(|kind| NETWORK.contains(&kind.as_str())),
+    })
+}
+
+/// Whether a process, else this one, may make control groups below its own.
+pub(super) fn cgroup(pid: Option<u32>) -> Cgroup {
+    let top = Path::new("/sys/fs/cgroup");
+    if !top.join("cgroup.controllers").exists() {
+        return Cgroup::Absent;
+    }
+    let process = pid.map_or("self".to_owned(), |pid| pid.to_string());
+    let text = std::fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
+    let own = text.lines().find_map(|line| line.strip_prefix("0::/"));
+    let own = own.map(|own| top.join(own));
+    match own {
+        Some(own) if access(&own, Access::WRITE_OK).is_ok() => Cgroup::Delegated,
+        _ => Cgroup::NotDelegated,
+    }
+}
+
+/// Every `elder run` on this host whose process may be looked at, with its PATHs.
+pub(super) fn daemons() -> Vec<(u32, Vec<PathBuf>)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut daemons: Vec<_> = pids.filter_map(|pid| Some((pid, paths_of(pid)?))).collect();
+    daemons.sort_unstable();
+    daemons
+}
+
+/// The PATHs of a process, when it is an `elder run`.
+fn paths_of(pid: u32) -> Option<Vec<PathBuf>> {
+    let text = words_of(pid)?;
+    let words: Vec<&str> = text.trim_end_matches('\0').split('\0').collect();
+    let name = Path::new(words.first()?).file_name()?;
+    if name != "elder" || words.get(1) != Some(&"run") {
+        return None;
+    }
+    let Command::Run(typed) = Cli::try_parse_from(&words).ok()?.command else {
+        return None;
+    };
+    // A child that is being started still shows the words of its parent.
+    let parent = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let parent = parent
+        .rsplit_once(')')?
+        .1
+        .split_whitespace()
+        .nth(1)?
+        .parse::<u32>()
+        .ok()?;
+    if words_of(parent).is_some_and(|of_parent| of_parent == text) {
+        return None;
+    }
+    let folder = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+    let default = [crate::daemon::options::Paths::DEFAULT.to_owned()];
+    let paths = match typed.paths.is_empty() {
+        true => default.to_vec(),
+        false => typed.paths,
+    };
+    let paths = paths.iter().map(|path| folder.join(path).canonicalize());
+    Some(paths.filter_map(Result::ok).collect())
+}
+
+fn words_of(pid: u32) -> Option<String> {
+    let text = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    String::from_utf8(text).ok()
+}
