@@ -35,6 +35,15 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep_until(&self, until: Option<Timestamp>) -> Sleep<'_>;
 }
 
+/// How long the machine has been up, as a service manager counts (`CLOCK_MONOTONIC`).
+#[must_use]
+pub fn since_start_of_machine() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    let nanos = u32::try_from(now.tv_nsec).unwrap_or(0);
+    Duration::new(seconds, nanos)
+}
+
 /// A clock that stands still until it is told to go on.
 #[derive(Clone)]
 pub struct HandClock {

@@ -5,6 +5,8 @@
 
 mod cut;
 pub mod env_file;
+#[cfg(debug_assertions)]
+mod fail_point;
 mod failure;
 mod fill;
 mod http;
@@ -27,6 +29,9 @@ use tokio::sync::watch;
 use crate::ids::RunId;
 use crate::model::{AttemptEnd, Job, Trigger};
 
+#[cfg(debug_assertions)]
+pub use fail_point::FailPoint;
+pub use http::{BadRule, Egress, EgressRule};
 pub use runner::{LocalRunner, NoRunner, Surroundings};
 pub use trace::{trace_id, traceparent};
 

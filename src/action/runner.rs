@@ -7,15 +7,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
+use crate::clock::Clock;
 use crate::model::{Action, AttemptEnd};
 
 use super::failure::Failure;
-use super::http::{self, Client};
-use super::process::Gate;
+use super::http::{self, Client, Egress};
+use super::process::{Children, Gate};
 use super::{Attempt, Attempting, Runner, process};
 
 /// What surrounds every attempt.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Surroundings {
     /// Elder's own environment, of which jobs get only what they name, and little else.
     pub env: Arc<HashMap<String, String>>,
@@ -25,6 +26,10 @@ pub struct Surroundings {
     pub state_dir: PathBuf,
     /// Elder's own program, absolute.
     pub elder_bin: PathBuf,
+    /// Where requests may go.
+    pub egress: Egress,
+    /// For signatures, and for what an answer says of time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Surroundings {
@@ -46,7 +51,10 @@ pub struct NoRunner(String);
 pub struct LocalRunner {
     surroundings: Arc<Surroundings>,
     gate: Arc<Gate>,
+    children: Arc<Children>,
     client: Arc<Client>,
+    #[cfg(debug_assertions)]
+    fail_point: Option<Arc<super::FailPoint>>,
 }
 
 impl LocalRunner {
@@ -55,8 +63,22 @@ impl LocalRunner {
     /// # Errors
     /// When the HTTP client cannot be built.
     pub fn new(surroundings: Surroundings) -> Result<Self, NoRunner> {
-        let client = Client::new().map_err(NoRunner)?;
+        let client = Client::new(surroundings.egress.clone()).map_err(NoRunner)?;
         Ok(Self::with_client(surroundings, client))
+    }
+
+    /// The same, which fails at this point.
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn failing_at(mut self, point: Option<super::FailPoint>) -> Self {
+        self.fail_point = point.map(Arc::new);
+        self
+    }
+
+    /// The processes that it starts, for [`process::reap_strangers`].
+    #[must_use]
+    pub fn children(&self) -> Arc<Children> {
+        Arc::clone(&self.children)
     }
 }
 
@@ -65,7 +87,10 @@ impl LocalRunner {
         Self {
             surroundings: Arc::new(surroundings),
             gate: Arc::default(),
+            children: Arc::default(),
             client: Arc::new(client),
+            #[cfg(debug_assertions)]
+            fail_point: None,
         }
     }
 }
@@ -74,13 +99,31 @@ impl Runner for LocalRunner {
     fn attempt(&self, attempt: Attempt) -> Attempting {
         let surroundings = Arc::clone(&self.surroundings);
         let gate = Arc::clone(&self.gate);
+        let children = Arc::clone(&self.children);
         let client = Arc::clone(&self.client);
+        #[cfg(debug_assertions)]
+        let fail_point = self.fail_point.clone();
+        #[cfg(debug_assertions)]
+        if let Some(point) = &fail_point {
+            point.in_engine(attempt.job.name().as_str());
+        }
         Box::pin(without_panic(async move {
             let definition = Arc::clone(&attempt.job.definition);
-            match &definition.action {
-                Action::Process(job) => process::carry_out(surroundings, gate, attempt, job).await,
-                Action::Http(job) => http::carry_out(client, surroundings, attempt, job).await,
+            #[cfg(debug_assertions)]
+            if let Some(point) = &fail_point {
+                point.before_start(definition.name.as_str());
             }
+            let end = match &definition.action {
+                Action::Process(job) => {
+                    process::carry_out(surroundings, gate, children, attempt, job).await
+                }
+                Action::Http(job) => http::carry_out(client, surroundings, attempt, job).await,
+            };
+            #[cfg(debug_assertions)]
+            if let Some(point) = &fail_point {
+                point.before_outcome(definition.name.as_str());
+            }
+            end
         }))
     }
 }

@@ -2,10 +2,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::clock::HandClock;
 use crate::ids::{JobName, RunId};
 use crate::model::{
     About, Action, Command, Context, Definition, Http, Job, Origin, Policy, Process, Text, Trigger,
@@ -13,6 +15,11 @@ use crate::model::{
 use crate::schedule::{Item, Schedule};
 
 use super::{Attempt, Stop};
+
+/// A clock that shows the begin of 2027.
+pub(super) fn clock() -> HandClock {
+    HandClock::new("2027-01-01T00:00:00Z".parse().unwrap())
+}
 
 /// A job under construction.
 pub(super) struct TestJob {
@@ -47,6 +54,8 @@ pub(super) fn get(url: &str) -> Http {
         headers: Vec::new(),
         body: crate::model::Body::Empty,
         follow_redirects: false,
+        sign: None,
+        tls: None,
         expect: crate::model::Expect::default(),
     }
 }
@@ -107,16 +116,29 @@ impl TestJob {
         self.policy(|policy| policy.kill_grace = grace)
     }
 
+    pub(super) fn retries(self, max: u32) -> Self {
+        self.policy(|policy| policy.retry.max = max)
+    }
+
     fn policy(mut self, edit: impl FnOnce(&mut Policy)) -> Self {
         edit(Arc::make_mut(&mut self.definition.policy));
         self
     }
 
-    /// The first attempt of the job's run at the begin of 2027, and what stops it.
+    /// The first attempt of the job's run at the begin of 2027, and what stops it. Each run of a process has
+    /// an identity of its own: what belongs to it is found, and ended, by that.
     pub(super) fn attempt(self) -> (Attempt, watch::Sender<Stop>) {
         let (stopper, stop) = watch::channel(Stop::No);
         let scheduled_at = "2027-01-01T00:00:00Z".parse().unwrap();
-        let run = RunId::of_fire(&self.definition.name, scheduled_at);
+        static RUNS: AtomicU64 = AtomicU64::new(0);
+        let name = &self.definition.name;
+        let run = match &self.definition.action {
+            Action::Http(_) => RunId::of_fire(name, scheduled_at),
+            Action::Process(_) => {
+                let request = RUNS.fetch_add(1, Ordering::Relaxed).to_string();
+                RunId::of_request(name, scheduled_at, &request)
+            }
+        };
         let origin = Origin {
             file: "jobs.d/test.yaml".into(),
             line: 1,

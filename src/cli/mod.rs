@@ -28,6 +28,8 @@ use std::path::PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
+use crate::clock::SystemClock;
+
 use args::{Cli, Command};
 use console::Console;
 use environment::Environment;
@@ -81,6 +83,7 @@ fn carry_out(
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),
+        Command::Restore(typed) => store::restore(&typed, &SystemClock::default(), console),
         Command::Optimize(typed) => store::optimize(&typed, &environment, console),
         Command::Import(typed) => import::import(&typed, console),
         Command::Report(typed) => report::report(&typed, &environment, console),

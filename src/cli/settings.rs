@@ -3,8 +3,10 @@
 use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::daemon::options::{Notice, Paths, RunOptions};
+use crate::action::Egress;
+use crate::daemon::options::{Heartbeat, Notice, Paths, RunOptions, ServiceManager};
 use crate::server::Auth;
 use crate::telemetry::log;
 
@@ -22,9 +24,12 @@ const DEFAULT_WORKERS: NonZeroU32 = NonZeroU32::MIN.saturating_add(63);
 /// When two settings contradict each other, or one asks for what this build has not.
 pub fn of_run(
     typed: RunArgs,
-    environment: Environment,
+    mut environment: Environment,
     misspelt: Vec<(String, String)>,
 ) -> Result<RunOptions, Failure> {
+    let service_manager = service_manager(&mut environment);
+    #[cfg(debug_assertions)]
+    let fail_point = fail_point(&mut environment)?;
     let mut notices: Vec<_> = misspelt.into_iter().map(misspelt_notice).collect();
     let legacy = Legacy::read(&environment, &typed, &mut notices)?;
     if typed.auth == typed_as::Auth::None && !typed.listen.ip().is_loopback() {
@@ -36,6 +41,11 @@ pub fn of_run(
     }
     values::check_store(&typed.store)
         .map_err(|message| Failure::no_answer(format!("--store: {message}")))?;
+    if let Some(address) = &typed.heartbeat_url {
+        values::check_heartbeat(address).map_err(|help| {
+            Failure::no_answer("--heartbeat-url (ELDER_HEARTBEAT_URL) is no address").help(help)
+        })?;
+    }
     let paths = if typed.paths.is_empty() {
         Paths::Default
     } else {
@@ -60,6 +70,7 @@ pub fn of_run(
         strict: typed.strict,
         allow_empty: typed.allow_empty,
         env_allow: typed.env_allow.map(Arc::new),
+        egress: Egress::new(typed.egress),
         tokens: typed.tokens,
         public: typed.public,
         allowed_hosts: typed.allowed_host,
@@ -78,10 +89,48 @@ pub fn of_run(
             },
         },
         revision: typed.revision.map(Arc::from),
+        service_manager,
+        heartbeat: typed.heartbeat_url.map(|url| Heartbeat {
+            url,
+            every: typed.heartbeat_every,
+        }),
+        #[cfg(debug_assertions)]
+        fail_point,
         program: environment.program.clone(),
         environment: Arc::new(environment.variables),
         notices,
     })
+}
+
+/// Who wants to be told how elder does. What says so is elder's alone: a job that spoke to the
+/// manager in elder's name, because it asked for all variables, would be believed.
+fn service_manager(environment: &mut Environment) -> Option<ServiceManager> {
+    let mut take = |name: &str| {
+        let value = environment.variables.remove(name);
+        value.filter(|value| !value.is_empty())
+    };
+    let (socket, patience, of) = (
+        take("NOTIFY_SOCKET"),
+        take("WATCHDOG_USEC"),
+        take("WATCHDOG_PID"),
+    );
+    let is_ours = of.is_none_or(|pid| pid == std::process::id().to_string());
+    let patience = patience.filter(|_| is_ours);
+    Some(ServiceManager {
+        socket: socket?.into(),
+        watchdog: patience
+            .and_then(|micros| micros.parse().ok())
+            .filter(|micros| *micros > 0)
+            .map(Duration::from_micros),
+    })
+}
+
+/// Where a test lets elder break; no release knows this variable.
+#[cfg(debug_assertions)]
+fn fail_point(environment: &mut Environment) -> Result<Option<crate::action::FailPoint>, Failure> {
+    let asked = environment.variables.remove("ELDER_FAIL_POINT");
+    let point = asked.map(|text| crate::action::FailPoint::parse(&text));
+    point.transpose().map_err(Failure::no_answer)
 }
 
 fn misspelt_notice((name, near): (String, String)) -> Notice {
@@ -232,6 +281,39 @@ mod tests {
         assert_eq!(options.log.format, log::Format::Auto);
         assert_eq!(options.env_allow, None);
         assert!(options.notices.is_empty());
+    }
+
+    #[test]
+    fn what_speaks_to_the_service_manager_is_elders_alone() {
+        let us = std::process::id().to_string();
+        for (set, watchdog) in [
+            (vec![("WATCHDOG_USEC", "3000000")], Some(3)),
+            (
+                vec![("WATCHDOG_USEC", "3000000"), ("WATCHDOG_PID", &us)],
+                Some(3),
+            ),
+            (
+                vec![("WATCHDOG_USEC", "3000000"), ("WATCHDOG_PID", "1")],
+                None,
+            ),
+            (vec![("WATCHDOG_USEC", "0")], None),
+            (vec![("WATCHDOG_USEC", "soon")], None),
+            (vec![], None),
+        ] {
+            let set: Vec<_> = set.into_iter().chain([("NOTIFY_SOCKET", "@x")]).collect();
+            let options = options("elder run", &set).unwrap();
+            let manager = options.service_manager.unwrap();
+            assert_eq!(manager.socket, "@x");
+            assert_eq!(
+                manager.watchdog,
+                watchdog.map(Duration::from_secs),
+                "{set:?}"
+            );
+            for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+                assert!(!options.environment.contains_key(name), "{name}");
+            }
+        }
+        assert_eq!(options("elder run", &[]).unwrap().service_manager, None);
     }
 
     #[test]

@@ -1,10 +1,13 @@
-//! `elder backup` and `elder optimize`: the store of a running elder.
+//! `elder backup` and `elder optimize`: the store of a running elder. `elder restore`: that of none.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::args::{BackupArgs, OptimizeArgs};
+use crate::clock::Clock;
+use crate::store;
+
+use super::args::{BackupArgs, OptimizeArgs, RestoreArgs};
 use super::client::{Answer, Client, problem};
 use super::console::Console;
 use super::environment::Environment;
@@ -56,6 +59,43 @@ pub fn optimize(
     console.answer("the store is tidied\n")?;
     Ok(Exit::Fine)
 }
+
+/// Puts a backup in the place of a store that no elder uses.
+///
+/// # Errors
+/// When an elder uses it, or the backup is not to be trusted: then nothing has changed.
+pub fn restore(
+    typed: &RestoreArgs,
+    clock: &dyn Clock,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let done = store::restore(&typed.store, &typed.state, &typed.file, clock.now());
+    let done = done.map_err(|error| Failure::no_answer(error.to_string()))?;
+    let newest = match done.newest {
+        Some(at) => format!(", the newest of {at}"),
+        None => String::new(),
+    };
+    let mut text = format!(
+        "{} is restored: {} jobs, {} runs{newest}\n",
+        done.place.display(),
+        done.jobs,
+        done.runs
+    );
+    if let Some(aside) = &done.aside {
+        text.push_str(&format!(
+            "the store of before is kept as {}\n",
+            aside.display()
+        ));
+    }
+    text.push_str(NEXT);
+    console.answer(&text)?;
+    Ok(Exit::Fine)
+}
+
+const NEXT: &str = "\
+next: start elder. What was due since the backup is late: within misfire_grace_time it starts, even if
+it had run before; the rest is recorded as missed. Where that must not be, write `enabled: false` first.
+";
 
 fn accepted(answer: Answer) -> Result<Value, Failure> {
     if answer.status.is_success() {

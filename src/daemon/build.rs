@@ -14,13 +14,16 @@ use crate::schedule::Zones;
 use crate::server::{self, Bound, TokensHandle};
 use crate::source::{Directory, DirectoryOptions};
 use crate::spec;
-use crate::store::{self, Recalled};
+use crate::store::{self, Recalled, Store};
 use crate::sync::{self, BootError, Sync, SyncHandle};
 use crate::telemetry::{self, Telemetry};
 
+use super::heartbeat::Beating;
 use super::language::{self, JobFiles};
-use super::options::{Paths, RunOptions};
-use super::{DaemonError, housekeeping};
+use super::manager::Manager;
+use super::options::{Heartbeat, Paths, RunOptions};
+use super::pulse::Pulse;
+use super::{DaemonError, heartbeat, housekeeping, left_behind};
 
 /// The version of this build.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -33,13 +36,35 @@ pub(super) struct Running {
     pub(super) sync_task: JoinHandle<()>,
     pub(super) tokens: TokensHandle,
     pub(super) telemetry: Arc<Telemetry>,
-    housekeeping: [JoinHandle<()>; 2],
+    housekeeping: Vec<JoinHandle<()>>,
     server: JoinHandle<()>,
     end_server: oneshot::Sender<()>,
     end_sync: oneshot::Sender<()>,
 }
 
 impl Running {
+    /// Tells those who want to know that elder lives, as long as it does.
+    fn tell_of_life(
+        &mut self,
+        manager: &Manager,
+        heartbeat: Option<Heartbeat>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) {
+        let pulse = Pulse::new(self.engine.clone(), clock);
+        let telling = manager.clone().keep_told(pulse.clone(), self.sync.clone());
+        self.housekeeping.push(tokio::spawn(telling));
+        if let Some(heartbeat) = heartbeat {
+            let on = Beating {
+                pulse,
+                store,
+                observer: self.telemetry.clone(),
+            };
+            let beating = heartbeat::beat(heartbeat, on);
+            self.housekeeping.push(tokio::spawn(beating));
+        }
+    }
+
     /// Ends what is left once the engine has stopped.
     pub(super) async fn end(self) {
         self.housekeeping.iter().for_each(JoinHandle::abort);
@@ -54,6 +79,7 @@ impl Running {
 /// Builds and starts everything; comes back when it listens.
 pub(super) async fn start(
     options: RunOptions,
+    manager: &Manager,
     clock: Arc<dyn Clock>,
 ) -> Result<Running, DaemonError> {
     let zones = options.tzdata.open().map_err(DaemonError::environment)?;
@@ -64,6 +90,7 @@ pub(super) async fn start(
     let telemetry = telemetry(&options, &*clock);
     tell(&options, &telemetry);
     tell_tzdata(&zones, &telemetry);
+    let remains = left_behind::end(&recalled.open, &state, &*telemetry).await;
 
     let server_url = Arc::new(OnceLock::new());
     let runner = LocalRunner::new(Surroundings {
@@ -71,8 +98,13 @@ pub(super) async fn start(
         server_url: server_url.clone(),
         state_dir: state.clone(),
         elder_bin: options.program.clone().unwrap_or_default(),
+        egress: options.egress.clone(),
+        clock: clock.clone(),
     })
     .map_err(DaemonError::environment)?;
+    #[cfg(debug_assertions)]
+    let runner = runner.failing_at(options.fail_point.clone());
+    let reaping = tokio::spawn(process::reap_strangers(runner.children()));
     let (engine, inbox) = Handle::pair();
     let parts = Parts {
         clock: clock.clone(),
@@ -85,7 +117,7 @@ pub(super) async fn start(
         },
         open: std::mem::take(&mut recalled.open),
     };
-    let engine_task = tokio::spawn(Driver::new(parts, inbox).run());
+    let engine_task = tokio::spawn(Driver::new(parts, inbox).knowing(remains).run());
     let (sync, syncing) = sync::start(
         sync::Services {
             language: Arc::new(JobFiles::new(
@@ -127,9 +159,14 @@ pub(super) async fn start(
         sync,
         sync_task: tokio::spawn(std::future::pending()),
         tokens,
-        housekeeping: [
+        housekeeping: vec![
+            reaping,
             tokio::spawn(housekeeping::give_back_memory(clock.clone())),
-            tokio::spawn(housekeeping::prune(store, clock, telemetry.clone())),
+            tokio::spawn(housekeeping::prune(
+                store.clone(),
+                clock.clone(),
+                telemetry.clone(),
+            )),
         ],
         telemetry,
         server,
@@ -143,6 +180,7 @@ pub(super) async fn start(
                 let _ = sync_ends.await;
             };
             running.sync_task = tokio::spawn(syncing.run(ended));
+            running.tell_of_life(manager, options.heartbeat, store, clock);
             Ok(running)
         }
         Err(error) => {
@@ -291,6 +329,12 @@ fn tell(options: &RunOptions, telemetry: &Telemetry) {
         say(
             true,
             &format!("the limit of open files stays as it is: {error}"),
+        );
+    }
+    if let Err(error) = process::adopt_orphans() {
+        say(
+            true,
+            &format!("what a job leaves behind is not elder's to end: {error}"),
         );
     }
     if options.store.starts_with("memory:") {

@@ -4,9 +4,13 @@
 //! builds decides for itself.
 
 mod build;
+mod heartbeat;
 mod housekeeping;
 mod language;
+mod left_behind;
+mod manager;
 pub mod options;
+mod pulse;
 mod signals;
 mod threads;
 
@@ -19,6 +23,7 @@ use crate::model::{Event, Observer, ReloadTrigger};
 use crate::telemetry::log;
 
 use build::Running;
+use manager::Manager;
 use options::{Notice, RunOptions};
 use signals::{Signals, Told};
 
@@ -68,8 +73,12 @@ pub fn run(mut options: RunOptions) -> Result<(), DaemonError> {
     let result = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(DaemonError::environment)?;
         let grace = options.shutdown_grace;
-        let mut running = build::start(options, clock.clone()).await?;
-        let waited = wait(&mut running, &mut signals).await;
+        let manager = Manager::of(options.service_manager.as_ref())
+            .map_err(|error| DaemonError::Environment(format!("NOTIFY_SOCKET: {error}")))?;
+        let mut running = build::start(options, &manager, clock.clone()).await?;
+        manager.ready();
+        let waited = wait(&mut running, &mut signals, &manager).await;
+        manager.stopping();
         stop(running, &mut signals, &*clock, grace).await;
         waited
     });
@@ -80,12 +89,16 @@ pub fn run(mut options: RunOptions) -> Result<(), DaemonError> {
 }
 
 /// Waits for the order to stop, and reloads on SIGHUP.
-async fn wait(running: &mut Running, signals: &mut Signals) -> Result<(), DaemonError> {
+async fn wait(
+    running: &mut Running,
+    signals: &mut Signals,
+    manager: &Manager,
+) -> Result<(), DaemonError> {
     loop {
         tokio::select! {
             told = signals.next() => match told {
                 Told::Stop => return Ok(()),
-                Told::Reload => reload(running),
+                Told::Reload => reload(running, manager),
             },
             ended = &mut running.engine_task => {
                 return Err(DaemonError::Broken(match ended {
@@ -103,7 +116,8 @@ async fn wait(running: &mut Running, signals: &mut Signals) -> Result<(), Daemon
     }
 }
 
-fn reload(running: &Running) {
+fn reload(running: &Running, manager: &Manager) {
+    manager.reloading();
     match running.tokens.reread() {
         Ok(None) => {}
         Ok(Some(count)) => notice(running, false, &format!("{count} tokens read anew")),
@@ -115,7 +129,11 @@ fn reload(running: &Running) {
     }
     let sync = running.sync.clone();
     // The report of the reload tells what came of it.
-    tokio::spawn(async move { sync.sync(ReloadTrigger::Signal, None).await });
+    let manager = manager.clone();
+    tokio::spawn(async move {
+        sync.sync(ReloadTrigger::Signal, None).await;
+        manager.reloaded();
+    });
 }
 
 fn notice(running: &Running, warning: bool, text: &str) {

@@ -1,13 +1,16 @@
 //! What `elder run` was asked to do: flags, variables and defaults resolved to plain data.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::action::Egress;
 use crate::schedule::Tzdata;
+use crate::secret::Secret;
 use crate::server::{Auth, Public};
 use crate::telemetry::{JobMetrics, log};
 
@@ -44,6 +47,8 @@ pub struct RunOptions {
     pub environment: Arc<HashMap<String, String>>,
     /// `--env-allow`: only these names may stand in `${NAME}`; `None` for all.
     pub env_allow: Option<Arc<Vec<String>>>,
+    /// `--egress`: where requests of jobs may go.
+    pub egress: Egress,
     /// `--tokens`, reread on SIGHUP.
     pub tokens: Option<PathBuf>,
     /// `--public`: what anyone may read, also beyond loopback.
@@ -62,8 +67,33 @@ pub struct RunOptions {
     pub revision: Option<Arc<str>>,
     /// This program's own file, for `ELDER_BIN`.
     pub program: Option<PathBuf>,
+    /// `NOTIFY_SOCKET` and what goes with it: the service manager that wants to be told.
+    pub service_manager: Option<ServiceManager>,
+    /// `--heartbeat-url`, `--heartbeat-every`: an address elsewhere that hears from elder.
+    pub heartbeat: Option<Heartbeat>,
+    /// Where a test lets elder break.
+    #[cfg(debug_assertions)]
+    pub fail_point: Option<crate::action::FailPoint>,
     /// To be logged as soon as there is a log, such as a legacy variable with its successor.
     pub notices: Vec<Notice>,
+}
+
+/// The service manager that started elder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceManager {
+    /// Where it listens: a path, or a name after `@`.
+    pub socket: OsString,
+    /// How long it waits for a sign of life before it starts elder anew.
+    pub watchdog: Option<Duration>,
+}
+
+/// The beat that says elsewhere that elder lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Whom to ask; whoever knows it can send beats.
+    pub url: Secret,
+    /// How often.
+    pub every: Duration,
 }
 
 /// Where the job files are.

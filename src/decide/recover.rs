@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{AfterCrash, Outcome, Policy, Reason, Run, RunState};
+use crate::model::{AfterCrash, Outcome, Policy, Reason, Remains, Run, RunState};
 
 /// What to do with an open row at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +22,20 @@ const RERUNS: u32 = 10;
 
 /// What to do with `run`, left open by another process, by its job's policy.
 #[must_use]
-pub fn recover(run: &Run, job: JobPresence, policy: Option<&Policy>, now: Timestamp) -> Recovery {
+pub fn recover(
+    run: &Run,
+    job: JobPresence,
+    policy: Option<&Policy>,
+    remains: Remains,
+    now: Timestamp,
+) -> Recovery {
     let reruns = |policy: &Policy| {
         policy.after_crash == AfterCrash::Rerun && run.attempt <= policy.retry.max + RERUNS
     };
     match (run.state, job) {
         (RunState::Running, JobPresence::Enabled | JobPresence::Disabled)
-            if policy.is_some_and(reruns) =>
+            // Beside what is still under way, nothing of it begins.
+            if remains != Remains::Alive && policy.is_some_and(reruns) =>
         {
             Recovery::Again
         }
@@ -38,10 +45,14 @@ pub fn recover(run: &Run, job: JobPresence, policy: Option<&Policy>, now: Timest
         (RunState::Queued, JobPresence::Enabled) => Recovery::Late,
         (RunState::Queued, JobPresence::Disabled) if run.request.is_some() => Recovery::Late,
         (RunState::Queued, JobPresence::Disabled | JobPresence::Removed) => {
-            close(run, Outcome::Missed, Reason::Removed, now)
+            Recovery::Close(Box::new(closed(run, Outcome::Missed, Reason::Removed, now)))
         }
         // What an attempt under way did is not known: unless the job says so, it is not started again.
-        _ => close(run, Outcome::Interrupted, Reason::Interrupted, now),
+        _ => {
+            let mut run = closed(run, Outcome::Interrupted, Reason::Interrupted, now);
+            run.detail = Some(cut_off(remains).into());
+            Recovery::Close(Box::new(run))
+        }
     }
 }
 
@@ -56,17 +67,28 @@ pub enum JobPresence {
     Removed,
 }
 
-fn close(run: &Run, outcome: Outcome, reason: Reason, now: Timestamp) -> Recovery {
+/// What is known of an attempt that elder's death cut off, as the begin of a sentence.
+#[must_use]
+pub fn cut_off(remains: Remains) -> &'static str {
+    match remains {
+        Remains::None => "elder ended while this run was under way",
+        Remains::Ended => {
+            "elder ended while this run was under way; what it had started still ran at the next start, and was ended"
+        }
+        Remains::Alive => {
+            "elder ended while this run was under way; what it had started still runs and cannot be ended: it hangs in the kernel"
+        }
+    }
+}
+
+fn closed(run: &Run, outcome: Outcome, reason: Reason, now: Timestamp) -> Run {
     let mut run = run.clone();
     run.state = RunState::Done;
     run.outcome = Some(outcome);
     run.reason = Some(reason);
     run.finished_at = Some(now);
     run.next_attempt_at = None;
-    if outcome == Outcome::Interrupted {
-        run.detail = Some("elder ended while this run was under way".into());
-    }
-    Recovery::Close(Box::new(run))
+    run
 }
 
 #[cfg(test)]
@@ -87,7 +109,7 @@ mod tests {
         let mut outcome = |state, job, request: Option<&str>| {
             run.state = state;
             run.request = request.map(Into::into);
-            match recover(&run, job, None, now) {
+            match recover(&run, job, None, Remains::None, now) {
                 Recovery::Close(run) => {
                     assert_eq!(run.state, RunState::Done);
                     format!("{} ({})", run.outcome.unwrap(), run.reason.unwrap())
@@ -131,12 +153,17 @@ mod tests {
         run.state = RunState::Running;
         let mut policy = Policy::built_in(Duration::from_secs(60));
         policy.retry.max = 2;
-        let mut is_again = |after_crash, attempt, presence| {
+        let mut again_after = |remains, after_crash, attempt, presence| {
             policy.after_crash = after_crash;
             run.attempt = attempt;
-            recover(&run, presence, Some(&policy), at) == Recovery::Again
+            recover(&run, presence, Some(&policy), remains, at) == Recovery::Again
         };
         use AfterCrash::{Record, Rerun};
+        assert!(again_after(Remains::Ended, Rerun, 1, JobPresence::Enabled));
+        assert!(!again_after(Remains::Alive, Rerun, 1, JobPresence::Enabled));
+        let mut is_again = |after_crash, attempt, presence| {
+            again_after(Remains::None, after_crash, attempt, presence)
+        };
         assert!(is_again(Rerun, 1, JobPresence::Enabled));
         assert!(is_again(Rerun, 1, JobPresence::Disabled));
         assert!(!is_again(Rerun, 1, JobPresence::Removed));

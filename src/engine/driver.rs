@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::action::{Attempt, Runner, Stop};
 use crate::clock::Clock;
 use crate::ids::RunId;
-use crate::model::{AttemptEnd, Observer, Run};
+use crate::model::{AttemptEnd, Observer, Remains, Run};
 use crate::store::Store;
 
 use super::committer::{self, Batch};
@@ -111,6 +111,14 @@ impl Driver {
             last: now,
             heartbeat: now.wall,
         }
+    }
+
+    /// Tells it what was found, and ended, of the processes of the rows that were left open.
+    #[must_use]
+    pub fn knowing(mut self, remains: HashMap<RunId, Remains>) -> Self {
+        // Nothing can follow from this before the first change.
+        let _ = self.state.on(Input::Remains(remains), self.last);
+        self
     }
 
     /// Goes round until it was told to stop and everything is over, or until it can go on no more.
@@ -397,6 +405,7 @@ mod tests {
                     signal: None,
                     http_status: None,
                     detail: None,
+                    retry_after: None,
                 }
             })
         }

@@ -98,6 +98,8 @@ codes! {
     MissingVariable = "W004", Warning, "variable that is not set";
     /// So many findings that some are only counted.
     MoreFindings = "W005", Warning, "more findings than are shown";
+    /// `tls: { insecure: true }`: nobody is known on the other side.
+    Insecure = "W006", Warning, "a certificate that is not checked";
     /// A job that is another one under a second name.
     SameJob = "W010", Warning, "two jobs that are the same";
     /// A part of an `.ics` file that is not read.

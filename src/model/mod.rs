@@ -14,7 +14,8 @@ mod set;
 mod text;
 
 pub use action::{
-    Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, StatusSet, TreePath,
+    Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, Sign, StatusSet,
+    Tls, TreePath,
 };
 pub use calendar::{Calendar, NameKind};
 pub use event::{
@@ -22,6 +23,6 @@ pub use event::{
 };
 pub use job::{About, Definition, Job, Origin};
 pub use policy::{AfterCrash, Grace, Overlap, Policy, Retry, RetryOn};
-pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Run, RunState, Trigger};
+pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Remains, Run, RunState, Trigger};
 pub use set::JobSet;
 pub use text::{Part, Text, Variable};

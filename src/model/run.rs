@@ -39,6 +39,18 @@ macro_rules! words {
     };
 }
 
+/// What the attempt that elder's death cut off had left behind, at the next start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Remains {
+    /// Nothing that could be found.
+    #[default]
+    None,
+    /// Processes, which were ended.
+    Ended,
+    /// Processes, of which at least one cannot be ended.
+    Alive,
+}
+
 words! {
     /// Where a run stands.
     RunState {
@@ -253,6 +265,8 @@ pub struct AttemptEnd {
     pub http_status: Option<u16>,
     /// A sentence for people; no secrets.
     pub detail: Option<Arc<str>>,
+    /// How long the target asks to be left alone, counted from this end: `Retry-After`.
+    pub retry_after: Option<Duration>,
 }
 
 /// How one attempt ended, in one word.

@@ -168,18 +168,19 @@ fn touch(item: &Item, wall: &Wall, before: &Span, span: &Span) -> Option<Touch> 
     }
     let first = wall.next_reading(low)?;
     // What stands beside the schedule may leave the fire out.
-    let fires_at = match effect {
-        Effect::After => Some(span.from),
-        Effect::Skipped => None,
-        Effect::Twice(Fold::First | Fold::Both) => Some(first - before.offset),
-        Effect::Twice(Fold::Second) => Some(first - span.offset),
-    };
     let phase = i64::from(wall.phase);
-    if let Some(second) = fires_at {
-        let at = Timestamp::from_second(second + phase).ok()?;
-        if item.next_after(just_before(at)) != Some(at) {
-            return None;
-        }
+    let fires_at = match effect {
+        Effect::After | Effect::Skipped => span.from,
+        Effect::Twice(Fold::First | Fold::Both) => first - before.offset,
+        Effect::Twice(Fold::Second) => first - span.offset,
+    };
+    let at = Timestamp::from_second(fires_at + phase).ok()?;
+    let concerned = match effect {
+        Effect::Skipped => !item.stretches(just_before(at), at).is_empty(),
+        _ => item.next_after(just_before(at)) == Some(at),
+    };
+    if !concerned {
+        return None;
     }
     Some(Touch {
         at: Timestamp::from_second(span.from).ok()?,

@@ -224,6 +224,24 @@ jobs:
     }
 
     #[test]
+    fn dates_that_a_calendar_leaves_out_are_not_named() {
+        let beside = |what: &str| {
+            let text = format!(
+                "calendars: {{ we: {{ weekdays: [sat, sun] }} }}
+defaults: {{ timezone: Europe/Berlin }}
+jobs:
+  a: {{ run: x, schedule: {{ daily: \"02:30\", {what} }} }}
+"
+            );
+            notes(&text, "2026-11-22T00:00:00Z").len()
+        };
+        for dst in ["", ", dst: { gap: skip }", ", dst: { fold: second }"] {
+            assert_eq!(beside(&format!("except: we{dst}")), 0, "{dst}");
+            assert_eq!(beside(&format!("only: we{dst}")), 1, "{dst}");
+        }
+    }
+
+    #[test]
     fn many_jobs_of_one_zone_share_a_note() {
         let mut text = "defaults: { timezone: America/New_York }\njobs:\n".to_owned();
         for n in 0..5_000 {

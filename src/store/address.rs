@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{MemoryStore, SqliteStore, Store, StoreError};
+use jiff::Timestamp;
+
+use super::{MemoryStore, Restored, SqliteStore, Store, StoreError};
 
 /// The file's name in the state folder where the address names none.
 const FILE_NAME: &str = "elder.db";
@@ -31,6 +33,22 @@ pub fn file_of(url: &str, state_dir: &Path) -> Result<Option<PathBuf>, OpenError
         Address::Sqlite("") => Some(state_dir.join(FILE_NAME)),
         Address::Sqlite(path) => Some(path.into()),
     })
+}
+
+/// Puts the backup `from` in the place of the store that `url` names, as [`open`] reads it.
+///
+/// # Errors
+/// As [`SqliteStore::restore`]; a store in memory has no place.
+pub fn restore(
+    url: &str,
+    state_dir: &Path,
+    from: &Path,
+    now: Timestamp,
+) -> Result<Restored, OpenError> {
+    let file = file_of(url, state_dir)?.ok_or(OpenError::Unclear(
+        "sqlite:PATH: a store in memory has no place for a backup",
+    ))?;
+    Ok(SqliteStore::restore(&file, from, now)?)
 }
 
 /// Why there is no store to work with.

@@ -11,7 +11,7 @@ mod memory;
 mod rules;
 mod sqlite;
 
-pub use address::{OpenError, file_of, open};
+pub use address::{OpenError, file_of, open, restore};
 pub use history::run_times;
 pub use memory::{MemoryBounds, MemoryStore};
 pub use sqlite::{Inspected, Soundness, SqliteStore};
@@ -188,6 +188,21 @@ pub struct Recalled {
     pub files: Vec<AppliedFile>,
 }
 
+/// What came of a restore.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The store.
+    pub place: PathBuf,
+    /// Where the store of before is, if there was one.
+    pub aside: Option<PathBuf>,
+    /// How many jobs the backup knows.
+    pub jobs: u64,
+    /// How many runs.
+    pub runs: u64,
+    /// The scheduled instant of the newest run.
+    pub newest: Option<Timestamp>,
+}
+
 /// What one file defined when it was applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedFile {
@@ -294,7 +309,7 @@ pub enum StoreError {
     },
     /// It is damaged.
     #[error(
-        "the store {path} is damaged: {detail}; put a backup in its place (elder writes them to backups/), the damaged file is left as it is"
+        "the store {path} is damaged: {detail}; put a backup in its place with elder restore (elder writes them to backups/); the damaged file is left as it is"
     )]
     Corrupt {
         /// Which file.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 
+use super::census::Stat;
+
 /// How soon and how seldom is looked whether a group is gone: nothing tells when its last member ends.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 const LATER_LOOKS: Duration = Duration::from_millis(320);
@@ -21,6 +23,11 @@ impl Group {
         Self {
             leader: Some(leader),
         }
+    }
+
+    /// Its number, unless it was let go.
+    pub(super) fn number(&self) -> Option<i32> {
+        self.leader.map(|leader| leader.as_raw_nonzero().get())
     }
 
     /// Asks every member to end.
@@ -75,26 +82,17 @@ fn has_live_member(leader: Pid) -> bool {
     let Ok(processes) = fs::read_dir("/proc") else {
         return true;
     };
-    let group = leader.as_raw_nonzero().to_string();
+    let group = leader.as_raw_nonzero().get();
     processes.flatten().any(|process| {
         let name = process.file_name();
         let is_process = name.as_encoded_bytes().iter().all(u8::is_ascii_digit);
         is_process
-            && fs::read(process.path().join("stat")).is_ok_and(|stat| is_live_member(&stat, &group))
+            && fs::read(process.path().join("stat")).is_ok_and(|stat| is_live_member(&stat, group))
     })
 }
 
-/// `stat` is `PID (NAME) STATE PARENT GROUP …`, where the name may hold anything.
-fn is_live_member(stat: &[u8], group: &str) -> bool {
-    let text = String::from_utf8_lossy(stat);
-    let mut fields = text
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split(' ')
-        .skip(1);
-    let (state, _parent, of) = (fields.next(), fields.next(), fields.next());
-    of == Some(group) && !matches!(state, Some("Z" | "X"))
+fn is_live_member(stat: &[u8], group: i32) -> bool {
+    Stat::parse(stat).is_some_and(|stat| stat.group == group && !stat.is_dead())
 }
 
 #[cfg(test)]
@@ -103,16 +101,18 @@ mod tests {
 
     #[test]
     fn a_zombie_is_no_live_member() {
+        let rest = "77 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 4711";
         for (stat, want) in [
-            ("12 (sleep) S 1 77 77 0", true),
-            ("12 (a) Z 1 77) R 1 77 77 0", true),
-            ("12 (sleep) Z 1 77 77 0", false),
-            ("12 (sleep) S 1 78 77 0", false),
-            ("12 (sleep)", false),
-            ("", false),
+            ("12 (sleep) S 1 77", true),
+            ("12 (a) Z 1 77) R 1 77", true),
+            ("12 (sleep) Z 1 77", false),
+            ("12 (sleep) S 1 78", false),
         ] {
-            assert_eq!(is_live_member(stat.as_bytes(), "77"), want, "{stat}");
+            let stat = format!("{stat} {rest}");
+            assert_eq!(is_live_member(stat.as_bytes(), 77), want, "{stat}");
         }
+        assert!(!is_live_member(b"12 (sleep)", 77));
+        assert!(!is_live_member(b"", 77));
     }
 
     #[test]

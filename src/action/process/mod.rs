@@ -1,8 +1,9 @@
 //! Processes: `run` and `exec`.
 //!
 //! Each attempt is a process group. The group gets TERM, the job's grace, then
-//! KILL, while its output goes on being read; an attempt always ends, also when
-//! a descendant that left the group holds the output open. A child that a
+//! KILL, while its output goes on being read, and so does what left the group
+//! but carries the run's identity; an attempt always ends, also when a
+//! descendant that cannot be found holds the output open. A child that a
 //! process left behind in the background is not killed when the process itself
 //! ends in time: elder merely stops listening, so that what it writes later
 //! meets a closed pipe. Let it write to a file of its own.
@@ -11,13 +12,17 @@
 //! or a bare program name beside an own `PATH` would fall back to `fork`,
 //! which is many times slower in a large daemon.
 
+mod census;
+mod children;
 mod command;
 mod group;
+mod kin;
 mod limit;
 mod program;
 mod start;
 mod supervise;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,9 +37,12 @@ use super::output::{Collector, KEEP};
 use super::runner::Surroundings;
 use super::{Attempt, failure::never_began};
 
+pub use children::{Children, adopt_orphans, reap_strangers};
+pub use kin::{LeftBehind, end_left_behind};
 pub use limit::{close_descriptors_on_exec, raise_descriptor_limit};
 pub use program::missing;
 
+use kin::Kin;
 use start::{Started, start};
 use supervise::{Ending, supervise};
 
@@ -60,6 +68,7 @@ impl Default for Gate {
 pub(super) async fn carry_out(
     surroundings: Arc<Surroundings>,
     gate: Arc<Gate>,
+    children: Arc<Children>,
     attempt: Attempt,
     process: &Process,
 ) -> AttemptEnd {
@@ -68,9 +77,11 @@ pub(super) async fn carry_out(
         return never_began();
     }
     let grace = attempt.job.definition.policy.kill_grace;
+    let kin = Kin::of(HashSet::from([attempt.run]), &surroundings.state_dir);
     let place = timeout(PATIENCE, gate.0.acquire()).await;
     // Files are read and a process is started off the loop: both can take their time.
-    let mut starting = tokio::task::spawn_blocking(move || start(&surroundings, &attempt));
+    let mut starting =
+        tokio::task::spawn_blocking(move || start(&surroundings, &children, &attempt));
     let (started, cut) = tokio::select! {
         biased;
         started = &mut starting => (Some(started), None),
@@ -102,7 +113,16 @@ pub(super) async fn carry_out(
     };
     let mut collector = Collector::new(started.mask.clone(), KEEP);
     let stdin = process.stdin.clone();
-    let ending = supervise(&mut started, stdin, &mut collector, &mut cutter, grace, cut).await;
+    let ending = supervise(
+        &mut started,
+        &kin,
+        stdin,
+        &mut collector,
+        &mut cutter,
+        grace,
+        cut,
+    )
+    .await;
     end(started, ending, collector, process, &cutter)
 }
 
@@ -147,6 +167,7 @@ fn end(
         signal,
         http_status: None,
         detail: detail.map(|text| started.mask.text(&text).into()),
+        retry_after: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -16,6 +17,7 @@ use super::super::fill::Facts;
 use super::super::mask::Mask;
 use super::super::runner::Surroundings;
 use super::super::secrets::Secrets;
+use super::children::{Children, Own};
 use super::command::{Launch, prepare};
 use super::group::Group;
 use super::limit::restore_descriptor_limit;
@@ -27,10 +29,16 @@ pub(super) struct Started {
     /// stdout and stderr, in one stream.
     pub(super) output: Option<pipe::Receiver>,
     pub(super) mask: Mask,
+    /// Dropped after the child.
+    _own: Own,
 }
 
 /// Reads what the job needs and starts its process; takes its time, so not for the loop.
-pub(super) fn start(around: &Surroundings, attempt: &Attempt) -> Result<Started, Failure> {
+pub(super) fn start(
+    around: &Surroundings,
+    children: &Arc<Children>,
+    attempt: &Attempt,
+) -> Result<Started, Failure> {
     let definition = &attempt.job.definition;
     let Action::Process(process) = &definition.action else {
         return Err(Failure::internal(
@@ -52,7 +60,7 @@ pub(super) fn start(around: &Surroundings, attempt: &Attempt) -> Result<Started,
     } else {
         Stdio::null()
     };
-    let (child, group, output) = spawn(&launch, folder, stdin)
+    let (child, own, group, output) = spawn(children, &launch, folder, stdin)
         .map_err(|error| explain(&error, &launch))
         .map_err(masked)?;
     Ok(Started {
@@ -60,14 +68,16 @@ pub(super) fn start(around: &Surroundings, attempt: &Attempt) -> Result<Started,
         group,
         output: Some(output),
         mask,
+        _own: own,
     })
 }
 
 fn spawn(
+    children: &Arc<Children>,
     launch: &Launch,
     folder: Option<&std::path::Path>,
     stdin: Stdio,
-) -> io::Result<(Child, Group, pipe::Receiver)> {
+) -> io::Result<(Child, Own, Group, pipe::Receiver)> {
     let (reader, writer) = io::pipe()?;
     let output = pipe::Receiver::from_owned_fd(reader.into())?;
     let mut command = Command::new(&launch.program);
@@ -83,12 +93,14 @@ fn spawn(
     if let Some(folder) = folder {
         command.current_dir(folder);
     }
+    let starting = children.starting();
     let child = command.spawn()?;
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     // A child that was not waited for always has its number.
     let pid = pid.ok_or_else(|| io::Error::other("the process has no number"))?;
+    let own = starting.began(pid);
     restore_descriptor_limit(pid);
-    Ok((child, Group::of(pid), output))
+    Ok((child, own, Group::of(pid), output))
 }
 
 /// What went wrong, and the mend. `spawn` is what another attempt may find otherwise, `setup` what somebody must mend.

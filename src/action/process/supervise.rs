@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::super::cut::{Cut, Cutter};
 use super::super::output::Collector;
 use super::group::Group;
+use super::kin::Kin;
 use super::start::Started;
 
 /// How long the output is still read after the process itself ended.
@@ -56,6 +57,7 @@ impl Ending {
 /// Sees the process to its end. `cut` is what came while it was being started.
 pub(super) async fn supervise(
     started: &mut Started,
+    kin: &Kin,
     stdin: Option<Arc<str>>,
     collector: &mut Collector,
     cutter: &mut Cutter,
@@ -98,16 +100,23 @@ pub(super) async fn supervise(
             flow.rest(LAST_WORDS).await;
         }
         Some(cut) => {
-            cut_off(child, group, cutter, grace, cut, &mut flow, &mut ending).await;
+            let all = All { child, group, kin };
+            cut_off(all, cutter, grace, cut, &mut flow, &mut ending).await;
             flow.rest(BURIAL).await;
         }
     }
     ending
 }
 
+/// Everything of a run: its process, that one's group, and what left the group.
+struct All<'a> {
+    child: &'a mut Child,
+    group: &'a mut Group,
+    kin: &'a Kin,
+}
+
 async fn cut_off<F: Future<Output = ()>>(
-    child: &mut Child,
-    group: &mut Group,
+    All { child, group, kin }: All<'_>,
     cutter: &mut Cutter,
     grace: Duration,
     cut: Cut,
@@ -118,8 +127,10 @@ async fn cut_off<F: Future<Output = ()>>(
     if cut != Cut::StoppedNow {
         group.terminate();
         let all_gone = async {
+            kin.terminate_outside(group.number()).await;
             ending.status = child.wait().await.ok();
             group.gone().await;
+            kin.gone().await;
         };
         let wait = async {
             tokio::select! {
@@ -133,10 +144,19 @@ async fn cut_off<F: Future<Output = ()>>(
     }
     if ending.force == Force::Killed {
         group.kill();
-        if ending.status.is_none() {
-            let reaped = flow.meanwhile(timeout(BURIAL, child.wait())).await;
-            ending.status = reaped.ok().and_then(Result::ok);
-        }
+        let status = &mut ending.status;
+        let burial = async {
+            if status.is_none() {
+                let reaped = timeout(BURIAL, child.wait()).await;
+                *status = reaped.ok().and_then(Result::ok);
+            }
+        };
+        let killing = timeout(BURIAL, kin.kill());
+        // Whatever is left after that hangs in the kernel.
+        let _ = flow
+            .meanwhile(async { tokio::join!(burial, killing) })
+            .await
+            .1;
     }
     group.let_go();
 }

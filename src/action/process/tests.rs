@@ -34,6 +34,8 @@ fn runner_with(more: &[(&str, &str)]) -> LocalRunner {
         server_url: Arc::new(OnceLock::from("http://127.0.0.1:8000".to_owned())),
         state_dir: "/var/lib/elder".into(),
         elder_bin: "/usr/bin/elder".into(),
+        egress: crate::action::Egress::default(),
+        clock: Arc::new(crate::action::testing::clock()),
     })
     .unwrap()
 }
@@ -394,9 +396,10 @@ async fn a_child_has_the_rest_of_the_grace_when_its_shell_is_gone_already() {
 }
 
 #[tokio::test]
-async fn a_descendant_that_left_the_group_and_holds_the_output_cannot_hold_up_the_end() {
+async fn a_descendant_that_cannot_be_found_and_holds_the_output_cannot_hold_up_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let line = "setsid sh -c 'echo $$ > pid; exec sleep 100' & sleep 100";
+    // No group, no parent, no environment by which to know it.
+    let line = "(setsid env -i /bin/sh -c 'echo $$ > pid; exec sleep 100' &); sleep 100";
     let job = shell(line)
         .cwd(folder.path())
         .timeout(Duration::from_secs(2));
@@ -405,6 +408,26 @@ async fn a_descendant_that_left_the_group_and_holds_the_output_cannot_hold_up_th
     assert_eq!(end.ended, Ended::TimedOut);
     assert!(took < Duration::from_secs(20), "{took:?}");
     kill(&pid);
+}
+
+#[tokio::test]
+async fn a_descendant_that_left_the_group_is_ended_like_the_group() {
+    for (line, said) in [
+        ("exec sleep 100", "ended on SIGTERM"),
+        ("trap \"\" TERM; sleep 100 & wait; sleep 100", "was killed"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let line = format!("(setsid sh -c 'echo $$ > pid; {line}' &) ; sleep 100");
+        let job = shell(&line)
+            .cwd(folder.path())
+            .grace(Duration::from_secs(1))
+            .timeout(Duration::from_secs(1));
+        let (end, _) = run(job).await;
+        let pid = file(&folder.path().join("pid")).await;
+        assert_eq!(end.ended, Ended::TimedOut);
+        assert!(detail(&end).contains(said), "{}", detail(&end));
+        assert!(!is_alive(&pid), "{line}");
+    }
 }
 
 #[tokio::test]

@@ -26,6 +26,31 @@ Examples:
   elder next --schedule '{ every: 5m }' -n 3 --format json
   echo '{\"schedule\": \"@daily\", \"n\": 2}' | elder next --stdin";
 
+/// The flags of `elder restore`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder restore backups/elder-2027-01-31.db --state /var/lib/elder
+  elder restore old.db --store sqlite:/srv/elder.db
+
+elder must not run on that store. What is there is kept beside it.")]
+pub struct RestoreArgs {
+    /// The backup, as `elder backup` made it
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The folder of the elder that is to have it (ELDER_STATE)
+    #[arg(long, value_name = "FOLDER", default_value = "elder-state")]
+    pub state: PathBuf,
+    /// Its store, if that is elsewhere (ELDER_STORE) [default: sqlite:STATE/elder.db]
+    #[arg(
+        long,
+        value_name = "STORE",
+        default_value = "sqlite:",
+        hide_default_value = true
+    )]
+    pub store: String,
+}
+
 /// The flags of `elder validate`.
 #[derive(Debug, Args)]
 #[command(after_help = VALIDATE_EXAMPLES)]

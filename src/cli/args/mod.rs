@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
 pub use doctor::DoctorArgs;
-pub use files::{FindingFormat, NextArgs, SchemaArgs, TableFormat, ValidateArgs};
+pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
 pub use forecast::{SimulateArgs, SimulateFormat, TestArgs};
 pub use import::{ImportArgs, SourceFormat};
 pub use run::RunArgs;
@@ -71,6 +71,8 @@ pub enum Command {
     Sync(SyncArgs),
     /// Copy the store while elder runs
     Backup(BackupArgs),
+    /// Put a backup in the place of a store that no elder uses
+    Restore(RestoreArgs),
     /// Tidy the store while elder runs
     Optimize(OptimizeArgs),
     /// Say how the jobs did in the last hours
@@ -96,9 +98,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "run", "validate", "next", "simulate", "test", "import", "doctor", "schema", "trigger", "sync",
-    "backup", "optimize", "report",
+    "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::action::EgressRule;
 use crate::schedule::TzdataChoice;
+use crate::secret::Secret;
 use crate::server::Public;
 use crate::telemetry::{JobMetrics, log};
 
@@ -73,6 +75,9 @@ pub struct RunArgs {
     /// Only these names may stand in ${NAME}
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = values::variable_name)]
     pub env_allow: Option<Vec<String>>,
+    /// Where http jobs may go, first match wins: deny:private, allow:10.0.0.0/8, allow-host:NAME
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub egress: Vec<EgressRule>,
     /// Tokens with their roles, for people and programs elsewhere
     #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,
@@ -99,6 +104,12 @@ pub struct RunArgs {
         hide_default_value = true
     )]
     pub log_format: log::Format,
+    /// Ask this address now and then, as long as all is well: a dead man's switch for elder itself
+    #[arg(long, value_name = "URL", value_parser = values::secret)]
+    pub heartbeat_url: Option<Secret>,
+    /// How often to ask it
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = values::heartbeat_every)]
+    pub heartbeat_every: Duration,
     /// What the files are at, for runs and metrics
     #[arg(long, value_name = "TEXT")]
     pub revision: Option<String>,

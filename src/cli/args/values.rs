@@ -7,6 +7,8 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use jiff::Timestamp;
 
+use crate::secret::Secret;
+
 use crate::ids::JobName;
 use crate::schedule::TzdataChoice;
 
@@ -129,6 +131,41 @@ pub fn server(text: &str) -> Result<String, String> {
     Ok(written.trim_end_matches('/').to_owned())
 }
 
+/// What is not to be repeated, in whatever message.
+///
+/// # Errors
+/// Never: whether it is right is said without it.
+pub fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+/// Refuses what is no address to ask. It is not repeated: whoever knows it can say that elder lives.
+///
+/// # Errors
+/// With the mend in its message.
+pub fn check_heartbeat(address: &Secret) -> Result<(), String> {
+    let url = reqwest::Url::parse(address.expose()).ok();
+    let is_fine =
+        url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
+    if is_fine {
+        Ok(())
+    } else {
+        Err("write an address such as https://hc-ping.com/UUID".to_owned())
+    }
+}
+
+/// `--heartbeat-every`: a length of time such as `1m`, from a second on.
+///
+/// # Errors
+/// With the mend in its message.
+pub fn heartbeat_every(text: &str) -> Result<Duration, String> {
+    let every = duration(text)?;
+    if every < Duration::from_secs(1) {
+        return Err("write 1s or more".to_owned());
+    }
+    Ok(every)
+}
+
 /// The name of a variable.
 ///
 /// # Errors
@@ -164,6 +201,19 @@ mod tests {
         ] {
             let error = listen(text).unwrap_err();
             assert!(error.contains(hint), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_has_an_address_that_is_not_repeated_and_a_pause() {
+        let check = |text: &str| check_heartbeat(&secret(text).unwrap());
+        assert_eq!(check("https://hc.example/abc"), Ok(()));
+        for text in ["hc.example/secret", "ftp://h/secret", "secret", ""] {
+            assert!(!check(text).unwrap_err().contains("secret"), "{text}");
+        }
+        assert_eq!(heartbeat_every("1s"), Ok(Duration::from_secs(1)));
+        for text in ["500ms", "0s", "often"] {
+            assert!(heartbeat_every(text).is_err(), "{text}");
         }
     }
 

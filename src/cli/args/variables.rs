@@ -37,6 +37,7 @@ fn has_variable(command: &str, long: &str) -> bool {
         // Asked about what `run` would do.
         "doctor" => !matches!(long, "help" | "format"),
         "validate" | "next" | "schema" => false,
+        "restore" => matches!(long, "state" | "store"),
         _ => matches!(long, "server" | "token-file"),
     }
 }

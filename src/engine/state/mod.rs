@@ -26,7 +26,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Run, Trigger};
+use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Remains, Run, Trigger};
 use crate::store::{Mark, Write, Written};
 
 use super::handle::{
@@ -65,6 +65,8 @@ pub enum Input {
     Tick,
     /// Rows that another process left open; before the first change.
     Recalled(Vec<Run>),
+    /// What was left of those rows' attempts, with [`Input::Recalled`].
+    Remains(HashMap<RunId, Remains>),
     /// Other jobs from now on.
     Apply(Ticket, Box<Change>),
     /// Somebody wants to know when everything that was decided so far is in the store.
@@ -205,6 +207,7 @@ pub struct State {
     effects: Vec<Effect>,
     /// Rows that another process left open, until the first change decides them.
     recalled: Vec<Run>,
+    remains: HashMap<RunId, Remains>,
     /// Jobs of the store's last applied set, until the first change decides what they missed.
     undecided: Vec<JobKey>,
     /// What a change under way makes of a job that is due meanwhile.
@@ -292,6 +295,7 @@ impl State {
             commits: Commits::default(),
             effects: Vec::new(),
             recalled: Vec::new(),
+            remains: HashMap::new(),
             undecided: Vec::new(),
             incoming: HashMap::new(),
             phase: Phase::Starting,
@@ -316,6 +320,7 @@ impl State {
         match input {
             Input::Tick => self.observer.observe(&Event::Tick { at: now.wall }),
             Input::Recalled(open) => self.recalled = open,
+            Input::Remains(remains) => self.remains = remains,
             Input::Apply(ticket, change) => self.apply(ticket, *change),
             Input::Recorded(ticket) => self.recorded(ticket),
             Input::Trigger(ticket, request) => self.trigger(ticket, request),

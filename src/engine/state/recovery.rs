@@ -2,7 +2,7 @@
 
 use crate::decide::{self, JobPresence, Recovery};
 use crate::ids::JobKey;
-use crate::model::{Event, Outcome, Reason, Run, RunState, Trigger};
+use crate::model::{Event, Outcome, Reason, Remains, Run, RunState, Trigger};
 use crate::schedule::Fire;
 use crate::store::Write;
 
@@ -12,7 +12,9 @@ use super::{Incoming, State};
 
 impl State {
     pub(super) fn recover_rows(&mut self) {
+        let remains = std::mem::take(&mut self.remains);
         for run in std::mem::take(&mut self.recalled) {
+            let remains = remains.get(&run.id).copied().unwrap_or_default();
             let key = self.names.get(run.job.as_str()).copied();
             let presence = match key.map(|key| (self.incoming.get(&key), self.job(key))) {
                 None | Some((Some(Incoming::Removed), _) | (_, None)) => JobPresence::Removed,
@@ -23,11 +25,12 @@ impl State {
             };
             let job = key.and_then(|key| self.job(key));
             let policy = job.map(|job| &*job.job.definition.policy);
-            match (decide::recover(&run, presence, policy, self.now.wall), key) {
+            let recovery = decide::recover(&run, presence, policy, remains, self.now.wall);
+            match (recovery, key) {
                 (Recovery::Close(closed), key) => self.close_row(*closed, key),
                 (Recovery::Wait(at), Some(key)) => self.wait_again(run, key, at),
                 (Recovery::Late, Some(key)) => self.queue_again(run, key),
-                (Recovery::Again, Some(key)) => self.begin_again(run, key),
+                (Recovery::Again, Some(key)) => self.begin_again(run, key, remains),
                 // Present means that there is a key.
                 (Recovery::Wait(_) | Recovery::Late | Recovery::Again, None) => {}
             }
@@ -71,11 +74,11 @@ impl State {
     }
 
     /// A run that was cut off waits for another attempt, which begins as soon as there is a place.
-    fn begin_again(&mut self, mut run: Run, key: JobKey) {
+    fn begin_again(&mut self, mut run: Run, key: JobKey, remains: Remains) {
         let id = run.id;
         run.state = RunState::Waiting;
         run.reason = Some(Reason::Interrupted);
-        run.detail = Some("elder ended while this run was under way; it is begun again".into());
+        run.detail = Some(format!("{}; it is begun again", decide::cut_off(remains)).into());
         self.wait_again(run, key, self.now.wall);
         let Some(active) = self.runs.get(&id) else {
             return;

@@ -12,6 +12,7 @@ mod inspect;
 mod lock;
 mod queries;
 mod reader;
+mod restore;
 mod rows;
 mod schema;
 #[cfg(test)]
@@ -30,8 +31,8 @@ pub use self::inspect::{Inspected, Soundness};
 use self::reader::Readers;
 use self::writer::{Work, Writer};
 use super::{
-    Answer, HistoryBounds, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write,
-    Written, rules,
+    Answer, HistoryBounds, JobSummary, Mark, Recalled, Restored, RunPage, RunQuery, Store,
+    StoreError, Write, Written, rules,
 };
 use crate::ids::{JobName, RunId};
 use crate::model::{Output, Run};
@@ -110,6 +111,16 @@ impl SqliteStore {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.place
+    }
+
+    /// Puts the backup `from` in the place of the store in this file, which no elder may have open. The
+    /// store of before is kept beside it, under a name with `now` in it.
+    ///
+    /// # Errors
+    /// When an elder has the store, or the backup is not whole, not elder's or newer: then nothing
+    /// has changed. Otherwise what the system says.
+    pub fn restore(path: &Path, from: &Path, now: Timestamp) -> Result<Restored, StoreError> {
+        restore::restore(path, from, now)
     }
 
     async fn delete(&self, runs: &[RunId]) -> Result<u64, StoreError> {

@@ -75,6 +75,11 @@ pub(super) fn sibling(place: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Looks at the head of a file that is to become the store, without letting SQLite have it.
+pub(super) fn look_at_backup(file: &Path) -> Result<(), StoreError> {
+    look(file, i64::try_from(STEPS.len()).unwrap_or(i64::MAX))
+}
+
 /// Looks at every page.
 pub(super) fn check_pages(conn: &Connection, place: &Path) -> Result<(), StoreError> {
     let said: String = conn

@@ -7,6 +7,8 @@ mod p04_nothing_silent;
 mod p05_no_invented_fire;
 mod p06_catch_up;
 mod p07_overlap;
+mod p08_kill;
+mod p09_death;
 mod p10_files;
 mod p11_time;
 mod p12_store_gone;

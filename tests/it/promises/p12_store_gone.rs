@@ -2,29 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{Daemon, Folder, ledger, until};
-
-/// A small file system of its own; unmounted when dropped.
-struct Small(std::path::PathBuf);
-
-impl Small {
-    fn mount(at: std::path::PathBuf) -> Option<Self> {
-        std::fs::create_dir_all(&at).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
-            .arg(&at)
-            .status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then_some(Self(at))
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use crate::support::{Daemon, Folder, Small, ledger, until};
 
 #[test]
 fn a_full_disk_stops_every_start_and_room_brings_them_back() {

@@ -4,11 +4,14 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::http::send;
+use super::http::{send, send_within};
 use super::{Folder, Metrics, Program, Reply, elder, until};
+
+const LINE: &str = "run jobs.d --listen 127.0.0.1:0 --state state --log-format json";
 
 /// A running elder; killed when it is dropped.
 pub struct Daemon {
@@ -30,12 +33,29 @@ impl Daemon {
     pub fn start_with(folder: &Folder, more: impl FnOnce(Program) -> Program) -> Self {
         std::fs::create_dir_all(folder.join("jobs.d")).unwrap();
         std::fs::create_dir_all(folder.join("runtime")).unwrap();
-        let line = "run jobs.d --listen 127.0.0.1:0 --state state --log-format json";
-        let program = elder(line).within(folder.path()).env(
+        let program = elder(LINE).within(folder.path()).env(
             "XDG_RUNTIME_DIR",
             &folder.join("runtime").display().to_string(),
         );
-        let mut command = more(program).command();
+        Self::spawn(folder, more(program).command())
+    }
+
+    /// The same, started by another program, to whose words elder's own are added.
+    pub fn start_by(folder: &Folder, by: &[&str]) -> Self {
+        std::fs::create_dir_all(folder.join("jobs.d")).unwrap();
+        std::fs::create_dir_all(folder.join("runtime")).unwrap();
+        let mut command = std::process::Command::new(by[0]);
+        command.args(&by[1..]).arg(env!("CARGO_BIN_EXE_elder"));
+        command
+            .args(LINE.split_whitespace())
+            .current_dir(folder.path())
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("XDG_RUNTIME_DIR", folder.join("runtime"));
+        Self::spawn(folder, command)
+    }
+
+    fn spawn(folder: &Folder, mut command: std::process::Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -95,6 +115,12 @@ impl Daemon {
         self.log.lock().unwrap().clone()
     }
 
+    /// Whether a line of its log holds these words.
+    pub fn has_logged(&self, words: &str) -> Option<()> {
+        let log = self.log.lock().unwrap();
+        log.iter().any(|line| line.contains(words)).then_some(())
+    }
+
     /// Reads something, without a token.
     pub fn get(&self, path: &str) -> Reply {
         send(self.address, "GET", path, &[], "").unwrap()
@@ -108,6 +134,16 @@ impl Daemon {
             ("Content-Type", "application/json"),
         ];
         send(self.address, "POST", path, &headers, body).unwrap()
+    }
+
+    /// The same, for as long as that; an error when there is no answer.
+    pub fn try_post(&self, path: &str, body: &str, within: Duration) -> std::io::Result<Reply> {
+        let bearer = format!("Bearer {}", self.token());
+        let headers = [
+            ("Authorization", bearer.as_str()),
+            ("Content-Type", "application/json"),
+        ];
+        send_within(self.address, "POST", path, &headers, body, within)
     }
 
     /// Any request.

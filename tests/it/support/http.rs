@@ -34,8 +34,20 @@ pub fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> std::io::Result<Reply> {
+    send_within(to, method, path, headers, body, Duration::from_secs(60))
+}
+
+/// The same; an error when the answer takes longer.
+pub fn send_within(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+    within: Duration,
+) -> std::io::Result<Reply> {
     let mut stream = TcpStream::connect_timeout(&to, Duration::from_secs(5))?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    stream.set_read_timeout(Some(within))?;
     let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
     if !headers
         .iter()

@@ -29,3 +29,14 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
+
+/// How long something takes.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test waits on the machine's own clock"
+)]
+pub fn elapsed(something: impl FnOnce()) -> Duration {
+    let begin = Instant::now();
+    something();
+    begin.elapsed()
+}

@@ -267,3 +267,27 @@ fn a_disk_that_fails_for_a_while_costs_the_commits_of_that_while_and_no_more() {
         "no commit met the fault: {said}"
     );
 }
+
+#[tokio::test]
+async fn a_full_disk_refuses_a_restore_and_leaves_the_store_as_it_was() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let large = elsewhere.path().join("large.db");
+    let backup = elsewhere.path().join("backup.db");
+    let source = filled(&large).await;
+    source.backup(backup.clone()).await.unwrap();
+    let Some(disk) = Disk::of("1m") else { return };
+    let path = disk.at("elder.db");
+    let before = contents(&filled(&path).await).await;
+    let filler = disk.fill();
+    let now = at(1000);
+    let error = SqliteStore::restore(&path, &backup, now)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("the store is as it was") && error.contains("No space"),
+        "{error}"
+    );
+    fs::remove_file(filler).unwrap();
+    assert_eq!(contents(&open(&path)).await, before);
+    SqliteStore::restore(&path, &backup, now).unwrap();
+}

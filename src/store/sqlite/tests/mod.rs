@@ -2,6 +2,7 @@
 
 mod damage;
 mod disk;
+mod restoring;
 mod sharing;
 mod upkeep;
 
