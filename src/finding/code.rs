@@ -86,6 +86,8 @@ codes! {
     FailedTest = "E030", Error, "schedule test that does not hold";
     /// A calendar, or an `.ics` file, that cannot be used.
     BadCalendar = "E040", Error, "bad calendar";
+    /// An entry of another scheduler that has no counterpart here.
+    NotImported = "E050", Error, "cannot be imported";
     /// A pipe whose first programs may fail unseen.
     PipeHidesFailure = "W001", Warning, "pipe without pipefail";
     /// Several lines of which only the last one's exit code counts.

@@ -19,6 +19,7 @@ mod clock_changes;
 mod doctor;
 mod fuzz;
 mod http_actions;
+mod import;
 mod machine;
 mod next;
 mod peers;
