@@ -49,6 +49,7 @@ pub(super) fn end(ended: Ended, detail: Option<String>) -> AttemptEnd {
         signal: None,
         http_status: None,
         detail: detail.map(Into::into),
+        retry_after: None,
     }
 }
 

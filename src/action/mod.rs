@@ -31,6 +31,7 @@ use crate::model::{AttemptEnd, Job, Trigger};
 
 #[cfg(debug_assertions)]
 pub use fail_point::FailPoint;
+pub use http::{BadRule, Egress, EgressRule};
 pub use runner::{LocalRunner, NoRunner, Surroundings};
 pub use trace::{trace_id, traceparent};
 

@@ -7,15 +7,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
+use crate::clock::Clock;
 use crate::model::{Action, AttemptEnd};
 
 use super::failure::Failure;
-use super::http::{self, Client};
+use super::http::{self, Client, Egress};
 use super::process::{Children, Gate};
 use super::{Attempt, Attempting, Runner, process};
 
 /// What surrounds every attempt.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Surroundings {
     /// Elder's own environment, of which jobs get only what they name, and little else.
     pub env: Arc<HashMap<String, String>>,
@@ -25,6 +26,10 @@ pub struct Surroundings {
     pub state_dir: PathBuf,
     /// Elder's own program, absolute.
     pub elder_bin: PathBuf,
+    /// Where requests may go.
+    pub egress: Egress,
+    /// For signatures, and for what an answer says of time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Surroundings {
@@ -58,7 +63,7 @@ impl LocalRunner {
     /// # Errors
     /// When the HTTP client cannot be built.
     pub fn new(surroundings: Surroundings) -> Result<Self, NoRunner> {
-        let client = Client::new().map_err(NoRunner)?;
+        let client = Client::new(surroundings.egress.clone()).map_err(NoRunner)?;
         Ok(Self::with_client(surroundings, client))
     }
 

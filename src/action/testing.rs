@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::clock::HandClock;
 use crate::ids::{JobName, RunId};
 use crate::model::{
     About, Action, Command, Context, Definition, Http, Job, Origin, Policy, Process, Text, Trigger,
@@ -14,6 +15,11 @@ use crate::model::{
 use crate::schedule::{Item, Schedule};
 
 use super::{Attempt, Stop};
+
+/// A clock that shows the begin of 2027.
+pub(super) fn clock() -> HandClock {
+    HandClock::new("2027-01-01T00:00:00Z".parse().unwrap())
+}
 
 /// A job under construction.
 pub(super) struct TestJob {
@@ -48,6 +54,8 @@ pub(super) fn get(url: &str) -> Http {
         headers: Vec::new(),
         body: crate::model::Body::Empty,
         follow_redirects: false,
+        sign: None,
+        tls: None,
         expect: crate::model::Expect::default(),
     }
 }
@@ -106,6 +114,10 @@ impl TestJob {
 
     pub(super) fn grace(self, grace: Duration) -> Self {
         self.policy(|policy| policy.kill_grace = grace)
+    }
+
+    pub(super) fn retries(self, max: u32) -> Self {
+        self.policy(|policy| policy.retry.max = max)
     }
 
     fn policy(mut self, edit: impl FnOnce(&mut Policy)) -> Self {

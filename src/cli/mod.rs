@@ -8,6 +8,7 @@ pub mod console;
 mod doctor;
 pub mod environment;
 pub mod exit;
+mod import;
 mod next;
 mod report;
 mod run;
@@ -84,6 +85,7 @@ fn carry_out(
         Command::Backup(typed) => store::backup(&typed, &environment, console),
         Command::Restore(typed) => store::restore(&typed, &SystemClock::default(), console),
         Command::Optimize(typed) => store::optimize(&typed, &environment, console),
+        Command::Import(typed) => import::import(&typed, console),
         Command::Report(typed) => report::report(&typed, &environment, console),
     }
 }

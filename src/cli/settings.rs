@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::action::Egress;
 use crate::daemon::options::{Heartbeat, Notice, Paths, RunOptions, ServiceManager};
 use crate::server::Auth;
 use crate::telemetry::log;
@@ -69,6 +70,7 @@ pub fn of_run(
         strict: typed.strict,
         allow_empty: typed.allow_empty,
         env_allow: typed.env_allow.map(Arc::new),
+        egress: Egress::new(typed.egress),
         tokens: typed.tokens,
         public: typed.public,
         allowed_hosts: typed.allowed_host,

@@ -98,6 +98,8 @@ pub(super) async fn start(
         server_url: server_url.clone(),
         state_dir: state.clone(),
         elder_bin: options.program.clone().unwrap_or_default(),
+        egress: options.egress.clone(),
+        clock: clock.clone(),
     })
     .map_err(DaemonError::environment)?;
     #[cfg(debug_assertions)]

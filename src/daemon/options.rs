@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::action::Egress;
 use crate::schedule::Tzdata;
 use crate::secret::Secret;
 use crate::server::{Auth, Public};
@@ -46,6 +47,8 @@ pub struct RunOptions {
     pub environment: Arc<HashMap<String, String>>,
     /// `--env-allow`: only these names may stand in `${NAME}`; `None` for all.
     pub env_allow: Option<Arc<Vec<String>>>,
+    /// `--egress`: where requests of jobs may go.
+    pub egress: Egress,
     /// `--tokens`, reread on SIGHUP.
     pub tokens: Option<PathBuf>,
     /// `--public`: what anyone may read, also beyond loopback.

@@ -16,6 +16,8 @@ pub struct Failure {
     pub exit_code: Option<i32>,
     /// The HTTP status, if there was one.
     pub http_status: Option<u16>,
+    /// How long the target asks to be left alone, if it does.
+    pub retry_after: Option<Duration>,
 }
 
 impl Failure {
@@ -31,6 +33,7 @@ impl Failure {
             reason,
             exit_code: end.exit_code,
             http_status: end.http_status,
+            retry_after: end.retry_after,
         })
     }
 }
@@ -39,6 +42,11 @@ impl Failure {
 ///
 /// The part that varies is a hash of run and attempt: the same after a restart
 /// and on every replica, and different between jobs that failed together.
+///
+/// Where the target asks to be left alone (`Retry-After`), the wait is at least so long, and what
+/// varies is added to it and never taken away: all jobs that were turned away together come back
+/// one after the other, and none too soon. `max_backoff` bounds that too, because a server must not
+/// be able to park a job for a year.
 #[must_use]
 pub fn retry_after(retry: &Retry, run: RunId, attempt: u32, failure: &Failure) -> Option<Duration> {
     if attempt > retry.max || !retry.when.iter().any(|word| matches(*word, failure)) {
@@ -48,9 +56,18 @@ pub fn retry_after(retry: &Retry, run: RunId, attempt: u32, failure: &Failure) -
     let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
     let cap = retry.max_backoff.as_secs_f64();
     let wait = (retry.backoff.as_secs_f64() * factor.powi(exponent)).min(cap);
-    let spread = f64::from(retry.jitter_permille) / 1000.0 * (2.0 * unit_hash(run, attempt) - 1.0);
+    let unit = unit_hash(run, attempt);
+    let jitter = f64::from(retry.jitter_permille) / 1000.0;
     // Out of range cannot be: both factors are finite and bounded by `max_backoff`.
-    Duration::try_from_secs_f64((wait * (1.0 + spread)).max(0.0)).ok()
+    let own = Duration::try_from_secs_f64((wait * (1.0 + jitter * (2.0 * unit - 1.0))).max(0.0));
+    let Some(asked) = failure.retry_after else {
+        return own.ok();
+    };
+    let asked = asked.min(retry.max_backoff);
+    let later =
+        Duration::try_from_secs_f64(asked.as_secs_f64() * jitter * unit).unwrap_or_default();
+    // Whole durations are added, so that no rounding makes it a hair too early.
+    own.ok().map(|own| own.max(asked.saturating_add(later)))
 }
 
 fn matches(word: RetryOn, failure: &Failure) -> bool {
@@ -100,6 +117,7 @@ mod tests {
             reason,
             exit_code: None,
             http_status: None,
+            retry_after: None,
         }
     }
 
@@ -156,6 +174,67 @@ mod tests {
         };
         assert!(retry_after(&named, run(), 1, &exit(75)).is_some());
         assert!(retry_after(&named, run(), 1, &exit(1)).is_none());
+    }
+
+    #[test]
+    fn a_target_that_asks_for_time_gets_it_within_the_bound() {
+        let policy = retry(3, 0);
+        let asks = |seconds| Failure {
+            http_status: Some(429),
+            retry_after: Some(Duration::from_secs(seconds)),
+            ..failure(Reason::Http)
+        };
+        for (what, asked, attempt, wait) in [
+            ("longer than the back-off", 30, 1, 30),
+            ("shorter than the back-off", 1, 3, 4),
+            ("at once", 0, 1, 1),
+            ("exactly the bound", 300, 1, 300),
+            ("a year", 31_536_000, 1, 300),
+            ("for ever", u64::MAX, 1, 300),
+        ] {
+            let wanted = Some(Duration::from_secs(wait));
+            let found = retry_after(&policy, run(), attempt, &asks(asked));
+            assert_eq!(found, wanted, "{what}");
+        }
+        assert_eq!(
+            retry_after(&policy, run(), 4, &asks(30)),
+            None,
+            "no attempt is left"
+        );
+        let never = Retry {
+            when: [RetryOn::Exit].into(),
+            ..policy
+        };
+        assert_eq!(
+            retry_after(&never, run(), 1, &asks(30)),
+            None,
+            "`when` decides"
+        );
+    }
+
+    #[test]
+    fn those_who_were_turned_away_together_come_back_apart_and_none_too_soon() {
+        let policy = retry(1000, 100);
+        let asked = Duration::from_secs(100);
+        let failure = Failure {
+            http_status: Some(503),
+            retry_after: Some(asked),
+            ..failure(Reason::Http)
+        };
+        // The back-off itself has long reached its bound, so look where it is short.
+        let mut waits: Vec<_> = (0..200)
+            .map(|second| {
+                let at = Timestamp::from_second(second).unwrap();
+                let run = RunId::of_fire(&JobName::new("a").unwrap(), at);
+                retry_after(&policy, run, 1, &failure).unwrap()
+            })
+            .collect();
+        for wait in &waits {
+            assert!((asked..asked * 11 / 10).contains(wait), "{wait:?}");
+        }
+        waits.sort();
+        waits.dedup();
+        assert!(waits.len() > 150, "{} different waits", waits.len());
     }
 
     #[test]

@@ -405,6 +405,7 @@ mod tests {
                     signal: None,
                     http_status: None,
                     detail: None,
+                    retry_after: None,
                 }
             })
         }

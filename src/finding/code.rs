@@ -86,6 +86,8 @@ codes! {
     FailedTest = "E030", Error, "schedule test that does not hold";
     /// A calendar, or an `.ics` file, that cannot be used.
     BadCalendar = "E040", Error, "bad calendar";
+    /// An entry of another scheduler that has no counterpart here.
+    NotImported = "E050", Error, "cannot be imported";
     /// A pipe whose first programs may fail unseen.
     PipeHidesFailure = "W001", Warning, "pipe without pipefail";
     /// Several lines of which only the last one's exit code counts.
@@ -96,6 +98,8 @@ codes! {
     MissingVariable = "W004", Warning, "variable that is not set";
     /// So many findings that some are only counted.
     MoreFindings = "W005", Warning, "more findings than are shown";
+    /// `tls: { insecure: true }`: nobody is known on the other side.
+    Insecure = "W006", Warning, "a certificate that is not checked";
     /// A job that is another one under a second name.
     SameJob = "W010", Warning, "two jobs that are the same";
     /// A part of an `.ics` file that is not read.

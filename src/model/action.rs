@@ -101,8 +101,30 @@ pub struct Http {
     pub body: Body,
     /// Whether a 3xx is followed.
     pub follow_redirects: bool,
+    /// How the body is signed, if it is.
+    pub sign: Option<Arc<Sign>>,
+    /// Whom to believe and who to be on `https`; the system's authorities and nobody when absent.
+    pub tls: Option<Arc<Tls>>,
     /// What counts as success.
     pub expect: Expect,
+}
+
+/// `http.sign`: the headers of Standard Webhooks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sign {
+    /// At least one; each gives a signature of its own, so that a secret can be changed without a gap.
+    pub secrets: Vec<Text>,
+}
+
+/// `http.tls`
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tls {
+    /// Certificates of the only authorities to believe; `None` for the system's.
+    pub ca: Option<TreePath>,
+    /// `cert` and `key`: elder's own chain of certificates, and its private key.
+    pub identity: Option<(TreePath, TreePath)>,
+    /// Whether the other side's certificate is taken whatever it is.
+    pub insecure: bool,
 }
 
 /// The body of a request.

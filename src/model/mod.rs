@@ -14,7 +14,8 @@ mod set;
 mod text;
 
 pub use action::{
-    Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, StatusSet, TreePath,
+    Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, Sign, StatusSet,
+    Tls, TreePath,
 };
 pub use calendar::{Calendar, NameKind};
 pub use event::{

@@ -265,6 +265,8 @@ pub struct AttemptEnd {
     pub http_status: Option<u16>,
     /// A sentence for people; no secrets.
     pub detail: Option<Arc<str>>,
+    /// How long the target asks to be left alone, counted from this end: `Retry-After`.
+    pub retry_after: Option<Duration>,
 }
 
 /// How one attempt ended, in one word.

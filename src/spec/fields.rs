@@ -68,6 +68,8 @@ pub(super) enum Kind {
     Retry,
     Http,
     Expect,
+    Sign,
+    Tls,
     /// A duration or `true`.
     Spread,
     Weekly,
@@ -106,7 +108,7 @@ impl Level {
 /// Every level that a key could belong to.
 pub(super) const LEVELS: &[&Level] = &[
     &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &MONTHLY, &YEARLY, &RANDOM, &DST,
-    &CALENDAR,
+    &CALENDAR, &SIGN, &TLS,
 ];
 
 const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
@@ -220,8 +222,31 @@ pub(super) const HTTP: Level = Level {
         job_only("form", Kind::TextMap, "What is sent, as a form.", "{ name: value }"),
         here("follow_redirects", Kind::Flag, "Whether a 3xx is followed. Default: false, a 3xx fails.", "true"),
         here("expect", Kind::Expect, "What counts as success. Default: { status: [2xx] }.", "{ status: [200, 204] }"),
-        later("tls"),
-        later("sign"),
+        here("sign", Kind::Sign, "Sign the body (Standard Webhooks, HMAC-SHA256): webhook-id, webhook-timestamp, webhook-signature.", "{ secret: \"${secrets.HOOK}\" }"),
+        here("tls", Kind::Tls, "Whom to believe and who to be on https. Default: the system's authorities, and no certificate of elder's own.", "{ ca: /etc/elder/ca.pem }"),
+    ],
+};
+
+/// `http.sign`
+#[rustfmt::skip]
+pub(super) const SIGN: Level = Level {
+    what: "`sign`",
+    place: "`http: { sign: … }`",
+    fields: &[
+        here("secret", Kind::TextOrTexts, "The shared secret; a list while it is being changed. whsec_… is base64, all else is taken as it is.", "[\"${secrets.HOOK}\", \"${secrets.HOOK_BEFORE}\"]"),
+    ],
+};
+
+/// `http.tls`
+#[rustfmt::skip]
+pub(super) const TLS: Level = Level {
+    what: "`tls`",
+    place: "`http: { tls: … }`",
+    fields: &[
+        here("ca", Kind::Text, "A PEM file: the only authorities to believe.", "/etc/elder/ca.pem"),
+        here("cert", Kind::Text, "A PEM file: elder's own certificate and its chain, for servers that ask who is there.", "/etc/elder/client.pem"),
+        here("key", Kind::Text, "A PEM file: the private key of `cert`.", "/etc/elder/client.key"),
+        here("insecure", Kind::Flag, "`true` takes any certificate of the other side. Default: false.", "false"),
     ],
 };
 

@@ -10,7 +10,7 @@ use super::paths::Home;
 use super::problem::Problem;
 use super::settings::{HttpSettings, Settings, Slot};
 use super::tree::{Entry, Node, Span, shorten};
-use super::{http, limits, references, schedule, shell};
+use super::{http, limits, references, schedule, shell, trust};
 use crate::finding::Code;
 use crate::ids::JobName;
 use crate::model::{
@@ -89,6 +89,7 @@ pub(super) fn read<'t>(
             .policy(policy(&settings, matches!(asked, Asked::Http(_))));
         let about = about(&settings, description);
         let (action, context) = build(decoder, asked, settings, around);
+        trust::check_signed(decoder, &action, entry.key_span);
         references::check(decoder, &action, &context, about.as_deref(), &uses, entry);
         Some(Definition {
             name,
@@ -185,7 +186,7 @@ impl<'n, 't> Own<'n, 't> {
                     match key {
                         "exec" => own.actions.exec = exec(decoder, node),
                         "http" => {
-                            let (request, settings) = http::read(decoder, node);
+                            let (request, settings) = http::read(decoder, node, around.home);
                             own.actions.http = request;
                             own.settings.http = settings;
                         }
@@ -434,6 +435,8 @@ fn request_of(request: http::Request, settings: HttpSettings) -> Http {
         body: request.body,
         follow_redirects: settings.follow_redirects.given().unwrap_or(false),
         expect: settings.expect.given().unwrap_or_default(),
+        sign: settings.sign.given(),
+        tls: settings.tls.given(),
     }
 }
 

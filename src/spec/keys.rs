@@ -69,7 +69,7 @@ impl Settings {
                 self.success_exit_codes = slot(node, || exit_codes(decoder, node));
             }
             "http" => {
-                if let Some(http) = http::defaults(decoder, node) {
+                if let Some(http) = http::defaults(decoder, node, home) {
                     self.http = http;
                 }
             }

@@ -16,6 +16,8 @@ pub(super) const NODES: usize = 2_000_000;
 pub(super) const FILE_JOBS: usize = 400_000;
 /// Names in one `env`, `labels`, `secrets`, `headers`, `query` or `form`.
 pub(super) const NAMES: usize = 500;
+/// Secrets that one request is signed with.
+pub(super) const SIGNATURES: usize = 8;
 /// Items of one list, `json` excepted.
 pub(super) const LIST: usize = 10_000;
 /// Schedules whose union one job has.

@@ -4,6 +4,7 @@
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
+mod address;
 mod alike;
 mod bytes;
 pub mod calendars;
@@ -47,6 +48,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trust;
 mod wire;
 
 use std::collections::HashMap;

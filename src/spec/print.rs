@@ -14,7 +14,7 @@ use super::retry::print_word;
 use super::wire::{
     Sheet, VERSION, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireDates,
     WireHttp, WireJob, WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret,
-    WireStatus, WireText, WireTreePath,
+    WireStatus, WireText, WireTls, WireTreePath,
 };
 use crate::model::{
     Action, AfterCrash, Body, Calendar, Command, Context, Grace, Http, Job, Json, Part, Policy,
@@ -161,6 +161,18 @@ fn request(http: &Http) -> WireHttp<'_> {
             .iter()
             .map(|(pointer, value)| (Cow::from(&**pointer), json(value)))
             .collect(),
+        sign: match &http.sign {
+            Some(sign) => sign.secrets.iter().map(text).collect(),
+            None => Vec::new(),
+        },
+        tls: http.tls.as_deref().map(|tls| WireTls {
+            ca: tls.ca.as_ref().map(tree_path),
+            identity: tls
+                .identity
+                .as_ref()
+                .map(|(cert, key)| (tree_path(cert), tree_path(key))),
+            insecure: tls.insecure,
+        }),
     }
 }
 

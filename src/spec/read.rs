@@ -22,8 +22,8 @@ use super::wire::{
 use crate::ids::{CalendarName, JobName};
 use crate::model::{
     About, Action, AfterCrash, Body, Calendar, Command, Context, Definition, Expect, Grace, Http,
-    Job, Json, Origin, Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource, StatusSet,
-    Text, TreePath,
+    Job, Json, Origin, Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource, Sign,
+    StatusSet, Text, Tls, TreePath,
 };
 use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
@@ -220,6 +220,7 @@ impl Reader<'_> {
         let values: Result<Vec<_>, String> = values
             .map(|(pointer, value)| Ok((self.shared.text(&pointer), json(value)?)))
             .collect();
+        let sign: Result<Vec<_>, String> = wire.sign.into_iter().map(text).collect();
         Ok(Http {
             method: self.shared.text(&wire.method),
             url: text(wire.url)?,
@@ -232,6 +233,19 @@ impl Reader<'_> {
                 body_contains: wire.expect_body_contains.map(arc),
                 json: values?,
             },
+            sign: sign.map(|sign| match sign.is_empty() {
+                true => None,
+                false => Some(Arc::new(Sign { secrets: sign })),
+            })?,
+            tls: wire.tls.map(|tls| {
+                Arc::new(Tls {
+                    ca: tls.ca.map(|ca| self.tree_path(ca)),
+                    identity: tls
+                        .identity
+                        .map(|(cert, key)| (self.tree_path(cert), self.tree_path(key))),
+                    insecure: tls.insecure,
+                })
+            }),
         })
     }
 

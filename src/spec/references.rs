@@ -107,6 +107,9 @@ fn each_text(action: &Action, context: &Context, see: &mut impl FnMut(&Text)) {
             for (_, text) in http.query.iter().chain(&http.headers) {
                 see(text);
             }
+            for text in http.sign.iter().flat_map(|sign| &sign.secrets) {
+                see(text);
+            }
             match &http.body {
                 Body::Empty => {}
                 Body::Text(text) => see(text),

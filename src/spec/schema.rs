@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{
     CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RANDOM, RANGE, RETRY,
-    RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, State, TOP, WEEKLY, YEARLY,
+    RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS, TOP, WEEKLY, YEARLY,
 };
 use super::suite;
 
@@ -30,6 +30,8 @@ pub fn schema() -> String {
             "http": http(Form::Job),
             "httpDefaults": level(&HTTP, Form::Defaults, &[]),
             "expect": level(&EXPECT, Form::Job, &[]),
+            "sign": level(&SIGN, Form::Job, &["secret"]),
+            "tls": tls(),
             "retry": retry(),
             "schedule": schedule(),
             "oneSchedule": one_schedule(),
@@ -210,6 +212,8 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Http if form == Form::Defaults => refer("httpDefaults"),
         Kind::Http => refer("http"),
         Kind::Expect => refer("expect"),
+        Kind::Sign => refer("sign"),
+        Kind::Tls => refer("tls"),
         Kind::Weekly => refer("weekly"),
         Kind::Monthly => refer("monthly"),
         Kind::MonthDays => one_or_more(refer("monthDay")),
@@ -304,6 +308,12 @@ fn one_schedule() -> Value {
         { "type": "string", "description": "a cron line" },
         level(&SCHEDULE, Form::Job, &[]),
     ] })
+}
+
+fn tls() -> Value {
+    let mut schema = level(&TLS, Form::Job, &[]);
+    schema.insert("minProperties".into(), json!(1));
+    Value::Object(schema)
 }
 
 fn month_day() -> Value {
@@ -487,6 +497,8 @@ mod tests {
         for (level, before) in [
             (&HTTP, "http"),
             (&EXPECT, "http: { url: \"http://x\", expect"),
+            (&SIGN, "http: { url: \"http://x\", sign"),
+            (&TLS, "http: { url: \"https://x\", tls"),
             (&RETRY, "run: x\nretry"),
             (&SCHEDULE, "schedule"),
             (&MONTHLY, "schedule: { monthly"),
@@ -499,7 +511,9 @@ mod tests {
                 let Field { key, example, .. } = field;
                 let beside = match (level.what, *key) {
                     ("`http`", "url") | ("`retry`", "max") | ("a secret" | "`expect`", _) => "",
-                    ("`http`", _) => "url: \"http://x\", ",
+                    ("`http`", _) => "url: \"https://x\", ",
+                    ("`tls`", "cert") => "key: k.pem, ",
+                    ("`tls`", "key") => "cert: c.pem, ",
                     ("`retry`", _) => "max: 1, ",
                     ("a schedule", "shift") => "daily: \"02:00\", except: weekend, ",
                     (
@@ -523,6 +537,9 @@ mod tests {
                 let mut keys = format!("{before}: {{ {beside}{key}: {example} }}{close}");
                 if !keys.contains("schedule:") {
                     keys.push_str("\nschedule: manual");
+                }
+                if keys.contains("${secrets.") {
+                    keys.push_str("\nsecrets: { HOOK: { env: A }, HOOK_BEFORE: { env: B } }");
                 }
                 if !keys.contains("http:") && !keys.contains("run:") {
                     keys.push_str("\nrun: x");

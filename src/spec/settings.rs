@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{AfterCrash, Expect, Grace, Json, Overlap, Retry, SecretSource, Text, TreePath};
+use crate::model::{
+    AfterCrash, Expect, Grace, Json, Overlap, Retry, SecretSource, Sign, Text, Tls, TreePath,
+};
 
 /// A value of one layer.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -125,6 +127,8 @@ pub(super) struct HttpSettings {
     pub headers: Layered<Text>,
     pub follow_redirects: Slot<bool>,
     pub expect: Slot<Expect>,
+    pub sign: Slot<Arc<Sign>>,
+    pub tls: Slot<Arc<Tls>>,
 }
 
 impl Settings {
@@ -138,6 +142,7 @@ impl Settings {
             + self.inherit_env.length(Vec::len)
             + self.http.headers.entries.len()
             + self.http.query.length(Vec::len)
+            + self.http.sign.length(|sign| sign.secrets.len())
             + self.http.expect.length(|expect| {
                 let json = expect.json.iter().map(|(_, json)| values(json));
                 expect.status.len() + json.sum::<usize>()
@@ -180,6 +185,8 @@ impl Settings {
                     .follow_redirects
                     .over(&below.http.follow_redirects),
                 expect: self.http.expect.over(&below.http.expect),
+                sign: self.http.sign.over(&below.http.sign),
+                tls: self.http.tls.over(&below.http.tls),
             },
         }
     }

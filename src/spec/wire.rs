@@ -134,6 +134,23 @@ pub(super) struct WireHttp<'a> {
     pub expect_body_contains: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub expect_json: Vec<(Cow<'a, str>, serde_json::Value)>,
+    /// Empty where nothing is signed.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub sign: Vec<WireText<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<WireTls<'a>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireTls<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<WireTreePath<'a>>,
+    /// Certificate and key.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<(WireTreePath<'a>, WireTreePath<'a>)>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub insecure: bool,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,4 +1,5 @@
-//! Reports and other tools over what elder remembers.
+//! Reports over what elder remembers, what hurts, and job files out of other schedulers' files.
 
 pub mod doctor;
+pub mod import;
 pub mod report;

@@ -19,6 +19,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       next      Show when a job or a schedule fires next
       simulate  Show every fire of a span: busiest minutes, peaks, overlaps, clock changes
       test      Try the schedule tests (*.test.yaml) of a folder
+      import    Make job files of another scheduler's files
       doctor    Say what will hurt: tree, host, state folder
       schema    Print the JSON Schema of job files
       trigger   Start a run of a job now
@@ -104,7 +105,7 @@ fn what_this_build_has_not_is_refused_and_never_ignored() {
         ("run", "SCHEDULER_USE_REDIS", "true", "no Redis store"),
         ("run", "SCHEDULER_USE_POSTGRES", "1", "no PostgreSQL store"),
         ("run --config elder.yaml", "", "", "unexpected argument"),
-        ("run --egress x", "", "", "unexpected argument"),
+        ("run --egress x", "", "", "begins with allow:, deny:"),
         ("run --no-new-privs", "", "", "unexpected argument"),
         ("run --audit-log x", "", "", "unexpected argument"),
         ("validate --format sarif", "", "", "invalid value 'sarif'"),

@@ -150,6 +150,14 @@ fn forms(change: &Change) -> Vec<(String, Value)> {
     let mut minutes = [5, minute, 40];
     minutes.sort_unstable();
     let [one, two, three] = minutes;
+    let month_and_day = &date[5..];
+    let day_of_month: u8 = date[8..].parse().unwrap();
+    let dst = |gap: &str, fold: &str| {
+        (
+            format!("{{ daily: \"{inside}\", dst: {{ gap: {gap}, fold: {fold} }} }}"),
+            json!({ "daily": inside, "dst": { "gap": gap, "fold": fold } }),
+        )
+    };
     let line = |text: String| (format!("\"{text}\""), json!(text));
     vec![
         (
@@ -169,6 +177,14 @@ fn forms(change: &Change) -> Vec<(String, Value)> {
             json!({ "weekly": { "days": day, "at": inside } }),
         ),
         (
+            format!("{{ monthly: {{ day: {day_of_month}, at: \"{inside}\" }} }}"),
+            json!({ "monthly": { "day": day_of_month, "at": inside } }),
+        ),
+        (
+            format!("{{ yearly: {{ date: {month_and_day}, at: \"{inside}\" }} }}"),
+            json!({ "yearly": { "date": month_and_day, "at": inside } }),
+        ),
+        (
             format!("{{ at: {date}T{inside}:00 }}"),
             json!({ "at": format!("{date}T{inside}:00") }),
         ),
@@ -181,6 +197,17 @@ fn forms(change: &Change) -> Vec<(String, Value)> {
         (
             format!("{{ hourly: {minute} }}"),
             json!({ "hourly": minute }),
+        ),
+        dst("skip", "first"),
+        dst("after", "second"),
+        dst("after", "both"),
+        (
+            "{ cron: \"*/30 * * * *\", dst: { gap: after, fold: first } }".to_owned(),
+            json!({ "cron": "*/30 * * * *", "dst": { "gap": "after", "fold": "first" } }),
+        ),
+        (
+            format!("{{ hourly: {minute}, dst: {{ gap: after, fold: second }} }}"),
+            json!({ "hourly": minute, "dst": { "gap": "after", "fold": "second" } }),
         ),
         ("{ every: 30m }".to_owned(), json!({ "every": "30m" })),
     ]

@@ -18,6 +18,8 @@ mod client;
 mod clock_changes;
 mod doctor;
 mod fuzz;
+mod http_actions;
+mod import;
 mod machine;
 mod next;
 mod peers;

@@ -1,5 +1,7 @@
 //! What came back: the status and a bounded part of the body.
 
+use std::time::Duration;
+
 use reqwest::{Response, StatusCode};
 
 use crate::model::Output;
@@ -21,6 +23,8 @@ pub(super) struct Answer {
     pub(super) status: Option<StatusCode>,
     /// The beginning of the body, where it is to be compared.
     pub(super) body: Vec<u8>,
+    /// How long the target asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
     /// Whether the body went on after that.
     pub(super) is_longer: bool,
     collector: Option<Collector>,

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use rustix::io::Errno;
+use rustls::CertificateError;
 
 use crate::model::Reason;
 
@@ -53,7 +54,19 @@ pub(super) fn deepest(error: &(dyn Error + 'static)) -> String {
 
 fn tls_error(cause: &(dyn Error + 'static)) -> Option<String> {
     let error = cause.downcast_ref::<rustls::Error>()?;
-    Some(format!("TLS: {error}"))
+    let mend = match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "; if that authority is right, name it with `tls: { ca: PATH }`"
+        }
+        // What `openssl req -x509` makes unless it is told otherwise.
+        rustls::Error::InvalidCertificate(CertificateError::Other(_))
+            if error.to_string().contains("CaUsedAsEndEntity") =>
+        {
+            "; the server shows an authority's certificate as its own: make it without CA:TRUE"
+        }
+        _ => "",
+    };
+    Some(format!("TLS: {error}{mend}"))
 }
 
 fn system_error(cause: &(dyn Error + 'static)) -> Option<String> {

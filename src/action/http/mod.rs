@@ -13,11 +13,16 @@ mod expect;
 mod failing;
 mod redirect;
 mod request;
+mod retry_after;
 #[cfg(test)]
 mod server;
+mod sign;
+mod tls;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::duration;
 use crate::model::{AttemptEnd, Ended, Http, Reason};
 
 use super::Attempt;
@@ -28,6 +33,7 @@ use super::runner::Surroundings;
 use super::secrets::Secrets;
 
 pub(super) use client::Client;
+pub use egress::{BadRule, Egress, EgressRule};
 
 use answer::Answer;
 use expect::Expected;
@@ -72,9 +78,18 @@ pub(super) async fn carry_out(
             (Ended::TimedOut, Some(said))
         }
     };
-    let detail = said.map(|said| answer.mask.text(&format!("{}: {said}", shown(http))));
+    let asked = answer.retry_after.filter(|_| ended != Ended::Success);
+    let asked_text = asked
+        .map(|wait| asked_text(wait, &attempt))
+        .unwrap_or_default();
+    let detail = said.map(|said| {
+        answer
+            .mask
+            .text(&format!("{}: {said}{asked_text}", shown(http)))
+    });
     AttemptEnd {
         http_status: answer.status.map(|status| status.as_u16()),
+        retry_after: asked,
         output: answer.finish(),
         ..end(ended, detail)
     }
@@ -96,9 +111,15 @@ async fn converse(
     };
     let mut request = Prepared::new(http, &facts)?;
     let expected = Expected::new(&http.expect, &facts)?;
+    let way = client.of(http.tls.as_ref()).await?;
+    if let Some(sign) = &http.sign {
+        // The last thing before it goes: the time is part of what is signed.
+        request.sign(sign, &facts, around.clock.now())?;
+    }
     let mut redirects = 0;
     let mut response = loop {
-        let response = client.send(&mut request, http.follow_redirects).await?;
+        let sending = client.send(&way, &mut request, http.follow_redirects);
+        let response = sending.await?;
         let status = response.status();
         answer.status = Some(status);
         if !http.follow_redirects || !request.redirect(status, response.headers())? {
@@ -114,6 +135,7 @@ async fn converse(
     };
     let status = response.status();
     let location = redirect::location_text(status, response.headers());
+    answer.retry_after = retry_after::read(status, response.headers(), around.clock.now());
     let read = answer.read(&mut response, expected.wants_body()).await;
     expected.check_status(status, location.as_deref())?;
     read?;
@@ -131,6 +153,22 @@ async fn read_secrets(around: &Surroundings, attempt: &Attempt) -> Result<Secret
         Ok(read) => read,
         Err(_) => Err(Failure::internal("reading the secrets panicked")),
     }
+}
+
+/// What the target asks for, and what becomes of it.
+fn asked_text(wait: Duration, attempt: &Attempt) -> String {
+    // Whoever asks for longer than an age is told apart by nobody.
+    const AGE: Duration = Duration::from_secs(3650 * 86_400);
+    let retry = &attempt.job.definition.policy.retry;
+    let asks = format!(
+        "; it asks to be left alone for {}",
+        duration::print(wait.min(AGE))
+    );
+    if wait > retry.max_backoff && attempt.attempt <= retry.max {
+        let most = duration::print(retry.max_backoff);
+        return format!("{asks}, and max_backoff bounds the wait to {most}");
+    }
+    asks
 }
 
 /// The request as it is written in the job file, where no secret is filled in.

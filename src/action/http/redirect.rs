@@ -8,6 +8,7 @@ use crate::model::Reason;
 
 use super::super::failure::Failure;
 use super::request::{Prepared, without_credentials};
+use super::sign;
 
 impl Prepared {
     /// Points the request to where the answer says; `false` when the answer is no redirect.
@@ -47,6 +48,10 @@ impl Prepared {
             self.body = None;
             self.private_body = false;
             self.headers.remove(CONTENT_TYPE);
+            // What was signed is that body.
+            for name in [sign::ID, sign::TIMESTAMP, sign::SIGNATURE] {
+                self.headers.remove(name);
+            }
         }
         if !same_place(&self.url, &next) {
             if self.private_body && self.body.is_some() {

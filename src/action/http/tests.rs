@@ -1,5 +1,10 @@
 //! Real requests over real sockets: what is sent, and what becomes of every kind of answer.
 
+mod bounds;
+mod names;
+mod signing;
+mod tls;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -9,8 +14,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::Client;
 use super::server::{LONG, Reply, Server, answer, ok, redirect};
-use crate::action::testing::{TestJob, get, request};
-use crate::action::{LocalRunner, Runner, Stop, Surroundings};
+use crate::action::testing::{TestJob, clock, get, request};
+use crate::action::{Egress, LocalRunner, Runner, Stop, Surroundings};
 use crate::model::{
     AttemptEnd, Body, Ended, Expect, Http, Json, Part, Reason, SecretSource, StatusSet, Text,
     Trigger,
@@ -26,13 +31,15 @@ fn runner_with(secrets: &[(&str, &str)], client: Client) -> LocalRunner {
         server_url: Arc::new(OnceLock::new()),
         state_dir: "/var/lib/elder".into(),
         elder_bin: "/usr/bin/elder".into(),
+        egress: Egress::default(),
+        clock: Arc::new(clock()),
     };
     LocalRunner::with_client(surroundings, client)
 }
 
 async fn run(job: TestJob) -> AttemptEnd {
     let (attempt, _stop) = job.attempt();
-    let runner = runner_with(&[], Client::new().unwrap());
+    let runner = runner_with(&[], Client::new(Egress::default()).unwrap());
     let end = tokio::time::timeout(LONG, runner.attempt(attempt)).await;
     end.expect("the attempt did not end")
 }
@@ -43,7 +50,10 @@ async fn run_with_secret(http: Http, secret: &str) -> AttemptEnd {
         context.secrets = vec![("TOKEN".into(), SecretSource::Env("TOKEN".into()))];
     });
     let (attempt, _stop) = job.attempt();
-    let runner = runner_with(&[("TOKEN", secret)], Client::new().unwrap());
+    let runner = runner_with(
+        &[("TOKEN", secret)],
+        Client::new(Egress::default()).unwrap(),
+    );
     let end = tokio::time::timeout(LONG, runner.attempt(attempt)).await;
     end.expect("the attempt did not end")
 }
@@ -178,7 +188,7 @@ async fn a_requested_run_has_its_own_idempotency_key() {
         attempt.trigger = trigger;
         attempt.attempt = 2;
         let want = format!("test/2027-01-01T00:00:00Z/{}", attempt.run);
-        runner_with(&[], Client::new().unwrap())
+        runner_with(&[], Client::new(Egress::default()).unwrap())
             .attempt(attempt)
             .await;
         let sent = server.requests().pop().unwrap();
@@ -321,7 +331,8 @@ async fn an_answer_is_compared_with_what_the_job_expects() {
 #[tokio::test]
 async fn every_way_of_failing_is_told_apart() {
     let server = Server::new(|path| match path {
-        "/reset" => Reply::Reset,
+        "/reset" => Reply::Reset(String::new()),
+        "/cut" => Reply::Reset("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this".into()),
         "/close" => Reply::Send(String::new()),
         "/garbage" => Reply::Send("220 mail.example ESMTP\r\n\r\n".into()),
         "/short" => Reply::Send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this".into()),
@@ -343,6 +354,7 @@ async fn every_way_of_failing_is_told_apart() {
             "ECONNREFUSED",
         ),
         (url("/reset"), Reason::Connect, None, "the connection broke"),
+        (url("/cut"), Reason::Connect, Some(200), "ECONNRESET"),
         (url("/close"), Reason::Connect, None, "the connection broke"),
         (
             url("/garbage"),
@@ -465,7 +477,7 @@ async fn full_listener() -> (SocketAddr, impl Drop) {
 async fn of_a_huge_answer_only_the_ends_are_kept_and_an_endless_one_is_not_heard_out() {
     let server = Server::new(|path| match path {
         "/huge" => ok(&format!("begin{}end", "x".repeat(5_000_000))),
-        _ => Reply::Flood("HTTP/1.1 200 OK\r\n\r\nbegin".into()),
+        _ => Reply::Flood("HTTP/1.1 200 OK\r\n\r\nbegin".into(), "x".into()),
     })
     .await;
     let end = run(request(get(&server.url("/huge")))).await;
@@ -488,6 +500,7 @@ fn following(url: &str, method: &str) -> Http {
 async fn redirects_are_followed_as_browsers_do_and_not_for_ever() {
     let server = Server::new(|path| match path.trim_start_matches('/').split_once('/') {
         Some(("loop", _)) => redirect(302, &format!("{path}/x")),
+        Some(("self", _)) => redirect(301, path),
         Some((status, "")) => redirect(status.parse().unwrap(), "/end"),
         Some(("to", "file")) => redirect(302, "file:///etc/passwd"),
         Some(("to", "metadata")) => redirect(302, "http://169.254.169.254/latest/meta-data"),
@@ -526,6 +539,7 @@ async fn redirects_are_followed_as_browsers_do_and_not_for_ever() {
     }
     for (path, reason, status, said) in [
         ("/loop/", Reason::Http, 302, "redirects more than 10 times"),
+        ("/self/", Reason::Http, 301, "redirects more than 10 times"),
         ("/to/file", Reason::Http, 302, "redirects to file:"),
         ("/to/metadata", Reason::Setup, 302, "169.254.169.254"),
         ("/to/mapped", Reason::Setup, 307, "credentials"),
@@ -660,7 +674,9 @@ async fn a_stopped_request_is_given_up() {
     for stop in [Stop::Gracefully, Stop::Now] {
         let server = Server::new(|_| Reply::Hang(String::new())).await;
         let (attempt, stopper) = request(get(&server.url("/"))).attempt();
-        let running = tokio::spawn(runner_with(&[], Client::new().unwrap()).attempt(attempt));
+        let running = tokio::spawn(
+            runner_with(&[], Client::new(Egress::default()).unwrap()).attempt(attempt),
+        );
         tokio::time::timeout(LONG, async {
             while server.requests().is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -167,6 +167,7 @@ fn end(
         signal,
         http_status: None,
         detail: detail.map(|text| started.mask.text(&text).into()),
+        retry_after: None,
     }
 }
 

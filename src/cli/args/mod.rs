@@ -4,6 +4,7 @@ mod client;
 mod doctor;
 mod files;
 mod forecast;
+mod import;
 pub mod run;
 pub mod values;
 pub mod variables;
@@ -16,6 +17,7 @@ pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, Tri
 pub use doctor::DoctorArgs;
 pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
 pub use forecast::{SimulateArgs, SimulateFormat, TestArgs};
+pub use import::{ImportArgs, SourceFormat};
 pub use run::RunArgs;
 
 const EXAMPLES: &str = "\
@@ -57,6 +59,8 @@ pub enum Command {
     Simulate(Box<SimulateArgs>),
     /// Try the schedule tests (*.test.yaml) of a folder
     Test(TestArgs),
+    /// Make job files of another scheduler's files
+    Import(ImportArgs),
     /// Say what will hurt: tree, host, state folder
     Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
@@ -94,9 +98,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 13] = [
-    "run", "validate", "next", "simulate", "test", "doctor", "schema", "trigger", "sync", "backup",
-    "restore", "optimize", "report",
+const COMMANDS: [&str; 14] = [
+    "run", "validate", "next", "simulate", "test", "import", "doctor", "schema", "trigger", "sync",
+    "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::action::EgressRule;
 use crate::schedule::TzdataChoice;
 use crate::secret::Secret;
 use crate::server::Public;
@@ -74,6 +75,9 @@ pub struct RunArgs {
     /// Only these names may stand in ${NAME}
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = values::variable_name)]
     pub env_allow: Option<Vec<String>>,
+    /// Where http jobs may go, first match wins: deny:private, allow:10.0.0.0/8, allow-host:NAME
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub egress: Vec<EgressRule>,
     /// Tokens with their roles, for people and programs elsewhere
     #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,

@@ -413,6 +413,7 @@ fn ended(run: RunId, ended: Ended) -> Input {
         signal: None,
         http_status: None,
         detail: None,
+        retry_after: None,
     };
     Input::Ended {
         run,

@@ -193,7 +193,6 @@ fn keys_that_do_not_belong() {
         row("sages", "sages: {}\n", NotInThisBuild, (1, 1), "`sages` is known, but not in this build"),
         row("a pool", with("pool: db"), NotInThisBuild, (3, 5), "not in this build"),
         row("a user", with("user: root"), NotInThisBuild, (3, 5), "not in this build"),
-        row("tls", with("http: { url: \"http://x\", tls: {} }"), NotInThisBuild, (3, 30), "not in this build"),
         row("overlap of nothing known", with("overlap: parallel"), Code::WrongType, (3, 14), "write `skip`, `queue` or `replace`"),
         row("overlap misspelt", with("overlap: quue"), Code::WrongType, (3, 14), "did you mean `queue`?"),
         row("stdin beside http", with(&format!("{http}\nstdin: x")), NoEffect, (4, 5), "body"),
@@ -243,8 +242,6 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         "expect_success_within",
         "output",
         "history",
-        "tls",
-        "sign",
     ];
     for key in contract {
         let known = LEVELS.iter().filter_map(|level| level.find(key));
@@ -592,4 +589,32 @@ fn what_is_cheap_to_write_and_dear_to_read_is_bounded() {
         assert!(found, "{what}: {}", shown(first));
         assert!(file.findings.len() <= 2_001, "{what}");
     }
+}
+
+#[test]
+#[rustfmt::skip] // A table is read by its lines.
+fn signatures_and_certificates_that_cannot_be() {
+    use Code::{BadHttp, BadPath, BadVariable, Insecure, MissingKey, NoEffect, OutOfRange, UnknownKey, WrongType};
+    let http = |keys: &str| with(&format!("http: {{ url: \"https://x\", {keys} }}"));
+    let nine = ["\"${secrets.A}\""; 9].join(", ");
+    check_rows(vec![
+        row("nothing to sign with", http("sign: {}"), MissingKey, (3, 37), "write `secret: \"${secrets.NAME}\"`"),
+        row("a secret in the file", http("sign: { secret: hunter2 }"), BadHttp, (3, 47), "must not stand in the file"),
+        row("one of two in the file", http("sign: { secret: [\"${secrets.A}\", whsec_x] }"), BadHttp, (3, 64), "must not stand in the file"),
+        row("a secret that nobody has", http("sign: { secret: \"${secrets.HOOK}\" }"), BadVariable, (3, 47), "`secrets: { HOOK: { file: PATH } }`"),
+        row("no secret in the list", http("sign: { secret: [] }"), OutOfRange, (3, 47), "one to 8"),
+        row("nine secrets", http(&format!("sign: {{ secret: [{nine}] }}")), OutOfRange, (3, 47), "has 9 entries"),
+        row("sign as text", http("sign: \"${secrets.HOOK}\""), WrongType, (3, 37), "mapping"),
+        row("a key of sign misspelt", http("sign: { secrets: x }"), UnknownKey, (3, 39), "did you mean `secret`?"),
+        row("a header that sign sets", with("secrets: { A: { env: B } }\nhttp: { url: \"https://x\", sign: { secret: \"${secrets.A}\" }, headers: { Webhook-Id: mine } }"), NoEffect, (2, 3), "what `sign` sets"),
+        row("tls that says nothing", http("tls: {}"), MissingKey, (3, 36), "`ca: PATH`"),
+        row("tls as text", http("tls: /ca.pem"), WrongType, (3, 36), "mapping"),
+        row("a certificate without its key", http("tls: { cert: /c.pem }"), MissingKey, (3, 38), "`key: PATH`"),
+        row("a key without its certificate", http("tls: { key: /k.pem }"), MissingKey, (3, 38), "`cert: PATH`"),
+        row("an authority out of the tree", http("tls: { ca: ../../../ca.pem }"), BadPath, (3, 42), "leaves the tree"),
+        row("nobody is checked", http("tls: { insecure: true }"), Insecure, (3, 38), "`ca: PATH`"),
+        row("nobody is checked by an authority", http("tls: { insecure: true, ca: /ca.pem }"), NoEffect, (3, 54), "remove `insecure`"),
+        row("a key of tls misspelt", http("tls: { cacert: /c.pem }"), UnknownKey, (3, 38), "has no key `cacert`"),
+        row("tls on http", with("http: { url: \"http://x\", tls: { ca: /ca.pem } }"), NoEffect, (3, 30), "write `https://`"),
+    ]);
 }

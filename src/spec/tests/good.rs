@@ -388,3 +388,54 @@ fn a_moved_job_is_the_same_definition() {
     ));
     assert_eq!(a, b);
 }
+
+#[test]
+fn how_the_sides_know_each_other_is_read_and_inherited_whole() {
+    let text = r#"
+defaults:
+  secrets: { HOOK: { env: A } }
+  http:
+    sign: { secret: "${secrets.HOOK}" }
+    tls: { ca: certs/ca.pem, cert: /etc/elder/both.pem, key: /etc/elder/both.pem }
+jobs:
+  inherits: { schedule: manual, http: "https://x" }
+  own:
+    schedule: manual
+    secrets: { OLD: { env: B } }
+    http:
+      url: https://x
+      sign: { secret: ["whsec_${secrets.HOOK}", "${secrets.OLD}"] }
+      tls: { insecure: false }
+  neither: { schedule: manual, http: { url: "https://x", sign: null, tls: null } }
+  plain: { schedule: manual, http: "http://x" }
+"#;
+    let file = file(text);
+    assert!(file.findings.is_empty(), "{}", shown(&file.findings));
+    let [inherits, own, neither, plain] =
+        [0, 1, 2, 3].map(|place| request(&file.jobs[place].definition));
+    let secrets = |http: &crate::model::Http| {
+        let sign = http.sign.as_ref().unwrap();
+        let secrets = sign.secrets.iter();
+        secrets
+            .map(|text| text.shown().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(secrets(inherits), ["${secrets.HOOK}"]);
+    let tls = inherits.tls.as_deref().unwrap();
+    let ca = tls.ca.as_ref().unwrap();
+    assert_eq!(&*ca.path, Path::new("/srv/jobs/certs/ca.pem"));
+    assert_eq!(ca.within.as_deref(), Some(Path::new("/srv/jobs")));
+    let (cert, key) = tls.identity.as_ref().unwrap();
+    assert_eq!((cert, cert.within.as_ref()), (key, None));
+    assert!(!tls.insecure);
+    assert_eq!(secrets(own), ["whsec_${secrets.HOOK}", "${secrets.OLD}"]);
+    let tls = own.tls.as_deref().unwrap();
+    assert_eq!(
+        (&tls.ca, &tls.identity),
+        (&None, &None),
+        "the whole is replaced"
+    );
+    assert_eq!((&neither.sign, &neither.tls), (&None, &None));
+    // What comes from defaults may serve other jobs of the file.
+    assert!(plain.tls.is_some());
+}

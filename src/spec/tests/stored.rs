@@ -10,7 +10,8 @@ use super::*;
 use crate::ids::JobName;
 use crate::model::{
     About, Action, AfterCrash, Body, Command, Context, Expect, Grace, Http, Json, Origin, Overlap,
-    Part, Policy, Process, Retry, RetryOn, SecretSource, StatusSet, Text, TreePath, Variable,
+    Part, Policy, Process, Retry, RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
+    Variable,
 };
 use crate::spec::{parse_schedule, print, read};
 
@@ -194,6 +195,14 @@ fn action() -> impl Strategy<Value = Action> {
             body_contains,
             json,
         });
+    let sign = prop::collection::vec(text(), 0..3);
+    let identity = prop::option::of((tree_path(), tree_path()));
+    let tls = (prop::option::of(tree_path()), identity, any::<bool>());
+    let tls = tls.prop_map(|(ca, identity, insecure)| Tls {
+        ca,
+        identity,
+        insecure,
+    });
     let http = (
         word(),
         text(),
@@ -202,9 +211,10 @@ fn action() -> impl Strategy<Value = Action> {
         body,
         any::<bool>(),
         expect,
+        (sign, prop::option::of(tls)),
     )
         .prop_map(
-            |(method, url, query, headers, body, follow_redirects, expect)| Http {
+            |(method, url, query, headers, body, follow_redirects, expect, (sign, tls))| Http {
                 method,
                 url,
                 query,
@@ -212,6 +222,8 @@ fn action() -> impl Strategy<Value = Action> {
                 body,
                 follow_redirects,
                 expect,
+                sign: (!sign.is_empty()).then(|| Arc::new(Sign { secrets: sign })),
+                tls: tls.map(Arc::new),
             },
         );
     prop_oneof![

@@ -12,7 +12,7 @@ use elder::action::env_file;
 use elder::cli::args::values;
 use elder::duration;
 use elder::ids::{JobName, RunId};
-use elder::model::{Definition, Job};
+use elder::model::{Calendar, Definition, Job};
 use elder::schedule::{Cron, Days, Item, Schedule, Zones, parse_time};
 use elder::spec::{self, InputFile};
 use jiff::Timestamp;
@@ -39,8 +39,12 @@ const LINES: [&str; 16] = [
     "0 0 */31 * */7",
 ];
 
-const SCHEDULES: [&str; 16] = [
+const SCHEDULES: [&str; 20] = [
     "{ every: 5m }",
+    "{ monthly: { day: [1, last, 2nd tue, last weekday], at: \"09:00\" } }",
+    "{ yearly: { date: [03-31, 02-29], at: [\"23:00\"] } }",
+    "{ daily: \"02:30\", dst: { gap: skip, fold: both } }",
+    "{ daily: \"02:30\", except: { weekdays: [sat, sun], dates: [01-01, 2027-05-05] }, shift: next }",
     "{ random: { times: 3, between: [\"22:00\", \"02:00\"], min_gap: 20m, days: weekdays } }",
     "{ daily: \"09:00\", from: 2027-04-01, until: 2027-09-30 }",
     "{ cron: \"0 9 * * *\", jitter: 30s, timezone: Asia/Tokyo }",
@@ -215,15 +219,19 @@ fn options() -> spec::Options {
     }
 }
 
-fn checked(path: &str, bytes: &[u8], zones: &Zones) -> Vec<Job> {
-    let input = InputFile {
+fn input_file(path: &str, bytes: &[u8]) -> InputFile {
+    InputFile {
         root: "jobs.d".into(),
         root_folder: Path::new("/jobs.d").into(),
         path: path.into(),
         shown: format!("jobs.d/{path}").into(),
         content: Ok(bytes.into()),
         hash: [0; 32],
-    };
+    }
+}
+
+fn checked(path: &str, bytes: &[u8], zones: &Zones) -> (Vec<Job>, Vec<Calendar>) {
+    let input = input_file(path, bytes);
     let checked = spec::check(&[input], None, &HashMap::new(), &options(), zones);
     let file = &checked.files[0];
     for finding in &file.findings {
@@ -233,7 +241,7 @@ fn checked(path: &str, bytes: &[u8], zones: &Zones) -> Vec<Job> {
             "{finding:?}"
         );
     }
-    file.jobs.clone()
+    (file.jobs.clone(), file.calendars.clone())
 }
 
 fn definitions(jobs: &[Job]) -> Vec<&Definition> {
@@ -267,14 +275,11 @@ fn job_files() -> Vec<Vec<u8>> {
 fn job_files_and_what_the_store_keeps_of_them() {
     let zones = Zones::bundled();
     feed("job files", &Mutator::new(job_files()), |input| {
-        let jobs = checked("a.yaml", input, &zones);
-        let text = spec::print(&jobs, &[]);
-        let (read, _) = spec::read(&text, &zones).unwrap_or_else(|said| panic!("{said}: {text}"));
-        assert_eq!(
-            definitions(&read),
-            definitions(&jobs),
-            "what is kept is read back"
-        );
+        let (jobs, calendars) = checked("a.yaml", input, &zones);
+        let text = spec::print(&jobs, &calendars);
+        let read = spec::read(&text, &zones).unwrap_or_else(|said| panic!("{said}: {text}"));
+        let kept = (definitions(&read.0), &read.1);
+        assert_eq!(kept, (definitions(&jobs), &calendars), "{text}");
         for job in &jobs {
             assert_goes_forward(&job.definition.schedule);
         }
@@ -282,14 +287,35 @@ fn job_files_and_what_the_store_keeps_of_them() {
 }
 
 #[test]
-fn calendars_in_ics_files() {
+fn files_of_holidays() {
+    const WEEKLY: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:a\r\nDTSTART;TZID=Asia/Tokyo:20270104T090000\r\nDTEND:20270105T000000Z\r\nRRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR;UNTIL=20280101T000000Z\r\nEXDATE:20270118\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    const YEARLY: &str = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:b\nDTSTART;VALUE=DATE:20270101\nDURATION:P2D\nRRULE:FREQ=YEARLY;BYMONTH=1,12;BYMONTHDAY=1,-1;COUNT=9\nRDATE;VALUE=DATE:20270505\nEND:VEVENT\nEND:VCALENDAR\n";
+    const FOLDED: &str = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20270101\r\nDTEND;VALUE=DATE:20270104\r\nSUMMARY:New\r\n  Year\r\nRRULE:FREQ=MONTHLY;BYDAY=2MO;COUNT=5\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
     let zones = Zones::bundled();
-    let seeds = [
-        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20270101\r\nDTEND;VALUE=DATE:20270104\r\nSUMMARY:New\r\n  Year\r\nRRULE:FREQ=YEARLY;COUNT=5\r\nEXDATE;VALUE=DATE:20280101\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
-        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;TZID=Asia/Tokyo:20270503T090000\nDURATION:P1D\nRRULE:FREQ=MONTHLY;BYDAY=2MO;UNTIL=20301231\nEND:VEVENT\nEND:VCALENDAR\n",
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shipped = std::fs::read_to_string(root.join("examples/calendars/jp-holidays.ics")).unwrap();
+    feed(
+        "files of holidays",
+        &Mutator::of_texts(&[WEEKLY, YEARLY, FOLDED, &shipped]),
+        |input| {
+            checked("a.ics", input, &zones);
+        },
+    );
+}
+
+#[test]
+fn tests_of_schedules() {
+    let zones = Zones::bundled();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let files = [
+        "jobs.d/schedules.test.yaml",
+        "examples/several-times-a-day/jobs.test.yaml",
     ];
-    feed("ics", &Mutator::of_texts(&seeds), |input| {
-        assert!(checked("days.ics", input, &zones).is_empty());
+    let seeds = files.map(|file| std::fs::read(root.join(file)).unwrap());
+    feed("tests of schedules", &Mutator::of_texts(&seeds), |input| {
+        let file = input_file("a.test.yaml", input);
+        let read = spec::check_tests(&file, &HashMap::new(), &options(), &zones);
+        assert_eq!(read.shown, file.shown);
     });
 }
 
@@ -307,9 +333,10 @@ fn defaults_of_folders() {
 #[test]
 fn last_good_definitions() {
     let zones = Zones::bundled();
-    let kept = job_files()
-        .into_iter()
-        .map(|file| spec::print(&checked("a.yaml", &file, &zones), &[]));
+    let kept = job_files().into_iter().map(|file| {
+        let (jobs, calendars) = checked("a.yaml", &file, &zones);
+        spec::print(&jobs, &calendars)
+    });
     let kept: Vec<String> = kept.filter(|text| !text.is_empty()).collect();
     feed(
         "last good definitions",
@@ -317,8 +344,11 @@ fn last_good_definitions() {
         |input| {
             // Damaged or of another version: a sentence, or jobs that can be kept again.
             if let Ok((jobs, calendars)) = spec::read(&text(input), &zones) {
-                let (again, _) = spec::read(&spec::print(&jobs, &calendars), &zones).unwrap();
-                assert_eq!(definitions(&again), definitions(&jobs));
+                let again = spec::read(&spec::print(&jobs, &calendars), &zones).unwrap();
+                assert_eq!(
+                    (definitions(&again.0), again.1),
+                    (definitions(&jobs), calendars)
+                );
             }
         },
     );

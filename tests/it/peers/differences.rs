@@ -37,7 +37,7 @@ impl Peer {
 }
 
 /// Every difference with those who have it; docs/differences.md has a heading for each.
-pub const KNOWN: [(&str, &[Peer]); 11] = [
+pub const KNOWN: [(&str, &[Peer]); 12] = [
     ("star-rule", &[Peer::Croniter, Peer::Croner]),
     ("one-value-range", &[Peer::Croniter]),
     (
@@ -67,6 +67,7 @@ pub const KNOWN: [(&str, &[Peer]); 11] = [
         &[Peer::Croniter, Peer::Apscheduler, Peer::Systemd],
     ),
     ("fold-second", &[Peer::Systemd]),
+    ("fold-early", &[Peer::Apscheduler]),
     ("no-answer", &[Peer::Systemd, Peer::Croner]),
 ];
 
@@ -223,14 +224,29 @@ pub fn explains(
             "before-the-gap"
         }
         (Side::Elder, Peer::Apscheduler | Peer::Systemd) if in_fold && follows => "fold-once",
+        (Side::Elder, Peer::Croniter) if in_fold && follows && question.shape.names_weekday() => {
+            "fold-once"
+        }
         (Side::Elder, Peer::Croniter) if odd_fold && follows => "fold-once",
         (Side::Elder, Peer::Systemd) if in_fold => "fold-second",
         (Side::Peer, Peer::Croniter | Peer::Apscheduler) if gap_end && follows => "gap-once-more",
         (Side::Peer, Peer::Croniter | Peer::Apscheduler) if past_gap => "gap-shifted",
         (Side::Peer, _) if in_fold && !follows => "fold-again",
+        (Side::Peer, Peer::Apscheduler)
+            if in_any(&|c| c.by < 0 && c.at == at) && !on_the_hour(zone, at) =>
+        {
+            "fold-early"
+        }
         _ => return None,
     };
     Some(name)
+}
+
+/// Whether the clock shows a whole hour.
+fn on_the_hour(zone: &TimeZone, at: i64) -> bool {
+    zone.to_datetime(Timestamp::from_second(at).unwrap())
+        .minute()
+        == 0
 }
 
 /// A search over a gap that finds nothing: with these words, or without one.

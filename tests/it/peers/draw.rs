@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::shape::{Day, Field, Line, Piece, Question, Shape, Time, Week};
+use super::shape::{Day, Field, Line, MonthDay, Piece, Question, Shape, Time, Week};
 use crate::support::Dice;
 
 /// 1970 to 2037, where the zones have most of their changes.
@@ -125,12 +125,31 @@ fn shape(dice: &mut Dice, from: i64) -> Shape {
             days.dedup();
             Shape::Weekly(days, times(dice))
         }
+        9 => {
+            let many = dice.number(1, 2);
+            let days = (0..many).map(|_| month_day(dice)).collect();
+            Shape::Monthly(days, times(dice))
+        }
+        10 => {
+            let many = dice.number(1, 3);
+            let dates = (0..many).map(|_| (dice.number(1, 12), dice.number(1, 28)));
+            Shape::Yearly(dates.collect(), times(dice))
+        }
         8 => {
             let many = dice.number(1, 4);
             let near = |_| from + dice.between(-86_400, 864_000);
             Shape::At((0..many).map(near).collect())
         }
         _ => Shape::Cron(line(dice)),
+    }
+}
+
+fn month_day(dice: &mut Dice) -> MonthDay {
+    match dice.number(0, 5) {
+        0 => MonthDay::Last,
+        1..=2 => MonthDay::Nth(dice.number(0, 6), dice.number(1, 5)),
+        3 => MonthDay::LastOf(dice.number(0, 6)),
+        _ => MonthDay::Date(dice.number(1, 31)),
     }
 }
 

@@ -168,6 +168,13 @@ const EXAMPLES: &[(&str, Peer, &str, &str, &str)] = &[
         "2018-03-10T16:50:00Z",
     ),
     (
+        "fold-early",
+        Peer::Apscheduler,
+        "* 3 * * *",
+        "Pacific/Chatham",
+        "2027-04-03T13:56:00Z",
+    ),
+    (
         "no-answer",
         Peer::Systemd,
         "49 3 * * *",

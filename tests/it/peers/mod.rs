@@ -206,14 +206,10 @@ fn compare(
     };
     // As far as both have looked.
     let last = |fires: &[i64]| fires.get(question.n - 1).copied();
-    let mut end = last(ours)
+    let end = last(ours)
         .unwrap_or(i64::MAX)
         .min(last(theirs).unwrap_or(i64::MAX))
         .min(question.within.1.unwrap_or(i64::MAX));
-    if theirs.len() < question.n && ours.len() == question.n && gives_up(differences::NOTHING) {
-        names.insert("no-answer");
-        end = theirs.last().copied().unwrap_or(i64::MIN);
-    }
     let only_elder = ours.iter().filter(|at| !theirs.contains(at));
     let only_peer = theirs.iter().filter(|at| !ours.contains(at));
     let only = only_elder.map(|at| (Side::Elder, *at));

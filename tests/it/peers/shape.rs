@@ -156,8 +156,37 @@ pub enum Shape {
     Daily(Vec<Time>),
     /// Days, 0 is Sunday.
     Weekly(Vec<u8>, Vec<Time>),
+    /// Days of each month.
+    Monthly(Vec<MonthDay>, Vec<Time>),
+    /// Dates of each year: month and day.
+    Yearly(Vec<(u8, u8)>, Vec<Time>),
     /// Seconds since 1970.
     At(Vec<i64>),
+}
+
+/// A day of each month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MonthDay {
+    Date(u8),
+    Last,
+    /// Day of the week, 0 is Sunday, and which one.
+    Nth(u8, u8),
+    LastOf(u8),
+}
+
+pub const NTH: [&str; 6] = ["", "1st", "2nd", "3rd", "4th", "5th"];
+
+impl MonthDay {
+    /// As elder writes it, and APScheduler, too.
+    pub fn text(self) -> String {
+        let day = |day: u8| DAYS[usize::from(day)];
+        match self {
+            Self::Date(date) => date.to_string(),
+            Self::Last => "last".to_owned(),
+            Self::Nth(weekday, nth) => format!("{} {}", NTH[usize::from(nth)], day(weekday)),
+            Self::LastOf(weekday) => format!("last {}", day(weekday)),
+        }
+    }
 }
 
 impl Shape {
@@ -172,6 +201,15 @@ impl Shape {
                 let days: Vec<_> = days.iter().map(|day| DAYS[usize::from(*day)]).collect();
                 json!({ "weekly": { "days": days, "at": written(times) } })
             }
+            Self::Monthly(days, times) => {
+                let days: Vec<_> = days.iter().map(|day| day.text()).collect();
+                json!({ "monthly": { "day": days, "at": written(times) } })
+            }
+            Self::Yearly(dates, times) => {
+                let dates = dates.iter();
+                let dates: Vec<_> = dates.map(|(m, d)| format!("{m:02}-{d:02}")).collect();
+                json!({ "yearly": { "date": dates, "at": written(times) } })
+            }
             Self::At(instants) => {
                 let instants: Vec<_> = instants.iter().map(|at| timestamp(*at)).collect();
                 json!({ "at": instants })
@@ -179,10 +217,19 @@ impl Shape {
         }
     }
 
+    /// Whether it names one day of the week in each month.
+    pub fn names_weekday(&self) -> bool {
+        matches!(self, Self::Cron(line) if !matches!(line.week, Week::Field(_)))
+    }
+
     /// Whether it counts from the end of the month.
     pub fn has_last(&self) -> bool {
         match self {
             Self::Cron(line) => line.day == Day::Last || matches!(line.week, Week::Last(_)),
+            Self::Monthly(days, _) => {
+                let mut days = days.iter();
+                days.any(|day| matches!(day, MonthDay::Last | MonthDay::LastOf(_)))
+            }
             _ => false,
         }
     }

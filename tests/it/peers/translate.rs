@@ -3,14 +3,21 @@
 
 use serde_json::{Value, json};
 
-use super::shape::{DAYS, Day, Field, Line, Piece, Shape, Time, Week, timestamp};
+use super::shape::{DAYS, Day, Field, Line, MonthDay, Piece, Shape, Time, Week, timestamp};
 
 /// A union of cron lines, for croniter and croner. Six fields begin with seconds.
 /// They write the last one of a weekday each in their own way.
 pub fn cron_lines(shape: &Shape, last: fn(u8) -> String) -> Option<Vec<String>> {
-    let line = |(hour, minute, second): &Time, days: &str| match second {
-        0 => format!("{minute} {hour} * * {days}"),
-        _ => format!("{second} {minute} {hour} * * {days}"),
+    let dated = |(hour, minute, second): &Time, date: &str| match second {
+        0 => format!("{minute} {hour} {date}"),
+        _ => format!("{second} {minute} {hour} {date}"),
+    };
+    let line = |time: &Time, days: &str| dated(time, &format!("* * {days}"));
+    let each = |dates: Vec<String>, times: &[Time]| {
+        let lines = dates
+            .iter()
+            .flat_map(|date| times.iter().map(|time| dated(time, date)));
+        Some(lines.collect())
     };
     match shape {
         Shape::Cron(Line {
@@ -39,6 +46,19 @@ pub fn cron_lines(shape: &Shape, last: fn(u8) -> String) -> Option<Vec<String>> 
             let days = list(days);
             Some(times.iter().map(|time| line(time, &days)).collect())
         }
+        Shape::Monthly(days, times) => {
+            let date = |day: &MonthDay| match *day {
+                MonthDay::Date(date) => format!("{date} * *"),
+                MonthDay::Last => "L * *".to_owned(),
+                MonthDay::Nth(weekday, nth) => format!("* * {}#{nth}", DAYS[usize::from(weekday)]),
+                MonthDay::LastOf(weekday) => format!("* * {}", last(weekday)),
+            };
+            each(days.iter().map(date).collect(), times)
+        }
+        Shape::Yearly(dates, times) => {
+            let date = |(month, day): &(u8, u8)| format!("{day} {month} *");
+            each(dates.iter().map(date).collect(), times)
+        }
         Shape::Every(_) | Shape::At(_) => None,
     }
 }
@@ -66,8 +86,31 @@ pub fn triggers(shape: &Shape) -> Option<Vec<Value>> {
         ]),
         Shape::Daily(times) => each(times, "*"),
         Shape::Weekly(days, times) => each(times, &names(days)),
+        Shape::Monthly(days, times) => {
+            let days: Vec<_> = days.iter().map(|day| day.text()).collect();
+            Some(
+                times
+                    .iter()
+                    .map(|time| dated(time, &days.join(","), "*"))
+                    .collect(),
+            )
+        }
+        Shape::Yearly(dates, times) => {
+            let one = |(month, day): &(u8, u8)| (day.to_string(), month.to_string());
+            let dates: Vec<_> = dates.iter().map(one).collect();
+            let triggers = dates
+                .iter()
+                .flat_map(|(day, month)| times.iter().map(|time| dated(time, day, month)));
+            Some(triggers.collect())
+        }
         Shape::At(instants) => Some(instants.iter().map(|at| json!({ "date": at })).collect()),
     }
+}
+
+fn dated((hour, minute, second): &Time, day: &str, month: &str) -> Value {
+    json!({ "cron": {
+        "hour": hour, "minute": minute, "second": second, "day": day, "month": month,
+    }})
 }
 
 fn names(days: &[u8]) -> String {
@@ -135,8 +178,36 @@ pub fn calendar(shape: &Shape) -> Option<Vec<String>> {
                 .map(|at| timestamp(*at).replace('T', " ").replace('Z', " UTC"))
                 .collect(),
         ),
+        Shape::Monthly(days, times) => {
+            let one = |day: &MonthDay| match *day {
+                MonthDay::Date(date) => (String::new(), format!("*-{date}")),
+                MonthDay::Last => (String::new(), "*~01".to_owned()),
+                MonthDay::Nth(weekday, nth) => {
+                    let week = format!("{} ", DAYS[usize::from(weekday)]);
+                    (week, format!("*-{}..{}", nth * 7 - 6, (nth * 7).min(31)))
+                }
+                MonthDay::LastOf(weekday) => (
+                    format!("{} ", DAYS[usize::from(weekday)]),
+                    "*~07/1".to_owned(),
+                ),
+            };
+            dates(days.iter().map(one).collect(), times)
+        }
+        Shape::Yearly(days, times) => {
+            let one = |(month, day): &(u8, u8)| (String::new(), format!("{month}-{day}"));
+            dates(days.iter().map(one).collect(), times)
+        }
         Shape::Every(_) => None,
     }
+}
+
+/// Days of the week and dates, each with all times.
+fn dates(days: Vec<(String, String)>, times: &[Time]) -> Option<Vec<String>> {
+    let all = days.iter().flat_map(|(week, date)| {
+        let one = move |(h, m, s): &Time| format!("{week}*-{date} {h:02}:{m:02}:{s:02}");
+        times.iter().map(one)
+    });
+    Some(all.collect())
 }
 
 fn cron_calendar(line: &Line) -> Option<Vec<String>> {

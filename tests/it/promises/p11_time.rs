@@ -40,6 +40,7 @@ impl Runner for Witness {
             signal: None,
             http_status: None,
             detail: None,
+            retry_after: None,
         }))
     }
 }

@@ -27,6 +27,7 @@ fn all_shipped_job_files_validate_without_a_warning() {
         "overlap",
         "secrets",
         "several-times-a-day",
+        "signed-webhook",
     ];
     assert_eq!(
         folders,

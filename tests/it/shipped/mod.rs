@@ -19,7 +19,7 @@ fn text(path: &str) -> String {
 }
 
 /// A temporary folder whose `jobs.d` is a copy of that folder.
-fn copied(path: &str) -> Folder {
+pub fn copied(path: &str) -> Folder {
     let folder = Folder::new();
     copy(&shipped(path), &folder.join("jobs.d"));
     folder
@@ -39,7 +39,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Runs a client command against this elder.
-fn ask(daemon: &Daemon, folder: &Folder, line: &str) -> Finished {
+pub fn ask(daemon: &Daemon, folder: &Folder, line: &str) -> Finished {
     elder(line)
         .env("ELDER_SERVER", &format!("http://{}", daemon.address()))
         .env(
@@ -50,7 +50,7 @@ fn ask(daemon: &Daemon, folder: &Folder, line: &str) -> Finished {
 }
 
 /// The newest run of a job that had an attempt, with its output.
-fn last_run(daemon: &Daemon, job: &str) -> serde_json::Value {
+pub fn last_run(daemon: &Daemon, job: &str) -> serde_json::Value {
     let job = daemon.get(&format!("/api/v1/jobs/{job}")).json();
     let id = job["last_run"]["run_id"].as_str().unwrap().to_owned();
     daemon.get(&format!("/api/v1/runs/{id}")).json()

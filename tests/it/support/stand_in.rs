@@ -9,9 +9,23 @@ use std::sync::{Arc, Mutex};
 pub struct Request {
     /// `POST /api/v1/…`
     pub line: String,
-    /// The head as it came, in lower case.
+    /// The head in lower case.
     pub head: String,
     pub body: String,
+    /// The head as it came.
+    written: String,
+}
+
+impl Request {
+    /// A header's value as it came.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut pairs = self
+            .written
+            .lines()
+            .filter_map(|line| line.split_once(": "));
+        let found = pairs.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value)
+    }
 }
 
 /// A server in the place of elder.
@@ -23,6 +37,18 @@ pub struct StandIn {
 impl StandIn {
     /// Answers each request with what `answer` says: a status and a body.
     pub fn start(answer: impl Fn(&Request) -> (u16, String) + Send + 'static) -> Self {
+        Self::start_raw(move |request| {
+            let (status, body) = answer(request);
+            let length = body.len();
+            format!(
+                "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\
+                 Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+            )
+        })
+    }
+
+    /// Answers each request with this, from the status line on, and closes.
+    pub fn start_raw(answer: impl Fn(&Request) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -33,14 +59,9 @@ impl StandIn {
                 let Some(request) = read(&mut stream) else {
                     continue;
                 };
-                let (status, body) = answer(&request);
+                let text = answer(&request);
                 requests.lock().unwrap().push(request);
-                let length = body.len();
-                let _ = write!(
-                    stream,
-                    "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\
-                     Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-                );
+                let _ = stream.write_all(text.as_bytes());
             }
         });
         Self { address, seen }
@@ -86,6 +107,7 @@ fn read(stream: &mut impl Read) -> Option<Request> {
                 line: line.to_owned(),
                 head: lower,
                 body: body.to_owned(),
+                written: head.to_owned(),
             });
         }
     }

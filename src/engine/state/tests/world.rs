@@ -23,6 +23,7 @@ pub(super) fn end(ended: Ended) -> Box<AttemptEnd> {
         signal: None,
         http_status: None,
         detail: None,
+        retry_after: None,
     })
 }
 
