@@ -25,6 +25,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       trigger   Start a run of a job now
       sync      Read the files again; confirm held removals
       backup    Copy the store while elder runs
+      restore   Put a backup in the place of a store that no elder uses
       optimize  Tidy the store while elder runs
       report    Say how the jobs did in the last hours
 
