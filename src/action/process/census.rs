@@ -195,7 +195,9 @@ mod tests {
     }
 
     /// pid, parent, group, begin, user, run
-    fn seen(rows: &[(i32, i32, i32, u64, u32, Option<RunId>)]) -> Vec<Seen> {
+    type Row = (i32, i32, i32, u64, u32, Option<RunId>);
+
+    fn seen(rows: &[Row]) -> Vec<Seen> {
         rows.iter()
             .map(|&(pid, parent, group, began, uid, run)| Seen {
                 pid,

@@ -7,7 +7,7 @@ use crate::support::{Daemon, Folder, elapsed, ledger};
 
 fn has_fail_points() -> bool {
     if !cfg!(debug_assertions) {
-        println!("not tested: a release has no fail points");
+        eprintln!("not tested: a release has no fail points");
     }
     cfg!(debug_assertions)
 }
