@@ -24,6 +24,7 @@ fn the_house_is_tidy() {
             .to_string_lossy()
             .into_owned();
         complaints.extend(complain(&floors, &path, &text));
+        complaints.extend(unread(root, &path));
     }
     for file in text_files(root) {
         let path = file
@@ -51,6 +52,29 @@ fn complain(floors: &Floors, path: &str, text: &str) -> Vec<String> {
         complaints.extend(impurities(floors, below, &code));
     }
     complaints
+}
+
+/// A file that no module names is never compiled, and nobody notices.
+fn unread(root: &Path, path: &str) -> Option<String> {
+    let path = Path::new(path);
+    let inside = path.starts_with("src") || path.starts_with("tests/it");
+    let name = path.file_stem()?.to_str()?;
+    let folder = path.parent()?;
+    let (name, folder) = match name {
+        "mod" => (folder.file_name()?.to_str()?, folder.parent()?),
+        _ => (name, folder),
+    };
+    let is_root = matches!(name, "lib" | "main") || folder == Path::new("");
+    if !inside || is_root || name == "bin" {
+        return None;
+    }
+    let beside = folder.with_extension("rs");
+    let parents = ["lib.rs", "main.rs", "mod.rs"].map(|file| folder.join(file));
+    let named = parents.iter().chain([&beside]).any(|parent| {
+        let text = std::fs::read_to_string(root.join(parent)).unwrap_or_default();
+        text.contains(&format!("mod {name};"))
+    });
+    (!named).then(|| format!("{}: no module names it", path.display()))
 }
 
 /// Whether the whole file is compiled for tests alone.
