@@ -15,7 +15,7 @@ use crate::model::Job;
 use crate::schedule::Zones;
 use crate::spec::{self, JobTests, KnownJob, ScheduleTest, TestFile, check_tests};
 
-use super::args::{FindingFormat, TestArgs};
+use super::args::TestArgs;
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -30,14 +30,7 @@ pub fn test(
     environment: Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let on_github = environment.get("GITHUB_ACTIONS").is_some();
-    let format = match typed.format {
-        FindingFormat::Auto if on_github => Format::Github,
-        FindingFormat::Auto | FindingFormat::Human => Format::Human(console.out_colour()),
-        FindingFormat::Concise => Format::Concise,
-        FindingFormat::Json => Format::Json,
-        FindingFormat::Github => Format::Github,
-    };
+    let format = typed.format.meant(&environment, console);
     // As with validate: the answer is the same on every machine.
     let tzdata = environment.tzdata(typed.tzdata).open();
     let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;

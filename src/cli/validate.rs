@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::clock::{Clock, SystemClock};
 use crate::finding::Severity;
-use crate::finding::render::{Format, Report};
+use crate::finding::render::Report;
 use crate::spec;
 
-use super::args::{FindingFormat, ValidateArgs};
+use super::args::ValidateArgs;
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -22,14 +22,7 @@ pub fn validate(
     environment: Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let on_github = environment.get("GITHUB_ACTIONS").is_some();
-    let format = match typed.format {
-        FindingFormat::Auto if on_github => Format::Github,
-        FindingFormat::Auto | FindingFormat::Human => Format::Human(console.out_colour()),
-        FindingFormat::Concise => Format::Concise,
-        FindingFormat::Json => Format::Json,
-        FindingFormat::Github => Format::Github,
-    };
+    let format = typed.format.meant(&environment, console);
     let tzdata = environment.tzdata(typed.tzdata).open();
     let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
     let tree = tree::check(&Query {

@@ -12,6 +12,7 @@ mod policy;
 mod run;
 mod set;
 mod text;
+mod words;
 
 pub use action::{
     Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, Sign, StatusSet,

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::words::words;
+
 /// Everything about running a job that is not the action itself; many jobs share one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Policy {
@@ -48,71 +50,25 @@ impl Policy {
     }
 }
 
-/// `overlap`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Overlap {
-    /// The fire ends `skipped (overlap)`.
-    Skip,
-    /// One waits until a run of the job is over; what comes meanwhile is skipped.
-    Queue,
-    /// The oldest run ends `cancelled (replaced)`, and the new one starts when it is gone.
-    Replace,
-}
-
-impl Overlap {
-    /// Each with its word.
-    pub const ALL: [(Self, &'static str); 3] = [
-        (Self::Skip, "skip"),
-        (Self::Queue, "queue"),
-        (Self::Replace, "replace"),
-    ];
-
-    /// Its word in job files.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Skip => "skip",
-            Self::Queue => "queue",
-            Self::Replace => "replace",
-        }
-    }
-
-    /// What a word means.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|(_, own)| *own == word)
-            .map(|(overlap, _)| overlap)
+words! {
+    /// `overlap`
+    Overlap {
+        /// The fire ends `skipped (overlap)`.
+        Skip = "skip",
+        /// One waits until a run of the job is over; what comes meanwhile is skipped.
+        Queue = "queue",
+        /// The oldest run ends `cancelled (replaced)`, and the new one starts when it is gone.
+        Replace = "replace",
     }
 }
 
-/// `after_crash`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AfterCrash {
-    /// It ends `interrupted`.
-    Record,
-    /// It is begun again, with the same run identity.
-    Rerun,
-}
-
-impl AfterCrash {
-    /// Each with its word.
-    pub const ALL: [(Self, &'static str); 2] = [(Self::Record, "record"), (Self::Rerun, "rerun")];
-
-    /// Its word in job files.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Record => "record",
-            Self::Rerun => "rerun",
-        }
-    }
-
-    /// What a word means.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|(_, own)| *own == word).map(|(meant, _)| meant)
+words! {
+    /// `after_crash`
+    AfterCrash {
+        /// It ends `interrupted`.
+        Record = "record",
+        /// It is begun again, with the same run identity.
+        Rerun = "rerun",
     }
 }
 

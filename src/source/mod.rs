@@ -11,6 +11,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::spec::InputFile;
+
 pub use directory::{
     Directory, DirectoryOptions, FileKind, Look, MAX_DEPTH, MAX_FILE, is_test_file,
 };
@@ -53,6 +55,26 @@ pub struct File {
     pub content: Content,
     /// SHA-256 of the content; zeros when it cannot be read.
     pub hash: [u8; 32],
+}
+
+impl Root {
+    /// One of its files, as the check of job files takes it.
+    #[must_use]
+    pub fn input(&self, file: &File) -> InputFile {
+        InputFile {
+            root: self.path.clone(),
+            root_folder: self.folder.clone(),
+            path: file.path.clone(),
+            shown: file.shown.clone(),
+            content: match &file.content {
+                Content::Read(bytes) => Ok(bytes.clone()),
+                Content::Unreadable(why) => Err(why.to_string()),
+                // Whoever wants the bytes has read it again just before.
+                Content::Unchanged => Err("it went away while it was read".to_owned()),
+            },
+            hash: file.hash,
+        }
+    }
 }
 
 /// What is in a file.

@@ -51,9 +51,15 @@ impl Settings {
                     u32::try_from(number).ok()
                 });
             }
-            "overlap" => self.overlap = slot(node, || word_of(decoder, key, node, &Overlap::ALL)),
+            "overlap" => {
+                self.overlap = slot(node, || {
+                    word_of(decoder, key, node, Overlap::ALL, Overlap::as_str)
+                })
+            }
             "after_crash" => {
-                self.after_crash = slot(node, || word_of(decoder, key, node, &AfterCrash::ALL));
+                self.after_crash = slot(node, || {
+                    word_of(decoder, key, node, AfterCrash::ALL, AfterCrash::as_str)
+                });
             }
             "misfire_grace_time" => {
                 self.grace = slot(node, || {
@@ -299,19 +305,20 @@ fn word_of<'t, T>(
     decoder: &mut Decoder<'t, '_>,
     key: &str,
     node: &Node<'t>,
-    words: &[(T, &'static str)],
+    all: &[T],
+    word: fn(T) -> &'static str,
 ) -> Option<T>
 where
     T: Copy,
 {
     let text = decoder.text(key, node)?;
-    if let Some((meant, _)) = words.iter().find(|(_, word)| *word == text) {
-        return Some(*meant);
+    if let Some(meant) = all.iter().copied().find(|one| word(*one) == text) {
+        return Some(meant);
     }
     let message = format!("`{key}` is not `{}`", shorten(&text));
-    let near = decoder.did_you_mean(&text, words.iter().map(|(_, word)| *word));
+    let near = decoder.did_you_mean(&text, all.iter().map(|one| word(*one)));
     let help = if near.is_empty() {
-        let all: Vec<_> = words.iter().map(|(_, word)| format!("`{word}`")).collect();
+        let all: Vec<_> = all.iter().map(|one| format!("`{}`", word(*one))).collect();
         let (last, first) = all.split_last()?;
         format!("write {} or {last}", first.join(", "))
     } else {

@@ -77,7 +77,7 @@ impl Tree {
             let root_now = &snapshot.roots[*root];
             let file = &root_now.files[*place];
             if file.content != Content::Unchanged {
-                let said = language.said(&input(root_now, file));
+                let said = language.said(&root_now.input(file));
                 self.roots[*root].files[*place].say(said);
             }
         }
@@ -201,7 +201,7 @@ impl Tree {
             .iter()
             .map(|(root, place)| {
                 let root = &snapshot.roots[*root];
-                input(root, &root.files[*place])
+                root.input(&root.files[*place])
             })
             .collect();
         let places: HashMap<(&str, &str), At> = inputs
@@ -317,22 +317,6 @@ fn with_defaults(chunk: &[At], snapshot: &Snapshot) -> Vec<At> {
         }
     }
     wanted.into_iter().collect()
-}
-
-/// What the check needs of a file.
-fn input(root: &Root, file: &File) -> InputFile {
-    InputFile {
-        root: root.path.clone(),
-        root_folder: root.folder.clone(),
-        path: file.path.clone(),
-        shown: file.shown.clone(),
-        content: match &file.content {
-            Content::Read(bytes) => Ok(bytes.clone()),
-            Content::Unreadable(why) => Err(why.to_string()),
-            Content::Unchanged => Err("it went away while it was read".to_owned()),
-        },
-        hash: file.hash,
-    }
 }
 
 fn forget_text(file: &mut Arc<File>) {

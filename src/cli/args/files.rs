@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
-use crate::schedule::TzdataChoice;
-
 use super::values;
+use crate::cli::console::Console;
+use crate::cli::environment::Environment;
+use crate::finding::render::Format;
 use crate::ids::JobName;
+use crate::schedule::TzdataChoice;
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
@@ -94,6 +96,20 @@ pub enum FindingFormat {
     Json,
     /// Annotations
     Github,
+}
+
+impl FindingFormat {
+    /// What it means here: `auto` looks at where elder runs, and people get colour where they have it.
+    pub fn meant(self, environment: &Environment, console: &Console) -> Format {
+        let on_github = environment.get("GITHUB_ACTIONS").is_some();
+        match self {
+            Self::Auto if on_github => Format::Github,
+            Self::Auto | Self::Human => Format::Human(console.out_colour()),
+            Self::Concise => Format::Concise,
+            Self::Json => Format::Json,
+            Self::Github => Format::Github,
+        }
+    }
 }
 
 /// The flags of `elder next`.

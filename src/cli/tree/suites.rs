@@ -10,7 +10,7 @@ use crate::spec::InputFile;
 
 use super::super::exit::Failure;
 use super::super::settings::distinct_paths;
-use super::targets::{absolute, folders_of, input, look_for};
+use super::targets::{absolute, folders_of, look_for};
 use super::{Query, Tree, check};
 
 /// Job files and tests, as they were found.
@@ -90,7 +90,7 @@ fn looked(
         for file in &root.files {
             let found = absolute(&root.folder.join(&*file.path));
             if only_tests.as_ref().is_none_or(|only| only.contains(&found)) {
-                tests.push(input(&root, file));
+                tests.push(root.input(file));
             }
         }
     }

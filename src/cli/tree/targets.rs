@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::options::Paths;
-use crate::source::{Content, Directory, DirectoryOptions, File, FileKind, Look, MAX_FILE, Root};
+use crate::source::{Directory, DirectoryOptions, FileKind, Look, MAX_FILE, Root};
 use crate::spec::calendars::is_ics;
 use crate::spec::{CheckedFile, InputFile};
 
@@ -185,7 +185,7 @@ impl Target {
                     ));
                 }
                 Ok(Looked {
-                    inputs: root.files.iter().map(|file| input(&root, file)).collect(),
+                    inputs: root.files.iter().map(|file| root.input(file)).collect(),
                     root: root.path,
                     only: None,
                 })
@@ -198,7 +198,7 @@ impl Target {
 impl Files {
     fn look(&self) -> Result<Looked, Failure> {
         let root = look(&self.shown_tree())?;
-        let mut inputs: Vec<_> = root.files.iter().map(|file| input(&root, file)).collect();
+        let mut inputs: Vec<_> = root.files.iter().map(|file| root.input(file)).collect();
         let mut only = Vec::new();
         for file in &self.files {
             let below = file.path.strip_prefix(&self.tree).unwrap_or(&file.path);
@@ -269,22 +269,6 @@ pub(super) fn look_for(folder: &str, kind: FileKind) -> Result<Root, Failure> {
 
 fn is_defaults(path: &str) -> bool {
     path.rsplit('/').next() == Some(DEFAULTS)
-}
-
-pub(super) fn input(root: &Root, file: &File) -> InputFile {
-    InputFile {
-        root: root.path.clone(),
-        root_folder: root.folder.clone(),
-        path: file.path.clone(),
-        shown: file.shown.clone(),
-        content: match &file.content {
-            Content::Read(bytes) => Ok(bytes.clone()),
-            Content::Unreadable(why) => Err(why.to_string()),
-            // A first look has read all that can be read.
-            Content::Unchanged => Err("it was not read".to_owned()),
-        },
-        hash: file.hash,
-    }
 }
 
 fn stdin() -> Result<InputFile, Failure> {
