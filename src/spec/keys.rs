@@ -61,6 +61,12 @@ impl Settings {
                     word_of(decoder, key, node, AfterCrash::ALL, AfterCrash::as_str)
                 });
             }
+            "pool" => {
+                self.pool = slot(node, || {
+                    let name = decoder.text(key, node)?;
+                    Some(decoder.shared.text(name.trim()))
+                });
+            }
             "misfire_grace_time" => {
                 self.grace = slot(node, || {
                     let length = decoder.duration_or(key, node, "auto")?;
