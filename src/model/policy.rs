@@ -24,6 +24,9 @@ pub struct Policy {
     pub coalesce: bool,
     /// What becomes of a run that elder's own death cut off.
     pub after_crash: AfterCrash,
+    /// How long after the first fire that follows a success the next success is expected; `None`
+    /// for no such bound.
+    pub success_within: Option<Duration>,
 }
 
 impl Policy {
@@ -46,6 +49,7 @@ impl Policy {
             grace: Grace::Auto,
             coalesce: true,
             after_crash: AfterCrash::Record,
+            success_within: None,
         }
     }
 }

@@ -363,6 +363,7 @@ fn policy(settings: &Settings, is_http: bool) -> Policy {
         .given()
         .unwrap_or(policy.after_crash);
     policy.coalesce = settings.coalesce.clone().given().unwrap_or(policy.coalesce);
+    policy.success_within = settings.success_within.clone().given();
     policy
 }
 

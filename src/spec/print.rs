@@ -308,5 +308,6 @@ fn policy(policy: &Policy) -> WirePolicy<'static> {
         coalesce: policy.coalesce,
         after_crash: (policy.after_crash != AfterCrash::Record)
             .then(|| policy.after_crash.as_str().into()),
+        success_within: policy.success_within,
     }
 }

@@ -259,6 +259,8 @@ pub(super) struct WirePolicy<'a> {
     /// Absent is `record`.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub after_crash: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_within: Option<Duration>,
 }
 
 #[derive(Serialize, Deserialize)]

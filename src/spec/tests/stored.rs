@@ -115,9 +115,12 @@ fn policy() -> impl Strategy<Value = Policy> {
         Just(Overlap::Replace)
     ];
     let after_crash = prop_oneof![Just(AfterCrash::Record), Just(AfterCrash::Rerun)];
-    let rest = (any::<u32>(), overlap, grace, any::<bool>(), after_crash);
+    let success_within = prop::option::of(length());
+    let crash = (after_crash, success_within);
+    let rest = (any::<u32>(), overlap, grace, any::<bool>(), crash);
     (prop::option::of(length()), length(), retry, rest).prop_map(
-        |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, after_crash))| {
+        |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, crash))| {
+            let (after_crash, success_within) = crash;
             Policy {
                 timeout,
                 kill_grace,
@@ -134,6 +137,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 grace,
                 coalesce,
                 after_crash,
+                success_within,
             }
         },
     )
