@@ -27,6 +27,9 @@ pub struct Policy {
     pub after_crash: AfterCrash,
     /// Where its attempts need a place beside that of a process or request; `None` for the pool `default`.
     pub pool: Option<Arc<Pool>>,
+    /// How long after the first fire that follows a success the next success is expected; `None`
+    /// for no such bound.
+    pub success_within: Option<Duration>,
 }
 
 impl Policy {
@@ -50,6 +53,7 @@ impl Policy {
             coalesce: true,
             after_crash: AfterCrash::Record,
             pool: None,
+            success_within: None,
         }
     }
 }

@@ -375,6 +375,7 @@ fn policy(settings: &Settings, is_http: bool, pool: Option<Arc<Pool>>) -> Policy
         .unwrap_or(policy.after_crash);
     policy.pool = pool;
     policy.coalesce = settings.coalesce.clone().given().unwrap_or(policy.coalesce);
+    policy.success_within = settings.success_within.clone().given();
     policy
 }
 

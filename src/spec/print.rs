@@ -322,5 +322,6 @@ fn policy(policy: &Policy) -> WirePolicy<'_> {
             name: pool.name.as_str().into(),
             limit: pool.limit,
         }),
+        success_within: policy.success_within,
     }
 }

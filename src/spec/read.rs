@@ -361,6 +361,7 @@ impl Reader<'_> {
                 Some(wire) => Some(Arc::new(pool(&wire.name, wire.limit)?)),
                 None => None,
             },
+            success_within: wire.success_within,
         })
     }
 }

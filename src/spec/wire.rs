@@ -286,6 +286,8 @@ pub(super) struct WirePolicy<'a> {
     /// Absent is `default`.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<WirePool<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_within: Option<Duration>,
 }
 
 #[derive(Serialize, Deserialize)]

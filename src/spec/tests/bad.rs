@@ -236,7 +236,6 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         "on_missed",
         "on_recovery",
         "on_stale",
-        "expect_success_within",
         "output",
         "history",
     ];
@@ -252,6 +251,8 @@ fn values_of_the_wrong_kind() {
     use Code::{BadAction, BadDuration, BadName, MissingKey, OutOfRange, WrongType};
     check_rows(vec![
         row("a switch that says yes", with("enabled: yes"), WrongType, (3, 14), "write `true`"),
+        row("a success expected at once", with("expect_success_within: 0s"), OutOfRange, (3, 28), "such as 26h"),
+        row("a bare number where a success is expected", with("expect_success_within: 26"), BadDuration, (3, 28), "write 26"),
         row("a switch that says off", with("coalesce: off"), WrongType, (3, 15), "write `false`"),
         row("a bare number as a time", with("timeout: 10"), BadDuration, (3, 14), "10s or 10m"),
         row("a negative time", with("timeout: -1s"), BadDuration, (3, 14), "no length of time"),

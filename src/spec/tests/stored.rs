@@ -121,11 +121,12 @@ fn policy() -> impl Strategy<Value = Policy> {
             limit,
         })
     });
-    let ends = (after_crash, prop::option::of(pool));
-    let rest = (any::<u32>(), overlap, grace, any::<bool>(), ends);
+    let success_within = prop::option::of(length());
+    let more = (after_crash, success_within, prop::option::of(pool));
+    let rest = (any::<u32>(), overlap, grace, any::<bool>(), more);
     (prop::option::of(length()), length(), retry, rest).prop_map(
-        |(timeout, kill_grace, retry, rest)| {
-            let (max_instances, overlap, grace, coalesce, (after_crash, pool)) = rest;
+        |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, more))| {
+            let (after_crash, success_within, pool) = more;
             Policy {
                 timeout,
                 kill_grace,
@@ -143,6 +144,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 coalesce,
                 after_crash,
                 pool,
+                success_within,
             }
         },
     )

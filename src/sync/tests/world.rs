@@ -17,7 +17,7 @@ use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
 use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
 use crate::model::{
-    Commons, Definition, Event, Job, JobTimes, NameKind, Observer, Output, ReloadReport, Run,
+    Commons, Definition, Event, Job, NameKind, Observer, Output, ReloadReport, Run,
 };
 use crate::source::{Directory, DirectoryOptions};
 use crate::spec::commons::{Said, Table};
@@ -278,28 +278,20 @@ impl Ledger {
     }
 }
 
-fn fresh(at: Timestamp) -> Mark {
-    Mark {
-        first_seen: at,
-        mark: at,
-        gone_at: None,
-        previous_success_at: None,
-        last_startup_at: None,
-        times: JobTimes::default(),
-    }
-}
-
 impl LedgerState {
     fn write(&mut self, write: Write, log: &mut Vec<String>) {
         match write {
             Write::Seen { job, at } => {
                 log.push(format!("seen {job}"));
-                let mark = self.marks.entry(job).or_insert_with(|| fresh(at));
+                let mark = self
+                    .marks
+                    .entry(job)
+                    .or_insert_with(|| Mark::first_sight(at));
                 if mark
                     .gone_at
                     .is_some_and(|gone| at.duration_since(gone).unsigned_abs() >= RETURN_WITHIN)
                 {
-                    *mark = fresh(at);
+                    *mark = Mark::first_sight(at);
                 }
                 mark.gone_at = None;
             }
@@ -311,7 +303,10 @@ impl LedgerState {
             }
             Write::Mark { job, at } => {
                 log.push(format!("mark {job}"));
-                let mark = self.marks.entry(job).or_insert_with(|| fresh(at));
+                let mark = self
+                    .marks
+                    .entry(job)
+                    .or_insert_with(|| Mark::first_sight(at));
                 mark.mark = mark.mark.max(at);
             }
             Write::File(file) => {
