@@ -40,6 +40,13 @@ impl Policy {
     /// Time between TERM and KILL when nothing is said.
     pub const KILL_GRACE: Duration = Duration::from_secs(10);
 
+    /// The name of the pool in which its attempts need a place.
+    #[must_use]
+    pub fn pool_name(&self) -> &str {
+        let pool = self.pool.as_ref();
+        pool.map_or(Pool::DEFAULT, |pool| pool.name.as_str())
+    }
+
     /// The built-in policy with this timeout.
     #[must_use]
     pub fn built_in(timeout: Duration) -> Self {

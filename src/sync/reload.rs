@@ -30,7 +30,7 @@ use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
 use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
-use crate::model::{Event, ReloadReport, ReloadTrigger};
+use crate::model::{Event, Pool, ReloadReport, ReloadTrigger};
 use crate::source::{Look, Watching};
 use crate::store::{Mark, Recalled, StoreError, Write};
 
@@ -45,6 +45,7 @@ pub(super) struct Reloader {
     eye: Option<Eye>,
     in_force: Arc<InForce>,
     held: Vec<JobName>,
+    pools: Vec<Arc<Pool>>,
     seen: Arc<Seen>,
     pub(super) watching: Watching,
     /// What the store has of it: all, but for a time when it does not record.
@@ -77,6 +78,7 @@ impl Reloader {
             eye: Some(eye),
             in_force: Arc::new(InForce::default()),
             held: Vec::new(),
+            pools: Vec::new(),
             seen: Arc::new(Seen::default()),
             watching: Watching::Events,
             recorded: Arc::new(InForce::default()),
@@ -286,7 +288,8 @@ impl Reloader {
     /// Puts a plan in force, in the order that the module's page gives.
     async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
         let diff = plan.diff;
-        let differs = !diff.is_empty() || plan.held != self.held;
+        let has_other_names = plan.held != self.held || plan.pools != self.pools;
+        let differs = !diff.is_empty() || has_other_names;
         let mut carried = Carried {
             added: diff.added.len(),
             rescheduled: diff.rescheduled.len(),
@@ -302,7 +305,9 @@ impl Reloader {
         let rescheduled: Vec<JobName> = rescheduled.collect();
         let added: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
         if differs || first == First::Yes {
-            let answer = self.put_in_force(diff, &plan.held, at, first).await;
+            let answer = self
+                .put_in_force(diff, &plan.held, &plan.pools, at, first)
+                .await;
             let answer = answer.inspect_err(|_| {
                 // Perhaps they are seen already, and the files say something else the next time.
                 self.seen_only.extend(added.iter().cloned());
@@ -318,6 +323,7 @@ impl Reloader {
         gone.extend(self.seen_only.drain());
         self.in_force = plan.in_force;
         self.held = plan.held;
+        self.pools = plan.pools;
         for (path, gone) in plan.let_go.iter().filter(|(_, gone)| !gone.is_empty()) {
             let names = names(gone);
             self.notice(&format!(
@@ -341,6 +347,7 @@ impl Reloader {
         &self,
         diff: Diff,
         held: &[JobName],
+        pools: &[Arc<Pool>],
         at: Timestamp,
         first: First,
     ) -> Result<ApplyAnswer, Failed> {
@@ -355,6 +362,7 @@ impl Reloader {
             changed,
             removed: diff.removed,
             held: held.to_vec(),
+            pools: pools.to_vec(),
             revision: self.options.revision.clone(),
             first: first == First::Yes,
             recalled: false,

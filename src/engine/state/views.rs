@@ -59,12 +59,8 @@ impl State {
         let mut stats = self.stats.clone();
         stats.jobs = self.names.len() as u64;
         stats.active_jobs = self.counts[JobStatus::Active as usize];
-        stats.running = self.pools.iter().map(|pool| u64::from(pool.in_use)).sum();
-        stats.queued = self
-            .pools
-            .iter()
-            .map(|pool| pool.waiting.len() as u64)
-            .sum();
+        stats.running = self.places.in_use();
+        stats.queued = self.places.waiting();
         stats.store_error = self.commits.error();
         (stats.stale_jobs, stats.stale_names) = self.freshness.stale();
         stats

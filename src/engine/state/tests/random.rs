@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::World;
-use crate::engine::state::testing::{every, job};
+use crate::engine::state::testing::{every, job, pool, request};
 use crate::engine::state::*;
 use crate::model::{AfterCrash, Definition, Ended, Grace, Overlap, Policy};
 use crate::schedule::{Item, Modifiers, Schedule, Seed};
@@ -29,6 +29,9 @@ enum Step {
     Remove(usize),
     Add(usize, u64),
     Hold(usize),
+    Limit(usize, u32),
+    Drop(usize),
+    Repool(usize, usize),
     Commit,
     Deliver,
     Pump,
@@ -51,7 +54,10 @@ fn step() -> impl Strategy<Value = Step> {
         2 => which.clone().prop_map(Step::Toggle),
         1 => which.clone().prop_map(Step::Remove),
         2 => (which.clone(), 5u64..60).prop_map(|(job, period)| Step::Add(job, period)),
-        1 => which.prop_map(Step::Hold),
+        1 => which.clone().prop_map(Step::Hold),
+        3 => (0..POOLS.len(), 1u32..5).prop_map(|(pool, limit)| Step::Limit(pool, limit)),
+        1 => (0..POOLS.len()).prop_map(Step::Drop),
+        1 => (which, 0..=POOLS.len()).prop_map(|(job, pool)| Step::Repool(job, pool)),
         4 => Just(Step::Commit),
         4 => Just(Step::Deliver),
         2 => Just(Step::Pump),
@@ -61,9 +67,19 @@ fn step() -> impl Strategy<Value = Step> {
 /// Name, period, policy.
 type Sample = (&'static str, u64, fn(&mut Policy));
 
-const JOBS: [Sample; 12] = [
+const POOLS: [&str; 2] = ["x", "y"];
+
+/// In the files, a job brings the limit that its pool has there; what a change says of the pool counts.
+fn in_pool(policy: &mut Policy, which: usize) {
+    policy.pool = POOLS.get(which).map(|name| pool(name, 2));
+}
+
+const JOBS: [Sample; 15] = [
     ("a", 7, |p| p.success_within = Some(Duration::from_secs(20))),
-    ("b", 7, |p| p.retry.max = 3),
+    ("b", 7, |p| {
+        p.retry.max = 3;
+        in_pool(p, 0);
+    }),
     ("c", 30, |p| {
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(120));
@@ -78,6 +94,7 @@ const JOBS: [Sample; 12] = [
         p.grace = Grace::Fixed(Duration::from_secs(60));
         p.max_instances = 5;
         p.retry.max = 1;
+        in_pool(p, 1);
     }),
     ("f", 13, |p| {
         p.coalesce = false;
@@ -93,6 +110,7 @@ const JOBS: [Sample; 12] = [
     }),
     ("g", 9, |p| {
         p.overlap = Overlap::Queue;
+        in_pool(p, 0);
         p.retry.max = 1;
         p.success_within = Some(Duration::from_secs(30));
         p.after_crash = AfterCrash::Rerun;
@@ -103,6 +121,7 @@ const JOBS: [Sample; 12] = [
     }),
     ("i", 6, |p| {
         p.overlap = Overlap::Replace;
+        in_pool(p, 1);
         p.max_instances = 3;
         p.coalesce = false;
         p.after_crash = AfterCrash::Rerun;
@@ -112,11 +131,31 @@ const JOBS: [Sample; 12] = [
         p.overlap = Overlap::Queue;
         p.retry.max = 1;
     }),
+    ("j", 10, |p| {
+        in_pool(p, 0);
+        p.max_instances = 3;
+        p.retry.max = 2;
+    }),
+    ("http", 12, |p| {
+        in_pool(p, 0);
+        p.grace = Grace::Fixed(Duration::from_secs(40));
+        p.max_instances = 2;
+    }),
+    ("http-all", 15, |p| {
+        p.coalesce = false;
+        p.overlap = Overlap::Queue;
+        p.grace = Grace::Fixed(Duration::from_secs(60));
+    }),
 ];
 
 fn sample(which: usize, period: u64) -> Job {
     let (name, _, policy) = JOBS[which];
-    job(name, schedule(which, period), policy)
+    let made = job(name, schedule(which, period), policy);
+    if name.starts_with("http") {
+        request(made)
+    } else {
+        made
+    }
 }
 
 /// Some are due later than scheduled, by up to half the way to the next.
@@ -145,6 +184,17 @@ impl World {
         let old = found.map(|found| jobs.remove(found));
         jobs.extend(edit(old));
         self.edit(jobs);
+    }
+
+    /// The files with another word on one pool; jobs that use one that is gone go on by the limit that they have.
+    fn edit_pools(&mut self, which: usize, limit: Option<u32>) {
+        let before = self.pools.clone();
+        self.pools.retain(|pool| pool.name.as_str() != POOLS[which]);
+        self.pools
+            .extend(limit.map(|limit| pool(POOLS[which], limit)));
+        if !self.edit(self.jobs.clone()) {
+            self.pools = before;
+        }
     }
 
     fn step(&mut self, index: usize, step: Step) {
@@ -220,12 +270,23 @@ impl World {
             Step::Hold(which) => {
                 let held = vec![JobName::new(JOBS[which].0).unwrap()];
                 let at = self.now;
+                let pools = self.pools.clone();
                 self.apply(Change {
                     at,
                     held,
+                    pools,
                     ..Change::default()
                 });
             }
+            Step::Limit(which, limit) => self.edit_pools(which, Some(limit)),
+            Step::Drop(which) => self.edit_pools(which, None),
+            Step::Repool(which, into) => self.edit_one(which, |old| {
+                old.map(|mut job| {
+                    let definition = Arc::make_mut(&mut job.definition);
+                    in_pool(Arc::make_mut(&mut definition.policy), into);
+                    job
+                })
+            }),
             Step::Commit => drop(self.commit_next()),
             Step::Deliver => drop(self.deliver_next()),
             Step::Pump => self.pump(),
@@ -237,7 +298,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     /// P1, P3, P4, P5, P7: whatever happens, every fire that was due by the schedule in force is in
-    /// exactly one row or under way, no other is, no attempt starts twice, no more run at once than may,
+    /// exactly one row or under way, no other is, no attempt starts twice, no more run at once than may
+    /// (of a job, of a pool, of processes and of requests), whoever waits is served in order as soon as
+    /// there is a place,
     /// and when all is over nothing is left behind.
     #[test]
     fn random_scripts_lose_double_and_invent_nothing(
@@ -246,6 +309,7 @@ proptest! {
         is_slow in any::<bool>(),
     ) {
         let mut world = World::new(Settings { max_workers: workers, max_requests: 2 });
+        world.pools = vec![pool("x", 2), pool("y", 1)];
         world.first((0..JOBS.len()).map(|which| sample(which, JOBS[which].1)).collect());
         world.is_slow = is_slow;
         for (index, step) in steps.into_iter().enumerate() {

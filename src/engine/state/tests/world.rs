@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use crate::engine::handle::NotApplied;
 use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
-use crate::model::{Ended, Outcome, Output, RunState};
+use crate::model::{Ended, Outcome, Output, Pool, RunState};
 use crate::schedule::Schedule;
 
 use super::freshness::Staleness;
+use super::pools::Places;
 
 /// A name that is gone for so long is another job when it comes back.
 const RETURN_WITHIN: Duration = Duration::from_secs(600);
@@ -86,6 +87,8 @@ pub(super) struct World {
     pub(super) ends: Vec<(RunId, EndHow)>,
     /// What the files say, and what is in force while the process lives.
     pub(super) jobs: Vec<Job>,
+    /// The pools that the files define.
+    pub(super) pools: Vec<Arc<Pool>>,
     /// What the store has of it.
     recorded: Vec<Job>,
     /// Marks and ends of jobs that the store does not have yet.
@@ -118,6 +121,7 @@ impl World {
             answers: Vec::new(),
             ends: Vec::new(),
             jobs: Vec::new(),
+            pools: Vec::new(),
             recorded: Vec::new(),
             unrecorded: Vec::new(),
             is_unrecorded: false,
@@ -142,6 +146,7 @@ impl World {
     pub(super) fn first(&mut self, jobs: Vec<Job>) {
         let mut change = Change {
             at: self.now,
+            pools: self.pools.clone(),
             first: true,
             ..Change::default()
         };
@@ -200,7 +205,10 @@ impl World {
     pub(super) fn feed(&mut self, input: Input) {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
-            for effect in self.state.on(input, at(self.now)) {
+            let before = Places::of(&self.state);
+            let effects = self.state.on(input, at(self.now));
+            before.check(&self.state);
+            for effect in effects {
                 self.carry_out(effect, &mut inputs);
             }
         }
@@ -443,6 +451,7 @@ impl World {
     fn change_to(&self, before: &[Job], after: &[Job]) -> Change {
         let mut change = Change {
             at: self.now,
+            pools: self.pools.clone(),
             ..Change::default()
         };
         for job in after {
@@ -625,7 +634,7 @@ impl World {
     pub(super) fn check(&mut self) {
         self.pump();
         self.check_freshness();
-        assert!(self.running.len() <= self.settings.max_workers as usize);
+        Places::check_waiting(&self.state);
         for (name, past) in &self.past {
             let of_job = |run: &&Run| {
                 run.job == *name && run.request.is_none() && run.trigger != Trigger::Startup
