@@ -345,6 +345,7 @@ fn parts() -> Parts {
             started_at: now,
         })),
         clock: std::sync::Arc::new(crate::clock::HandClock::new(now)),
+        terms: std::sync::Arc::new(super::harness::terms),
     }
 }
 
