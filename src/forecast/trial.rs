@@ -107,7 +107,7 @@ fn defined(file: &CheckedFile) -> Option<Defined> {
     }
     Some(match &file.defaults_text {
         Some(text) if file.is_defaults => Defined::Defaults(text.clone()),
-        _ => Defined::of(file.jobs.clone().into(), file.calendars.clone().into()),
+        _ => Defined::of(file.jobs.clone().into(), file.commons.clone()),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Pool;
 use super::words::words;
 
 /// Everything about running a job that is not the action itself; many jobs share one.
@@ -24,6 +25,11 @@ pub struct Policy {
     pub coalesce: bool,
     /// What becomes of a run that elder's own death cut off.
     pub after_crash: AfterCrash,
+    /// Where its attempts need a place beside that of a process or request; `None` for the pool `default`.
+    pub pool: Option<Arc<Pool>>,
+    /// How long after the first fire that follows a success the next success is expected; `None`
+    /// for no such bound.
+    pub success_within: Option<Duration>,
 }
 
 impl Policy {
@@ -46,6 +52,8 @@ impl Policy {
             grace: Grace::Auto,
             coalesce: true,
             after_crash: AfterCrash::Record,
+            pool: None,
+            success_within: None,
         }
     }
 }

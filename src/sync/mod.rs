@@ -4,7 +4,7 @@
 //! tells the engine. It never waits for running runs. A start is a reload from
 //! what the store last applied.
 
-mod calendars;
+mod commons;
 mod eye;
 mod file_state;
 mod handle;

@@ -91,16 +91,16 @@ fn tree(looked: &[Looked], trial: Trial, conflicts: &[bool], now: Timestamp) -> 
     let Trial {
         files, mut across, ..
     } = trial;
-    let on_calendars = spec::calendar_notes(&files, now);
-    let files = files.iter().zip(on_calendars);
-    for (((file, on_calendars), across), refused) in files.zip(&mut across).zip(conflicts) {
+    let on_names = spec::name_notes(&files, now);
+    let files = files.iter().zip(on_names);
+    for (((file, on_names), across), refused) in files.zip(&mut across).zip(conflicts) {
         if !looked.iter().any(|one| one.concerns(file)) {
             continue;
         }
         asked_about.push(&**file);
         tree.findings.extend(file.findings.iter().cloned());
         tree.findings.extend(spec::past_dates(file, now));
-        tree.findings.extend(on_calendars);
+        tree.findings.extend(on_names);
         tree.findings.append(across);
         if !file.is_defaults && !spec::calendars::is_ics(&file.path) {
             tree.files += 1;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration;
 use crate::model::{
     About, Action, Body, Command, Context, Definition, Expect, Grace, Http, Json, Part, Policy,
-    Process, Retry, SecretSource, StatusSet, Text, Tls, TreePath,
+    Pool, Process, Retry, SecretSource, StatusSet, Text, Tls, TreePath,
 };
 
 /// A key whose value is another.
@@ -242,6 +242,8 @@ fn of_policy(policy: &Policy, entries: &mut Entries) {
         grace,
         coalesce,
         after_crash,
+        pool,
+        success_within,
     } = policy;
     let timeout = timeout.map_or_else(|| "none".to_owned(), duration::print);
     plain(entries, "timeout", timeout);
@@ -269,6 +271,19 @@ fn of_policy(policy: &Policy, entries: &mut Entries) {
     plain(entries, "misfire_grace_time", grace);
     plain(entries, "coalesce", coalesce.to_string());
     plain(entries, "after_crash", after_crash.to_string());
+    let pool = pool.as_deref();
+    let named = pool.map_or(Pool::DEFAULT, |pool| pool.name.as_str());
+    plain(entries, "pool", named.to_owned());
+    if let Some(pool) = pool {
+        plain(
+            entries,
+            &format!("pools.{named}.limit"),
+            pool.limit.to_string(),
+        );
+    }
+    if let Some(within) = success_within {
+        plain(entries, "expect_success_within", duration::print(*within));
+    }
 }
 
 fn plain(entries: &mut Entries, key: &str, value: String) {

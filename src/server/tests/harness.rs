@@ -286,14 +286,9 @@ pub(super) fn view(name: &str) -> JobView {
         next: Some(instant("2027-01-01T00:05:00Z")),
         active: vec![],
         last: None,
-        mark: Mark {
-            first_seen: seen,
-            mark: seen,
-            gone_at: None,
-            previous_success_at: None,
-            last_startup_at: None,
-            times: crate::model::JobTimes::default(),
-        },
+        mark: Mark::first_sight(seen),
+        success_deadline: None,
+        is_stale: false,
     }
 }
 
