@@ -150,3 +150,20 @@ pub enum RetryOn {
     /// A number: an exit code or an HTTP status.
     Code(u16),
 }
+
+/// The word in job files and the store.
+impl std::fmt::Display for RetryOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RetryOn::Exit => "exit",
+            RetryOn::Signal => "signal",
+            RetryOn::Timeout => "timeout",
+            RetryOn::Spawn => "spawn",
+            RetryOn::Setup => "setup",
+            RetryOn::Connect => "connect",
+            RetryOn::ServerError => "5xx",
+            RetryOn::TooManyRequests => "429",
+            RetryOn::Code(code) => return write!(f, "{code}"),
+        })
+    }
+}

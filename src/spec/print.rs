@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use super::calendars::text_of;
 use super::interpolate::variable_name;
-use super::retry::print_word;
 use super::wire::{
     Sheet, VERSION, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireDates,
     WireHttp, WireJob, WirePart, WirePath, WirePlacedPool, WirePolicy, WirePool, WireProcess,
@@ -306,7 +305,7 @@ fn policy(policy: &Policy) -> WirePolicy<'_> {
             .iter()
             .map(|on| match on {
                 RetryOn::Code(code) => WireRetryOn::Code(*code),
-                word => WireRetryOn::Word(print_word(*word).into()),
+                word => WireRetryOn::Word(word.to_string().into()),
             })
             .collect(),
         max_instances: policy.max_instances,
