@@ -14,7 +14,7 @@ use super::problem::{Page, Problem};
 use super::shared::Shared;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
 use super::{Options, limits, suggest};
-use crate::duration;
+use crate::duration::{self, Size};
 use crate::finding::{Code, Finding, Severity};
 use crate::model::{Part, Text};
 
@@ -341,6 +341,18 @@ impl<'t, 's> Decoder<'t, 's> {
         }
     }
 
+    /// A number of bytes.
+    pub fn size(&mut self, key: &str, node: &Node<'t>) -> Option<Size> {
+        let text = self.text(key, node)?;
+        match Size::parse(&text) {
+            Ok(size) => Some(size),
+            Err(error) => {
+                self.bad_duration(key, node.span, &error);
+                None
+            }
+        }
+    }
+
     fn bad_duration(&mut self, key: &str, span: Span, error: &duration::BadQuantity) {
         use duration::BadQuantity::{NoUnit, NotADuration, NotASize, TooLarge};
         let (message, help) = match error {
@@ -348,7 +360,11 @@ impl<'t, 's> Decoder<'t, 's> {
                 format!("`{key}` needs a unit"),
                 format!("write {suggestion}"),
             ),
-            NotADuration(text) | NotASize(text) => (
+            NotASize(text) => (
+                format!("`{}` is no size", shorten(text)),
+                "write 512B, 64KiB, 1MB or 2GiB".to_owned(),
+            ),
+            NotADuration(text) => (
                 format!("`{}` is no length of time", shorten(text)),
                 "write 500ms, 90s, 1h30m, 6h, 2d or 1w".to_owned(),
             ),

@@ -22,6 +22,7 @@ mod ics;
 mod instants;
 mod interpolate;
 mod job;
+mod keep;
 mod keys;
 mod limits;
 mod mapping;

@@ -17,8 +17,8 @@ use super::wire::{
     WireStatus, WireText, WireTls, WireTreePath,
 };
 use crate::model::{
-    Action, AfterCrash, Body, Calendar, Command, Context, Grace, Http, Job, Json, Part, Policy,
-    Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
+    Action, AfterCrash, Body, Calendar, Command, Context, Grace, History, Http, Job, Json, Part,
+    Policy, Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
 };
 use crate::schedule::Calendar as Dates;
 
@@ -309,5 +309,8 @@ fn policy(policy: &Policy) -> WirePolicy<'static> {
         after_crash: (policy.after_crash != AfterCrash::Record)
             .then(|| policy.after_crash.as_str().into()),
         success_within: policy.success_within,
+        output_keep: (policy.output_keep != Policy::OUTPUT).then_some(policy.output_keep),
+        history: (policy.history != History::default())
+            .then_some((policy.history.keep, policy.history.max_age)),
     }
 }

@@ -21,9 +21,9 @@ use super::wire::{
 };
 use crate::ids::{CalendarName, JobName};
 use crate::model::{
-    About, Action, AfterCrash, Body, Calendar, Command, Context, Definition, Expect, Grace, Http,
-    Job, Json, Origin, Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource, Sign,
-    StatusSet, Text, Tls, TreePath,
+    About, Action, AfterCrash, Body, Calendar, Command, Context, Definition, Expect, Grace,
+    History, Http, Job, Json, Origin, Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource,
+    Sign, StatusSet, Text, Tls, TreePath,
 };
 use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
@@ -333,6 +333,17 @@ impl Reader<'_> {
             coalesce: wire.coalesce,
             after_crash,
             success_within: wire.success_within,
+            // What is kept is kept in memory first.
+            output_keep: wire
+                .output_keep
+                .unwrap_or(Policy::OUTPUT)
+                .min(Policy::MOST_OUTPUT),
+            history: wire
+                .history
+                .map_or_else(History::default, |(keep, max_age)| History {
+                    keep,
+                    max_age,
+                }),
         })
     }
 }

@@ -4,8 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RANDOM, RANGE, RETRY,
-    RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS, TOP, WEEKLY, YEARLY,
+    CALENDAR, DAYS, DST, EXPECT, Field, HISTORY, HTTP, JOB, Kind, Level, MONTHLY, OUTPUT, RANDOM,
+    RANGE, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS, TOP, WEEKLY,
+    YEARLY,
 };
 use super::suite;
 
@@ -31,7 +32,9 @@ pub fn schema() -> String {
             "httpDefaults": level(&HTTP, Form::Defaults, &[]),
             "expect": level(&EXPECT, Form::Job, &[]),
             "sign": level(&SIGN, Form::Job, &["secret"]),
-            "tls": tls(),
+            "tls": some_of(&TLS),
+            "output": level(&OUTPUT, Form::Job, &["keep"]),
+            "history": some_of(&HISTORY),
             "retry": retry(),
             "schedule": schedule(),
             "oneSchedule": one_schedule(),
@@ -209,6 +212,9 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Instants => one_or_more(json!({ "type": "string" })),
         Kind::Bound => json!({ "type": "string" }),
         Kind::Retry => refer("retry"),
+        Kind::Output => refer("output"),
+        Kind::History => refer("history"),
+        Kind::Size => size(),
         Kind::Http if form == Form::Defaults => refer("httpDefaults"),
         Kind::Http => refer("http"),
         Kind::Expect => refer("expect"),
@@ -264,6 +270,14 @@ fn duration() -> Value {
     })
 }
 
+fn size() -> Value {
+    json!({
+        "type": "string",
+        "pattern": format!("^[0-9]+(B|kB|KiB|MB|MiB|GB|GiB)$|{FILLED}"),
+        "description": "512B, 64KiB, 1MB",
+    })
+}
+
 fn number(kind: &str, least: Value, most: Value) -> Value {
     json!({ "anyOf": [{ "type": kind, "minimum": least, "maximum": most }, filled()] })
 }
@@ -310,8 +324,9 @@ fn one_schedule() -> Value {
     ] })
 }
 
-fn tls() -> Value {
-    let mut schema = level(&TLS, Form::Job, &[]);
+/// A mapping of which at least one key is there.
+fn some_of(keys: &Level) -> Value {
+    let mut schema = level(keys, Form::Job, &[]);
     schema.insert("minProperties".into(), json!(1));
     Value::Object(schema)
 }

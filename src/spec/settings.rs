@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    AfterCrash, Expect, Grace, Json, Overlap, Retry, SecretSource, Sign, Text, Tls, TreePath,
+    AfterCrash, Expect, Grace, History, Json, Overlap, Retry, SecretSource, Sign, Text, Tls,
+    TreePath,
 };
 
 /// A value of one layer.
@@ -116,6 +117,8 @@ pub(super) struct Settings {
     pub coalesce: Slot<bool>,
     pub after_crash: Slot<AfterCrash>,
     pub success_within: Slot<Duration>,
+    pub output_keep: Slot<u64>,
+    pub history: Slot<History>,
     pub stdin: Slot<Arc<str>>,
     pub success_exit_codes: Slot<Arc<[i32]>>,
     pub http: HttpSettings,
@@ -173,6 +176,8 @@ impl Settings {
             coalesce: self.coalesce.over(&below.coalesce),
             after_crash: self.after_crash.over(&below.after_crash),
             success_within: self.success_within.over(&below.success_within),
+            output_keep: self.output_keep.over(&below.output_keep),
+            history: self.history.over(&below.history),
             stdin: self.stdin.over(&below.stdin),
             success_exit_codes: self.success_exit_codes.over(&below.success_exit_codes),
             http: HttpSettings {

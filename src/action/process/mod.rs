@@ -33,7 +33,7 @@ use crate::model::{AttemptEnd, Ended, Process, Reason};
 
 use super::cut::{Cut, Cutter};
 use super::failure::{self, Failure};
-use super::output::{Collector, KEEP};
+use super::output::Collector;
 use super::runner::Surroundings;
 use super::{Attempt, failure::never_began};
 
@@ -76,7 +76,7 @@ pub(super) async fn carry_out(
     if cutter.is_stopped() {
         return never_began();
     }
-    let grace = attempt.job.definition.policy.kill_grace;
+    let policy = attempt.job.definition.policy.clone();
     let kin = Kin::of(HashSet::from([attempt.run]), &surroundings.state_dir);
     let place = timeout(PATIENCE, gate.0.acquire()).await;
     // Files are read and a process is started off the loop: both can take their time.
@@ -111,7 +111,7 @@ pub(super) async fn carry_out(
             };
         }
     };
-    let mut collector = Collector::new(started.mask.clone(), KEEP);
+    let mut collector = Collector::new(started.mask.clone(), policy.output_keep);
     let stdin = process.stdin.clone();
     let ending = supervise(
         &mut started,
@@ -119,7 +119,7 @@ pub(super) async fn carry_out(
         stdin,
         &mut collector,
         &mut cutter,
-        grace,
+        policy.kill_grace,
         cut,
     )
     .await;

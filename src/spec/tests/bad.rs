@@ -239,8 +239,6 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         "on_missed",
         "on_recovery",
         "on_stale",
-        "output",
-        "history",
     ];
     for key in contract {
         let known = LEVELS.iter().filter_map(|level| level.find(key));
@@ -256,6 +254,16 @@ fn values_of_the_wrong_kind() {
         row("a switch that says yes", with("enabled: yes"), WrongType, (3, 14), "write `true`"),
         row("a success expected at once", with("expect_success_within: 0s"), OutOfRange, (3, 28), "such as 26h"),
         row("a bare number where a success is expected", with("expect_success_within: 26"), BadDuration, (3, 28), "write 26"),
+        row("an output that says nothing", with("output: {}"), MissingKey, (3, 13), "keep: 256KiB"),
+        row("an output as a bare size", with("output: 1MiB"), WrongType, (3, 13), "its keys: keep"),
+        row("a size without a unit", with("output: { keep: 64 }"), BadDuration, (3, 21), "write 64KiB or 64B"),
+        row("a size in no unit", with("output: { keep: 64kb }"), BadDuration, (3, 21), "write 512B"),
+        row("more output than is kept", with("output: { keep: 17MiB }"), OutOfRange, (3, 21), "at most 16MiB"),
+        row("a history that says nothing", with("history: {}"), MissingKey, (3, 14), "keep: 100, for: 30d"),
+        row("a history of negative length", with("history: { keep: -1 }"), OutOfRange, (3, 22), "0"),
+        row("a history of too many runs", with("history: { keep: 1000000 }"), OutOfRange, (3, 22), "100000"),
+        row("a history of no time", with("history: { for: 0s }"), OutOfRange, (3, 21), "keep: 0"),
+        row("a history under another name", with("history: { keeps: 5 }"), Code::UnknownKey, (3, 16), "did you mean `keep`"),
         row("a switch that says off", with("coalesce: off"), WrongType, (3, 15), "write `false`"),
         row("a bare number as a time", with("timeout: 10"), BadDuration, (3, 14), "10s or 10m"),
         row("a negative time", with("timeout: -1s"), BadDuration, (3, 14), "no length of time"),

@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::ids::JobName;
 use crate::model::{
-    About, Action, AfterCrash, Body, Command, Context, Expect, Grace, Http, Json, Origin, Overlap,
-    Part, Policy, Process, Retry, RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
-    Variable,
+    About, Action, AfterCrash, Body, Command, Context, Expect, Grace, History, Http, Json, Origin,
+    Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource, Sign, StatusSet, Text, Tls,
+    TreePath, Variable,
 };
 use crate::spec::{parse_schedule, print, read};
 
@@ -116,11 +116,13 @@ fn policy() -> impl Strategy<Value = Policy> {
     ];
     let after_crash = prop_oneof![Just(AfterCrash::Record), Just(AfterCrash::Rerun)];
     let success_within = prop::option::of(length());
-    let crash = (after_crash, success_within);
+    let history = (any::<u32>(), length()).prop_map(|(keep, max_age)| History { keep, max_age });
+    let kept = (0..=Policy::MOST_OUTPUT, history);
+    let crash = (after_crash, success_within, kept);
     let rest = (any::<u32>(), overlap, grace, any::<bool>(), crash);
     (prop::option::of(length()), length(), retry, rest).prop_map(
         |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, crash))| {
-            let (after_crash, success_within) = crash;
+            let (after_crash, success_within, (output_keep, history)) = crash;
             Policy {
                 timeout,
                 kill_grace,
@@ -138,6 +140,8 @@ fn policy() -> impl Strategy<Value = Policy> {
                 coalesce,
                 after_crash,
                 success_within,
+                output_keep,
+                history,
             }
         },
     )
