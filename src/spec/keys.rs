@@ -61,6 +61,12 @@ impl Settings {
                     word_of(decoder, key, node, AfterCrash::ALL, AfterCrash::as_str)
                 });
             }
+            "pool" => {
+                self.pool = slot(node, || {
+                    let name = decoder.text(key, node)?;
+                    Some(decoder.shared.text(name.trim()))
+                });
+            }
             "expect_success_within" => {
                 self.success_within = slot(node, || success_within(decoder, key, node));
             }

@@ -116,6 +116,8 @@ pub(super) struct Settings {
     pub grace: Slot<Grace>,
     pub coalesce: Slot<bool>,
     pub after_crash: Slot<AfterCrash>,
+    /// By name: it is looked up in the jobs that take it.
+    pub pool: Slot<Arc<str>>,
     pub success_within: Slot<Duration>,
     pub output_keep: Slot<u64>,
     pub history: Slot<History>,
@@ -175,6 +177,7 @@ impl Settings {
             grace: self.grace.over(&below.grace),
             coalesce: self.coalesce.over(&below.coalesce),
             after_crash: self.after_crash.over(&below.after_crash),
+            pool: self.pool.over(&below.pool),
             success_within: self.success_within.over(&below.success_within),
             output_keep: self.output_keep.over(&below.output_keep),
             history: self.history.over(&below.history),

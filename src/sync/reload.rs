@@ -422,6 +422,7 @@ impl Reloader {
     fn facts(&self) -> Facts<'_> {
         Facts {
             seen: &self.seen,
+            in_force: &self.in_force,
             held: &self.held,
             revision: self.options.revision.clone(),
             applied_at: self.applied_at,

@@ -256,6 +256,24 @@ pub(super) fn synced() -> SyncStatus {
         sources: vec![],
         pending: vec![],
         pending_hash: String::new(),
+        in_force: Arc::default(),
+    }
+}
+
+pub(super) fn terms() -> crate::forecast::plan::Terms {
+    crate::forecast::plan::Terms {
+        options: crate::spec::Options {
+            timezone: None,
+            env: Arc::default(),
+            env_allow: None,
+            allow_missing_env: false,
+        },
+        zones: crate::schedule::Zones::bundled(),
+        rules: crate::decide::merge::Rules::default(),
+        settings: crate::engine::Settings {
+            max_workers: 64,
+            max_requests: 1024,
+        },
     }
 }
 
@@ -320,6 +338,7 @@ impl Server {
             store: store.clone(),
             telemetry: telemetry.clone(),
             clock: Arc::new(clock.clone()),
+            terms: Arc::new(terms),
         };
         let mut bound = bind(config, parts).await.unwrap();
         bounds(&mut bound);

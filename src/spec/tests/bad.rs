@@ -191,7 +191,6 @@ fn keys_that_do_not_belong() {
         row("a job twice", "jobs:\n  a: {}\n  b: {}\n  a: {}\n", DuplicateName, (4, 3), "twice"),
         row("names that differ in case", "jobs:\n  a: {}\n  A: {}\n", DuplicateName, (3, 3), "case"),
         row("sages", "sages: {}\n", NotInThisBuild, (1, 1), "`sages` is known, but not in this build"),
-        row("a pool", with("pool: db"), NotInThisBuild, (3, 5), "not in this build"),
         row("a user", with("user: root"), NotInThisBuild, (3, 5), "not in this build"),
         row("overlap of nothing known", with("overlap: parallel"), Code::WrongType, (3, 14), "write `skip`, `queue` or `replace`"),
         row("overlap misspelt", with("overlap: quue"), Code::WrongType, (3, 14), "did you mean `queue`?"),
@@ -228,12 +227,10 @@ fn every_key_of_a_later_build_is_refused_by_name() {
     );
     let contract = [
         "sages",
-        "pools",
         "kubernetes",
         "user",
         "limits",
         "aliases",
-        "pool",
         "on_success",
         "on_failure",
         "on_missed",
