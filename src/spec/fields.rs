@@ -70,6 +70,9 @@ pub(super) enum Kind {
     Expect,
     Sign,
     Tls,
+    /// A number of bytes with its unit.
+    Size,
+    Limits,
     /// A duration or `true`.
     Spread,
     Weekly,
@@ -108,7 +111,7 @@ impl Level {
 /// Every level that a key could belong to.
 pub(super) const LEVELS: &[&Level] = &[
     &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &MONTHLY, &YEARLY, &RANDOM, &DST,
-    &CALENDAR, &SIGN, &TLS,
+    &CALENDAR, &SIGN, &TLS, &LIMITS,
 ];
 
 const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
@@ -181,6 +184,8 @@ pub(super) const JOB: Level = Level {
         here("secrets", Kind::Secrets, "Secrets by name, each from a variable or a file, read anew at each attempt.", "{ TOKEN: { file: /run/secrets/token } }"),
         here("shell", Kind::TextOrTexts, "The shell of `run`: a name, or program and arguments. Default: [/bin/sh, -c].", "[bash, -euo, pipefail, -c]"),
         here("cwd", Kind::Text, "The working folder. Default: the file's own folder.", "scripts"),
+        here("user", Kind::Text, "Whom the process runs as: `name`, or `name:group`. Default: elder's own user.", "www-data"),
+        here("limits", Kind::Limits, "What the process may use at most.", "{ memory: 512MiB, cpu_time: 5m, open_files: 1024, processes: 256 }"),
         here("timeout", Kind::DurationOr("none"), "One attempt's length, or `none`. Default: 60s for http, 24h for processes.", "90s"),
         here("kill_grace", Kind::Duration, "Time between SIGTERM and SIGKILL. Default: 10s.", "30s"),
         here("retry", Kind::Retry, "Further attempts after the first: a number, or how. Default: 0.", "{ max: 2, backoff: 2s }"),
@@ -192,8 +197,6 @@ pub(super) const JOB: Level = Level {
         here("stdin", Kind::Text, "What the process reads, passed on as it stands.", "yes"),
         here("success_exit_codes", Kind::ExitCodes, "The exit codes that mean success. Default: [0].", "[0, 24]"),
         later("kubernetes"),
-        later("user"),
-        later("limits"),
         later("aliases"),
         later("pool"),
         later("on_success"),
@@ -259,6 +262,19 @@ pub(super) const EXPECT: Level = Level {
         here("status", Kind::Statuses, "Statuses that are success: numbers, or 2xx for a hundred of them.", "[2xx, 404]"),
         here("body_contains", Kind::Text, "Text that the body must hold.", "ok"),
         here("json", Kind::JsonMap, "JSON pointer and the value that must stand there.", "{ /status: healthy }"),
+    ],
+};
+
+/// `limits`
+#[rustfmt::skip]
+pub(super) const LIMITS: Level = Level {
+    what: "`limits`",
+    place: "`limits`",
+    fields: &[
+        here("memory", Kind::Size, "Memory of the whole run, by cgroup v2; from 1MiB.", "512MiB"),
+        here("cpu_time", Kind::Duration, "CPU time of each process, in whole seconds: SIGXCPU, and after `kill_grace` more of it SIGKILL.", "5m"),
+        here("open_files", Kind::Number { least: 16, most: 1_000_000_000, }, "Open files of each process.", "1024"),
+        here("processes", Kind::Number { least: 1, most: 1_000_000, }, "Processes and threads of the whole run, by cgroup v2.", "256"),
     ],
 };
 

@@ -13,12 +13,12 @@ use super::interpolate::variable_name;
 use super::retry::print_word;
 use super::wire::{
     Sheet, VERSION, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireDates,
-    WireHttp, WireJob, WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret,
-    WireStatus, WireText, WireTls, WireTreePath,
+    WireHttp, WireJob, WireLimits, WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn,
+    WireSecret, WireStatus, WireText, WireTls, WireTreePath,
 };
 use crate::model::{
-    Action, AfterCrash, Body, Calendar, Command, Context, Grace, Http, Job, Json, Part, Policy,
-    Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
+    Action, AfterCrash, Body, Calendar, Command, Context, Grace, Http, Job, Json, Limits, Part,
+    Policy, Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
 };
 use crate::schedule::Calendar as Dates;
 
@@ -264,6 +264,13 @@ fn context(context: &Context) -> WireContext<'_> {
             })
             .collect(),
         cwd: context.cwd.as_deref().map(path),
+        user: context.user.as_ref().map(|user| user.to_string().into()),
+        limits: (context.limits != Limits::default()).then_some(WireLimits {
+            memory: context.limits.memory,
+            cpu_time: context.limits.cpu_time,
+            open_files: context.limits.open_files,
+            processes: context.limits.processes,
+        }),
     }
 }
 

@@ -4,8 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, Level, MONTHLY, RANDOM, RANGE, RETRY,
-    RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS, TOP, WEEKLY, YEARLY,
+    CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, LIMITS, Level, MONTHLY, RANDOM, RANGE,
+    RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS, TOP, WEEKLY, YEARLY,
 };
 use super::suite;
 
@@ -32,6 +32,11 @@ pub fn schema() -> String {
             "expect": level(&EXPECT, Form::Job, &[]),
             "sign": level(&SIGN, Form::Job, &["secret"]),
             "tls": tls(),
+            "limits": limits(),
+            "size": {
+                "type": "string",
+                "pattern": format!("^[0-9]+(GiB|MiB|KiB|GB|MB|kB|B)$|{FILLED}"),
+            },
             "retry": retry(),
             "schedule": schedule(),
             "oneSchedule": one_schedule(),
@@ -214,6 +219,8 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Expect => refer("expect"),
         Kind::Sign => refer("sign"),
         Kind::Tls => refer("tls"),
+        Kind::Size => refer("size"),
+        Kind::Limits => refer("limits"),
         Kind::Weekly => refer("weekly"),
         Kind::Monthly => refer("monthly"),
         Kind::MonthDays => one_or_more(refer("monthDay")),
@@ -312,6 +319,12 @@ fn one_schedule() -> Value {
 
 fn tls() -> Value {
     let mut schema = level(&TLS, Form::Job, &[]);
+    schema.insert("minProperties".into(), json!(1));
+    Value::Object(schema)
+}
+
+fn limits() -> Value {
+    let mut schema = level(&LIMITS, Form::Job, &[]);
     schema.insert("minProperties".into(), json!(1));
     Value::Object(schema)
 }
