@@ -5,7 +5,7 @@
 //! fields; the rest are plain records with public fields, compared by value.
 
 mod action;
-mod calendar;
+mod commons;
 mod event;
 mod job;
 mod policy;
@@ -18,7 +18,7 @@ pub use action::{
     Account, Action, Body, Command, Context, Expect, Http, Json, Limits, Process, SecretSource,
     Sign, StatusSet, Tls, TreePath,
 };
-pub use calendar::{Calendar, NameKind};
+pub use commons::{Calendar, Commons, NameKind, Placed, Pool};
 pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
 };

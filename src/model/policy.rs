@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Pool;
 use super::words::words;
 
 /// Everything about running a job that is not the action itself; many jobs share one.
@@ -24,6 +25,11 @@ pub struct Policy {
     pub coalesce: bool,
     /// What becomes of a run that elder's own death cut off.
     pub after_crash: AfterCrash,
+    /// Where its attempts need a place beside that of a process or request; `None` for the pool `default`.
+    pub pool: Option<Arc<Pool>>,
+    /// How long after the first fire that follows a success the next success is expected; `None`
+    /// for no such bound.
+    pub success_within: Option<Duration>,
 }
 
 impl Policy {
@@ -46,6 +52,8 @@ impl Policy {
             grace: Grace::Auto,
             coalesce: true,
             after_crash: AfterCrash::Record,
+            pool: None,
+            success_within: None,
         }
     }
 }
@@ -141,4 +149,21 @@ pub enum RetryOn {
     TooManyRequests,
     /// A number: an exit code or an HTTP status.
     Code(u16),
+}
+
+/// The word in job files and the store.
+impl std::fmt::Display for RetryOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RetryOn::Exit => "exit",
+            RetryOn::Signal => "signal",
+            RetryOn::Timeout => "timeout",
+            RetryOn::Spawn => "spawn",
+            RetryOn::Setup => "setup",
+            RetryOn::Connect => "connect",
+            RetryOn::ServerError => "5xx",
+            RetryOn::TooManyRequests => "429",
+            RetryOn::Code(code) => return write!(f, "{code}"),
+        })
+    }
 }

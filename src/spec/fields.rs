@@ -1,6 +1,8 @@
 //! The one table of keys: what the decoder takes, what suggestions name and
 //! what the JSON Schema lists come from here, so they cannot disagree.
 
+use super::limits;
+
 /// A mapping with known keys.
 pub(super) struct Level {
     /// For messages: `a job`.
@@ -87,6 +89,7 @@ pub(super) enum Kind {
     Secrets,
     Jobs,
     Calendars,
+    Pools,
     Ranges,
     Defaults,
     /// Whatever: the key is refused.
@@ -111,7 +114,7 @@ impl Level {
 /// Every level that a key could belong to.
 pub(super) const LEVELS: &[&Level] = &[
     &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &MONTHLY, &YEARLY, &RANDOM, &DST,
-    &CALENDAR, &SIGN, &TLS, &LIMITS,
+    &CALENDAR, &SIGN, &TLS, &POOL, &LIMITS,
 ];
 
 const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
@@ -159,7 +162,7 @@ pub(super) const TOP: Level = Level {
         here("defaults", Kind::Defaults, "What every job of this file takes when it says nothing itself.", "{ timezone: UTC }"),
         later("sages"),
         here("calendars", Kind::Calendars, "Dates by name, for `only` and `except` of any file of the tree.", "{ weekend: { weekdays: [sat, sun] } }"),
-        later("pools"),
+        here("pools", Kind::Pools, "How many runs at once, by name, for `pool` of any file of the tree.", "{ database: { limit: 2 } }"),
     ],
 };
 
@@ -194,17 +197,17 @@ pub(super) const JOB: Level = Level {
         here("misfire_grace_time", Kind::DurationOr("auto"), "How late a fire may start; later it is missed. Default: auto.", "10m"),
         here("coalesce", Kind::Flag, "Of several late fires, start the newest only. Default: true.", "false"),
         here("after_crash", Kind::Words(&["record", "rerun"]), "What becomes of a run that elder's own death cut off: record (it ends interrupted), rerun (it is begun again under the same identity). Default: record.", "rerun"),
+        here("pool", Kind::Text, "Where its runs need a place: the name of a pool, as `pools` of any file defines it. A fire whose pool is full waits in the order of instants. Default: default, which has no limit.", "default"),
+        here("expect_success_within", Kind::Duration, "By when a success must exist: so long after the first fire that follows the last success; past it the job is stale. Default: none.", "26h"),
         here("stdin", Kind::Text, "What the process reads, passed on as it stands.", "yes"),
         here("success_exit_codes", Kind::ExitCodes, "The exit codes that mean success. Default: [0].", "[0, 24]"),
         later("kubernetes"),
         later("aliases"),
-        later("pool"),
         later("on_success"),
         later("on_failure"),
         later("on_missed"),
         later("on_recovery"),
         later("on_stale"),
-        later("expect_success_within"),
         later("output"),
         later("history"),
     ],
@@ -397,6 +400,16 @@ pub(super) const CALENDAR: Level = Level {
         here("ranges", Kind::Ranges, "Dates from one to another, both in.", "[{ from: 2027-12-29, until: 2028-01-03 }]"),
         here("ics", Kind::Text, "A file of the tree with events, as calendar programs export it; relative to this file's folder.", "holidays.ics"),
         here("include", Kind::TextOrTexts, "Other calendars, whose dates are in this one too.", "[weekend]"),
+    ],
+};
+
+/// One pool.
+#[rustfmt::skip]
+pub(super) const POOL: Level = Level {
+    what: "a pool",
+    place: "a pool",
+    fields: &[
+        here("limit", Kind::Number { least: 1, most: limits::POOL, }, "How many runs of the jobs that name it at once.", "2"),
     ],
 };
 

@@ -10,11 +10,11 @@ use super::paths::Home;
 use super::problem::Problem;
 use super::settings::{HttpSettings, Settings, Slot};
 use super::tree::{Entry, Node, Span, shorten};
-use super::{http, limits, references, schedule, shell, trust};
+use super::{commons, http, limits, references, schedule, shell, trust};
 use crate::finding::Code;
 use crate::ids::JobName;
 use crate::model::{
-    About, Action, Command, Context, Definition, Grace, Http, Job, Origin, Overlap, Policy,
+    About, Action, Command, Context, Definition, Grace, Http, Job, Origin, Overlap, Policy, Pool,
     Process, Retry, Text,
 };
 use crate::schedule::Zone;
@@ -58,6 +58,7 @@ pub(super) fn read<'t>(
         settings,
         description,
         schedule: schedule_node,
+        pool: pool_span,
         actions,
     } = own;
     check_company(decoder, &actions);
@@ -79,14 +80,18 @@ pub(super) fn read<'t>(
             None
         }
     };
+    let pool_span = pool_span.unwrap_or(entry.key_span);
+    let pool = settings.pool.clone().given();
+    let pool = pool.and_then(|name| commons::pool(decoder, &name, pool_span));
     let parts = (|| {
         let asked = asked?;
         let read = read?;
         let name = name?;
         let enabled = settings.enabled.clone().given().unwrap_or(true);
-        let policy = decoder
-            .shared
-            .policy(policy(&settings, matches!(asked, Asked::Http(_))));
+        let policy =
+            decoder
+                .shared
+                .policy(policy(&settings, matches!(asked, Asked::Http(_)), pool));
         let about = about(&settings, description);
         let (action, context) = build(decoder, asked, settings, around);
         trust::check_signed(decoder, &action, entry.key_span);
@@ -144,6 +149,8 @@ struct Own<'n, 't> {
     settings: Settings,
     description: Option<Arc<str>>,
     schedule: Option<&'n Node<'t>>,
+    /// Where it names its pool.
+    pool: Option<Span>,
     actions: Actions<'n, 't>,
 }
 
@@ -167,6 +174,7 @@ impl<'n, 't> Own<'n, 't> {
             settings: Settings::default(),
             description: None,
             schedule: None,
+            pool: None,
             actions: Actions {
                 kinds: Vec::new(),
                 companions: Vec::new(),
@@ -197,6 +205,9 @@ impl<'n, 't> Own<'n, 't> {
                 _ => {
                     if COMPANIONS.iter().any(|(name, _)| *name == key) && !node.is_null() {
                         own.actions.companions.push((key, entry.key_span));
+                    }
+                    if key == "pool" {
+                        own.pool = Some(node.span);
                     }
                     own.settings.take(decoder, key, entry, around.home);
                 }
@@ -333,7 +344,7 @@ fn zone_of(
     }
 }
 
-fn policy(settings: &Settings, is_http: bool) -> Policy {
+fn policy(settings: &Settings, is_http: bool, pool: Option<Arc<Pool>>) -> Policy {
     let mut policy = Policy::built_in(if is_http {
         Policy::HTTP_TIMEOUT
     } else {
@@ -364,7 +375,9 @@ fn policy(settings: &Settings, is_http: bool) -> Policy {
         .clone()
         .given()
         .unwrap_or(policy.after_crash);
+    policy.pool = pool;
     policy.coalesce = settings.coalesce.clone().given().unwrap_or(policy.coalesce);
+    policy.success_within = settings.success_within.clone().given();
     policy
 }
 

@@ -63,6 +63,15 @@ impl Settings {
                     word_of(decoder, key, node, AfterCrash::ALL, AfterCrash::as_str)
                 });
             }
+            "pool" => {
+                self.pool = slot(node, || {
+                    let name = decoder.text(key, node)?;
+                    Some(decoder.shared.text(name.trim()))
+                });
+            }
+            "expect_success_within" => {
+                self.success_within = slot(node, || success_within(decoder, key, node));
+            }
             "misfire_grace_time" => {
                 self.grace = slot(node, || {
                     let length = decoder.duration_or(key, node, "auto")?;
@@ -297,6 +306,21 @@ fn timeout<'t>(
             "`timeout` is no time at all",
             "write `none` for no bound",
         );
+        return None;
+    }
+    Some(length)
+}
+
+fn success_within<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    key: &str,
+    node: &Node<'t>,
+) -> Option<std::time::Duration> {
+    let length = decoder.duration(key, node)?;
+    if length.is_zero() {
+        let message = format!("`{key}` is no time at all: no run could succeed within it");
+        let help = "write how long after its fire a run may take to succeed, such as 26h";
+        decoder.report(Code::OutOfRange, node.span, &message, help);
         return None;
     }
     Some(length)

@@ -10,22 +10,21 @@ use serde_json::Value;
 
 use super::calendars::text_of;
 use super::interpolate::variable_name;
-use super::retry::print_word;
 use super::wire::{
     Sheet, VERSION, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireDates,
-    WireHttp, WireJob, WireLimits, WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn,
-    WireSecret, WireStatus, WireText, WireTls, WireTreePath,
+    WireHttp, WireJob, WireLimits, WirePart, WirePath, WirePlacedPool, WirePolicy, WirePool,
+    WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTls, WireTreePath,
 };
 use crate::model::{
-    Action, AfterCrash, Body, Calendar, Command, Context, Grace, Http, Job, Json, Limits, Part,
-    Policy, Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
+    Action, AfterCrash, Body, Calendar, Command, Commons, Context, Grace, Http, Job, Json, Limits,
+    Part, Placed, Policy, Pool, Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
 };
 use crate::schedule::Calendar as Dates;
 
-/// The canonical text of checked definitions and their origins, of jobs and of calendars, as last-good is stored:
+/// The canonical text of checked definitions and their origins, as last-good is stored:
 /// defaults and `${NAME}` filled in, secrets as references. [`read`](super::read()) takes it back.
 #[must_use]
-pub fn print(jobs: &[Job], calendars: &[Calendar]) -> String {
+pub fn print(jobs: &[Job], commons: &Commons) -> String {
     let mut policies = Table::default();
     let mut dates: Table<'_, (Arc<str>, Arc<Dates>)> = Table::default();
     let mut contexts = Table::default();
@@ -61,7 +60,8 @@ pub fn print(jobs: &[Job], calendars: &[Calendar]) -> String {
         policies: policies.rows.iter().map(|row| policy(row)).collect(),
         contexts: contexts.rows.iter().map(|row| context(row)).collect(),
         dates: dates.rows.iter().map(|row| dates_row(row)).collect(),
-        calendars: calendars.iter().map(calendar).collect(),
+        calendars: commons.calendars.iter().map(calendar).collect(),
+        pools: commons.pools.iter().map(pool).collect(),
         jobs: wire_jobs,
     };
     // These shapes hold nothing that JSON could refuse: keys of maps are strings, numbers are whole.
@@ -105,6 +105,15 @@ fn calendar(calendar: &Calendar) -> WireCalendar<'_> {
         dates: text_of(&calendar.dates).into(),
         file: (&*calendar.origin.file).into(),
         line: calendar.origin.line,
+    }
+}
+
+fn pool(pool: &Placed<Pool>) -> WirePlacedPool<'_> {
+    WirePlacedPool {
+        name: pool.value.name.as_str().into(),
+        limit: pool.value.limit,
+        file: (&*pool.origin.file).into(),
+        line: pool.origin.line,
     }
 }
 
@@ -288,7 +297,7 @@ fn path(path: &Path) -> WirePath<'_> {
     }
 }
 
-fn policy(policy: &Policy) -> WirePolicy<'static> {
+fn policy(policy: &Policy) -> WirePolicy<'_> {
     WirePolicy {
         timeout: policy.timeout,
         kill_grace: policy.kill_grace,
@@ -303,7 +312,7 @@ fn policy(policy: &Policy) -> WirePolicy<'static> {
             .iter()
             .map(|on| match on {
                 RetryOn::Code(code) => WireRetryOn::Code(*code),
-                word => WireRetryOn::Word(print_word(*word).into()),
+                word => WireRetryOn::Word(word.to_string().into()),
             })
             .collect(),
         max_instances: policy.max_instances,
@@ -315,5 +324,10 @@ fn policy(policy: &Policy) -> WirePolicy<'static> {
         coalesce: policy.coalesce,
         after_crash: (policy.after_crash != AfterCrash::Record)
             .then(|| policy.after_crash.as_str().into()),
+        pool: policy.pool.as_ref().map(|pool| WirePool {
+            name: pool.name.as_str().into(),
+            limit: pool.limit,
+        }),
+        success_within: policy.success_within,
     }
 }

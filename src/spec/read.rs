@@ -9,21 +9,22 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::calendars::{Calendars, dates_of};
+use super::calendars::dates_of;
+use super::commons::Table;
 use super::expression::{self, Asked};
 use super::interpolate::variable;
 use super::retry::parse_word;
 use super::shared::Shared;
 use super::wire::{
     Sheet, VERSION, Version, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireHttp,
-    WireJob, WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus,
-    WireText, WireTreePath,
+    WireJob, WirePart, WirePath, WirePlacedPool, WirePolicy, WireProcess, WireRetryOn, WireSecret,
+    WireStatus, WireText, WireTreePath,
 };
-use crate::ids::{CalendarName, JobName};
+use crate::ids::{CalendarName, JobName, PoolName};
 use crate::model::{
-    About, Account, Action, AfterCrash, Body, Calendar, Command, Context, Definition, Expect,
-    Grace, Http, Job, Json, Limits, Origin, Overlap, Part, Policy, Process, Retry, RetryOn,
-    SecretSource, Sign, StatusSet, Text, Tls, TreePath,
+    About, Account, Action, AfterCrash, Body, Calendar, Command, Commons, Context, Definition,
+    Expect, Grace, Http, Job, Json, Limits, Origin, Overlap, Part, Placed, Policy, Pool, Process,
+    Retry, RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
 };
 use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
@@ -31,7 +32,7 @@ use crate::schedule::{Calendar as Dates, Schedule, Zones};
 ///
 /// # Errors
 /// A sentence that says what cannot be read: another version, a zone that tzdata no longer has, broken text.
-pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Vec<Calendar>), String> {
+pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Commons), String> {
     let version: Version =
         serde_json::from_str(text).map_err(|e| format!("not a stored set of jobs: {e}"))?;
     if version.v != VERSION {
@@ -53,6 +54,8 @@ pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Vec<Calendar>), Stri
         .into_iter()
         .map(|wire| calendar(&wire, &shared))
         .collect();
+    let pools = sheet.pools.into_iter();
+    let pools: Result<Vec<_>, _> = pools.map(|wire| placed_pool(&wire, &shared)).collect();
     let mut reader = Reader {
         dates,
         shared: &shared,
@@ -69,7 +72,29 @@ pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Vec<Calendar>), Stri
         reader.contexts.push(Arc::new(context));
     }
     let jobs: Result<Vec<_>, _> = sheet.jobs.into_iter().map(|job| reader.job(job)).collect();
-    Ok((jobs?, calendars?))
+    let commons = Commons {
+        calendars: calendars?,
+        pools: pools?,
+    };
+    Ok((jobs?, commons))
+}
+
+fn placed_pool(wire: &WirePlacedPool<'_>, shared: &Shared<'_>) -> Result<Placed<Pool>, String> {
+    Ok(Placed {
+        value: Arc::new(pool(&wire.name, wire.limit)?),
+        origin: Origin {
+            file: shared.text(&wire.file),
+            line: wire.line,
+        },
+    })
+}
+
+fn pool(name: &str, limit: u32) -> Result<Pool, String> {
+    let name = PoolName::new(name).map_err(|e| format!("pool {name:?}: {e}"))?;
+    Ok(Pool {
+        name,
+        limit: limit.max(1),
+    })
 }
 
 fn calendar(wire: &WireCalendar<'_>, shared: &Shared<'_>) -> Result<Calendar, String> {
@@ -146,12 +171,12 @@ impl Reader<'_> {
         }
         let named = key.2.iter().map(|at| self.dates.get(*at).cloned());
         let named: Option<Vec<_>> = named.collect();
-        let calendars = Calendars::of(named.ok_or("a calendar that is not there")?);
+        let commons = Table::of_calendars(named.ok_or("a calendar that is not there")?);
         let asked = Asked {
             timezone: zone,
             zones: self.shared.zones,
             job: job.as_str(),
-            calendars: Some(&calendars),
+            commons: Some(&commons),
         };
         let read = expression::parse_asked(text, &asked).map_err(|findings| {
             let first = findings.first().map_or("", |finding| &finding.message);
@@ -347,6 +372,11 @@ impl Reader<'_> {
             grace: wire.grace.map_or(Grace::Auto, Grace::Fixed),
             coalesce: wire.coalesce,
             after_crash,
+            pool: match wire.pool {
+                Some(wire) => Some(Arc::new(pool(&wire.name, wire.limit)?)),
+                None => None,
+            },
+            success_within: wire.success_within,
         })
     }
 }

@@ -4,8 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, LIMITS, Level, MONTHLY, RANDOM, RANGE,
-    RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS, TOP, WEEKLY, YEARLY,
+    CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, LIMITS, Level, MONTHLY, POOL, RANDOM,
+    RANGE, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS, TOP, WEEKLY,
+    YEARLY,
 };
 use super::suite;
 
@@ -46,6 +47,7 @@ pub fn schema() -> String {
             "dst": dst(),
             "random": level(&RANDOM, Form::Job, &["times", "between"]),
             "calendar": level(&CALENDAR, Form::Job, &[]),
+            "pool": level(&POOL, Form::Job, &["limit"]),
             "range": level(&RANGE, Form::Job, &["from", "until"]),
             "secret": secret(),
             "text": text(),
@@ -244,6 +246,11 @@ fn kind(kind: Kind, form: Form) -> Value {
             "type": "object",
             "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
             "additionalProperties": refer("calendar"),
+        }),
+        Kind::Pools => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
+            "additionalProperties": refer("pool"),
         }),
         Kind::Ranges => one_or_more(refer("range")),
         Kind::Defaults => refer("defaults"),
@@ -561,6 +568,10 @@ mod tests {
                 try_both(format!("{weekend}\n{}", tests::job(&keys)));
             }
         }
+        for field in POOL.fields {
+            let text = format!("pools: {{ a: {{ {}: {} }} }}\n", field.key, field.example);
+            assert!(!tests::file(&text).is_bad() && is_valid(&text), "{text}");
+        }
         for field in CALENDAR.fields {
             let Field { key, example, .. } = field;
             let text = format!(
@@ -581,7 +592,7 @@ mod tests {
             "schedule: manual",
             "run: x",
             "schedule: manual\nrun: x\nexec: [x]",
-            "schedule: manual\nrun: x\npool: database",
+            "schedule: manual\nrun: x\non_failure: database",
             "schedule: manual\nrun: x\nshedule: manual",
             "schedule: manual\nrun: x\nenabled: 7",
             "schedule: { monthly: { day: 1 } }\nrun: x",
@@ -608,6 +619,10 @@ mod tests {
         for text in [
             "sages: {}",
             "calendars: []",
+            "pools: []",
+            "pools: { a: {} }",
+            "pools: { a: { limit: 0 } }",
+            "pools: { a: { size: 2 } }",
             "calendars: { a: { weekday: sat } }",
             "calendars: { a: { ranges: [{ from: 2027-01-01 }] } }",
             "jobs: []",

@@ -118,6 +118,9 @@ pub(super) struct Settings {
     pub grace: Slot<Grace>,
     pub coalesce: Slot<bool>,
     pub after_crash: Slot<AfterCrash>,
+    /// By name: it is looked up in the jobs that take it.
+    pub pool: Slot<Arc<str>>,
+    pub success_within: Slot<Duration>,
     pub stdin: Slot<Arc<str>>,
     pub success_exit_codes: Slot<Arc<[i32]>>,
     pub http: HttpSettings,
@@ -176,6 +179,8 @@ impl Settings {
             grace: self.grace.over(&below.grace),
             coalesce: self.coalesce.over(&below.coalesce),
             after_crash: self.after_crash.over(&below.after_crash),
+            pool: self.pool.over(&below.pool),
+            success_within: self.success_within.over(&below.success_within),
             stdin: self.stdin.over(&below.stdin),
             success_exit_codes: self.success_exit_codes.over(&below.success_exit_codes),
             http: HttpSettings {

@@ -25,6 +25,9 @@ pub(super) struct Sheet<'a> {
     /// What the file defines.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub calendars: Vec<WireCalendar<'a>>,
+    /// What the file defines too.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<WirePlacedPool<'a>>,
     #[serde(borrow)]
     pub jobs: Vec<WireJob<'a>>,
 }
@@ -48,6 +51,27 @@ pub(super) struct WireCalendar<'a> {
     pub name: Cow<'a, str>,
     #[serde(borrow)]
     pub dates: Cow<'a, str>,
+    #[serde(borrow)]
+    pub file: Cow<'a, str>,
+    pub line: u32,
+}
+
+/// A pool as a job names it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WirePool<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    pub limit: u32,
+}
+
+/// A pool as a file defines it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WirePlacedPool<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    pub limit: u32,
     #[serde(borrow)]
     pub file: Cow<'a, str>,
     pub line: u32,
@@ -277,6 +301,11 @@ pub(super) struct WirePolicy<'a> {
     /// Absent is `record`.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub after_crash: Option<Cow<'a, str>>,
+    /// Absent is `default`.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<WirePool<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_within: Option<Duration>,
 }
 
 #[derive(Serialize, Deserialize)]

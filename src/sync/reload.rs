@@ -30,7 +30,7 @@ use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
 use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
-use crate::model::{Event, JobTimes, ReloadReport, ReloadTrigger};
+use crate::model::{Event, ReloadReport, ReloadTrigger};
 use crate::source::{Look, Watching};
 use crate::store::{Mark, Recalled, StoreError, Write};
 
@@ -263,7 +263,7 @@ impl Reloader {
             .jobs()
             .map(|job| {
                 let mark = marks.remove(job.name());
-                (job.clone(), mark.unwrap_or_else(|| fresh_mark(now)))
+                (job.clone(), mark.unwrap_or_else(|| Mark::first_sight(now)))
             })
             .collect();
         // A start that was cut off may have seen names that never were in force.
@@ -376,7 +376,7 @@ impl Reloader {
         self.parts.store.commit(seen.collect()).await?;
         let marks = self.parts.store.marks(names).await?.into_iter();
         Ok(marks
-            .map(|mark| mark.unwrap_or_else(|| fresh_mark(at)))
+            .map(|mark| mark.unwrap_or_else(|| Mark::first_sight(at)))
             .collect())
     }
 
@@ -423,6 +423,7 @@ impl Reloader {
     fn facts(&self) -> Facts<'_> {
         Facts {
             seen: &self.seen,
+            in_force: &self.in_force,
             held: &self.held,
             revision: self.options.revision.clone(),
             applied_at: self.applied_at,
@@ -482,18 +483,6 @@ fn unmarked(
     let mut writes: Vec<Write> = marks.map(mark).collect();
     writes.extend(gone.into_iter().map(|job| Write::Gone { job, at }));
     writes
-}
-
-/// For a job of which the store knows nothing.
-fn fresh_mark(at: Timestamp) -> Mark {
-    Mark {
-        first_seen: at,
-        mark: at,
-        gone_at: None,
-        previous_success_at: None,
-        last_startup_at: None,
-        times: JobTimes::default(),
-    }
 }
 
 #[cfg(test)]

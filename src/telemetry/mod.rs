@@ -139,6 +139,7 @@ impl Telemetry {
             // Taken out with its line, which needs the name.
             Event::JobRemoved { .. } => {}
             Event::NextFire { key, due } => jobs.next(*key, *due),
+            Event::SuccessDeadline { key, at } => jobs.success_deadline(*key, *at),
             Event::JobCounts {
                 active,
                 idle,
@@ -208,7 +209,10 @@ impl Telemetry {
             Event::Tzdata {
                 version, source, ..
             } => totals.set_tzdata(version, source),
-            Event::SourceState { .. } | Event::Notice { .. } => {}
+            Event::SourceState { .. }
+            | Event::Notice { .. }
+            | Event::Stale { .. }
+            | Event::Fresh { .. } => {}
         }
     }
 }

@@ -191,7 +191,6 @@ fn keys_that_do_not_belong() {
         row("a job twice", "jobs:\n  a: {}\n  b: {}\n  a: {}\n", DuplicateName, (4, 3), "twice"),
         row("names that differ in case", "jobs:\n  a: {}\n  A: {}\n", DuplicateName, (3, 3), "case"),
         row("sages", "sages: {}\n", NotInThisBuild, (1, 1), "`sages` is known, but not in this build"),
-        row("a pool", with("pool: db"), NotInThisBuild, (3, 5), "not in this build"),
         row("overlap of nothing known", with("overlap: parallel"), Code::WrongType, (3, 14), "write `skip`, `queue` or `replace`"),
         row("overlap misspelt", with("overlap: quue"), Code::WrongType, (3, 14), "did you mean `queue`?"),
         row("stdin beside http", with(&format!("{http}\nstdin: x")), NoEffect, (4, 5), "body"),
@@ -227,16 +226,13 @@ fn every_key_of_a_later_build_is_refused_by_name() {
     );
     let contract = [
         "sages",
-        "pools",
         "kubernetes",
         "aliases",
-        "pool",
         "on_success",
         "on_failure",
         "on_missed",
         "on_recovery",
         "on_stale",
-        "expect_success_within",
         "output",
         "history",
     ];
@@ -265,6 +261,8 @@ fn values_of_the_wrong_kind() {
         row("too few files for a program", with("limits: { open_files: 3 }"), OutOfRange, (3, 27), "from 16"),
         row("no process", with("limits: { processes: 0 }"), OutOfRange, (3, 26), "from 1"),
         row("a switch that says yes", with("enabled: yes"), WrongType, (3, 14), "write `true`"),
+        row("a success expected at once", with("expect_success_within: 0s"), OutOfRange, (3, 28), "such as 26h"),
+        row("a bare number where a success is expected", with("expect_success_within: 26"), BadDuration, (3, 28), "write 26"),
         row("a switch that says off", with("coalesce: off"), WrongType, (3, 15), "write `false`"),
         row("a bare number as a time", with("timeout: 10"), BadDuration, (3, 14), "10s or 10m"),
         row("a negative time", with("timeout: -1s"), BadDuration, (3, 14), "no length of time"),

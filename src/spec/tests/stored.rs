@@ -7,11 +7,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ids::JobName;
+use crate::ids::{JobName, PoolName};
 use crate::model::{
     About, Account, Action, AfterCrash, Body, Command, Context, Expect, Grace, Http, Json, Limits,
-    Origin, Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource, Sign, StatusSet, Text,
-    Tls, TreePath, Variable,
+    Origin, Overlap, Part, Policy, Pool, Process, Retry, RetryOn, SecretSource, Sign, StatusSet,
+    Text, Tls, TreePath, Variable,
 };
 use crate::spec::{parse_schedule, print, read};
 
@@ -115,9 +115,18 @@ fn policy() -> impl Strategy<Value = Policy> {
         Just(Overlap::Replace)
     ];
     let after_crash = prop_oneof![Just(AfterCrash::Record), Just(AfterCrash::Rerun)];
-    let rest = (any::<u32>(), overlap, grace, any::<bool>(), after_crash);
+    let pool = ("[a-z]{1,8}", 1..=u32::MAX).prop_map(|(name, limit)| {
+        Arc::new(Pool {
+            name: PoolName::new(&name).unwrap(),
+            limit,
+        })
+    });
+    let success_within = prop::option::of(length());
+    let more = (after_crash, success_within, prop::option::of(pool));
+    let rest = (any::<u32>(), overlap, grace, any::<bool>(), more);
     (prop::option::of(length()), length(), retry, rest).prop_map(
-        |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, after_crash))| {
+        |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, more))| {
+            let (after_crash, success_within, pool) = more;
             Policy {
                 timeout,
                 kill_grace,
@@ -134,6 +143,8 @@ fn policy() -> impl Strategy<Value = Policy> {
                 grace,
                 coalesce,
                 after_crash,
+                pool,
+                success_within,
             }
         },
     )
@@ -332,15 +343,15 @@ proptest! {
 
     #[test]
     fn whatever_the_model_can_hold_is_read_back(jobs in prop::collection::vec(a_job(), 0..4)) {
-        let text = print(&jobs, &[]);
+        let text = print(&jobs, Commons::NONE);
         let again = read(&text, zones()).unwrap().0;
         assert_same(&jobs, &again);
-        prop_assert_eq!(print(&again, &[]), text);
+        prop_assert_eq!(print(&again, Commons::NONE), text);
     }
 
     #[test]
     fn broken_text_is_an_error_and_no_panic(jobs in prop::collection::vec(a_job(), 1..2), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-        let mut bytes = print(&jobs, &[]).into_bytes();
+        let mut bytes = print(&jobs, Commons::NONE).into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(text) = String::from_utf8(bytes) {
@@ -364,7 +375,7 @@ jobs:
     // `shell: null` says nothing, so it stands beside `exec` without harm.
     let file = file_with(text, &[("HOST", "${run.id}")]);
     assert!(!file.is_bad(), "{}", shown(&file.findings));
-    let stored = print(&file.jobs, &[]);
+    let stored = print(&file.jobs, Commons::NONE);
     assert!(stored.starts_with("{\"v\":1,"), "{stored}");
     let again = read(&stored, zones()).unwrap().0;
     assert_same(&file.jobs, &again);
@@ -384,7 +395,7 @@ fn a_body_as_deep_as_a_job_file_allows_is_read_back() {
     assert!(!file.is_bad(), "{}", shown(&file.findings));
     assert_same(
         &file.jobs,
-        &read(&print(&file.jobs, &[]), zones()).unwrap().0,
+        &read(&print(&file.jobs, Commons::NONE), zones()).unwrap().0,
     );
 }
 
@@ -400,7 +411,10 @@ fn another_version_and_a_lost_zone_are_named() {
             .unwrap_err()
             .starts_with("not a stored set")
     );
-    let text = print(&file(&job("schedule: \"@daily\"\nrun: x")).jobs, &[]);
+    let text = print(
+        &file(&job("schedule: \"@daily\"\nrun: x")).jobs,
+        Commons::NONE,
+    );
     let lost = text.replace("\"UTC\"", "\"Mars/Base\"");
     let error = read(&lost, zones()).unwrap_err();
     assert_eq!(

@@ -17,7 +17,10 @@ const APPLICATION: i32 = 0x656c_6472;
 
 /// Each step is carried out once and never edited after a release. A step only adds: the elder of
 /// the version before can still be started after a look at the newer file, and says so.
-const STEPS: &[&str] = &[include_str!("steps/0001_ledger.sql")];
+const STEPS: &[&str] = &[
+    include_str!("steps/0001_ledger.sql"),
+    include_str!("steps/0002_since_and_kept.sql"),
+];
 
 /// Older libraries have a defect in the write-ahead log that can damage a file.
 const LEAST_SQLITE: i32 = 3_051_003;
@@ -323,6 +326,12 @@ fn migrate(conn: &Connection, steps: &[&str]) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::JobName;
+    use crate::store::sqlite::queries;
+
+    fn nanosecond(nanosecond: i128) -> jiff::Timestamp {
+        jiff::Timestamp::from_nanosecond(nanosecond).unwrap()
+    }
 
     const SECOND: &str = "ALTER TABLE jobs ADD COLUMN paused_until INTEGER;";
 
@@ -339,7 +348,7 @@ mod tests {
     fn an_older_file_is_brought_up_to_date_and_keeps_its_rows() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("elder.db");
-        let conn = open_at(&place, STEPS).unwrap();
+        let conn = open_at(&place, &STEPS[..1]).unwrap();
         conn.execute(
             "INSERT INTO jobs (name, first_seen, mark) VALUES ('a', 1, 2)",
             [],
@@ -360,10 +369,32 @@ mod tests {
     }
 
     #[test]
+    fn a_job_of_the_first_version_counts_since_its_first_sight() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("elder.db");
+        let conn = open_at(&place, &STEPS[..1]).unwrap();
+        conn.execute(
+            "INSERT INTO jobs (name, first_seen, mark) VALUES ('a', 1, 2)",
+            [],
+        )
+        .unwrap();
+        drop(conn);
+        let conn = open_at(&place, STEPS).unwrap();
+        let job = JobName::new("a").unwrap();
+        let found = queries::marks(&conn, &[job]).unwrap();
+        let mark = found[0].unwrap();
+        assert_eq!(
+            (mark.since, mark.first_seen),
+            (nanosecond(1), nanosecond(1))
+        );
+        assert_eq!(mark.mark, nanosecond(2));
+    }
+
+    #[test]
     fn a_step_that_fails_leaves_the_version_before_it() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("elder.db");
-        drop(open_at(&place, STEPS).unwrap());
+        drop(open_at(&place, &STEPS[..1]).unwrap());
         let broken = [
             STEPS[0],
             SECOND,
@@ -402,9 +433,9 @@ mod tests {
                 error,
                 StoreError::Newer {
                     found: 9,
-                    known: 1,
+                    known,
                     ..
-                }
+                } if known == STEPS.len() as i64
             ),
             "{error}"
         );

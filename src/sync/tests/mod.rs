@@ -2,5 +2,6 @@
 
 mod boot;
 mod calendars;
+mod pools;
 mod running;
 mod world;

@@ -62,6 +62,7 @@ fn the_names_types_and_units_are_the_contract() {
         ("elder_job_last_failure_timestamp_seconds", "gauge"),
         ("elder_job_last_run_timestamp_seconds", "gauge"),
         ("elder_job_next_run_timestamp_seconds", "gauge"),
+        ("elder_job_success_deadline_timestamp_seconds", "gauge"),
         ("elder_job_last_run_duration_seconds", "gauge"),
         ("elder_job_info", "gauge"),
         ("elder_active_jobs", "gauge"),

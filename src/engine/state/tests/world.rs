@@ -12,6 +12,8 @@ use crate::engine::state::*;
 use crate::model::{Ended, Outcome, Output, RunState};
 use crate::schedule::Schedule;
 
+use super::freshness::Staleness;
+
 /// A name that is gone for so long is another job when it comes back.
 const RETURN_WITHIN: Duration = Duration::from_secs(600);
 
@@ -32,15 +34,16 @@ pub(super) fn at(wall: Timestamp) -> Now {
     Now { wall, monotonic }
 }
 
-/// Counts the ends of runs that are told.
+/// Counts the ends of runs that are told, and listens to what is told of stale jobs.
 #[derive(Default)]
-pub(super) struct Ends(Mutex<HashMap<RunId, u32>>);
+pub(super) struct Ends(Mutex<HashMap<RunId, u32>>, pub(super) Staleness);
 
 impl Observer for Ends {
     fn observe(&self, event: &Event<'_>) {
         if let Event::RunEnded { run, .. } = event {
             *self.0.lock().unwrap().entry(run.id).or_default() += 1;
         }
+        self.1.observe(event);
     }
 }
 
@@ -89,7 +92,7 @@ pub(super) struct World {
     unrecorded: Vec<Write>,
     is_unrecorded: bool,
     past: BTreeMap<JobName, Past>,
-    told_ends: Arc<Ends>,
+    pub(super) told_ends: Arc<Ends>,
     last_ticket: u64,
     /// Who asked and has no answer yet.
     asking: HashSet<Ticket>,
@@ -154,18 +157,14 @@ impl World {
 
     fn seen(&mut self, name: &JobName) -> Mark {
         let now = self.now;
-        let mark = self.marks.entry(name.clone()).or_insert(Mark {
-            first_seen: now,
-            mark: now,
-            gone_at: None,
-            previous_success_at: None,
-            last_startup_at: None,
-            times: crate::model::JobTimes::default(),
-        });
+        let mark = self
+            .marks
+            .entry(name.clone())
+            .or_insert(Mark::first_sight(now));
         if let Some(gone) = mark.gone_at.take()
             && now.duration_since(gone).unsigned_abs() >= RETURN_WITHIN
         {
-            (mark.first_seen, mark.mark) = (now, mark.mark.max(now));
+            (mark.first_seen, mark.since, mark.mark) = (now, now, mark.mark.max(now));
         }
         *mark
     }
@@ -378,11 +377,16 @@ impl World {
                 if !self.rows.contains_key(&run.id) {
                     return Written::Taken;
                 }
+                let times = &mut self.marks.get_mut(&run.job).expect("its mark").times;
+                if run.outcome == Some(Outcome::Success) {
+                    times.last_success = times.last_success.max(run.finished_at);
+                }
                 self.rows.insert(run.id, *run);
             }
             Write::Mark { job, at } => {
                 let mark = self.marks.get_mut(&job).unwrap();
                 mark.mark = mark.mark.max(at);
+                mark.since = mark.since.max(at);
             }
             Write::Gone { job, at } => {
                 self.marks.get_mut(&job).unwrap().gone_at = Some(at);
@@ -443,7 +447,9 @@ impl World {
         };
         for job in after {
             match before.iter().find(|old| old.name() == job.name()) {
-                None => change.added.push((job.clone(), self.no_mark())),
+                None => change
+                    .added
+                    .push((job.clone(), Mark::first_sight(self.now))),
                 Some(old) if old.definition == job.definition && old.origin == job.origin => {}
                 Some(_) => change.changed.push(job.clone()),
             }
@@ -453,17 +459,6 @@ impl World {
             .filter(|old| after.iter().all(|job| job.name() != old.name()));
         change.removed = gone.map(|job| job.name().clone()).collect();
         change
-    }
-
-    fn no_mark(&self) -> Mark {
-        Mark {
-            first_seen: self.now,
-            mark: self.now,
-            gone_at: None,
-            previous_success_at: None,
-            last_startup_at: None,
-            times: crate::model::JobTimes::default(),
-        }
     }
 
     /// Remembers what a change that is in force means for what is due.
@@ -568,6 +563,7 @@ impl World {
             }
         }
         self.now += Duration::from_secs(down.unsigned_abs());
+        self.told_ends.1.forget();
         self.state = State::new(self.settings, self.told_ends.clone(), at(self.now));
         self.feed(Input::Recalled(open));
         let added = recorded
@@ -628,6 +624,7 @@ impl World {
     /// Nothing lost, nothing invented, nothing doubled, no bound broken.
     pub(super) fn check(&mut self) {
         self.pump();
+        self.check_freshness();
         assert!(self.running.len() <= self.settings.max_workers as usize);
         for (name, past) in &self.past {
             let of_job = |run: &&Run| {
