@@ -196,8 +196,7 @@ fn a_secret_in_a_command_is_refused_with_what_to_write() {
 
 #[test]
 fn what_this_build_does_not_do_yet_is_refused_and_never_ignored() {
-    let file =
-        "jobs:\n  a:\n    schedule: \"@daily\"\n    run: x\n    kubernetes: { image: x }\n";
+    let file = "jobs:\n  a:\n    schedule: \"@daily\"\n    run: x\n    kubernetes: { image: x }\n";
     assert_snapshot!(checked(file), @r#"
     exit 1
     --- stdout
