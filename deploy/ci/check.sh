@@ -27,7 +27,9 @@ if [ -n "${GITHUB_BASE_REF:-}" ]; then
 elif [ -n "${CI_MERGE_REQUEST_DIFF_BASE_SHA:-}" ]; then
     git fetch --quiet --depth=1 origin "$CI_MERGE_REQUEST_DIFF_BASE_SHA"
 fi
-elder plan "$@" ${ELDER_AGAINST:+--against "$ELDER_AGAINST"} --format markdown >"$plan" || [ "$?" -eq 1 ]
+planned=0
+elder plan "$@" ${ELDER_AGAINST:+--against "$ELDER_AGAINST"} --format markdown >"$plan" || planned=$?
+[ "$planned" -le 1 ] || exit "$planned"
 cat "$plan"
 [ -z "${GITHUB_STEP_SUMMARY:-}" ] || cat "$plan" >>"$GITHUB_STEP_SUMMARY"
 exit "$status"
