@@ -31,13 +31,17 @@ impl Daemon {
 
     /// The same with more flags or variables; waits only until it listens.
     pub fn start_with(folder: &Folder, more: impl FnOnce(Program) -> Program) -> Self {
-        std::fs::create_dir_all(folder.join("jobs.d")).unwrap();
-        std::fs::create_dir_all(folder.join("runtime")).unwrap();
-        let program = elder(LINE).within(folder.path()).env(
-            "XDG_RUNTIME_DIR",
-            &folder.join("runtime").display().to_string(),
-        );
-        Self::spawn(folder, more(program).command())
+        Self::spawn(folder, more(program(folder)).command())
+    }
+
+    /// Starts it and ends it as a power cut does, so long after, whatever it has come to.
+    pub fn start_and_kill(folder: &Folder, after: Duration) {
+        let mut command = program(folder).command();
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// The same, started by another program, to whose words elder's own are added.
@@ -200,6 +204,16 @@ impl Daemon {
     pub fn wait(&mut self) -> ExitStatus {
         until("elder ends", || self.child.try_wait().unwrap())
     }
+}
+
+/// `elder run jobs.d` in a folder, with its state there.
+fn program(folder: &Folder) -> Program {
+    std::fs::create_dir_all(folder.join("jobs.d")).unwrap();
+    std::fs::create_dir_all(folder.join("runtime")).unwrap();
+    let runtime = folder.join("runtime").display().to_string();
+    elder(LINE)
+        .within(folder.path())
+        .env("XDG_RUNTIME_DIR", &runtime)
 }
 
 impl Drop for Daemon {
