@@ -15,8 +15,8 @@ mod text;
 mod words;
 
 pub use action::{
-    Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, Sign, StatusSet,
-    Tls, TreePath,
+    Account, Action, Body, Command, Context, Expect, Http, Json, Limits, Process, SecretSource,
+    Sign, StatusSet, Tls, TreePath,
 };
 pub use commons::{Calendar, Commons, NameKind, Placed, Pool};
 pub use event::{

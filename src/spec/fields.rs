@@ -70,11 +70,13 @@ pub(super) enum Kind {
     Retry,
     Output,
     History,
-    Size,
     Http,
     Expect,
     Sign,
     Tls,
+    /// A number of bytes with its unit.
+    Size,
+    Limits,
     /// A duration or `true`.
     Spread,
     Weekly,
@@ -114,7 +116,7 @@ impl Level {
 /// Every level that a key could belong to.
 pub(super) const LEVELS: &[&Level] = &[
     &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &MONTHLY, &YEARLY, &RANDOM, &DST,
-    &CALENDAR, &SIGN, &TLS, &OUTPUT, &HISTORY, &POOL,
+    &CALENDAR, &SIGN, &TLS, &OUTPUT, &HISTORY, &POOL, &LIMITS,
 ];
 
 const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
@@ -187,6 +189,8 @@ pub(super) const JOB: Level = Level {
         here("secrets", Kind::Secrets, "Secrets by name, each from a variable or a file, read anew at each attempt.", "{ TOKEN: { file: /run/secrets/token } }"),
         here("shell", Kind::TextOrTexts, "The shell of `run`: a name, or program and arguments. Default: [/bin/sh, -c].", "[bash, -euo, pipefail, -c]"),
         here("cwd", Kind::Text, "The working folder. Default: the file's own folder.", "scripts"),
+        here("user", Kind::Text, "Whom the process runs as: `name`, or `name:group`. Default: elder's own user.", "www-data"),
+        here("limits", Kind::Limits, "What the process may use at most.", "{ memory: 512MiB, cpu_time: 5m, open_files: 1024, processes: 256 }"),
         here("timeout", Kind::DurationOr("none"), "One attempt's length, or `none`. Default: 60s for http, 24h for processes.", "90s"),
         here("kill_grace", Kind::Duration, "Time between SIGTERM and SIGKILL. Default: 10s.", "30s"),
         here("retry", Kind::Retry, "Further attempts after the first: a number, or how. Default: 0.", "{ max: 2, backoff: 2s }"),
@@ -202,8 +206,6 @@ pub(super) const JOB: Level = Level {
         here("stdin", Kind::Text, "What the process reads, passed on as it stands.", "yes"),
         here("success_exit_codes", Kind::ExitCodes, "The exit codes that mean success. Default: [0].", "[0, 24]"),
         later("kubernetes"),
-        later("user"),
-        later("limits"),
         later("aliases"),
         later("on_success"),
         later("on_failure"),
@@ -289,6 +291,19 @@ pub(super) const HISTORY: Level = Level {
     fields: &[
         here("keep", Kind::Number { least: 0, most: MOST_RUNS_KEPT }, "So many runs that started. Default: 100.", "1000"),
         here("for", Kind::Duration, "No run that ended longer ago. Default: 90d.", "30d"),
+    ],
+};
+
+/// `limits`
+#[rustfmt::skip]
+pub(super) const LIMITS: Level = Level {
+    what: "`limits`",
+    place: "`limits`",
+    fields: &[
+        here("memory", Kind::Size, "Memory of the whole run, by cgroup v2; from 1MiB.", "512MiB"),
+        here("cpu_time", Kind::Duration, "CPU time of each process, in whole seconds: SIGXCPU, and after `kill_grace` more of it SIGKILL.", "5m"),
+        here("open_files", Kind::Number { least: 16, most: 1_000_000_000, }, "Open files of each process.", "1024"),
+        here("processes", Kind::Number { least: 1, most: 1_000_000, }, "Processes and threads of the whole run, by cgroup v2.", "256"),
     ],
 };
 

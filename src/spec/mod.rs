@@ -4,6 +4,7 @@
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
+mod account;
 mod address;
 mod alike;
 mod bytes;

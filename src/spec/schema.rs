@@ -4,9 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    CALENDAR, DAYS, DST, EXPECT, Field, HISTORY, HTTP, JOB, Kind, Level, MONTHLY, OUTPUT, POOL,
-    RANDOM, RANGE, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS, TOP,
-    WEEKLY, YEARLY,
+    CALENDAR, DAYS, DST, EXPECT, Field, HISTORY, HTTP, JOB, Kind, LIMITS, Level, MONTHLY, OUTPUT,
+    POOL, RANDOM, RANGE, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS,
+    TOP, WEEKLY, YEARLY,
 };
 use super::suite;
 
@@ -35,6 +35,11 @@ pub fn schema() -> String {
             "tls": some_of(&TLS),
             "output": level(&OUTPUT, Form::Job, &["keep"]),
             "history": some_of(&HISTORY),
+            "limits": some_of(&LIMITS),
+            "size": {
+                "type": "string",
+                "pattern": format!("^[0-9]+(GiB|MiB|KiB|GB|MB|kB|B)$|{FILLED}"),
+            },
             "retry": retry(),
             "schedule": schedule(),
             "oneSchedule": one_schedule(),
@@ -215,12 +220,13 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Retry => refer("retry"),
         Kind::Output => refer("output"),
         Kind::History => refer("history"),
-        Kind::Size => size(),
         Kind::Http if form == Form::Defaults => refer("httpDefaults"),
         Kind::Http => refer("http"),
         Kind::Expect => refer("expect"),
         Kind::Sign => refer("sign"),
         Kind::Tls => refer("tls"),
+        Kind::Size => refer("size"),
+        Kind::Limits => refer("limits"),
         Kind::Weekly => refer("weekly"),
         Kind::Monthly => refer("monthly"),
         Kind::MonthDays => one_or_more(refer("monthDay")),
@@ -273,14 +279,6 @@ fn duration() -> Value {
         "type": "string",
         "pattern": format!("^([0-9]+(w|d|h|m|s|ms))+$|{FILLED}"),
         "description": "500ms, 90s, 1h30m, 6h, 2d, 1w",
-    })
-}
-
-fn size() -> Value {
-    json!({
-        "type": "string",
-        "pattern": format!("^[0-9]+(B|kB|KiB|MB|MiB|GB|GiB)$|{FILLED}"),
-        "description": "512B, 64KiB, 1MB",
     })
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    AfterCrash, Expect, Grace, History, Json, Overlap, Retry, SecretSource, Sign, Text, Tls,
-    TreePath,
+    Account, AfterCrash, Expect, Grace, History, Json, Limits, Overlap, Retry, SecretSource, Sign,
+    Text, Tls, TreePath,
 };
 
 /// A value of one layer.
@@ -108,6 +108,8 @@ pub(super) struct Settings {
     pub secrets: Layered<SecretSource>,
     pub shell: Slot<Arc<[Arc<str>]>>,
     pub cwd: Slot<Arc<Path>>,
+    pub user: Slot<Account>,
+    pub limits: Slot<Limits>,
     pub timeout: Slot<Option<Duration>>,
     pub kill_grace: Slot<Duration>,
     pub retry: Slot<Retry>,
@@ -169,6 +171,8 @@ impl Settings {
             secrets: self.secrets.over(&below.secrets, exactly),
             shell: self.shell.over(&below.shell),
             cwd: self.cwd.over(&below.cwd),
+            user: self.user.over(&below.user),
+            limits: self.limits.over(&below.limits),
             timeout: self.timeout.over(&below.timeout),
             kill_grace: self.kill_grace.over(&below.kill_grace),
             retry: self.retry.over(&below.retry),

@@ -31,6 +31,8 @@ fn runner_with(secrets: &[(&str, &str)], client: Client) -> LocalRunner {
         server_url: Arc::new(OnceLock::new()),
         state_dir: "/var/lib/elder".into(),
         elder_bin: "/usr/bin/elder".into(),
+        own_binary: None,
+        observer: Arc::new(crate::model::NoObserver),
         egress: Egress::default(),
         clock: Arc::new(clock()),
     };

@@ -191,7 +191,6 @@ fn keys_that_do_not_belong() {
         row("a job twice", "jobs:\n  a: {}\n  b: {}\n  a: {}\n", DuplicateName, (4, 3), "twice"),
         row("names that differ in case", "jobs:\n  a: {}\n  A: {}\n", DuplicateName, (3, 3), "case"),
         row("sages", "sages: {}\n", NotInThisBuild, (1, 1), "`sages` is known, but not in this build"),
-        row("a user", with("user: root"), NotInThisBuild, (3, 5), "not in this build"),
         row("overlap of nothing known", with("overlap: parallel"), Code::WrongType, (3, 14), "write `skip`, `queue` or `replace`"),
         row("overlap misspelt", with("overlap: quue"), Code::WrongType, (3, 14), "did you mean `queue`?"),
         row("stdin beside http", with(&format!("{http}\nstdin: x")), NoEffect, (4, 5), "body"),
@@ -228,8 +227,6 @@ fn every_key_of_a_later_build_is_refused_by_name() {
     let contract = [
         "sages",
         "kubernetes",
-        "user",
-        "limits",
         "aliases",
         "on_success",
         "on_failure",
@@ -248,6 +245,19 @@ fn every_key_of_a_later_build_is_refused_by_name() {
 fn values_of_the_wrong_kind() {
     use Code::{BadAction, BadDuration, BadName, MissingKey, OutOfRange, WrongType};
     check_rows(vec![
+        row("a user by number", with("user: 1000"), BadName, (3, 11), "a number is somebody else"),
+        row("a group by number", with("user: 'www-data:33'"), BadName, (3, 11), "a number is somebody else"),
+        row("a user without a name", with("user: ':adm'"), BadName, (3, 11), "name:group"),
+        row("a user with a space", with("user: the boss"), BadName, (3, 11), "is no name of a user"),
+        row("root by name", with("user: root"), Code::NoEffect, (3, 11), "user: null"),
+        row("no limit", with("limits: {}"), MissingKey, (3, 13), "limits nothing"),
+        row("an unknown limit", with("limits: { ram: 1GiB }"), Code::UnknownKey, (3, 15), "memory"),
+        row("memory without a unit", with("limits: { memory: 512 }"), BadDuration, (3, 23), "512KiB"),
+        row("memory in no unit", with("limits: { memory: 64kb }"), BadDuration, (3, 23), "write 512B, 64KiB"),
+        row("hardly any memory", with("limits: { memory: 4KiB }"), OutOfRange, (3, 23), "1MiB at least"),
+        row("half a second of CPU time", with("limits: { cpu_time: 500ms }"), OutOfRange, (3, 25), "whole seconds"),
+        row("too few files for a program", with("limits: { open_files: 3 }"), OutOfRange, (3, 27), "from 16"),
+        row("no process", with("limits: { processes: 0 }"), OutOfRange, (3, 26), "from 1"),
         row("a switch that says yes", with("enabled: yes"), WrongType, (3, 14), "write `true`"),
         row("a success expected at once", with("expect_success_within: 0s"), OutOfRange, (3, 28), "such as 26h"),
         row("a bare number where a success is expected", with("expect_success_within: 26"), BadDuration, (3, 28), "write 26"),

@@ -72,6 +72,40 @@ jobs:
     assert_eq!(&*file.jobs[0].origin.file, "jobs.d/a.yaml");
 }
 
+#[test]
+fn a_user_and_limits_may_come_from_defaults_and_be_taken_back() {
+    use crate::model::Limits;
+    let text = "defaults: { user: 'www-data:adm', limits: { memory: 1GiB, cpu_time: 5m } }
+jobs:
+  a: { schedule: manual, run: x }
+  b: { schedule: manual, run: x, user: deploy, limits: { open_files: 64, processes: 9 } }
+  c: { schedule: manual, run: x, user: null, limits: null }
+";
+    let file = file(text);
+    assert!(file.findings.is_empty(), "{}", shown(&file.findings));
+    let said = |at: usize| {
+        let context = &file.jobs[at].definition.context;
+        let user = context.user.as_ref().map(ToString::to_string);
+        (user, context.limits)
+    };
+    let (user, limits) = said(0);
+    assert_eq!(user.as_deref(), Some("www-data:adm"));
+    let minutes = Duration::from_secs(300);
+    assert_eq!(
+        (limits.memory, limits.cpu_time),
+        (Some(1 << 30), Some(minutes))
+    );
+    let (user, limits) = said(1);
+    assert_eq!(user.as_deref(), Some("deploy"));
+    let whole = Limits {
+        open_files: Some(64),
+        processes: Some(9),
+        ..Limits::default()
+    };
+    assert_eq!(limits, whole, "another mapping replaces the whole");
+    assert_eq!(said(2), (None, Limits::default()));
+}
+
 fn process(definition: &Definition) -> &crate::model::Process {
     match &definition.action {
         Action::Process(process) => process,

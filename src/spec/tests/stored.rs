@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::ids::{JobName, PoolName};
 use crate::model::{
-    About, Action, AfterCrash, Body, Command, Context, Expect, Grace, History, Http, Json, Origin,
-    Overlap, Part, Policy, Pool, Process, Retry, RetryOn, SecretSource, Sign, StatusSet, Text, Tls,
-    TreePath, Variable,
+    About, Account, Action, AfterCrash, Body, Command, Context, Expect, Grace, History, Http, Json,
+    Limits, Origin, Overlap, Part, Policy, Pool, Process, Retry, RetryOn, SecretSource, Sign,
+    StatusSet, Text, Tls, TreePath, Variable,
 };
 use crate::spec::{parse_schedule, print, read};
 
@@ -154,6 +154,23 @@ fn policy() -> impl Strategy<Value = Policy> {
     )
 }
 
+fn account() -> impl Strategy<Value = Account> {
+    let group = prop::option::of("[a-z_]{1,8}".prop_map(Arc::from));
+    ("[a-z_]{1,8}".prop_map(Arc::from), group).prop_map(|(user, group)| Account { user, group })
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let number = || prop::option::of(any::<u64>());
+    (number(), prop::option::of(length()), number(), number()).prop_map(
+        |(memory, cpu_time, open_files, processes)| Limits {
+            memory,
+            cpu_time,
+            open_files,
+            processes,
+        },
+    )
+}
+
 fn context() -> impl Strategy<Value = Context> {
     let source = prop_oneof![
         word().prop_map(SecretSource::Env),
@@ -165,14 +182,20 @@ fn context() -> impl Strategy<Value = Context> {
         prop::collection::vec(word(), 0..3),
         prop::collection::vec((word(), source), 0..3),
         prop::option::of(path()),
+        prop::option::of(account()),
+        limits(),
     )
-        .prop_map(|(env, env_files, inherit_env, secrets, cwd)| Context {
-            env,
-            env_files,
-            inherit_env,
-            secrets,
-            cwd,
-        })
+        .prop_map(
+            |(env, env_files, inherit_env, secrets, cwd, user, limits)| Context {
+                env,
+                env_files,
+                inherit_env,
+                secrets,
+                cwd,
+                user,
+                limits,
+            },
+        )
 }
 
 fn action() -> impl Strategy<Value = Action> {
