@@ -1,5 +1,6 @@
 //! elder among the things around it: the service manager, an address that hears its heart, disks that
-//! stall or break, stores that are damaged or old, files that are written beside its own, and elder's own defects.
+//! stall or break, stores that are damaged or old, files that are written beside its own, other users,
+//! and elder's own defects.
 
 mod busy;
 mod damage;
@@ -12,3 +13,4 @@ mod restore;
 mod scarce;
 mod stall;
 mod traced;
+mod users;

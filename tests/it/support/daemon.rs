@@ -149,6 +149,26 @@ impl Daemon {
         send(self.address, "POST", path, &headers, body).unwrap()
     }
 
+    /// Starts a run of a job and says which.
+    pub fn trigger(&self, job: &str) -> String {
+        let reply = self.post(&format!("/api/v1/jobs/{job}/run"), "{}");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()["run_id"].as_str().unwrap().to_owned()
+    }
+
+    /// A run when it is over, with its output.
+    pub fn ended(&self, run: &str) -> serde_json::Value {
+        until("the run is over", || {
+            let run = self.get(&format!("/api/v1/runs/{run}")).json();
+            (run["state"] == "done").then_some(run)
+        })
+    }
+
+    /// Runs a job to its end.
+    pub fn run(&self, job: &str) -> serde_json::Value {
+        self.ended(&self.trigger(job))
+    }
+
     /// The same, for as long as that; an error when there is no answer.
     pub fn try_post(&self, path: &str, body: &str, within: Duration) -> std::io::Result<Reply> {
         let bearer = format!("Bearer {}", self.token());
