@@ -42,7 +42,7 @@ use crate::model::{AttemptEnd, Ended, Process, Reason};
 
 use super::cut::{Cut, Cutter};
 use super::failure::{self, Failure};
-use super::output::{Collector, KEEP};
+use super::output::Collector;
 use super::runner::Surroundings;
 use super::{Attempt, failure::never_began};
 
@@ -96,7 +96,7 @@ pub(super) async fn carry_out(
     if cutter.is_stopped() {
         return never_began();
     }
-    let grace = attempt.job.definition.policy.kill_grace;
+    let policy = attempt.job.definition.policy.clone();
     let kin = Kin::of(HashSet::from([attempt.run]), &surroundings.state_dir);
     let of_all = Arc::clone(&means);
     let place = timeout(PATIENCE, of_all.gate.0.acquire()).await;
@@ -131,7 +131,7 @@ pub(super) async fn carry_out(
             };
         }
     };
-    let mut collector = Collector::new(started.mask.clone(), KEEP);
+    let mut collector = Collector::new(started.mask.clone(), policy.output_keep);
     let stdin = process.stdin.clone();
     let ending = supervise(
         &mut started,
@@ -139,7 +139,7 @@ pub(super) async fn carry_out(
         stdin,
         &mut collector,
         &mut cutter,
-        grace,
+        policy.kill_grace,
         cut,
     )
     .await;
