@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::action::{LocalRunner, Surroundings, process};
 use crate::clock::Clock;
+use crate::decide::merge::Rules;
 use crate::engine::{Driver, Handle, Parts, Settings};
 use crate::model::{Event, Observer, ReloadReport};
 use crate::schedule::Zones;
@@ -98,7 +99,9 @@ pub(super) async fn start(
         server_url: server_url.clone(),
         state_dir: state.clone(),
         elder_bin: options.program.clone().unwrap_or_default(),
+        own_binary: process::OwnBinary::open().ok(),
         egress: options.egress.clone(),
+        observer: telemetry.clone(),
         clock: clock.clone(),
     })
     .map_err(DaemonError::environment)?;
@@ -111,20 +114,18 @@ pub(super) async fn start(
         store: store.clone(),
         runner: Arc::new(runner),
         observer: telemetry.clone(),
-        settings: Settings {
-            max_workers: options.max_workers.get(),
-            max_requests: options.max_requests.get(),
-        },
+        settings: settings(&options),
         open: std::mem::take(&mut recalled.open),
     };
     let engine_task = tokio::spawn(Driver::new(parts, inbox).knowing(remains).run());
+    let job_files = Arc::new(JobFiles::new(
+        language_options(&options),
+        options.tzdata.clone(),
+        zones,
+    ));
     let (sync, syncing) = sync::start(
         sync::Services {
-            language: Arc::new(JobFiles::new(
-                language_options(&options),
-                options.tzdata.clone(),
-                zones,
-            )),
+            language: job_files.clone(),
             store: store.clone(),
             engine: engine.clone(),
             observer: telemetry.clone(),
@@ -139,6 +140,7 @@ pub(super) async fn start(
         store: store.clone(),
         telemetry: telemetry.clone(),
         clock: clock.clone(),
+        terms: terms(job_files, &options),
     };
     // Whoever connects while the first sync is under way waits, or hears that elder is not ready.
     let bound = server::bind(server_config(&options, &state), server_parts)
@@ -224,6 +226,22 @@ fn language_options(options: &RunOptions) -> spec::Options {
         env_allow: options.env_allow.clone(),
         allow_missing_env: false,
     }
+}
+
+fn settings(options: &RunOptions) -> Settings {
+    Settings {
+        max_workers: options.max_workers.get(),
+        max_requests: options.max_requests.get(),
+    }
+}
+
+fn terms(files: Arc<JobFiles>, options: &RunOptions) -> server::TermsNow {
+    let settings = settings(options);
+    let rules = Rules {
+        prune_limit: options.prune_limit,
+        ..Rules::default()
+    };
+    Arc::new(move || files.terms(rules.clone(), settings))
 }
 
 fn sync_options(options: &RunOptions) -> sync::Options {

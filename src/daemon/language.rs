@@ -2,6 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::decide::merge;
+use crate::engine;
+use crate::forecast::plan::Terms;
 use crate::model::{Commons, Job};
 use crate::schedule::{Tzdata, TzdataMark, TzdataSource, Zones};
 use crate::spec::commons::{Said, Table};
@@ -28,6 +31,16 @@ impl JobFiles {
             options,
             tzdata,
             rules: Mutex::new(Rules { zones, mark }),
+        }
+    }
+
+    /// What a plan of other files would depend on.
+    pub(super) fn terms(&self, rules: merge::Rules, settings: engine::Settings) -> Terms {
+        Terms {
+            options: self.options.clone(),
+            zones: self.zones(),
+            rules,
+            settings,
         }
     }
 

@@ -21,6 +21,9 @@ use claims::Claims;
 /// As many jobs as a tree may define.
 pub const MAX_JOBS: usize = 2_000_000;
 
+/// The last good text of `_defaults.yaml` files, by root and path.
+pub type DefaultsTexts = HashMap<(Arc<str>, Arc<str>), Arc<str>>;
+
 /// Everything that is in force, file by file.
 #[derive(Clone, Debug, Default)]
 pub struct InForce {
@@ -151,6 +154,20 @@ impl InForce {
             pools.entry(&pool.name).or_insert(pool);
         }
         pools.into_values().cloned().collect()
+    }
+
+    /// The texts of the `_defaults.yaml` files.
+    #[must_use]
+    pub fn defaults_texts(&self) -> DefaultsTexts {
+        let mut texts = DefaultsTexts::new();
+        for root in &self.roots {
+            for file in &root.files {
+                if let Defined::Defaults(text) = &file.content {
+                    texts.insert((root.path.clone(), file.path.clone()), text.clone());
+                }
+            }
+        }
+        texts
     }
 
     /// The names of held jobs, ascending.

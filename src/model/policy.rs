@@ -30,6 +30,10 @@ pub struct Policy {
     /// How long after the first fire that follows a success the next success is expected; `None`
     /// for no such bound.
     pub success_within: Option<Duration>,
+    /// How many bytes of a run's output are kept, [`Policy::MOST_OUTPUT`] at most.
+    pub output_keep: u64,
+    /// How much of the job's past is kept.
+    pub history: History,
 }
 
 impl Policy {
@@ -46,6 +50,10 @@ impl Policy {
         let pool = self.pool.as_ref();
         pool.map_or(Pool::DEFAULT, |pool| pool.name.as_str())
     }
+    /// How many bytes of a run's output are kept when nothing is said.
+    pub const OUTPUT: u64 = 64 * 1024;
+    /// And at most: as much is in memory for each run that is under way.
+    pub const MOST_OUTPUT: u64 = 16 << 20;
 
     /// The built-in policy with this timeout.
     #[must_use]
@@ -61,6 +69,27 @@ impl Policy {
             after_crash: AfterCrash::Record,
             pool: None,
             success_within: None,
+            output_keep: Self::OUTPUT,
+            history: History::default(),
+        }
+    }
+}
+
+/// How much of a job's past is kept; what is beyond either bound goes. Its mark is no past: no instant
+/// opens again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct History {
+    /// So many runs that started.
+    pub keep: u32,
+    /// No row that ended longer ago.
+    pub max_age: Duration,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            keep: 100,
+            max_age: Duration::from_secs(90 * 86_400),
         }
     }
 }
@@ -156,4 +185,21 @@ pub enum RetryOn {
     TooManyRequests,
     /// A number: an exit code or an HTTP status.
     Code(u16),
+}
+
+/// The word in job files and the store.
+impl std::fmt::Display for RetryOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RetryOn::Exit => "exit",
+            RetryOn::Signal => "signal",
+            RetryOn::Timeout => "timeout",
+            RetryOn::Spawn => "spawn",
+            RetryOn::Setup => "setup",
+            RetryOn::Connect => "connect",
+            RetryOn::ServerError => "5xx",
+            RetryOn::TooManyRequests => "429",
+            RetryOn::Code(code) => return write!(f, "{code}"),
+        })
+    }
 }

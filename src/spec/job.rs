@@ -218,12 +218,14 @@ impl<'n, 't> Own<'n, 't> {
 }
 
 /// Keys of a job and the actions that know them.
-const COMPANIONS: [(&str, &[&str]); 8] = [
+const COMPANIONS: [(&str, &[&str]); 10] = [
     ("shell", &["run"]),
     ("env", &["run", "exec"]),
     ("env_file", &["run", "exec"]),
     ("inherit_env", &["run", "exec"]),
     ("cwd", &["run", "exec"]),
+    ("user", &["run", "exec"]),
+    ("limits", &["run", "exec"]),
     ("kill_grace", &["run", "exec"]),
     ("stdin", &["run", "exec"]),
     ("success_exit_codes", &["run", "exec"]),
@@ -376,6 +378,9 @@ fn policy(settings: &Settings, is_http: bool, pool: Option<Arc<Pool>>) -> Policy
     policy.pool = pool;
     policy.coalesce = settings.coalesce.clone().given().unwrap_or(policy.coalesce);
     policy.success_within = settings.success_within.clone().given();
+    let output = settings.output_keep.clone().given();
+    policy.output_keep = output.unwrap_or(policy.output_keep);
+    policy.history = settings.history.clone().given().unwrap_or(policy.history);
     policy
 }
 
@@ -435,6 +440,8 @@ fn build(
                 .given()
                 .unwrap_or_else(|| decoder.shared.path(&around.home.folder)),
         ),
+        user: settings.user.given(),
+        limits: settings.limits.given().unwrap_or_default(),
     };
     (Action::Process(Box::new(process)), context)
 }

@@ -4,6 +4,7 @@
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
+mod account;
 mod address;
 mod alike;
 mod bytes;
@@ -23,6 +24,7 @@ mod ics;
 mod instants;
 mod interpolate;
 mod job;
+mod keep;
 mod keys;
 mod limits;
 mod mapping;
@@ -33,6 +35,7 @@ mod naming;
 mod paths;
 mod print;
 mod problem;
+mod quantities;
 mod random;
 mod read;
 mod references;

@@ -10,15 +10,14 @@ use serde_json::Value;
 
 use super::calendars::text_of;
 use super::interpolate::variable_name;
-use super::retry::print_word;
 use super::wire::{
     Sheet, VERSION, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireDates,
-    WireHttp, WireJob, WirePart, WirePath, WirePlacedPool, WirePolicy, WirePool, WireProcess,
-    WireRetryOn, WireSecret, WireStatus, WireText, WireTls, WireTreePath,
+    WireHttp, WireJob, WireLimits, WirePart, WirePath, WirePlacedPool, WirePolicy, WirePool,
+    WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTls, WireTreePath,
 };
 use crate::model::{
-    Action, AfterCrash, Body, Calendar, Command, Commons, Context, Grace, Http, Job, Json, Part,
-    Placed, Policy, Pool, Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
+    Action, AfterCrash, Body, Calendar, Command, Commons, Context, Grace, History, Http, Job, Json,
+    Limits, Part, Placed, Policy, Pool, Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
 };
 use crate::schedule::Calendar as Dates;
 
@@ -274,6 +273,13 @@ fn context(context: &Context) -> WireContext<'_> {
             })
             .collect(),
         cwd: context.cwd.as_deref().map(path),
+        user: context.user.as_ref().map(|user| user.to_string().into()),
+        limits: (context.limits != Limits::default()).then_some(WireLimits {
+            memory: context.limits.memory,
+            cpu_time: context.limits.cpu_time,
+            open_files: context.limits.open_files,
+            processes: context.limits.processes,
+        }),
     }
 }
 
@@ -306,7 +312,7 @@ fn policy(policy: &Policy) -> WirePolicy<'_> {
             .iter()
             .map(|on| match on {
                 RetryOn::Code(code) => WireRetryOn::Code(*code),
-                word => WireRetryOn::Word(print_word(*word).into()),
+                word => WireRetryOn::Word(word.to_string().into()),
             })
             .collect(),
         max_instances: policy.max_instances,
@@ -323,5 +329,8 @@ fn policy(policy: &Policy) -> WirePolicy<'_> {
             limit: pool.limit,
         }),
         success_within: policy.success_within,
+        output_keep: (policy.output_keep != Policy::OUTPUT).then_some(policy.output_keep),
+        history: (policy.history != History::default())
+            .then_some((policy.history.keep, policy.history.max_age)),
     }
 }

@@ -22,9 +22,9 @@ use super::wire::{
 };
 use crate::ids::{CalendarName, JobName, PoolName};
 use crate::model::{
-    About, Action, AfterCrash, Body, Calendar, Command, Commons, Context, Definition, Expect,
-    Grace, Http, Job, Json, Origin, Overlap, Part, Placed, Policy, Pool, Process, Retry, RetryOn,
-    SecretSource, Sign, StatusSet, Text, Tls, TreePath,
+    About, Account, Action, AfterCrash, Body, Calendar, Command, Commons, Context, Definition,
+    Expect, Grace, History, Http, Job, Json, Limits, Origin, Overlap, Part, Placed, Policy, Pool,
+    Process, Retry, RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
 };
 use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
@@ -305,7 +305,22 @@ impl Reader<'_> {
                 .map(|name| self.shared.text(name))
                 .collect(),
             cwd: wire.cwd.map(|cwd| self.path(cwd)),
+            user: wire.user.map(|user| self.account(&user)),
+            limits: wire.limits.map_or_else(Limits::default, |limits| Limits {
+                memory: limits.memory,
+                cpu_time: limits.cpu_time,
+                open_files: limits.open_files,
+                processes: limits.processes,
+            }),
         })
+    }
+
+    fn account(&self, text: &str) -> Account {
+        let (user, group) = super::account::split(text);
+        Account {
+            user: self.shared.text(user),
+            group: group.map(|group| self.shared.text(group)),
+        }
     }
 
     fn tree_path(&self, wire: WireTreePath<'_>) -> TreePath {
@@ -362,6 +377,17 @@ impl Reader<'_> {
                 None => None,
             },
             success_within: wire.success_within,
+            // What is kept is kept in memory first.
+            output_keep: wire
+                .output_keep
+                .unwrap_or(Policy::OUTPUT)
+                .min(Policy::MOST_OUTPUT),
+            history: wire
+                .history
+                .map_or_else(History::default, |(keep, max_age)| History {
+                    keep,
+                    max_age,
+                }),
         })
     }
 }

@@ -132,18 +132,3 @@ pub(super) fn parse_word(word: &str) -> Option<RetryOn> {
         }
     })
 }
-
-/// What [`parse_word`] reads.
-pub(super) fn print_word(on: RetryOn) -> String {
-    match on {
-        RetryOn::Exit => "exit".to_owned(),
-        RetryOn::Signal => "signal".to_owned(),
-        RetryOn::Timeout => "timeout".to_owned(),
-        RetryOn::Spawn => "spawn".to_owned(),
-        RetryOn::Setup => "setup".to_owned(),
-        RetryOn::Connect => "connect".to_owned(),
-        RetryOn::ServerError => "5xx".to_owned(),
-        RetryOn::TooManyRequests => "429".to_owned(),
-        RetryOn::Code(code) => code.to_string(),
-    }
-}

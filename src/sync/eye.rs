@@ -225,6 +225,7 @@ impl Eye {
         for (index, root) in self.tree.roots.iter().enumerate() {
             let mut view = SourceView {
                 path: root.path.clone(),
+                folder: root.folder.clone(),
                 files: 0,
                 bad_files: 0,
                 lost: root.lost.clone(),

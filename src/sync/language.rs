@@ -1,14 +1,11 @@
 //! What the sync needs of the language of job files: check, print, read.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use crate::decide::merge::DefaultsTexts;
 use crate::model::{Commons, Job};
 use crate::spec::commons::{Said, Table};
 use crate::spec::{Checked, InputFile};
-
-/// The last good text of `_defaults.yaml` files, by root and path.
-pub type DefaultsTexts = HashMap<(Arc<str>, Arc<str>), Arc<str>>;
 
 /// The language of job files.
 pub trait Language: Send + Sync + 'static {

@@ -19,6 +19,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -151,6 +152,7 @@ pub fn start(services: Services, directory: Directory, options: Options) -> (Syn
 
 fn before_the_first(directory: &Directory) -> SyncStatus {
     let source = |path: Arc<str>| SourceView {
+        folder: Arc::from(Path::new(&*path)),
         path,
         files: 0,
         bad_files: 0,
@@ -167,5 +169,6 @@ fn before_the_first(directory: &Directory) -> SyncStatus {
         sources: directory.paths().into_iter().map(source).collect(),
         pending: Vec::new(),
         pending_hash: String::new(),
+        in_force: Arc::default(),
     }
 }

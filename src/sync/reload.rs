@@ -30,7 +30,7 @@ use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
 use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
-use crate::model::{Event, Pool, ReloadReport, ReloadTrigger};
+use crate::model::{Event, Job, Pool, ReloadReport, ReloadTrigger};
 use crate::source::{Look, Watching};
 use crate::store::{Mark, Recalled, StoreError, Write};
 
@@ -301,6 +301,7 @@ impl Reloader {
         let at = self.parts.clock.now();
         let mut open = Vec::new();
         let mut gone = diff.removed.clone();
+        let kept: Vec<Write> = diff.kept.iter().map(|job| seen(job, at)).collect();
         let rescheduled = diff.rescheduled.iter().map(|job| job.name().clone());
         let rescheduled: Vec<JobName> = rescheduled.collect();
         let added: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
@@ -335,6 +336,7 @@ impl Reloader {
         }
         self.out_of_sync = None;
         self.unmarked = unmarked(&rescheduled, gone, at, &open);
+        self.unmarked.extend(kept);
         if let Err(error) = self.record(plan.rows).await {
             let why = format!("it is in force and not yet recorded: {error}");
             self.notice(&why);
@@ -351,8 +353,7 @@ impl Reloader {
         at: Timestamp,
         first: First,
     ) -> Result<ApplyAnswer, Failed> {
-        let names: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
-        let marks = self.see(names, at).await?;
+        let marks = self.see(&diff.added, at).await?;
         let mut changed = diff.rescheduled;
         changed.extend(diff.changed);
         changed.extend(diff.moved);
@@ -370,17 +371,15 @@ impl Reloader {
         Ok(self.parts.engine.apply(change).await?)
     }
 
-    /// Records that these names are seen and answers with their marks. A store that does not
+    /// Records that these jobs are seen and answers with their marks. A store that does not
     /// record would let nothing start, so nothing is put in force then.
-    async fn see(&self, names: Vec<JobName>, at: Timestamp) -> Result<Vec<Mark>, Failed> {
-        if names.is_empty() {
+    async fn see(&self, jobs: &[Job], at: Timestamp) -> Result<Vec<Mark>, Failed> {
+        if jobs.is_empty() {
             self.parts.store.check().await?;
             return Ok(Vec::new());
         }
-        let seen = names.iter().map(|job| Write::Seen {
-            job: job.clone(),
-            at,
-        });
+        let names = jobs.iter().map(|job| job.name().clone()).collect();
+        let seen = jobs.iter().map(|job| seen(job, at));
         self.parts.store.commit(seen.collect()).await?;
         let marks = self.parts.store.marks(names).await?.into_iter();
         Ok(marks
@@ -431,6 +430,7 @@ impl Reloader {
     fn facts(&self) -> Facts<'_> {
         Facts {
             seen: &self.seen,
+            in_force: &self.in_force,
             held: &self.held,
             revision: self.options.revision.clone(),
             applied_at: self.applied_at,
@@ -469,6 +469,15 @@ impl From<Failed> for BootError {
             Failed::Engine(NotApplied::Store(error)) => Self::Store(StoreError::Unavailable(error)),
             Failed::Engine(NotApplied::Stopped) => Self::Stopped,
         }
+    }
+}
+
+/// A job is seen, with the past that it keeps.
+fn seen(job: &Job, at: Timestamp) -> Write {
+    Write::Seen {
+        job: job.name().clone(),
+        at,
+        history: job.definition.policy.history,
     }
 }
 

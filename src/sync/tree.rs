@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::file_state::FileState;
 use super::language::{DefaultsTexts, Language};
-use crate::decide::merge::{Defined, FileNow, InForce, RootNow};
+use crate::decide::merge::{FileNow, InForce, RootNow};
 use crate::model::NameKind;
 use crate::source::{Content, Directory, File, Root, Snapshot};
 use crate::spec::commons::Table;
@@ -35,7 +35,7 @@ pub(super) struct Tree {
 /// What one PATH says.
 pub(super) struct RootState {
     pub(super) path: Arc<str>,
-    folder: Arc<Path>,
+    pub(super) folder: Arc<Path>,
     pub(super) lost: Option<String>,
     /// Ascending by path. Of a lost PATH, as they were.
     pub(super) files: Vec<FileState>,
@@ -98,7 +98,7 @@ impl Tree {
 
     /// Checks files and takes over what that says.
     pub(super) fn check_all(&mut self, files: &[At], commons: &Table, around: &mut Around<'_>) {
-        let last_good = defaults_texts(around.in_force);
+        let last_good = around.in_force.defaults_texts();
         for chunk in files.chunks(CHUNK) {
             for (at, file) in self.check(chunk, around, &last_good, commons) {
                 self.roots[at.0].files[at.1].take(&file, around.in_force);
@@ -137,7 +137,7 @@ impl Tree {
         let unknown: Vec<At> = unknown
             .filter(|at| self.roots[at.0].files[at.1].places().is_empty())
             .collect();
-        let last_good = defaults_texts(around.in_force);
+        let last_good = around.in_force.defaults_texts();
         let commons = self.table(around.in_force, &HashSet::new());
         for (at, file) in self.check(&unknown, around, &last_good, &commons) {
             self.roots[at.0].files[at.1].trouble().places = file.names.clone();
@@ -323,19 +323,6 @@ fn forget_text(file: &mut Arc<File>) {
             hash: file.hash,
         });
     }
-}
-
-/// The texts of the `_defaults.yaml` files that are in force.
-fn defaults_texts(in_force: &InForce) -> DefaultsTexts {
-    let mut texts = DefaultsTexts::new();
-    for root in &in_force.roots {
-        for file in &root.files {
-            if let Defined::Defaults(text) = &file.content {
-                texts.insert((root.path.clone(), file.path.clone()), text.clone());
-            }
-        }
-    }
-    texts
 }
 
 /// SHA-256 over all files, in hexadecimal; alike wherever the tree lies. A lost PATH counts as empty.

@@ -13,6 +13,7 @@ mod support;
 
 mod attacks;
 mod calendars;
+mod checker;
 mod cli;
 mod client;
 mod clock_changes;
@@ -23,6 +24,8 @@ mod import;
 mod machine;
 mod next;
 mod peers;
+mod plan;
+mod prometheus;
 mod promises;
 mod schedules;
 mod shipped;

@@ -15,8 +15,11 @@ use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
 pub use doctor::DoctorArgs;
-pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
-pub use forecast::{SimulateArgs, SimulateFormat, TestArgs};
+pub use files::{
+    FindingFormat, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
+    ValidateArgs,
+};
+pub use forecast::{PlanAgainst, PlanArgs, PlanFormat, SimulateArgs, SimulateFormat, TestArgs};
 pub use import::{ImportArgs, SourceFormat};
 pub use run::RunArgs;
 
@@ -53,6 +56,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Check job files without running anything (also `elder --validate`)
     Validate(ValidateArgs),
+    /// Show what a change of job files would change: jobs, fires, collisions
+    Plan(Box<PlanArgs>),
     /// Show when a job or a schedule fires next
     Next(NextArgs),
     /// Show every fire of a span: busiest minutes, peaks, overlaps, clock changes
@@ -65,6 +70,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
+    /// Print Prometheus alert rules made of the definitions, or a Grafana dashboard
+    Rules(RulesArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
     /// Read the files again; confirm held removals
@@ -98,9 +105,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 14] = [
-    "run", "validate", "next", "simulate", "test", "import", "doctor", "schema", "trigger", "sync",
-    "backup", "restore", "optimize", "report",
+const COMMANDS: [&str; 16] = [
+    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
+    "trigger", "sync", "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub fn each(question: &Question<'_>, tell: &mut dyn FnMut(&Decided<'_>) -> Contr
 }
 
 /// Follows as many fires as the question allows.
-pub(super) fn follow(
+pub(in crate::forecast) fn follow(
     question: &Question<'_>,
     tell: &mut dyn FnMut(&Decided<'_>) -> ControlFlow<()>,
 ) -> Followed {

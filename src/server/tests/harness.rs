@@ -18,11 +18,10 @@ use crate::engine::{
     Handle, JobPage, JobStatus, JobView, Message, Refusal, Stats, TriggerRequest, Triggered,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{Output, Run};
+use crate::model::{History, Output, Run};
 use crate::server::{Bound, Config, Parts, bind};
 use crate::store::{
-    Answer, HistoryBounds, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write,
-    Written,
+    Answer, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write, Written,
 };
 use crate::sync::{SyncAnswer, SyncHandle, SyncRequest, SyncState, SyncStatus};
 use crate::telemetry::example::{instant, job};
@@ -195,7 +194,7 @@ impl Store for Rows {
         self.answer(|| sums)
     }
 
-    fn prune(&self, _: HistoryBounds, _: Timestamp, _: usize) -> Answer<'_, u64> {
+    fn prune(&self, _: History, _: Timestamp, _: usize) -> Answer<'_, u64> {
         self.answer(|| 0)
     }
 
@@ -257,6 +256,24 @@ pub(super) fn synced() -> SyncStatus {
         sources: vec![],
         pending: vec![],
         pending_hash: String::new(),
+        in_force: Arc::default(),
+    }
+}
+
+pub(super) fn terms() -> crate::forecast::plan::Terms {
+    crate::forecast::plan::Terms {
+        options: crate::spec::Options {
+            timezone: None,
+            env: Arc::default(),
+            env_allow: None,
+            allow_missing_env: false,
+        },
+        zones: crate::schedule::Zones::bundled(),
+        rules: crate::decide::merge::Rules::default(),
+        settings: crate::engine::Settings {
+            max_workers: 64,
+            max_requests: 1024,
+        },
     }
 }
 
@@ -321,6 +338,7 @@ impl Server {
             store: store.clone(),
             telemetry: telemetry.clone(),
             clock: Arc::new(clock.clone()),
+            terms: Arc::new(terms),
         };
         let mut bound = bind(config, parts).await.unwrap();
         bounds(&mut bound);

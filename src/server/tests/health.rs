@@ -75,6 +75,7 @@ async fn the_worst_matter_is_named_and_only_a_stopped_scheduler_is_503() {
         status.pending = vec!["gone".into()];
         status.sources = vec![SourceView {
             path: "jobs.d".into(),
+            folder: std::path::Path::new("/srv/jobs.d").into(),
             files: 0,
             bad_files: 0,
             lost: Some("no such folder".into()),

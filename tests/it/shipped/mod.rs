@@ -2,6 +2,7 @@
 
 mod documents;
 mod examples;
+mod pipelines;
 mod tasks;
 
 use std::path::{Path, PathBuf};

@@ -12,6 +12,7 @@ use crate::engine::state::*;
 use crate::model::{Ended, Outcome, Output, Pool, RunState};
 use crate::schedule::Schedule;
 
+use super::edits::{edit_writes, is_rescheduled};
 use super::freshness::Staleness;
 use super::pools::Places;
 
@@ -74,6 +75,10 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) settings: Settings,
     pub(super) rows: BTreeMap<RunId, Run>,
+    /// How many fires of each job are in rows, and which rows changed since the last check: a look at
+    /// all rows after each step would cost more the longer a script is.
+    counts: HashMap<JobName, u64>,
+    touched: Vec<RunId>,
     pub(super) marks: HashMap<JobName, Mark>,
     pub(super) is_store_up: bool,
     /// Batches and answers move only when the test says so.
@@ -95,6 +100,8 @@ pub(super) struct World {
     unrecorded: Vec<Write>,
     is_unrecorded: bool,
     past: BTreeMap<JobName, Past>,
+    /// How many fires the past has that is over, up to its last schedule: another look costs nothing.
+    over: HashMap<JobName, u64>,
     pub(super) told_ends: Arc<Ends>,
     last_ticket: u64,
     /// Who asked and has no answer yet.
@@ -112,6 +119,8 @@ impl World {
             now,
             settings,
             rows: BTreeMap::new(),
+            counts: HashMap::new(),
+            touched: Vec::new(),
             marks: HashMap::new(),
             is_store_up: true,
             is_slow: false,
@@ -126,6 +135,7 @@ impl World {
             unrecorded: Vec::new(),
             is_unrecorded: false,
             past: BTreeMap::new(),
+            over: HashMap::new(),
             told_ends,
             last_ticket: 0,
             asking: HashSet::new(),
@@ -178,6 +188,7 @@ impl World {
     fn remember(&mut self, name: &JobName, since: Timestamp, job: Option<&Job>) {
         let job = job.filter(|job| job.definition.enabled);
         let schedule = job.map(|job| job.definition.schedule.clone());
+        self.over.remove(name);
         let past = self.past.entry(name.clone()).or_default();
         past.push((since, schedule));
     }
@@ -352,11 +363,9 @@ impl World {
                 let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
                 let last = run.scheduled_until.unwrap_or(run.scheduled_at);
                 let is_fire = run.request.is_none() && run.trigger != Trigger::Startup;
-                let is_asked = |row: &Run| {
-                    run.request.is_some() && row.job == run.job && row.request == run.request
-                };
+                let is_asked = |row: &Run| row.job == run.job && row.request == run.request;
                 if self.rows.contains_key(&run.id)
-                    || self.rows.values().any(is_asked)
+                    || run.request.is_some() && self.rows.values().any(is_asked)
                     || is_fire && run.scheduled_at <= mark.mark
                 {
                     return Written::Taken;
@@ -364,7 +373,7 @@ impl World {
                 if is_fire {
                     mark.mark = last;
                 }
-                self.rows.insert(run.id, *run);
+                self.put(*run);
             }
             Write::Extend {
                 id,
@@ -373,11 +382,12 @@ impl World {
                 until,
                 ..
             } => {
-                let Some(row) = self.rows.get_mut(&id) else {
+                let Some(mut row) = self.rows.get(&id).cloned() else {
                     return Written::Taken;
                 };
                 row.count = row.count.max(count);
                 row.scheduled_until = Some(until);
+                self.put(row);
                 let mark = self.marks.get_mut(&job).unwrap();
                 mark.mark = mark.mark.max(until);
             }
@@ -389,7 +399,7 @@ impl World {
                 if run.outcome == Some(Outcome::Success) {
                     times.last_success = times.last_success.max(run.finished_at);
                 }
-                self.rows.insert(run.id, *run);
+                self.put(*run);
             }
             Write::Mark { job, at } => {
                 let mark = self.marks.get_mut(&job).unwrap();
@@ -402,6 +412,18 @@ impl World {
             Write::Seen { .. } | Write::File(_) | Write::DropFile { .. } => {}
         }
         Written::Done
+    }
+
+    fn put(&mut self, run: Run) {
+        self.touched.push(run.id);
+        let (job, count) = (run.job.clone(), run.count);
+        let is_counted = is_by_schedule(&run);
+        let old = self.rows.insert(run.id, run);
+        if is_counted {
+            let counted = self.counts.entry(job).or_default();
+            *counted += count;
+            *counted -= old.map_or(0, |old| old.count);
+        }
     }
 
     /// The files say this from now on. Says whether it is in force: as a sync does it, and in its order.
@@ -498,6 +520,7 @@ impl World {
         let (since, old) = self.past[name].last().cloned().unwrap();
         let pending = old.and_then(|old| old.pending_at(now));
         let pending = pending.filter(|fire| fire.scheduled > since);
+        self.over.remove(name);
         let past = self.past.get_mut(name).unwrap();
         let Some(pending) = pending else {
             past.push((now, new));
@@ -565,6 +588,7 @@ impl World {
             let Some(old) = old else { continue };
             if new.is_none_or(|new| is_rescheduled(&old, &new)) {
                 let mark = self.marks[name].mark;
+                self.over.remove(name);
                 let past = self.past.get_mut(name).unwrap();
                 past.retain(|(since, _)| *since < mark);
                 let enabled = old.definition.enabled;
@@ -635,32 +659,25 @@ impl World {
         self.pump();
         self.check_freshness();
         Places::check_waiting(&self.state);
-        for (name, past) in &self.past {
-            let of_job = |run: &&Run| {
-                run.job == *name && run.request.is_none() && run.trigger != Trigger::Startup
-            };
-            let mut in_rows = 0;
-            for row in self.rows.values().filter(of_job) {
-                in_rows += row.count;
-                for instant in [Some(row.scheduled_at), row.scheduled_until] {
-                    let instant = instant.unwrap_or(row.scheduled_at);
-                    assert!(
-                        was_due(past, instant),
-                        "{name} was not to fire at {instant}: {past:?}"
-                    );
-                }
+        for id in self.touched.drain(..) {
+            was_to_fire(&self.past, &self.rows[&id]);
+        }
+        let mut unrecorded: HashMap<&JobName, u64> = HashMap::new();
+        for Active { run, .. } in self.state.runs.values() {
+            if is_by_schedule(run) && !self.rows.contains_key(&run.id) {
+                *unrecorded.entry(&run.job).or_default() += 1;
             }
+        }
+        for (name, past) in &self.past {
             if self.state.commits.is_down() || !self.is_store_up {
                 continue;
             }
-            let unrecorded =
-                self.state.runs.values().filter(|active| {
-                    of_job(&&active.run) && !self.rows.contains_key(&active.run.id)
-                });
-            let due = due_until(past, self.now);
+            let in_rows = self.counts.get(name).copied().unwrap_or(0);
+            let over = self.over.entry(name.clone());
+            let over = *over.or_insert_with(|| due_before_the_last(past));
             assert_eq!(
-                in_rows + unrecorded.count() as u64,
-                due,
+                in_rows + unrecorded.get(name).copied().unwrap_or(0),
+                over + due_by_the_last(past, self.now),
                 "{name} at {}: {:?}, in force {past:?}",
                 self.now.as_second() - START,
                 self.told()
@@ -693,6 +710,7 @@ impl World {
             }
             self.pump();
         }
+        self.touched = self.rows.keys().copied().collect();
         self.check();
         for row in self.rows.values() {
             assert_eq!(row.state, RunState::Done, "left open: {:?}", self.told());
@@ -716,41 +734,41 @@ impl World {
     }
 }
 
-fn is_rescheduled(old: &Job, new: &Job) -> bool {
-    old.definition.schedule != new.definition.schedule
-        || old.definition.enabled != new.definition.enabled
+/// Whether a row is of a fire, and not of a request or a start.
+fn is_by_schedule(run: &Run) -> bool {
+    run.request.is_none() && run.trigger != Trigger::Startup
 }
 
-/// What a sync records once a change is in force.
-fn edit_writes(change: &Change, before: &[Job], open: &[(JobName, Timestamp)]) -> Vec<Write> {
-    let at = change.at;
-    let to = |name: &JobName| {
-        let open = open.iter().find(|(job, _)| job == name);
-        open.map_or(at, |(_, to)| *to)
-    };
-    let changed = change.changed.iter().filter(|job| {
-        let old = before.iter().find(|old| old.name() == job.name());
-        old.is_some_and(|old| is_rescheduled(old, job))
+/// A row's instants were due by the schedule that was in force.
+fn was_to_fire(past: &BTreeMap<JobName, Past>, row: &Run) {
+    if !is_by_schedule(row) {
+        return;
+    }
+    let (name, past) = (&row.job, &past[&row.job]);
+    for instant in [Some(row.scheduled_at), row.scheduled_until] {
+        let instant = instant.unwrap_or(row.scheduled_at);
+        assert!(
+            was_due(past, instant),
+            "{name} was not to fire at {instant}: {past:?}"
+        );
+    }
+}
+
+/// How many fires were due by all schedules but the one that is in force.
+fn due_before_the_last(past: &Past) -> u64 {
+    let pairs = past.windows(2).filter_map(|pair| {
+        let (since, schedule) = &pair[0];
+        Some(schedule.as_ref()?.count_between(*since, pair[1].0))
     });
-    let marks = changed.map(Job::name).chain(&change.removed);
-    let marks = marks.cloned().map(|job| Write::Mark { at: to(&job), job });
-    let gone = change.removed.iter().cloned();
-    marks
-        .chain(gone.map(|job| Write::Gone { job, at }))
-        .collect()
+    pairs.sum()
 }
 
-/// How many fires were due.
-fn due_until(past: &Past, now: Timestamp) -> u64 {
-    let ends = past.iter().skip(1).map(|(since, _)| Some(*since));
-    past.iter()
-        .zip(ends.chain([None]))
-        .filter_map(|((since, schedule), until)| {
-            let schedule = schedule.as_ref()?;
-            let until = until.unwrap_or_else(|| schedule.due_up_to(now));
-            Some(schedule.count_between(*since, until))
-        })
-        .sum()
+/// How many fires were due by the one that is in force.
+fn due_by_the_last(past: &Past, now: Timestamp) -> u64 {
+    let Some((since, Some(schedule))) = past.last() else {
+        return 0;
+    };
+    schedule.count_between(*since, schedule.due_up_to(now))
 }
 
 /// Whether the schedule that was in force at that instant had it.
