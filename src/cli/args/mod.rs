@@ -13,7 +13,9 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
+pub use client::{
+    BackupArgs, ClientArgs, ExplainArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs,
+};
 pub use doctor::DoctorArgs;
 pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
 pub use forecast::{PlanAgainst, PlanArgs, PlanFormat, SimulateArgs, SimulateFormat, TestArgs};
@@ -67,6 +69,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
+    /// Say why a fire ran, did not or waits; or what a finding means
+    Explain(ExplainArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
     /// Read the files again; confirm held removals
@@ -100,9 +104,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 15] = [
-    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "trigger",
-    "sync", "backup", "restore", "optimize", "report",
+const COMMANDS: [&str; 16] = [
+    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "explain",
+    "trigger", "sync", "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]
