@@ -17,7 +17,10 @@ pub use client::{
     BackupArgs, ClientArgs, ExplainArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs,
 };
 pub use doctor::DoctorArgs;
-pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
+pub use files::{
+    FindingFormat, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
+    ValidateArgs,
+};
 pub use forecast::{PlanAgainst, PlanArgs, PlanFormat, SimulateArgs, SimulateFormat, TestArgs};
 pub use import::{ImportArgs, SourceFormat};
 pub use run::RunArgs;
@@ -69,6 +72,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
+    /// Print Prometheus alert rules made of the definitions, or a Grafana dashboard
+    Rules(RulesArgs),
     /// Say why a fire ran, did not or waits; or what a finding means
     Explain(ExplainArgs),
     /// Start a run of a job now
@@ -104,9 +109,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 16] = [
-    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "explain",
-    "trigger", "sync", "backup", "restore", "optimize", "report",
+const COMMANDS: [&str; 17] = [
+    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
+    "explain", "trigger", "sync", "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]
