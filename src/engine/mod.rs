@@ -10,6 +10,8 @@ mod committer;
 mod driver;
 mod handle;
 pub mod state;
+#[cfg(test)]
+mod tests;
 pub mod timetable;
 
 pub use driver::{Driver, Parts};
