@@ -67,6 +67,35 @@ pub(super) enum News {
     Gone(Arc<str>),
 }
 
+/// Something that has no place.
+pub(super) struct Full<'a> {
+    /// The pool; `None` for all processes or requests.
+    pool: Option<&'a str>,
+    kind: usize,
+    pub(super) limit: u32,
+    /// How many wait in the same line.
+    pub(super) waiting: u64,
+}
+
+impl Full<'_> {
+    /// Places of what, after a number.
+    pub(super) fn of(&self) -> String {
+        match (self.pool, self.kind) {
+            (Some(name), _) => format!("of the pool {name}"),
+            (None, 0) => "processes (--max-workers)".to_owned(),
+            (None, _) => "requests (--max-requests)".to_owned(),
+        }
+    }
+
+    /// Why a fire did not run.
+    pub(super) fn why(&self) -> Arc<str> {
+        match self.pool {
+            Some(name) => format!("the pool {name} was full (limit {})", self.limit).into(),
+            None => format!("all {} {} were taken", self.limit, self.of()).into(),
+        }
+    }
+}
+
 impl Line {
     fn new(name: Arc<str>, limit: u32) -> Self {
         Self {
@@ -201,18 +230,22 @@ impl Places {
         kind.in_use < kind.limit && is_open
     }
 
-    /// Why there is none, in words.
-    pub(super) fn why_full(&self, active: &Active) -> Arc<str> {
+    /// What it is that has no place for this run: its pool, where that is full, else all of its kind.
+    pub(super) fn full(&self, active: &Active) -> Full<'_> {
         let pool = active.job.definition.policy.pool.as_ref();
-        let line = pool.and_then(|pool| self.numbers.get(pool.name.as_str()));
-        let line = line.map(|at| &self.lines[*at]);
-        match (line, &active.job.definition.action) {
-            (Some(line), _) if !line.has_place() => {
-                let (name, limit) = (&line.name, line.limit);
-                format!("the pool {name} was full (limit {limit})").into()
-            }
-            (_, Action::Process(_)) => "elder was full of processes (--max-workers)".into(),
-            (_, Action::Http(_)) => "elder was full of requests (--max-requests)".into(),
+        let at = pool.and_then(|pool| self.numbers.get(pool.name.as_str()));
+        let line = &self.lines[at.copied().unwrap_or(DEFAULT)];
+        let kind = kind_of(active);
+        let is_pool = !line.has_place();
+        Full {
+            pool: is_pool.then_some(&*line.name),
+            kind,
+            limit: if is_pool {
+                line.limit
+            } else {
+                self.kinds[kind].limit
+            },
+            waiting: line.length(),
         }
     }
 

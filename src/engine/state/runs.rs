@@ -397,7 +397,7 @@ impl State {
                 Stage::Queued if self.places.has_place(active) => break,
                 Stage::Queued => {
                     self.timers.pop_first();
-                    let why = self.places.why_full(active);
+                    let why = self.places.full(active).why();
                     if let Some(active) = self.runs.get_mut(&id) {
                         active.run.detail = Some(why);
                     }

@@ -8,6 +8,7 @@ mod overlap;
 mod pools;
 mod random;
 mod requests;
+mod soak;
 mod world;
 
 use std::sync::Arc;

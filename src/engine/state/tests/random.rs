@@ -14,7 +14,7 @@ use crate::schedule::{Item, Modifiers, Schedule, Seed};
 
 /// One thing that happens; jobs are named by number.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Pass(i64),
     Finish(usize, bool),
     /// Dies after so many further batches were recorded.
@@ -40,7 +40,7 @@ enum Step {
 }
 
 /// SplitMix64: a script follows from its seed, on any machine.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -64,7 +64,7 @@ impl Dice {
         usize::try_from(self.next()).unwrap() % below
     }
 
-    fn step(&mut self) -> Step {
+    pub(super) fn step(&mut self) -> Step {
         let which = self.index(JOBS.len());
         match self.of(0, 61) {
             // Now and then so long that a name that is gone becomes another job.
@@ -208,6 +208,13 @@ fn schedule(which: usize, period: u64) -> Arc<Schedule> {
 }
 
 impl World {
+    /// Begins with all samples and their pools.
+    pub(super) fn first_with_samples(&mut self) {
+        self.pools = vec![pool("x", 2), pool("y", 1)];
+        let jobs = (0..JOBS.len()).map(|which| sample(which, JOBS[which].1));
+        self.first(jobs.collect());
+    }
+
     /// The files with another word on one job; `None` takes it out.
     fn edit_one(&mut self, which: usize, edit: impl FnOnce(Option<Job>) -> Option<Job>) {
         let name = JOBS[which].0;
@@ -229,7 +236,7 @@ impl World {
         }
     }
 
-    fn step(&mut self, index: usize, step: Step) {
+    pub(super) fn step(&mut self, index: usize, step: Step) {
         match step {
             Step::Pass(seconds) => self.pass(seconds),
             Step::Finish(i, ok) if !self.running.is_empty() => {
@@ -357,9 +364,7 @@ impl Script {
             max_workers: self.workers,
             max_requests: 2,
         });
-        let jobs = (0..JOBS.len()).map(|which| sample(which, JOBS[which].1));
-        world.pools = vec![pool("x", 2), pool("y", 1)];
-        world.first(jobs.collect());
+        world.first_with_samples();
         world.is_slow = self.is_slow;
         for (index, step) in self.steps.iter().enumerate() {
             let is_pumped = matches!(step, Step::Pump);
@@ -402,7 +407,7 @@ impl Script {
     clippy::disallowed_methods,
     reason = "a test is told by the environment"
 )]
-fn asked_seed() -> Option<u64> {
+pub(super) fn asked_seed() -> Option<u64> {
     std::env::var("ELDER_SEED").ok()?.parse().ok()
 }
 
