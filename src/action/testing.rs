@@ -73,6 +73,7 @@ fn job(action: Action) -> TestJob {
     policy.kill_grace = Duration::from_secs(5);
     TestJob {
         definition: Definition {
+            aliases: Arc::from([]),
             name: JobName::new("test").unwrap(),
             enabled: true,
             schedule: Arc::new(Schedule::new(vec![Item::Manual])),

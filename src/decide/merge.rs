@@ -277,6 +277,8 @@ pub enum ConflictKind {
         name: JobName,
         /// The line in the refused file.
         line: u32,
+        /// What it is there.
+        other_kind: NameKind,
         /// As the other place writes it.
         other: JobName,
         /// The file of the other place, as a person would name it.
@@ -303,6 +305,7 @@ impl Conflict {
             ConflictKind::Name {
                 kind,
                 name,
+                other_kind,
                 other,
                 other_file,
                 other_line,
@@ -315,7 +318,18 @@ impl Conflict {
                     line => format!("{other_file}:{line}"),
                 };
                 let message = if name == other {
-                    format!("the {word} name \"{name}\" is also defined in {place}")
+                    match (kind, other_kind) {
+                        (NameKind::Alias, NameKind::Alias) => {
+                            format!("the alias \"{name}\" is also claimed in {place}")
+                        }
+                        (NameKind::Alias, _) => {
+                            format!("the alias \"{name}\" is the name of a job in {place}")
+                        }
+                        (_, NameKind::Alias) => {
+                            format!("the {word} name \"{name}\" is an alias of a job in {place}")
+                        }
+                        _ => format!("the {word} name \"{name}\" is also defined in {place}"),
+                    }
                 } else {
                     format!(
                         "the {word} name \"{name}\" differs only in case from \"{other}\" in {place}"
@@ -324,7 +338,7 @@ impl Conflict {
                 let help = if *kept {
                     let goes_on = match kind {
                         NameKind::Job => "keeps running",
-                        NameKind::Calendar | NameKind::Pool => "stays in force",
+                        NameKind::Calendar | NameKind::Pool | NameKind::Alias => "stays in force",
                     };
                     format!(
                         "rename this one; the other has the name, and it {goes_on} from {other_file}"

@@ -8,6 +8,7 @@ mod due;
 mod lost_day;
 pub mod merge;
 mod recover;
+pub mod rename;
 mod retry;
 
 pub use admit::{Admission, admit};

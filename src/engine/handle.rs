@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{JobName, RunId};
 use crate::model::{Job, Outcome, Pool, Run, RunState, Trigger};
-use crate::store::Mark;
+use crate::store::{AppliedFile, Mark};
 
 /// A cheap, cloneable way to talk to the engine. Every call waits for its turn in a bounded queue.
 #[derive(Clone)]
@@ -61,11 +61,22 @@ pub struct Change {
     pub pools: Vec<Arc<Pool>>,
     /// The revision of the whole set.
     pub revision: Option<Arc<str>>,
+    /// Jobs that have another name, and what else a name was before; nothing else changes then.
+    pub renamed: Option<Renamed>,
     /// The first change after a start: `startup` schedules fire after it.
     pub first: bool,
     /// The set that the store applied last, given back before the first change:
     /// what its jobs missed is decided when the first change tells what became of them.
     pub recalled: bool,
+}
+
+/// Jobs under other names.
+#[derive(Clone, Debug, Default)]
+pub struct Renamed {
+    /// From which name to which. A name that no job has is one that the store may know.
+    pub moves: Vec<(JobName, JobName)>,
+    /// What files say of it: recorded with it, at once or not at all.
+    pub files: Vec<AppliedFile>,
 }
 
 /// What came of a [`Change`].

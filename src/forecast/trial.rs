@@ -122,6 +122,7 @@ fn told(conflict: &Conflict, own: &CheckedFile, files: &[Arc<CheckedFile>]) -> F
         kind,
         name,
         line,
+        other_kind,
         other,
         other_file,
         other_line,
@@ -132,13 +133,17 @@ fn told(conflict: &Conflict, own: &CheckedFile, files: &[Arc<CheckedFile>]) -> F
     };
     let at = excerpt_of(own, *kind, name.as_str(), *line).unwrap_or_else(whole);
     let there = files.iter().find(|file| file.shown == *other_file);
-    let also = there.and_then(|file| excerpt_of(file, *kind, other.as_str(), *other_line));
+    let also = there.and_then(|file| excerpt_of(file, *other_kind, other.as_str(), *other_line));
     conflict.finding(at, also)
 }
 
 fn excerpt_of(file: &CheckedFile, kind: NameKind, name: &str, line: u32) -> Option<Excerpt> {
     let mut names = file.names.iter();
     let place = names
-        .find(|place| place.kind == kind && *place.name == *name && place.at.place.line == line);
+        // An alias may stand below the line that its job is known by.
+        .find(|place| {
+            let is_there = place.at.place.line == line || kind == NameKind::Alias;
+            place.kind == kind && *place.name == *name && is_there
+        });
     place.map(|place| place.at.clone())
 }

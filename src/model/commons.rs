@@ -82,11 +82,13 @@ pub enum NameKind {
     Calendar,
     /// A pool.
     Pool,
+    /// A name that a job had before: it stands among the names of jobs.
+    Alias,
 }
 
 impl NameKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Job, Self::Calendar, Self::Pool];
+    /// Every kind whose names stand under a key at the top of a job file.
+    pub const SECTIONS: [Self; 3] = [Self::Job, Self::Calendar, Self::Pool];
 
     /// The word for it.
     #[must_use]
@@ -95,16 +97,18 @@ impl NameKind {
             NameKind::Job => "job",
             NameKind::Calendar => "calendar",
             NameKind::Pool => "pool",
+            NameKind::Alias => "alias",
         }
     }
 
-    /// The key at the top of a job file under which such names stand.
+    /// The key under which such names stand: at the top of a job file, or in a job.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
             NameKind::Job => "jobs",
             NameKind::Calendar => "calendars",
             NameKind::Pool => "pools",
+            NameKind::Alias => "aliases",
         }
     }
 }

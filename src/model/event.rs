@@ -227,6 +227,8 @@ pub struct ReloadReport {
     pub added: usize,
     /// Jobs with another schedule.
     pub rescheduled: usize,
+    /// Jobs that go on under another name.
+    pub renamed: usize,
     /// Jobs that differ otherwise.
     pub changed: usize,
     /// Jobs that are gone.

@@ -29,6 +29,8 @@ impl Job {
 pub struct Definition {
     /// The identity.
     pub name: JobName,
+    /// Names that it had before.
+    pub aliases: Arc<[JobName]>,
     /// `false` keeps the definition and never fires.
     pub enabled: bool,
     /// When it fires.

@@ -75,7 +75,7 @@ pub fn name_notes(files: &[Arc<CheckedFile>], now: Timestamp) -> Vec<Vec<Finding
                     format!("nothing uses the {} `{name}`", kind.word()),
                     match kind {
                         NameKind::Calendar => "name it in `only` or `except`, or remove it",
-                        NameKind::Pool | NameKind::Job => {
+                        NameKind::Pool | NameKind::Job | NameKind::Alias => {
                             "name it in `pool` of a job, or remove it"
                         }
                     }

@@ -175,6 +175,7 @@ pub(super) const JOB: Level = Level {
     place: "a job",
     fields: &[
         job_only("description", Kind::Text, "What the job is for, in a sentence.", "Delete temporary files"),
+        job_only("aliases", Kind::TextOrTexts, "Names that the job had before: mark and history move over at the next sync.", "[old-name]"),
         here("owner", Kind::Text, "Who answers for the job.", "team-platform"),
         here("labels", Kind::TextMap, "Names and values to find and group jobs by.", "{ team: platform }"),
         here("enabled", Kind::Flag, "`false` keeps the definition and never fires. Default: true.", "false"),
@@ -206,7 +207,6 @@ pub(super) const JOB: Level = Level {
         here("stdin", Kind::Text, "What the process reads, passed on as it stands.", "yes"),
         here("success_exit_codes", Kind::ExitCodes, "The exit codes that mean success. Default: [0].", "[0, 24]"),
         later("kubernetes"),
-        later("aliases"),
         later("on_success"),
         later("on_failure"),
         later("on_missed"),

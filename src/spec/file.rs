@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::aliases;
 use super::calendars;
 use super::commons::{self, InFile, Use};
 use super::decode::{Decoder, Scope};
@@ -156,6 +157,7 @@ fn jobs<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>, around: &Surrounding
         return Vec::new();
     }
     names_in_another_case(decoder, entries);
+    aliases::check_file(decoder, entries);
     if entries.is_empty() {
         decoder.report(
             Code::EmptyFile,
@@ -261,17 +263,23 @@ fn names(tree: &Tree<'_>, page: &Page<'_>) -> Vec<NamePlace> {
         return Vec::new();
     };
     let mut names = Vec::new();
-    for kind in NameKind::ALL {
+    for kind in NameKind::SECTIONS {
         let section = top.iter().find(|entry| entry.key == kind.key());
         let Some(Value::Map(entries)) = section.map(|entry| &entry.value.value) else {
             continue;
         };
-        let entries = entries.iter().take(limits::FILE_JOBS);
-        names.extend(entries.map(|entry| NamePlace {
+        let place = |kind, name: &str, span| NamePlace {
             kind,
-            name: Arc::from(&*entry.key),
-            at: page.excerpt(entry.key_span, ""),
-        }));
+            name: Arc::from(name),
+            at: page.excerpt(span, ""),
+        };
+        for entry in entries.iter().take(limits::FILE_JOBS) {
+            names.push(place(kind, &entry.key, entry.key_span));
+            if kind == NameKind::Job {
+                let former = aliases::written(entry);
+                names.extend(former.map(|(name, span)| place(NameKind::Alias, name, span)));
+            }
+        }
     }
     names
 }

@@ -10,7 +10,7 @@ use super::paths::Home;
 use super::problem::Problem;
 use super::settings::{HttpSettings, Settings, Slot};
 use super::tree::{Entry, Node, Span, shorten};
-use super::{commons, http, limits, references, schedule, shell, trust};
+use super::{aliases, commons, http, limits, references, schedule, shell, trust};
 use crate::finding::Code;
 use crate::ids::JobName;
 use crate::model::{
@@ -53,12 +53,13 @@ pub(super) fn read<'t>(
         return None;
     }
     decoder.begin_job();
-    let own = Own::read(decoder, &entry.value, around)?;
+    let own = Own::read(decoder, &entry.value, &entry.key, around)?;
     let Own {
         settings,
         description,
         schedule: schedule_node,
         pool: pool_span,
+        aliases,
         actions,
     } = own;
     check_company(decoder, &actions);
@@ -98,6 +99,7 @@ pub(super) fn read<'t>(
         references::check(decoder, &action, &context, about.as_deref(), &uses, entry);
         Some(Definition {
             name,
+            aliases: aliases.unwrap_or_default(),
             enabled,
             schedule: read.schedule,
             schedule_text: read.text,
@@ -151,6 +153,7 @@ struct Own<'n, 't> {
     schedule: Option<&'n Node<'t>>,
     /// Where it names its pool.
     pool: Option<Span>,
+    aliases: Option<Arc<[JobName]>>,
     actions: Actions<'n, 't>,
 }
 
@@ -168,6 +171,7 @@ impl<'n, 't> Own<'n, 't> {
     fn read(
         decoder: &mut Decoder<'t, '_>,
         node: &'n Node<'t>,
+        job: &str,
         around: &Surroundings<'_>,
     ) -> Option<Self> {
         let mut own = Self {
@@ -175,6 +179,7 @@ impl<'n, 't> Own<'n, 't> {
             description: None,
             schedule: None,
             pool: None,
+            aliases: None,
             actions: Actions {
                 kinds: Vec::new(),
                 companions: Vec::new(),
@@ -189,6 +194,9 @@ impl<'n, 't> Own<'n, 't> {
                 "description" if !node.is_null() => {
                     own.description = description(decoder, node);
                 }
+                aliases::KEY if !node.is_null() => {
+                    own.aliases = aliases::read(decoder, node, job);
+                }
                 "run" | "exec" | "http" if !node.is_null() => {
                     own.actions.kinds.push((key, entry));
                     match key {
@@ -201,7 +209,7 @@ impl<'n, 't> Own<'n, 't> {
                         _ => {}
                     }
                 }
-                "schedule" | "description" | "run" | "exec" | "http" => {}
+                "schedule" | "description" | aliases::KEY | "run" | "exec" | "http" => {}
                 _ => {
                     if COMPANIONS.iter().any(|(name, _)| *name == key) && !node.is_null() {
                         own.actions.companions.push((key, entry.key_span));

@@ -24,6 +24,8 @@ pub(super) const LIST: usize = 10_000;
 pub(super) const SCHEDULES: usize = 500;
 /// Names and values that the jobs of one file take from defaults, counted for each job.
 pub(super) const INHERITED: usize = 2_000_000;
+/// Aliases of one job.
+pub(super) const ALIASES_OF_JOB: usize = 100;
 /// Jobs of all files together.
 pub(super) const JOBS: usize = 2_000_000;
 /// Findings of one file; the rest is only counted.

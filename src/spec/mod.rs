@@ -6,6 +6,7 @@
 
 mod account;
 mod address;
+mod aliases;
 mod alike;
 mod bytes;
 pub mod calendars;

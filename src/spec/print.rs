@@ -34,6 +34,11 @@ pub fn print(jobs: &[Job], commons: &Commons) -> String {
             let definition = &*job.definition;
             WireJob {
                 name: definition.name.as_str().into(),
+                aliases: definition
+                    .aliases
+                    .iter()
+                    .map(|alias| alias.as_str().into())
+                    .collect(),
                 disabled: !definition.enabled,
                 schedule: (&*definition.schedule_text).into(),
                 timezone: (&*definition.timezone).into(),

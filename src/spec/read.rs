@@ -125,6 +125,9 @@ struct Reader<'s> {
 impl Reader<'_> {
     fn job(&mut self, wire: WireJob<'_>) -> Result<Job, String> {
         let name = JobName::new(&wire.name).map_err(|e| format!("job {:?}: {e}", wire.name))?;
+        let aliases = wire.aliases.iter().map(|alias| JobName::new(alias));
+        let aliases: Result<Arc<[JobName]>, _> = aliases.collect();
+        let aliases = aliases.map_err(|e| format!("an alias of {name}: {e}"))?;
         let schedule_text = self.shared.text(&wire.schedule);
         let timezone = self.shared.text(&wire.timezone);
         let schedule = self
@@ -149,6 +152,7 @@ impl Reader<'_> {
                 context,
                 policy,
                 about,
+                aliases,
                 name,
             }),
             origin: Origin {

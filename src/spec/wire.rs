@@ -88,6 +88,8 @@ pub(super) struct Version {
 pub(super) struct WireJob<'a> {
     #[serde(borrow)]
     pub name: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub disabled: bool,
     #[serde(borrow)]

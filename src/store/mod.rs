@@ -143,6 +143,15 @@ pub enum Write {
         /// What it said.
         output: Option<Output>,
     },
+    /// Jobs have other names, and files that are applied say so, at once or not at all. Rows, mark and
+    /// times go along; where the new name is known as well, the two become one. A name that is not
+    /// known is passed over.
+    Rename {
+        /// From which name to which.
+        moves: Vec<(JobName, JobName)>,
+        /// What these files define now.
+        files: Vec<AppliedFile>,
+    },
     /// What a file defines, as applied; replaces what it defined before.
     File(AppliedFile),
     /// A file defines nothing any more.

@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Mark, RETURN_WITHIN};
-use crate::model::{Outcome, Output, Run, RunState, Trigger};
+use crate::model::{JobTimes, Outcome, Output, Run, RunState, Trigger};
 
 /// What makes a row the only one of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,30 @@ pub(super) fn seen(mark: &mut Mark, at: Timestamp) {
     if at.duration_since(gone_at) >= returns {
         mark.first_seen = at;
         rescheduled(mark, at);
+    }
+}
+
+/// The memory of a job that takes another name, where that name has one of its own: nothing that
+/// either decided is open again.
+pub(super) fn renamed(old: &Mark, new: &Mark) -> Mark {
+    let (a, b) = (&old.times, &new.times);
+    let last = if a.last_run >= b.last_run { a } else { b };
+    Mark {
+        first_seen: old.first_seen.min(new.first_seen),
+        since: old.since,
+        mark: old.mark.max(new.mark),
+        gone_at: match (old.gone_at, new.gone_at) {
+            (Some(old), Some(new)) => Some(old.max(new)),
+            _ => None,
+        },
+        previous_success_at: old.previous_success_at.max(new.previous_success_at),
+        last_startup_at: old.last_startup_at.max(new.last_startup_at),
+        times: JobTimes {
+            last_success: a.last_success.max(b.last_success),
+            last_failure: a.last_failure.max(b.last_failure),
+            last_run: last.last_run,
+            last_duration: last.last_duration,
+        },
     }
 }
 

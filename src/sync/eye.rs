@@ -15,9 +15,10 @@ use super::recast::{News, Recast};
 use super::tree::{Around, At, Tree, content_hash, hex};
 use crate::decide::diff::{Diff, diff};
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
+use crate::decide::rename::renames;
 use crate::finding::{Excerpt, Finding, Place};
 use crate::ids::JobName;
-use crate::model::Pool;
+use crate::model::{NameKind, Pool};
 use crate::source::{Directory, Look, Snapshot, Watcher, Watching};
 
 /// As many findings are told of at once.
@@ -108,8 +109,20 @@ pub(super) struct Looked {
     pub(super) plan: Option<Plan>,
 }
 
+/// Jobs that take other names, before anything else changes.
+pub(super) struct Renaming {
+    pub(super) moves: Vec<(JobName, JobName)>,
+    /// Those of jobs that are in force.
+    pub(super) renamed: Vec<(JobName, JobName)>,
+    /// What is in force under the new names.
+    pub(super) in_force: Arc<InForce>,
+    /// Rows of files that the store does not have like this.
+    pub(super) rows: Vec<Row>,
+}
+
 /// What would put in force what the files say.
 pub(super) struct Plan {
+    pub(super) renaming: Option<Renaming>,
     pub(super) in_force: Arc<InForce>,
     pub(super) diff: Diff,
     /// Rows of files and holds that the store does not have like this.
@@ -197,12 +210,22 @@ impl Eye {
         }
         let found = self.findings_of(&merged.conflicts, snapshot, &ask.in_force);
         self.seen = Arc::new(self.see(snapshot, &merged.refused, found, &ask.in_force));
-        let diff = diff(&ask.in_force, &merged.in_force);
+        let renames = renames(&ask.in_force, &merged.in_force);
+        let before = renames.as_ref();
+        let before = before.map_or(&*ask.in_force, |renames| &renames.in_force);
+        let diff = diff(before, &merged.in_force);
+        let rows = ledger::rows(before, &merged.in_force);
         let recast = self.recast.as_ref();
         Plan {
             news: recast.map(|recast| recast.news(&diff.rescheduled, ask.now)),
             diff,
-            rows: ledger::rows(&ask.in_force, &merged.in_force),
+            rows,
+            renaming: renames.map(|renames| Renaming {
+                rows: ledger::rows(&ask.in_force, &renames.in_force),
+                moves: renames.moves,
+                renamed: renames.renamed,
+                in_force: Arc::new(renames.in_force),
+            }),
             held: merged.in_force.held(),
             pools: merged.in_force.pools(),
             in_force: Arc::new(merged.in_force),
@@ -297,17 +320,18 @@ impl Eye {
                 kind,
                 name,
                 line,
+                other_kind,
                 other,
                 other_file,
                 other_line,
                 ..
             } => {
-                let find = |file: &str, name: &JobName| match show {
-                    Show::Text => self.tree.place_of(file, *kind, name.as_str()),
+                let find = |file: &str, kind: NameKind, name: &JobName| match show {
+                    Show::Text => self.tree.place_of(file, kind, name.as_str()),
                     Show::Line => None,
                 };
-                let at = find(&file, name);
-                let also = find(other_file, other);
+                let at = find(&file, *kind, name);
+                let also = find(other_file, *other_kind, other);
                 let also = also
                     .or_else(|| (*other_line > 0).then(|| bare(other_file.clone(), *other_line)));
                 conflict.finding(at.unwrap_or_else(|| bare(file, *line)), also)

@@ -99,6 +99,14 @@ enum RowContent {
 }
 
 impl Row {
+    /// As a file, if it says anything.
+    pub(super) fn file(&self, language: &dyn Language) -> Option<AppliedFile> {
+        match self.write(language) {
+            Write::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
     /// As the store takes it.
     pub(super) fn write(&self, language: &dyn Language) -> Write {
         let (hash, definitions) = match &self.content {

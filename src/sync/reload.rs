@@ -22,14 +22,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::eye::{Anew, Ask, Eye, Looked, Plan, Seen};
+use super::eye::{Anew, Ask, Eye, Looked, Plan, Renaming, Seen};
 use super::ledger::{self, Row};
 use super::marks::{seen, unmarked};
 use super::status::{Carried, Facts, names};
 use super::{BootError, Options, Parts};
 use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
-use crate::engine::{ApplyAnswer, Change, NotApplied};
+use crate::engine::{ApplyAnswer, Change, NotApplied, Renamed};
 use crate::ids::JobName;
 use crate::model::{Event, Job, Pool, ReloadReport, ReloadTrigger};
 use crate::source::{Look, Watching};
@@ -53,6 +53,8 @@ pub(super) struct Reloader {
     recorded: Arc<InForce>,
     /// Marks and ends of jobs that the store does not have yet.
     unmarked: Vec<Write>,
+    /// Whether the store may not have heard yet of names that the engine has.
+    is_renaming: bool,
     /// Names that the store may have seen although they never were in force.
     seen_only: HashSet<JobName>,
     /// Why what the files say is not in force, or not recorded.
@@ -84,6 +86,7 @@ impl Reloader {
             watching: Watching::Events,
             recorded: Arc::new(InForce::default()),
             unmarked: Vec::new(),
+            is_renaming: false,
             seen_only: HashSet::new(),
             out_of_sync: None,
             applied_at: None,
@@ -175,8 +178,9 @@ impl Reloader {
     /// that the store does not know, as at first.
     async fn record(&mut self, rows: Vec<Row>) -> Result<(), Failed> {
         let mut marks = self.unmarked.clone();
-        if !marks.is_empty() {
+        if !marks.is_empty() || self.is_renaming {
             self.parts.engine.recorded().await?;
+            self.is_renaming = false;
         }
         let vital = rows.iter().filter(|row| !row.is_new).count();
         let (mut rest, mut size) = (rows, vital.max(ROWS_AT_ONCE));
@@ -286,13 +290,53 @@ impl Reloader {
         Ok(())
     }
 
+    /// Gives jobs their new names: in the engine, and then with the rows of files in the store, in
+    /// one transaction within the engine's own line of writes.
+    async fn rename(&mut self, renaming: Renaming) -> Result<(), Failed> {
+        let (rows, language) = (renaming.rows, self.parts.language.clone());
+        let print = move || rows.iter().filter_map(|row| row.file(&*language)).collect();
+        let files = tokio::task::spawn_blocking(print).await;
+        let files = files
+            .map_err(|_| StoreError::Unavailable("a definition cannot be printed".to_owned()))?;
+        let change = Change {
+            at: self.parts.clock.now(),
+            renamed: Some(Renamed {
+                moves: renaming.moves,
+                files,
+            }),
+            ..Change::default()
+        };
+        self.parts.engine.apply(change).await?;
+        for (from, to) in &renaming.renamed {
+            let text = format!("{from} is renamed: it goes on as {to}");
+            let warning = false;
+            let text = &text;
+            self.parts
+                .observer
+                .observe(&Event::Notice { warning, text });
+        }
+        self.in_force = renaming.in_force;
+        self.recorded = self.in_force.clone();
+        self.held = self.in_force.held();
+        self.is_renaming = true;
+        self.parts.engine.recorded().await?;
+        self.is_renaming = false;
+        Ok(())
+    }
+
     /// Puts a plan in force, in the order that the module's page gives.
     async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
+        let mut renamed = 0;
+        if let Some(renaming) = plan.renaming {
+            renamed = renaming.renamed.len();
+            self.rename(renaming).await?;
+        }
         let diff = plan.diff;
         let has_other_names = plan.held != self.held || plan.pools != self.pools;
-        let differs = !diff.is_empty() || has_other_names;
+        let differs = !diff.is_empty() || has_other_names || renamed > 0;
         let mut carried = Carried {
             added: diff.added.len(),
+            renamed,
             rescheduled: diff.rescheduled.len(),
             changed: diff.changed.len(),
             removed: diff.removed.len(),
@@ -368,6 +412,7 @@ impl Reloader {
             revision: self.options.revision.clone(),
             first: first == First::Yes,
             recalled: false,
+            renamed: None,
         };
         Ok(self.parts.engine.apply(change).await?)
     }

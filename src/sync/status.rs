@@ -18,6 +18,7 @@ const MAX_NAMES: usize = 20;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Carried {
     pub(super) added: usize,
+    pub(super) renamed: usize,
     pub(super) rescheduled: usize,
     pub(super) changed: usize,
     pub(super) removed: usize,
@@ -97,6 +98,7 @@ impl Facts<'_> {
             at,
             took,
             added: carried.added,
+            renamed: carried.renamed,
             rescheduled: carried.rescheduled,
             changed: carried.changed,
             removed: carried.removed,

@@ -19,6 +19,7 @@ pub(crate) fn job(name: &str) -> Job {
     let command = Command::Exec(Arc::from([crate::model::Text::plain("true")]));
     Job {
         definition: Arc::new(Definition {
+            aliases: Arc::from([]),
             name: JobName::new(name).unwrap(),
             enabled: true,
             schedule: Arc::new(Schedule::new(vec![Item::Manual])),

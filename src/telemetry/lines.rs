@@ -199,6 +199,7 @@ macro_rules! reload_line {
             files = $report.files,
             added = $report.added,
             rescheduled = $report.rescheduled,
+            renamed = $report.renamed,
             changed = $report.changed,
             removed = $report.removed,
             held = $report.held.len(),

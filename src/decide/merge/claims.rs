@@ -52,8 +52,21 @@ impl<'a> Entry<'a> {
         names.map(|(kind, name, origin)| Self { kind, name, origin })
     }
 
+    fn aliases(job: &'a Job) -> impl Iterator<Item = Self> {
+        job.definition.aliases.iter().map(|name| Self {
+            kind: NameKind::Alias,
+            name,
+            origin: &job.origin,
+        })
+    }
+
+    /// A former name stands among those of jobs.
     fn key(&self) -> Key<'a> {
-        (self.kind, Folded(self.name.as_str()))
+        let kind = match self.kind {
+            NameKind::Alias => NameKind::Job,
+            kind => kind,
+        };
+        (kind, Folded(self.name.as_str()))
     }
 }
 
@@ -78,8 +91,10 @@ impl<'a> Content<'a> {
     }
 
     fn entries(self) -> impl Iterator<Item = Entry<'a>> {
-        let jobs = self.jobs.iter().map(Entry::job);
-        jobs.chain(Entry::commons(self.commons))
+        let jobs = self.jobs.iter();
+        let names = jobs.clone().map(Entry::job);
+        let aliases = jobs.flat_map(Entry::aliases);
+        names.chain(aliases).chain(Entry::commons(self.commons))
     }
 }
 
@@ -324,6 +339,7 @@ fn clash(mine: Entry<'_>, other: Entry<'_>, kept: bool) -> ConflictKind {
         kind: mine.kind,
         name: mine.name.clone(),
         line: mine.origin.line,
+        other_kind: other.kind,
         other: other.name.clone(),
         other_file: other.origin.file.clone(),
         other_line: other.origin.line,

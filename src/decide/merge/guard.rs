@@ -120,7 +120,12 @@ fn missing<'a>(
             .content
             .jobs()
             .iter()
-            .map(|job| job.name().clone())
+            .flat_map(|job| {
+                [job.name()]
+                    .into_iter()
+                    .chain(job.definition.aliases.iter())
+            })
+            .cloned()
             .collect(),
         _ => std::collections::HashSet::new(),
     };

@@ -443,6 +443,7 @@ fn both_places_of_a_name_are_told() {
     let x = || JobName::new("x").unwrap();
     let told = |other: &str| ConflictKind::Name {
         kind: NameKind::Job,
+        other_kind: NameKind::Job,
         name: x(),
         line: 1,
         other: x(),

@@ -38,6 +38,11 @@ impl State {
             return;
         }
         let at = change.at.min(self.now.wall);
+        if let Some(renamed) = change.renamed {
+            self.rename(renamed.moves, renamed.files);
+            self.answer(ticket, Vec::new(), Vec::new());
+            return;
+        }
         if change.recalled {
             self.take_back(change.added);
             self.answer(ticket, Vec::new(), Vec::new());

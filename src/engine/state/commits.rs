@@ -14,7 +14,7 @@ use crate::model::{Event, Outcome, Output, Reason, Run, RunState};
 use crate::store::{Write, Written};
 
 use super::active::{Active, Row, Stage, is_fire};
-use super::{Effect, Phase, Refusal, State, Ticket};
+use super::{Effect, JobState, Phase, Refusal, State, Ticket};
 
 /// So many writes make a batch, so that the first of a great many starts do not wait for the last:
 /// the first batch of a round is small, and the starts that follow from it overlap with the next.
@@ -426,7 +426,11 @@ impl State {
 
     /// `key`, if it still is that job's; keys are used again.
     fn still(&self, key: Option<JobKey>, name: &JobName) -> Option<JobKey> {
-        key.filter(|key| self.job(*key).is_some_and(|job| job.job.name() == name))
+        let is_its = |job: &JobState| {
+            // It may have had another name when that was written.
+            job.job.name() == name || job.job.definition.aliases.contains(name)
+        };
+        key.filter(|key| self.job(*key).is_some_and(is_its))
     }
 
     /// The job whose present schedule can decide this instant anew; `None` when it came from another one.

@@ -12,6 +12,7 @@ mod freshness;
 mod overlap;
 mod places;
 mod recovery;
+mod rename;
 mod requests;
 mod runs;
 mod stopping;

@@ -38,6 +38,7 @@ pub(crate) fn job(name: &str, schedule: Arc<Schedule>, edit: impl FnOnce(&mut Po
     };
     Job {
         definition: Arc::new(Definition {
+            aliases: Arc::from([]),
             name: JobName::new(name).unwrap(),
             enabled: true,
             schedule,

@@ -76,6 +76,7 @@ pub fn changed(before: &Definition, after: &Definition) -> Vec<Field> {
 fn entries(definition: &Definition) -> Entries {
     let Definition {
         name: _,
+        aliases,
         // These three are told in fires.
         enabled: _,
         schedule: _,
@@ -87,6 +88,13 @@ fn entries(definition: &Definition) -> Entries {
         about,
     } = definition;
     let mut entries = Entries::new();
+    if !aliases.is_empty() {
+        plain(
+            &mut entries,
+            "aliases",
+            list(aliases.iter().map(crate::ids::JobName::as_str)),
+        );
+    }
     if let Some(about) = about.as_deref() {
         of_about(about, &mut entries);
     }

@@ -64,6 +64,10 @@ fn jobs(plan: &Plan, text: &mut String) {
         let _ = writeln!(text, "    {}{held}", schedule(&removed.times));
     }
     more(plan.removed.len(), text);
+    for job in plan.renamed.iter().take(JOBS) {
+        let _ = writeln!(text, "~ {:<12} {} -> {}", "renamed", job.was, job.job_id);
+    }
+    more(plan.renamed.len(), text);
     for job in plan.rescheduled.iter().take(JOBS) {
         head(text, '~', "rescheduled", &job.job_id, &job.source);
         let _ = writeln!(

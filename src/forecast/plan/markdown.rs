@@ -23,7 +23,7 @@ pub fn render(plan: &Plan) -> String {
         code(&plan.against),
         plan.counts()
     );
-    for section in [mend, removed, rescheduled, changed, added, fires] {
+    for section in [mend, removed, renamed, rescheduled, changed, added, fires] {
         let mut part = String::new();
         section(plan, &mut part);
         if text.len() + part.len() > LIMIT {
@@ -73,6 +73,17 @@ fn removed(plan: &Plan, text: &mut String) {
         );
     }
     more(plan.removed.len(), text);
+}
+
+fn renamed(plan: &Plan, text: &mut String) {
+    if plan.renamed.is_empty() {
+        return;
+    }
+    text.push_str("\n#### Renamed\n\n| job | was |\n| --- | --- |\n");
+    for job in plan.renamed.iter().take(ROWS) {
+        let _ = writeln!(text, "| {} | {} |", code(&job.job_id), code(&job.was));
+    }
+    more(plan.renamed.len(), text);
 }
 
 fn rescheduled(plan: &Plan, text: &mut String) {

@@ -21,6 +21,7 @@ use super::trial::{Files, trial};
 use crate::decide::diff::{Diff, diff};
 use crate::decide::loses_today;
 use crate::decide::merge::{HoldCause, InForce, Rules};
+use crate::decide::rename::renames;
 use crate::engine;
 use crate::finding::{Finding, Severity};
 use crate::ids::JobName;
@@ -82,6 +83,9 @@ pub struct Plan {
     pub changed: Vec<Changed>,
     /// New jobs, by name.
     pub added: Vec<Added>,
+    /// Jobs that go on under another name, by the new one. What else changes of them is told by that.
+    #[serde(default)]
+    pub renamed: Vec<RenamedJob>,
     /// How many jobs stand elsewhere and are the same.
     pub moved: usize,
     /// Fires that come and go.
@@ -114,6 +118,15 @@ pub struct Times {
     pub enabled: bool,
     /// The next fires.
     pub next: Vec<String>,
+}
+
+/// A job under another name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenamedJob {
+    /// Its name.
+    pub job_id: String,
+    /// Its name before.
+    pub was: String,
 }
 
 /// A new job.
@@ -196,6 +209,7 @@ impl Plan {
             self.rescheduled.len(),
             self.changed.len(),
             self.added.len(),
+            self.renamed.len(),
         ];
         lists.iter().any(|count| *count > 0)
     }
@@ -217,6 +231,7 @@ impl Plan {
             }
         };
         part(self.removed.len(), "removed");
+        part(self.renamed.len(), "renamed");
         part(self.rescheduled.len(), "rescheduled");
         part(self.changed.len(), "changed");
         part(self.added.len(), "added");
@@ -253,6 +268,32 @@ pub fn of_files(
 /// Compares.
 #[must_use]
 pub fn plan(question: &Question<'_>) -> Plan {
+    let Some(renames) = renames(question.before, question.after) else {
+        return compare(question);
+    };
+    // As a sync does it: first the names, then all else.
+    let plan = compare(&Question {
+        before: &renames.in_force,
+        after: question.after,
+        findings: question.findings,
+        against: question.against.clone(),
+        now: question.now,
+        settings: question.settings,
+        zones: question.zones,
+    });
+    let renamed = renames.renamed.iter();
+    let mut renamed: Vec<RenamedJob> = renamed
+        .map(|(was, job)| RenamedJob {
+            job_id: job.to_string(),
+            was: was.to_string(),
+        })
+        .collect();
+    renamed.sort_by(|a, b| a.job_id.cmp(&b.job_id));
+    Plan { renamed, ..plan }
+}
+
+/// The same without a look at names of before.
+fn compare(question: &Question<'_>) -> Plan {
     let Diff {
         mut added,
         mut rescheduled,
@@ -300,6 +341,7 @@ pub fn plan(question: &Question<'_>) -> Plan {
         },
         fires,
         load: load::of(question, added.iter().chain(&rescheduled)),
+        renamed: Vec::new(),
         moved: moved.len(),
         removed: removed
             .iter()

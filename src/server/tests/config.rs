@@ -38,6 +38,7 @@ fn report(result: ReloadResult) -> ReloadReport {
         at: instant("2027-01-01T00:00:05Z"),
         took: Duration::from_millis(250),
         added: 1,
+        renamed: 0,
         rescheduled: 2,
         changed: 3,
         removed: 4,

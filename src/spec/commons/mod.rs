@@ -124,7 +124,7 @@ pub fn said(input: &InputFile, options: &Options, zones: &Zones) -> Said {
         return Said::bad(None);
     };
     // Most files define none of it, and need not be read twice.
-    let kinds = NameKind::ALL.into_iter();
+    let kinds = NameKind::SECTIONS.into_iter();
     let mut kinds = kinds.filter(|kind| *kind != NameKind::Job);
     if !kinds.any(|kind| text.contains(kind.key())) {
         return Said::default();
@@ -329,7 +329,7 @@ impl Table {
         match one {
             Use::Name(NameKind::Calendar, name) => !self.calendars.knows(name),
             Use::Name(NameKind::Pool, name) => !self.pools.knows(name),
-            Use::Name(NameKind::Job, _) | Use::Ics(_) => false,
+            Use::Name(NameKind::Job | NameKind::Alias, _) | Use::Ics(_) => false,
         }
     }
 
@@ -348,7 +348,7 @@ impl Table {
                     self.calendars.find(&file, name).hash(&mut hash);
                 }
                 Use::Name(NameKind::Pool, name) => self.pools.find(&file, name).hash(&mut hash),
-                Use::Name(NameKind::Job, _) => {}
+                Use::Name(NameKind::Job | NameKind::Alias, _) => {}
                 Use::Ics(path) => self.calendars.find_ics(root, path).hash(&mut hash),
             }
         }

@@ -227,7 +227,6 @@ fn every_key_of_a_later_build_is_refused_by_name() {
     let contract = [
         "sages",
         "kubernetes",
-        "aliases",
         "on_success",
         "on_failure",
         "on_missed",

@@ -1,5 +1,6 @@
 //! The rules of the job file, tried on whole files.
 
+mod aliases;
 mod bad;
 mod bombs;
 mod calendars;

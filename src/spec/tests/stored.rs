@@ -315,6 +315,7 @@ fn a_job() -> impl Strategy<Value = Job> {
                 let read = parse_schedule(text, zone, zones(), &name).unwrap();
                 Job {
                     definition: Arc::new(Definition {
+                        aliases: Arc::from([]),
                         name: JobName::new(&name).unwrap(),
                         enabled,
                         schedule: read.schedule,

@@ -19,8 +19,87 @@ cases! {
     "a row that is not there is neither extended nor updated" => absent,
     "the end of a run is remembered as the job's times" => times,
     "a run that somebody asked for counts for the job's times" => times_of_requests,
+    "a job that is renamed takes its rows, its mark and its times along, with the files that say so" => renamed,
+    "a name that is known as well becomes one with the renamed, and opens no instant again" => merged_names,
     "an applied file replaces the one of its path, and is there at the next start" => files,
     "a file's definitions may be large and hold any text" => large_file,
+}
+
+fn rename(from: &str, to: &str, definitions: &str) -> Write {
+    Write::Rename {
+        moves: vec![(name(from), name(to))],
+        files: vec![AppliedFile {
+            root: "jobs.d".to_owned(),
+            path: "a.yaml".to_owned(),
+            hash: String::new(),
+            definitions: definitions.to_owned(),
+        }],
+    }
+}
+
+/// `job instant` of all rows, oldest first.
+async fn rows_told(store: &Arc<dyn Store>) -> Vec<String> {
+    let mut rows = all(store).await;
+    rows.reverse();
+    let told = rows.iter().map(|run| {
+        let second = run.scheduled_at.duration_since(at(0)).as_secs();
+        format!("{} {second}", run.job)
+    });
+    told.collect()
+}
+
+async fn renamed(store: Arc<dyn Store>) {
+    one(&store, seen("old", 0)).await;
+    one(&store, seen("other", 0)).await;
+    one(&store, claim(fire("old", 10))).await;
+    one(&store, update(ended(fire("old", 10), Outcome::Success))).await;
+    one(&store, claim(fire("old", 20))).await;
+    one(&store, claim(asked("old", 25, "r"))).await;
+    one(&store, claim(fire("other", 10))).await;
+    let before = mark_of(&store, "old").await.unwrap();
+    assert_eq!(one(&store, rename("old", "new", "x")).await, Written::Done);
+    assert_eq!(mark_of(&store, "old").await, None);
+    assert_eq!(mark_of(&store, "new").await, Some(before));
+    let mut told = rows_told(&store).await;
+    told.sort();
+    assert_eq!(told, ["new 10", "new 20", "new 25", "other 10"]);
+    // What runs goes on under the new name, with the identity that it has.
+    let run = Run {
+        job: name("new"),
+        ..ended(fire("old", 20), Outcome::Success)
+    };
+    assert_eq!(one(&store, update(run)).await, Written::Done);
+    let mark = mark_of(&store, "new").await.unwrap();
+    assert_eq!(mark.previous_success_at, Some(at(20)));
+    assert_eq!(one(&store, claim(fire("new", 20))).await, Written::Taken);
+    assert_eq!(
+        one(&store, claim(asked("new", 99, "r"))).await,
+        Written::Taken
+    );
+    assert_eq!(one(&store, claim(fire("new", 30))).await, Written::Done);
+    // Once is enough.
+    one(&store, rename("old", "new", "y")).await;
+    let Recalled { marks, open, files } = store.recall().await.unwrap();
+    assert_eq!((marks.len(), open.len()), (2, 3));
+    assert_eq!(files[0].definitions, "y");
+}
+
+async fn merged_names(store: Arc<dyn Store>) {
+    for job in ["old", "new"] {
+        one(&store, seen(job, 0)).await;
+        one(&store, claim(missed(job, 10))).await;
+    }
+    one(&store, claim(fire("new", 50))).await;
+    one(&store, gone("new", 60)).await;
+    one(&store, claim(fire("old", 40))).await;
+    one(&store, rename("old", "new", "x")).await;
+    let mark = mark_of(&store, "new").await.unwrap();
+    assert_eq!((mark.mark, mark.gone_at), (at(50), None));
+    assert_eq!(rows_told(&store).await, ["new 10", "new 40", "new 50"]);
+    let page = store
+        .prune(crate::model::History::default(), at(100), 100)
+        .await;
+    assert_eq!(page.unwrap(), 0);
 }
 
 async fn first_sight(store: Arc<dyn Store>) {

@@ -69,6 +69,15 @@ impl State {
                 rules::advance(&mut job.mark, until);
             }),
             Write::Update { run, output } => self.update(*run, output),
+            Write::Rename { moves, files } => {
+                for (from, to) in &moves {
+                    self.rename(from, to);
+                }
+                for file in files {
+                    self.write(Write::File(file));
+                }
+                Written::Done
+            }
             Write::File(file) => {
                 let key = (file.root.clone(), file.path.clone());
                 self.files.insert(key, file);
@@ -77,6 +86,41 @@ impl State {
             Write::DropFile { root, path } => {
                 self.files.remove(&(root, path));
                 Written::Done
+            }
+        }
+    }
+
+    fn rename(&mut self, from: &JobName, to: &JobName) {
+        let Some(old) = self.jobs.remove(from) else {
+            return;
+        };
+        self.grown.remove(from);
+        self.grown.insert(to.clone());
+        let Some(new) = self.jobs.get_mut(to) else {
+            for (_, id) in &old.order {
+                if let Some(row) = self.rows.get_mut(id) {
+                    row.run.job = to.clone();
+                }
+            }
+            self.jobs.insert(to.clone(), old);
+            return;
+        };
+        new.mark = rules::renamed(&old.mark, &new.mark);
+        new.history = old.history;
+        for place in &old.order {
+            let Some(row) = self.rows.get_mut(&place.1) else {
+                continue;
+            };
+            if new.holds_key(&row.run) {
+                // What both have a row for stays the new name's.
+                self.order.remove(place);
+                self.open.remove(place);
+                let gone = self.rows.remove(&place.1);
+                let output = gone.and_then(|row| row.output);
+                self.output_bytes -= output.map_or(0, |output| weight(&output));
+            } else {
+                row.run.job = to.clone();
+                new.insert(&row.run);
             }
         }
     }

@@ -27,7 +27,7 @@ pub(super) struct Memory {
 
 /// A transaction under way. Dropped without [`Transaction::commit`] it is rolled back.
 pub(super) struct Transaction<'c> {
-    conn: &'c Connection,
+    pub(super) conn: &'c Connection,
     hot: Hot<'c>,
     /// What is in there after a commit is what the file says.
     memory: &'c mut Memory,
@@ -124,6 +124,15 @@ impl<'c> Transaction<'c> {
                 at,
             } => self.extend(id, job, *count, *until, *at),
             Write::Update { run, output } => self.update(run, output.as_ref()),
+            Write::Rename { moves, files } => {
+                for (from, to) in moves {
+                    self.rename(from, to)?;
+                }
+                for file in files {
+                    self.file(file)?;
+                }
+                Ok(Written::Done)
+            }
             Write::File(file) => self.file(file),
             Write::DropFile { root, path } => {
                 self.conn
@@ -352,6 +361,14 @@ impl<'c> Transaction<'c> {
         found.map(|(id, mark)| self.sit(job, id, mark)).transpose()
     }
 
+    /// A known job has this memory from now on.
+    pub(super) fn remember(&mut self, job: &JobName, mark: Mark) -> rusqlite::Result<()> {
+        if let Some(index) = self.seat(job)? {
+            self.memory.seats[index].mark = mark;
+        }
+        Ok(())
+    }
+
     fn new_seat(&mut self, job: &JobName, at: Timestamp) -> rusqlite::Result<usize> {
         self.hot
             .insert_job
@@ -376,7 +393,7 @@ impl<'c> Transaction<'c> {
         Ok(index)
     }
 
-    fn clear(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn clear(&mut self) -> rusqlite::Result<()> {
         self.settle()?;
         *self.memory = Memory::default();
         Ok(())

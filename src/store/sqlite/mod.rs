@@ -12,6 +12,7 @@ mod inspect;
 mod lock;
 mod queries;
 mod reader;
+mod rename;
 mod restore;
 mod rows;
 mod schema;

@@ -320,7 +320,10 @@ impl LedgerState {
                 log.push(format!("drop {path}"));
                 self.files.remove(&(root, path));
             }
-            Write::Claim { .. } | Write::Extend { .. } | Write::Update { .. } => {
+            Write::Rename { .. }
+            | Write::Claim { .. }
+            | Write::Extend { .. }
+            | Write::Update { .. } => {
                 panic!("a sync writes no runs");
             }
         }

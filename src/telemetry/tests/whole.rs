@@ -14,6 +14,7 @@ fn report(result: ReloadResult, findings: Vec<Finding>) -> ReloadReport {
         at: instant("2027-01-01T00:00:05Z"),
         took: Duration::from_millis(3),
         added: 1,
+        renamed: 0,
         rescheduled: 0,
         changed: 0,
         removed: 0,

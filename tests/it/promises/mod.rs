@@ -5,6 +5,7 @@ mod p02_recorded_first;
 mod p03_at_most_once;
 mod p04_nothing_silent;
 mod p05_no_invented_fire;
+mod p05_renames;
 mod p06_catch_up;
 mod p07_overlap;
 mod p08_kill;

@@ -66,6 +66,7 @@ fn job(period: u64) -> Job {
     let every = Item::every(Duration::from_secs(period)).unwrap();
     Job {
         definition: Arc::new(Definition {
+            aliases: Arc::from([]),
             name: JobName::new("a").unwrap(),
             enabled: true,
             schedule: Arc::new(Schedule::new(vec![every])),

@@ -21,6 +21,7 @@ pub(crate) fn job(name: &str, seconds: u64, line: &str, file: &str, at: u32) -> 
     }
     Job {
         definition: Arc::new(Definition {
+            aliases: Arc::from([]),
             name: JobName::new(name).unwrap(),
             enabled: true,
             schedule: Arc::new(Schedule::new(vec![every])),

@@ -7,6 +7,7 @@ mod outages;
 mod overlap;
 mod pools;
 mod random;
+mod renames;
 mod requests;
 mod soak;
 mod world;

@@ -409,6 +409,11 @@ impl World {
             Write::Gone { job, at } => {
                 self.marks.get_mut(&job).unwrap().gone_at = Some(at);
             }
+            Write::Rename { moves, .. } => {
+                for (from, to) in &moves {
+                    self.move_rows(from, to);
+                }
+            }
             Write::Seen { .. } | Write::File(_) | Write::DropFile { .. } => {}
         }
         Written::Done

@@ -1,0 +1,53 @@
+//! A job under another name: one row of `jobs` changes its name, and with it everything that belongs to it.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::apply::Transaction;
+use super::rows;
+use crate::ids::JobName;
+use crate::store::{Mark, Written, rules};
+
+impl Transaction<'_> {
+    /// Gives a job another name. Where that name is known already, the two become one.
+    pub(super) fn rename(&mut self, from: &JobName, to: &JobName) -> rusqlite::Result<Written> {
+        // What is in memory is under the old name.
+        self.clear()?;
+        let Some((old, old_mark)) = self.look_up(from)? else {
+            return Ok(Written::Taken);
+        };
+        let Some((new, new_mark)) = self.look_up(to)? else {
+            self.conn
+                .prepare_cached("UPDATE jobs SET name = ?2 WHERE id = ?1")?
+                .execute(params![old, to.as_str()])?;
+            return Ok(Written::Done);
+        };
+        // What both have an instant or a request for stays the new name's.
+        for statement in [
+            "UPDATE OR IGNORE runs SET job = ?2 WHERE job = ?1",
+            "DELETE FROM outputs WHERE run IN (SELECT id FROM runs WHERE job = ?1) AND ?2 = ?2",
+            "DELETE FROM runs WHERE job = ?1 AND ?2 = ?2",
+            "UPDATE jobs SET (keep, keep_for) = (SELECT keep, keep_for FROM jobs WHERE id = ?1) \
+             WHERE id = ?2",
+            "DELETE FROM jobs WHERE id = ?1 AND ?2 = ?2",
+            "UPDATE jobs SET started_rows = (SELECT count(*) FROM runs WHERE job = ?2 \
+             AND state = 'done' AND attempt > 0), quiet_rows = (SELECT count(*) FROM runs \
+             WHERE job = ?2 AND state = 'done' AND attempt = 0) WHERE id = ?2 AND ?1 = ?1",
+        ] {
+            self.conn
+                .prepare_cached(statement)?
+                .execute(params![old, new])?;
+        }
+        self.remember(to, rules::renamed(&old_mark, &new_mark))?;
+        Ok(Written::Done)
+    }
+
+    fn look_up(&self, name: &JobName) -> rusqlite::Result<Option<(i64, Mark)>> {
+        let query = format!("SELECT id, {} FROM jobs WHERE name = ?1", rows::MARK);
+        self.conn
+            .prepare_cached(&query)?
+            .query_row([name.as_str()], |row| {
+                Ok((row.get(0)?, rows::mark(row, 1)?))
+            })
+            .optional()
+    }
+}
