@@ -24,6 +24,7 @@ mod test;
 mod tree;
 mod trigger;
 mod validate;
+mod wait;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -87,6 +88,7 @@ fn carry_out(
         Command::Schema(typed) => schema::schema(&typed, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
+        Command::Wait(typed) => wait::wait(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),
         Command::Restore(typed) => store::restore(&typed, &SystemClock::default(), console),
         Command::Optimize(typed) => store::optimize(&typed, &environment, console),

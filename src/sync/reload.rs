@@ -56,6 +56,9 @@ pub(super) struct Reloader {
     /// Why what the files say is not in force, or not recorded.
     pub(super) out_of_sync: Option<String>,
     applied_at: Option<Timestamp>,
+    /// The revision that was last looked at, and the one that runs carry.
+    revision: Option<Arc<str>>,
+    applied_revision: Option<Arc<str>>,
     jobs: usize,
     /// Which PATHs were last said to be lost.
     lost: Vec<Arc<str>>,
@@ -84,6 +87,8 @@ impl Reloader {
             seen_only: HashSet::new(),
             out_of_sync: None,
             applied_at: None,
+            revision: None,
+            applied_revision: None,
             jobs: 0,
             lost: Vec::new(),
         }
@@ -116,6 +121,7 @@ impl Reloader {
         };
         let looked = self.look(&request).await.map_err(BootError::Broken)?;
         self.seen = looked.seen;
+        self.revision = looked.revision;
         self.heed(looked.watching);
         self.refuse_to_start()?;
         let Some(plan) = looked.plan else {
@@ -149,6 +155,7 @@ impl Reloader {
         self.record_the_rest().await?;
         let looked = self.look(request).await?;
         self.seen = looked.seen;
+        self.revision = looked.revision;
         self.heed(looked.watching);
         let Some(plan) = looked.plan else {
             return Ok(Carried::default());
@@ -275,7 +282,7 @@ impl Reloader {
             at: now,
             added,
             held: self.held.clone(),
-            revision: self.options.revision.clone(),
+            revision: self.revision.clone(),
             recalled: true,
             ..Change::default()
         };
@@ -286,7 +293,8 @@ impl Reloader {
     /// Puts a plan in force, in the order that the module's page gives.
     async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
         let diff = plan.diff;
-        let differs = !diff.is_empty() || plan.held != self.held;
+        let moved = self.revision != self.applied_revision;
+        let differs = !diff.is_empty() || plan.held != self.held || moved;
         let mut carried = Carried {
             added: diff.added.len(),
             rescheduled: diff.rescheduled.len(),
@@ -312,6 +320,7 @@ impl Reloader {
             carried.will_not_fire_today = answer.will_not_fire_today;
             open = answer.open;
             self.applied_at = Some(at);
+            self.applied_revision = self.revision.clone();
         }
         for name in &added {
             self.seen_only.remove(name);
@@ -356,7 +365,7 @@ impl Reloader {
             changed,
             removed: diff.removed,
             held: held.to_vec(),
-            revision: self.options.revision.clone(),
+            revision: self.revision.clone(),
             first: first == First::Yes,
             recalled: false,
         };
@@ -424,7 +433,7 @@ impl Reloader {
             seen: &self.seen,
             in_force: &self.in_force,
             held: &self.held,
-            revision: self.options.revision.clone(),
+            revision: self.applied_revision.clone(),
             applied_at: self.applied_at,
             out_of_sync: self.out_of_sync.as_deref(),
         }

@@ -13,7 +13,9 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
+pub use client::{
+    BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs, WaitArgs,
+};
 pub use doctor::DoctorArgs;
 pub use files::{
     FindingFormat, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
@@ -76,6 +78,8 @@ pub enum Command {
     Trigger(TriggerArgs),
     /// Read the files again; confirm held removals
     Sync(SyncArgs),
+    /// Wait until a revision, or just these files, are in force
+    Wait(WaitArgs),
     /// Copy the store while elder runs
     Backup(BackupArgs),
     /// Put a backup in the place of a store that no elder uses
@@ -105,9 +109,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
-    "trigger", "sync", "backup", "restore", "optimize", "report",
+    "trigger", "sync", "wait", "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]
