@@ -15,6 +15,8 @@
 //! recorded, and they would be lost. What 3 could not record is recorded before
 //! anything else is put in force.
 
+mod record;
+
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::eye::{Anew, Ask, Eye, Looked, Plan, Seen};
-use super::ledger::{self, Row};
+use super::ledger;
 use super::status::{Carried, Facts, names};
 use super::{BootError, Options, Parts};
 use crate::decide::diff::Diff;
@@ -33,9 +35,6 @@ use crate::ids::JobName;
 use crate::model::{Event, Job, ReloadReport, ReloadTrigger};
 use crate::source::{Look, Watching};
 use crate::store::{Mark, Recalled, StoreError, Write};
-
-/// As many rows of new files are written in one transaction.
-const ROWS_AT_ONCE: usize = 4096;
 
 /// What is in force, and everything that changes it.
 pub(super) struct Reloader {
@@ -162,43 +161,6 @@ impl Reloader {
         };
         let carried = self.carry_out(plan, First::No).await;
         carried.map_err(|failed| failed.to_string())
-    }
-
-    /// Records what a reload before this one could not.
-    async fn record_the_rest(&mut self) -> Result<(), String> {
-        if Arc::ptr_eq(&self.recorded, &self.in_force) && self.unmarked.is_empty() {
-            return Ok(());
-        }
-        let rows = ledger::rows(&self.recorded, &self.in_force);
-        self.record(rows).await.map_err(|error| error.to_string())
-    }
-
-    /// Writes rows and marks: what replaces, drops or marks anything in one transaction. Only a
-    /// great many rows that are new altogether follow in further ones, so that the text of a
-    /// large tree is never in memory as a whole; a start that is cut off among these finds files
-    /// that the store does not know, as at first.
-    async fn record(&mut self, rows: Vec<Row>) -> Result<(), Failed> {
-        let mut marks = self.unmarked.clone();
-        if !marks.is_empty() {
-            self.parts.engine.recorded().await?;
-        }
-        let vital = rows.iter().filter(|row| !row.is_new).count();
-        let (mut rest, mut size) = (rows, vital.max(ROWS_AT_ONCE));
-        while !rest.is_empty() || !marks.is_empty() {
-            let after = rest.split_off(size.min(rest.len()));
-            let (now, language) = (rest, self.parts.language.clone());
-            let print = move || now.iter().map(|row| row.write(&*language)).collect();
-            let printed = tokio::task::spawn_blocking(print).await;
-            let mut writes: Vec<Write> = printed.map_err(|_| {
-                StoreError::Unavailable("a definition cannot be printed".to_owned())
-            })?;
-            writes.append(&mut marks);
-            self.parts.store.commit(writes).await?;
-            (rest, size) = (after, ROWS_AT_ONCE);
-        }
-        self.unmarked = Vec::new();
-        self.recorded = self.in_force.clone();
-        Ok(())
     }
 
     /// Looks and plans on a thread that may block. A panic there is this reload's end, not elder's.

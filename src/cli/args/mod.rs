@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{
-    BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs, WaitArgs,
+    BackupArgs, ClientArgs, ExplainArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs, WaitArgs,
 };
 pub use doctor::DoctorArgs;
 pub use files::{
@@ -74,6 +74,8 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Print Prometheus alert rules made of the definitions, or a Grafana dashboard
     Rules(RulesArgs),
+    /// Say why a fire ran, did not or waits; or what a finding means
+    Explain(ExplainArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
     /// Read the files again; confirm held removals
@@ -109,9 +111,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
-    "trigger", "sync", "wait", "backup", "restore", "optimize", "report",
+    "explain", "trigger", "sync", "wait", "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

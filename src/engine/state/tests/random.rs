@@ -14,7 +14,7 @@ use crate::schedule::{Item, Modifiers, Schedule, Seed};
 
 /// One thing that happens; jobs are named by number.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Pass(i64),
     Finish(usize, bool),
     /// Dies after so many further batches were recorded.
@@ -37,7 +37,7 @@ enum Step {
 }
 
 /// SplitMix64: a script follows from its seed, on any machine.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -61,7 +61,7 @@ impl Dice {
         usize::try_from(self.next()).unwrap() % below
     }
 
-    fn step(&mut self) -> Step {
+    pub(super) fn step(&mut self) -> Step {
         let which = self.index(JOBS.len());
         match self.of(0, 56) {
             // Now and then so long that a name that is gone becomes another job.
@@ -143,6 +143,11 @@ const JOBS: [Sample; 12] = [
     }),
 ];
 
+pub(super) fn sample_jobs() -> Vec<Job> {
+    let jobs = (0..JOBS.len()).map(|which| sample(which, JOBS[which].1));
+    jobs.collect()
+}
+
 fn sample(which: usize, period: u64) -> Job {
     let (name, _, policy) = JOBS[which];
     job(name, schedule(which, period), policy)
@@ -176,7 +181,7 @@ impl World {
         self.edit(jobs);
     }
 
-    fn step(&mut self, index: usize, step: Step) {
+    pub(super) fn step(&mut self, index: usize, step: Step) {
         match step {
             Step::Pass(seconds) => self.pass(seconds),
             Step::Finish(i, ok) if !self.running.is_empty() => {
@@ -292,8 +297,7 @@ impl Script {
             max_workers: self.workers,
             max_requests: 2,
         });
-        let jobs = (0..JOBS.len()).map(|which| sample(which, JOBS[which].1));
-        world.first(jobs.collect());
+        world.first(sample_jobs());
         world.is_slow = self.is_slow;
         for (index, step) in self.steps.iter().enumerate() {
             let is_pumped = matches!(step, Step::Pump);
@@ -336,7 +340,7 @@ impl Script {
     clippy::disallowed_methods,
     reason = "a test is told by the environment"
 )]
-fn asked_seed() -> Option<u64> {
+pub(super) fn asked_seed() -> Option<u64> {
     std::env::var("ELDER_SEED").ok()?.parse().ok()
 }
 
