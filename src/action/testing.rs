@@ -154,6 +154,7 @@ impl TestJob {
             trigger: Trigger::Schedule,
             previous_success_at: None,
             revision: None,
+            told: None,
             stop,
         };
         (attempt, stopper)

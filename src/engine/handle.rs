@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{JobName, RunId};
-use crate::model::{Job, Outcome, Run, RunState, Trigger};
+use crate::model::{Job, Outcome, Run, RunState, Sages, Trigger};
 use crate::store::Mark;
 
 /// A cheap, cloneable way to talk to the engine. Every call waits for its turn in a bounded queue.
@@ -57,6 +57,8 @@ pub struct Change {
     pub removed: Vec<JobName>,
     /// All names that are held at the moment.
     pub held: Vec<JobName>,
+    /// All sages from now on; `None` for those of before.
+    pub sages: Option<Arc<Sages>>,
     /// The revision of the whole set.
     pub revision: Option<Arc<str>>,
     /// The first change after a start: `startup` schedules fire after it.

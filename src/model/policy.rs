@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Audience;
 use super::words::words;
 
 /// Everything about running a job that is not the action itself; many jobs share one.
@@ -24,6 +25,8 @@ pub struct Policy {
     pub coalesce: bool,
     /// What becomes of a run that elder's own death cut off.
     pub after_crash: AfterCrash,
+    /// Who hears what became of it; `None` when nobody does.
+    pub audience: Option<Arc<Audience>>,
 }
 
 impl Policy {
@@ -46,6 +49,7 @@ impl Policy {
             grace: Grace::Auto,
             coalesce: true,
             after_crash: AfterCrash::Record,
+            audience: None,
         }
     }
 }

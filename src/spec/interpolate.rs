@@ -151,6 +151,16 @@ pub(super) fn variable_name(variable: &Variable) -> String {
         Variable::JobName => "job.name".to_owned(),
         Variable::JobLabel(label) => format!("job.labels.{label}"),
         Variable::Server => "elder.server".to_owned(),
+        Variable::Event => "event".to_owned(),
+        Variable::EventCount => "event.count".to_owned(),
+        Variable::EventAt => "event.at".to_owned(),
+        Variable::Outcome => "run.outcome".to_owned(),
+        Variable::Reason => "run.reason".to_owned(),
+        Variable::Detail => "run.detail".to_owned(),
+        Variable::Duration => "run.duration".to_owned(),
+        Variable::FinishedAt => "run.finished_at".to_owned(),
+        Variable::OutputTail => "run.output_tail".to_owned(),
+        Variable::RunUrl => "run.url".to_owned(),
     }
 }
 
@@ -164,7 +174,17 @@ pub(super) fn environment_name(variable: &Variable) -> Option<&'static str> {
         Variable::PreviousSuccessAt => "ELDER_PREVIOUS_SUCCESS_AT",
         Variable::JobName => "ELDER_JOB",
         Variable::Server => "ELDER_SERVER",
-        Variable::JobLabel(_) => return None,
+        Variable::JobLabel(_)
+        | Variable::Event
+        | Variable::EventCount
+        | Variable::EventAt
+        | Variable::Outcome
+        | Variable::Reason
+        | Variable::Detail
+        | Variable::Duration
+        | Variable::FinishedAt
+        | Variable::OutputTail
+        | Variable::RunUrl => return None,
     })
 }
 

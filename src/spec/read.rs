@@ -332,6 +332,7 @@ impl Reader<'_> {
             grace: wire.grace.map_or(Grace::Auto, Grace::Fixed),
             coalesce: wire.coalesce,
             after_crash,
+            audience: None,
         })
     }
 }

@@ -355,6 +355,7 @@ impl Reloader {
             changed,
             removed: diff.removed,
             held: held.to_vec(),
+            sages: None,
             revision: self.options.revision.clone(),
             first: first == First::Yes,
             recalled: false,

@@ -208,7 +208,18 @@ impl Telemetry {
             Event::Tzdata {
                 version, source, ..
             } => totals.set_tzdata(version, source),
-            Event::SourceState { .. } | Event::Notice { .. } => {}
+            Event::SagesKnown { names } => totals.set_sages(names),
+            Event::SageDelivery {
+                sage,
+                result,
+                count,
+                ..
+            } => totals.delivery(sage, *result, *count),
+            Event::SageWaiting { sage, count } => totals.letters_wait(sage, *count),
+            Event::SourceState { .. }
+            | Event::LettersWritten
+            | Event::Audit(_)
+            | Event::Notice { .. } => {}
         }
     }
 }

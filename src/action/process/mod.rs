@@ -78,6 +78,8 @@ pub(super) async fn carry_out(
     }
     let grace = attempt.job.definition.policy.kill_grace;
     let kin = Kin::of(HashSet::from([attempt.run]), &surroundings.state_dir);
+    let told = attempt.told.as_ref().map(|told| told.body().clone());
+    let stdin = process.stdin.clone().or(told);
     let place = timeout(PATIENCE, gate.0.acquire()).await;
     // Files are read and a process is started off the loop: both can take their time.
     let mut starting =
@@ -112,7 +114,6 @@ pub(super) async fn carry_out(
         }
     };
     let mut collector = Collector::new(started.mask.clone(), KEEP);
-    let stdin = process.stdin.clone();
     let ending = supervise(
         &mut started,
         &kin,

@@ -55,7 +55,7 @@ pub(super) fn start(
     let masked = |failure: Failure| Failure::new(failure.reason, mask.text(&failure.message));
     let launch = prepare(process, &facts, around).map_err(masked)?;
     let folder = definition.context.cwd.as_deref();
-    let stdin = if process.stdin.is_some() {
+    let stdin = if process.stdin.is_some() || attempt.told.is_some() {
         Stdio::piped()
     } else {
         Stdio::null()

@@ -134,6 +134,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 grace,
                 coalesce,
                 after_crash,
+                audience: None,
             }
         },
     )

@@ -17,14 +17,15 @@ use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
 use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
 use crate::model::{
-    Calendar, Definition, Event, Job, JobTimes, NameKind, Observer, Output, ReloadReport, Run,
+    Calendar, Definition, Event, Job, JobTimes, Letter, NameKind, Observer, Output, ReloadReport,
+    Run,
 };
 use crate::source::{Directory, DirectoryOptions};
 use crate::spec::calendars::{Calendars, Said};
 use crate::spec::{Checked, CheckedFile, InputFile, NamePlace};
 use crate::store::{
-    Answer, AppliedFile, HistoryBounds, JobSummary, Mark, RETURN_WITHIN, Recalled, RunPage,
-    RunQuery, Store, StoreError, Write, Written,
+    Answer, AppliedFile, AuditPage, AuditQuery, HistoryBounds, JobSummary, Mark, RETURN_WITHIN,
+    Recalled, RunPage, RunQuery, Store, StoreError, Waiting, Write, Written,
 };
 use crate::sync::{
     BootError, DefaultsTexts, Language, Options, Refreshed, Services, Sync, SyncHandle, start,
@@ -247,6 +248,7 @@ impl Ledger {
                 .collect(),
             open: Vec::new(),
             files: state.files.values().cloned().collect(),
+            said: Vec::new(),
         }
     }
 
@@ -323,8 +325,8 @@ impl LedgerState {
                 log.push(format!("drop {path}"));
                 self.files.remove(&(root, path));
             }
-            Write::Claim { .. } | Write::Extend { .. } | Write::Update { .. } => {
-                panic!("a sync writes no runs");
+            other => {
+                panic!("a sync writes no {other:?}");
             }
         }
     }
@@ -379,6 +381,18 @@ impl Store for Ledger {
     }
 
     fn run_of_request(&self, _: JobName, _: String) -> Answer<'_, Option<Run>> {
+        not_here()
+    }
+
+    fn outbox(&self, _: u64, _: usize) -> Answer<'_, Vec<Waiting>> {
+        not_here()
+    }
+
+    fn letter(&self, _: RunId) -> Answer<'_, Option<Letter>> {
+        not_here()
+    }
+
+    fn audit(&self, _: AuditQuery) -> Answer<'_, AuditPage> {
         not_here()
     }
 

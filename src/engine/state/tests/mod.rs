@@ -6,6 +6,7 @@ mod outages;
 mod overlap;
 mod random;
 mod requests;
+mod telling;
 mod world;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::World;
+use super::telling::{audience, sages};
 use crate::engine::state::testing::{every, job};
 use crate::engine::state::*;
 use crate::model::{AfterCrash, Definition, Ended, Grace, Overlap, Policy};
@@ -110,7 +111,16 @@ const JOBS: [Sample; 12] = [
 
 fn sample(which: usize, period: u64) -> Job {
     let (name, _, policy) = JOBS[which];
-    job(name, schedule(which, period), policy)
+    let told = |p: &mut Policy| {
+        policy(p);
+        p.audience = tells(which).then(audience);
+    };
+    job(name, schedule(which, period), told)
+}
+
+/// Of these a sage hears.
+fn tells(which: usize) -> bool {
+    which % 3 != 2
 }
 
 /// Some are due later than scheduled, by up to half the way to the next.
@@ -240,6 +250,9 @@ proptest! {
         is_slow in any::<bool>(),
     ) {
         let mut world = World::new(Settings { max_workers: workers, max_requests: 2 });
+        world.sages = sages(1, Duration::ZERO);
+        let told = (0..JOBS.len()).filter(|which| tells(*which));
+        world.tells = told.map(|which| JobName::new(JOBS[which].0).unwrap()).collect();
         world.first((0..JOBS.len()).map(|which| sample(which, JOBS[which].1)).collect());
         world.is_slow = is_slow;
         for (index, step) in steps.into_iter().enumerate() {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::engine::handle::NotApplied;
 use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
-use crate::model::{Ended, Outcome, Output, RunState};
+use crate::model::{Ended, Letter, Outcome, Output, RunState, SageEvent, Sages};
 use crate::schedule::Schedule;
 
 /// A name that is gone for so long is another job when it comes back.
@@ -71,6 +71,11 @@ pub(super) struct World {
     pub(super) settings: Settings,
     pub(super) rows: BTreeMap<RunId, Run>,
     pub(super) marks: HashMap<JobName, Mark>,
+    pub(super) letters: BTreeMap<RunId, Letter>,
+    pub(super) said: BTreeMap<String, String>,
+    pub(super) sages: Arc<Sages>,
+    /// The jobs of which a sage hears each failure and each fire that was missed.
+    pub(super) tells: HashSet<JobName>,
     pub(super) is_store_up: bool,
     /// Batches and answers move only when the test says so.
     pub(super) is_slow: bool,
@@ -107,6 +112,10 @@ impl World {
             settings,
             rows: BTreeMap::new(),
             marks: HashMap::new(),
+            letters: BTreeMap::new(),
+            said: BTreeMap::new(),
+            sages: Arc::default(),
+            tells: HashSet::new(),
             is_store_up: true,
             is_slow: false,
             between: Between::default(),
@@ -140,6 +149,7 @@ impl World {
         let mut change = Change {
             at: self.now,
             first: true,
+            sages: Some(self.sages.clone()),
             ..Change::default()
         };
         for job in &jobs {
@@ -387,7 +397,23 @@ impl World {
             Write::Gone { job, at } => {
                 self.marks.get_mut(&job).unwrap().gone_at = Some(at);
             }
-            Write::Seen { .. } | Write::File(_) | Write::DropFile { .. } => {}
+            Write::Tell(telling) => {
+                for letter in telling.letters {
+                    self.letters.entry(letter.id).or_insert(letter);
+                }
+                for (subject, text) in telling.said {
+                    match text {
+                        Some(text) => drop(self.said.insert(subject, text)),
+                        None => drop(self.said.remove(&subject)),
+                    }
+                }
+            }
+            Write::Seen { .. }
+            | Write::File(_)
+            | Write::DropFile { .. }
+            | Write::LetterTried { .. }
+            | Write::LetterOver { .. }
+            | Write::Audit(_) => {}
         }
         Written::Done
     }
@@ -570,6 +596,10 @@ impl World {
         self.now += Duration::from_secs(down.unsigned_abs());
         self.state = State::new(self.settings, self.told_ends.clone(), at(self.now));
         self.feed(Input::Recalled(open));
+        let said = self.said.iter();
+        let troubles =
+            said.map(|(name, text)| (Trouble::job_of(name).unwrap(), Trouble::parse(text)));
+        self.feed(Input::Troubles(troubles.collect()));
         let added = recorded
             .iter()
             .map(|job| (job.clone(), self.marks[job.name()]));
@@ -577,6 +607,7 @@ impl World {
             at: self.now,
             added: added.collect(),
             recalled: true,
+            sages: Some(self.sages.clone()),
             ..Change::default()
         });
         let mut change = self.change_to(&recorded, &jobs);
@@ -662,6 +693,29 @@ impl World {
         }
     }
 
+    /// Every failure is told once, and every fire that was missed, where a sage wants to hear of each.
+    fn check_letters(&self) {
+        let mut told: HashMap<(String, SageEvent), u64> = HashMap::new();
+        for letter in self.letters.values() {
+            let body: serde_json::Value = serde_json::from_str(&letter.body).unwrap();
+            let run = body["run_id"].as_str().unwrap().to_owned();
+            *told.entry((run, letter.event)).or_default() += body["count"].as_u64().unwrap();
+        }
+        for row in self.rows.values() {
+            let told = |event| told.get(&(row.id.to_string(), event)).copied().unwrap_or(0);
+            let wants = self.tells.contains(&row.job);
+            let event = match row.outcome {
+                Some(Outcome::Failed | Outcome::TimedOut) => SageEvent::Failure,
+                Some(Outcome::Missed) if row.reason != Some(Reason::Coalesced) => SageEvent::Missed,
+                _ => continue,
+            };
+            // What a start finds open and of a job that is gone is closed by nobody's definition.
+            let by_nobody = row.reason == Some(Reason::Removed) && told(event) == 0;
+            let want = if wants && !by_nobody { row.count } else { 0 };
+            assert_eq!(told(event), want, "told of {row:?}");
+        }
+    }
+
     /// Once everything is over, nothing is left behind.
     pub(super) fn check_rest(&mut self) {
         self.store_back();
@@ -698,6 +752,7 @@ impl World {
             let once = (row.attempt > 0).then_some(1);
             assert_eq!(told, once, "ends told of {row:?}");
         }
+        self.check_letters();
         assert!(self.asking.is_empty(), "never answered: {:?}", self.asking);
         let state = &self.state;
         assert!(state.runs.is_empty() && state.timers.is_empty());
