@@ -164,7 +164,7 @@ fn parse(criterion: &mut Criterion) {
         many[5_000].path.to_string(),
         "jobs:\n  new: { schedule: manual, run: x }\n",
     );
-    let stored = print(&first.files[0].jobs, &[]);
+    let stored = print(&first.files[0].jobs, elder::model::Commons::NONE);
 
     let mut group = criterion.benchmark_group("parse");
     group.sample_size(10);
@@ -182,7 +182,7 @@ fn parse(criterion: &mut Criterion) {
         bench.iter(|| black_box(serde_json::from_str::<serde_json::Value>(&json)));
     });
     group.bench_function("stored: print", |bench| {
-        bench.iter(|| black_box(print(&first.files[0].jobs, &[])));
+        bench.iter(|| black_box(print(&first.files[0].jobs, elder::model::Commons::NONE)));
     });
     group.bench_function("stored: read", |bench| {
         bench.iter(|| black_box(read(&stored, &zones)));

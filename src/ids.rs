@@ -23,6 +23,9 @@ pub type CalendarName = JobName;
 /// A sage's name, of the same pattern.
 pub type SageName = JobName;
 
+/// A pool's name, of the same pattern.
+pub type PoolName = JobName;
+
 /// Why a text is no job name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadName {

@@ -12,6 +12,8 @@ pub enum Exit {
     DoesNotHold,
     /// Wrong usage, or an environment that prevents an answer.
     NoAnswer,
+    /// `plan --exit-code` found changes.
+    Changes,
 }
 
 impl Exit {
@@ -22,6 +24,7 @@ impl Exit {
             Exit::Fine => 0,
             Exit::DoesNotHold => 1,
             Exit::NoAnswer => 2,
+            Exit::Changes => 3,
         }
     }
 }

@@ -8,8 +8,10 @@ pub mod console;
 mod doctor;
 pub mod environment;
 pub mod exit;
+mod git;
 mod import;
 mod next;
+mod plan;
 mod report;
 mod run;
 mod schema;
@@ -75,6 +77,7 @@ fn carry_out(
             run::run(*typed, environment, misspelt)
         }
         Command::Validate(typed) => validate::validate(&typed, environment, console),
+        Command::Plan(typed) => plan::plan(&typed, environment, console),
         Command::Next(typed) => next::next(&typed, environment, console),
         Command::Doctor(typed) => doctor::doctor(&typed, environment, console),
         Command::Simulate(typed) => simulate::simulate(&typed, environment, console),
@@ -122,6 +125,7 @@ fn env_files(command: &Command, environment: &Environment) -> Vec<PathBuf> {
     let typed = match command {
         Command::Run(typed) => &typed.env_file,
         Command::Validate(typed) => return typed.env_file.clone(),
+        Command::Plan(typed) => return typed.env_file.clone(),
         Command::Next(typed) => return typed.env_file.clone(),
         Command::Doctor(typed) => &typed.env_file,
         Command::Simulate(typed) => return typed.env_file.clone(),

@@ -8,8 +8,10 @@ use tokio::task::JoinHandle;
 
 use crate::action::{LocalRunner, Surroundings, process};
 use crate::clock::Clock;
+use crate::decide::merge::Rules;
 use crate::engine::{Driver, Handle, Parts, Settings};
 use crate::model::{Event, Observer, ReloadReport};
+use crate::sage::{self, Deliveries, Stopper};
 use crate::schedule::Zones;
 use crate::server::{self, Bound, TokensHandle};
 use crate::source::{Directory, DirectoryOptions};
@@ -28,6 +30,17 @@ use super::{DaemonError, heartbeat, housekeeping, left_behind};
 /// The version of this build.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Several observers as one.
+struct Ears(Vec<Arc<dyn Observer>>);
+
+impl Observer for Ears {
+    fn observe(&self, event: &Event<'_>) {
+        for ear in &self.0 {
+            ear.observe(event);
+        }
+    }
+}
+
 /// Everything that runs.
 pub(super) struct Running {
     pub(super) engine: Handle,
@@ -37,6 +50,8 @@ pub(super) struct Running {
     pub(super) tokens: TokensHandle,
     pub(super) telemetry: Arc<Telemetry>,
     housekeeping: Vec<JoinHandle<()>>,
+    deliveries: JoinHandle<()>,
+    stop_deliveries: Stopper,
     server: JoinHandle<()>,
     end_server: oneshot::Sender<()>,
     end_sync: oneshot::Sender<()>,
@@ -71,6 +86,8 @@ impl Running {
         // A part that has ended already hears nothing.
         let _ = self.end_sync.send(());
         let _ = self.end_server.send(());
+        self.stop_deliveries.stop();
+        let _ = self.deliveries.await;
         self.sync_task.abort();
         let _ = self.server.await;
     }
@@ -106,28 +123,41 @@ pub(super) async fn start(
     let runner = runner.failing_at(options.fail_point.clone());
     let reaping = tokio::spawn(process::reap_strangers(runner.children()));
     let (engine, inbox) = Handle::pair();
+    let runner = Arc::new(runner);
+    let (herald, hints) = sage::herald();
+    let observer: Arc<dyn Observer> = Arc::new(Ears(vec![telemetry.clone(), herald]));
+    let told = sage::Parts {
+        store: store.clone(),
+        runner: runner.clone(),
+        observer: telemetry.clone(),
+        clock: clock.clone(),
+        server_url: server_url.clone(),
+        said: recalled.said.clone(),
+    };
+    let (deliveries, sages, stop_deliveries) = Deliveries::new(told, hints);
     let parts = Parts {
         clock: clock.clone(),
         store: store.clone(),
-        runner: Arc::new(runner),
-        observer: telemetry.clone(),
-        settings: Settings {
-            max_workers: options.max_workers.get(),
-            max_requests: options.max_requests.get(),
-        },
+        runner,
+        observer: observer.clone(),
+        settings: settings(&options),
         open: std::mem::take(&mut recalled.open),
     };
-    let engine_task = tokio::spawn(Driver::new(parts, inbox).knowing(remains).run());
+    let said = std::mem::take(&mut recalled.said);
+    let driver = Driver::new(parts, inbox).knowing(remains).remembering(said);
+    let engine_task = tokio::spawn(driver.run());
+    let job_files = Arc::new(JobFiles::new(
+        language_options(&options),
+        options.tzdata.clone(),
+        zones,
+    ));
     let (sync, syncing) = sync::start(
         sync::Services {
-            language: Arc::new(JobFiles::new(
-                language_options(&options),
-                options.tzdata.clone(),
-                zones,
-            )),
+            language: job_files.clone(),
             store: store.clone(),
             engine: engine.clone(),
-            observer: telemetry.clone(),
+            sages,
+            observer,
             clock: clock.clone(),
         },
         directory(&options.paths),
@@ -139,6 +169,7 @@ pub(super) async fn start(
         store: store.clone(),
         telemetry: telemetry.clone(),
         clock: clock.clone(),
+        terms: terms(job_files, &options),
     };
     // Whoever connects while the first sync is under way waits, or hears that elder is not ready.
     let bound = server::bind(server_config(&options, &state), server_parts)
@@ -169,6 +200,8 @@ pub(super) async fn start(
             )),
         ],
         telemetry,
+        deliveries: tokio::spawn(deliveries.run()),
+        stop_deliveries,
         server,
         end_server,
         end_sync,
@@ -224,6 +257,22 @@ fn language_options(options: &RunOptions) -> spec::Options {
         env_allow: options.env_allow.clone(),
         allow_missing_env: false,
     }
+}
+
+fn settings(options: &RunOptions) -> Settings {
+    Settings {
+        max_workers: options.max_workers.get(),
+        max_requests: options.max_requests.get(),
+    }
+}
+
+fn terms(files: Arc<JobFiles>, options: &RunOptions) -> server::TermsNow {
+    let settings = settings(options);
+    let rules = Rules {
+        prune_limit: options.prune_limit,
+        ..Rules::default()
+    };
+    Arc::new(move || files.terms(rules.clone(), settings))
 }
 
 fn sync_options(options: &RunOptions) -> sync::Options {

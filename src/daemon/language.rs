@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::{Calendar, Job};
+use crate::decide::merge;
+use crate::engine;
+use crate::forecast::plan::Terms;
+use crate::model::{Commons, Job};
 use crate::schedule::{Tzdata, TzdataMark, TzdataSource, Zones};
-use crate::spec::calendars::{Calendars, Said};
+use crate::spec::commons::{Said, Table};
 use crate::spec::{self, Checked, InputFile};
 use crate::sync::{DefaultsTexts, Language, Refreshed};
 
@@ -31,6 +34,16 @@ impl JobFiles {
         }
     }
 
+    /// What a plan of other files would depend on.
+    pub(super) fn terms(&self, rules: merge::Rules, settings: engine::Settings) -> Terms {
+        Terms {
+            options: self.options.clone(),
+            zones: self.zones(),
+            rules,
+            settings,
+        }
+    }
+
     fn zones(&self) -> Zones {
         let rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         rules.zones.clone()
@@ -39,24 +52,24 @@ impl JobFiles {
 
 impl Language for JobFiles {
     fn said(&self, input: &InputFile) -> Said {
-        spec::calendars::said(input, &self.options, &self.zones())
+        spec::commons::said(input, &self.options, &self.zones())
     }
 
     fn check(
         &self,
         inputs: &[InputFile],
         last_good_defaults: &DefaultsTexts,
-        calendars: &Calendars,
+        commons: &Table,
     ) -> Checked {
         let (options, zones) = (&self.options, &self.zones());
-        spec::check_among(inputs, None, last_good_defaults, calendars, options, zones)
+        spec::check_among(inputs, None, last_good_defaults, commons, options, zones)
     }
 
-    fn print(&self, jobs: &[Job], calendars: &[Calendar]) -> String {
-        spec::print(jobs, calendars)
+    fn print(&self, jobs: &[Job], commons: &Commons) -> String {
+        spec::print(jobs, commons)
     }
 
-    fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String> {
+    fn read(&self, text: &str) -> Result<(Vec<Job>, Commons), String> {
         spec::read(text, &self.zones())
     }
 

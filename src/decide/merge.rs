@@ -13,13 +13,16 @@ use std::sync::Arc;
 
 use crate::finding::{Code, Excerpt, Finding};
 use crate::ids::JobName;
-use crate::model::{Calendar, Job, NameKind};
+use crate::model::{Commons, Job, NameKind, Sages};
 use crate::schedule;
 
 use claims::Claims;
 
 /// As many jobs as a tree may define.
 pub const MAX_JOBS: usize = 2_000_000;
+
+/// The last good text of `_defaults.yaml` files, by root and path.
+pub type DefaultsTexts = HashMap<(Arc<str>, Arc<str>), Arc<str>>;
 
 /// Everything that is in force, file by file.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +58,8 @@ pub struct FileInForce {
 pub enum Defined {
     /// Jobs.
     Jobs(Arc<[Job]>),
-    /// Jobs and calendars; there may be no job.
-    Calendars(Arc<[Job]>, Arc<[Calendar]>),
+    /// Jobs, and names for the whole tree; there may be no job.
+    Commons(Arc<[Job]>, Arc<Commons>),
     /// Defaults, as text.
     Defaults(Arc<str>),
     /// The dates of an `.ics` file.
@@ -64,30 +67,30 @@ pub enum Defined {
 }
 
 impl Defined {
-    /// The jobs and calendars of a job file.
+    /// What a job file defines.
     #[must_use]
-    pub fn of(jobs: Arc<[Job]>, calendars: Arc<[Calendar]>) -> Self {
-        if calendars.is_empty() {
+    pub fn of(jobs: Arc<[Job]>, commons: Arc<Commons>) -> Self {
+        if commons.is_empty() {
             return Defined::Jobs(jobs);
         }
-        Defined::Calendars(jobs, calendars)
+        Defined::Commons(jobs, commons)
     }
 
     /// The jobs; none in defaults.
     #[must_use]
     pub fn jobs(&self) -> &[Job] {
         match self {
-            Defined::Jobs(jobs) | Defined::Calendars(jobs, _) => jobs,
+            Defined::Jobs(jobs) | Defined::Commons(jobs, _) => jobs,
             Defined::Defaults(_) | Defined::Dates(_) => &[],
         }
     }
 
-    /// The calendars.
+    /// What it defines for the whole tree, beside jobs.
     #[must_use]
-    pub fn calendars(&self) -> &[Calendar] {
+    pub fn commons(&self) -> &Commons {
         match self {
-            Defined::Calendars(_, calendars) => calendars,
-            Defined::Jobs(_) | Defined::Defaults(_) | Defined::Dates(_) => &[],
+            Defined::Commons(_, commons) => commons,
+            Defined::Jobs(_) | Defined::Defaults(_) | Defined::Dates(_) => Commons::NONE,
         }
     }
 
@@ -96,7 +99,7 @@ impl Defined {
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Defined::Jobs(a), Defined::Jobs(b)) => Arc::ptr_eq(a, b),
-            (Defined::Calendars(a, x), Defined::Calendars(b, y)) => {
+            (Defined::Commons(a, x), Defined::Commons(b, y)) => {
                 Arc::ptr_eq(a, b) && Arc::ptr_eq(x, y)
             }
             (Defined::Defaults(a), Defined::Defaults(b)) => a == b,
@@ -134,6 +137,32 @@ impl InForce {
     /// Every job, held ones too.
     pub fn jobs(&self) -> impl Iterator<Item = &Job> {
         self.roots.iter().flat_map(RootInForce::jobs)
+    }
+
+    /// The texts of the `_defaults.yaml` files.
+    #[must_use]
+    pub fn defaults_texts(&self) -> DefaultsTexts {
+        let mut texts = DefaultsTexts::new();
+        for root in &self.roots {
+            for file in &root.files {
+                if let Defined::Defaults(text) = &file.content {
+                    texts.insert((root.path.clone(), file.path.clone()), text.clone());
+                }
+            }
+        }
+        texts
+    }
+
+    /// Every sage by name, also those that no file defines any more and a job still names.
+    #[must_use]
+    pub fn sages(&self) -> Sages {
+        let files = || self.roots.iter().flat_map(|root| &root.files);
+        let kept = files().flat_map(|file| &file.content.commons().kept_sages);
+        let defined = files().flat_map(|file| &file.content.commons().sages);
+        // Later ones stand before earlier ones of the same name.
+        kept.chain(defined)
+            .map(|one| (one.value.name.clone(), one.value.clone()))
+            .collect()
     }
 
     /// The names of held jobs, ascending.
@@ -290,7 +319,7 @@ impl Conflict {
                 let help = if *kept {
                     let goes_on = match kind {
                         NameKind::Job => "keeps running",
-                        NameKind::Calendar => "stays in force",
+                        NameKind::Calendar | NameKind::Pool | NameKind::Sage => "stays in force",
                     };
                     format!(
                         "rename this one; the other has the name, and it {goes_on} from {other_file}"

@@ -457,7 +457,10 @@ mod tests {
         store.commit(seen.collect()).await.unwrap();
         let change = Change {
             at: second(0),
-            added: jobs.into_iter().map(|job| (job, mark())).collect(),
+            added: jobs
+                .into_iter()
+                .map(|job| (job, Mark::first_sight(second(0))))
+                .collect(),
             first: true,
             ..Change::default()
         };
@@ -600,24 +603,13 @@ mod tests {
         let startup = Arc::new(Schedule::new(vec![Item::Startup]));
         let change = Change {
             at: second(0),
-            added: vec![(job("a", startup, |_| {}), mark())],
+            added: vec![(job("a", startup, |_| {}), Mark::first_sight(second(0)))],
             first: true,
             ..Change::default()
         };
         handle.apply(change).await.unwrap();
         task.await.unwrap();
         assert_eq!(handle.recorded().await, Err(NotApplied::Stopped));
-    }
-
-    fn mark() -> Mark {
-        Mark {
-            first_seen: second(0),
-            mark: second(0),
-            gone_at: None,
-            previous_success_at: None,
-            last_startup_at: None,
-            times: crate::model::JobTimes::default(),
-        }
     }
 
     fn query() -> RunQuery {

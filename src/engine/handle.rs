@@ -199,6 +199,10 @@ pub struct JobView {
     pub last: Option<Run>,
     /// Instants that the store remembers.
     pub mark: Mark,
+    /// By when it must succeed, where it expects that of itself.
+    pub success_deadline: Option<Timestamp>,
+    /// It did not succeed by then.
+    pub is_stale: bool,
 }
 
 /// A run that is not over.
@@ -235,6 +239,10 @@ pub struct Stats {
     pub running: u64,
     /// Runs that wait for a place.
     pub queued: u64,
+    /// Jobs that did not succeed within `expect_success_within`.
+    pub stale_jobs: u64,
+    /// The first of them by name, ten at most.
+    pub stale_names: Vec<JobName>,
     /// When the loop last went round.
     pub last_tick: Timestamp,
     /// The store refused the last write, with its words.

@@ -104,8 +104,8 @@ codes! {
     SameJob = "W010", Warning, "two jobs that are the same";
     /// A part of an `.ics` file that is not read.
     CalendarPart = "W020", Warning, "part of a calendar file that is not read";
-    /// A calendar that is gone and that jobs still use.
-    CalendarGone = "W021", Warning, "calendar that is gone";
+    /// A calendar or a pool that is gone and that jobs still use.
+    NameGone = "W021", Warning, "name that is gone";
     /// A job file without a job.
     EmptyFile = "N001", Note, "file without a job";
     /// A date that is past.
@@ -118,8 +118,8 @@ codes! {
     HotMinute = "N010", Note, "many jobs on one minute";
     /// A calendar whose last date is past or near.
     CalendarEnds = "N020", Note, "calendar that runs out";
-    /// A calendar that nothing uses.
-    UnusedCalendar = "N021", Note, "calendar that nothing uses";
+    /// A calendar or a pool that nothing uses.
+    UnusedName = "N021", Note, "name that nothing uses";
 }
 
 impl fmt::Display for Code {

@@ -54,6 +54,31 @@ pub enum Event<'a> {
         /// When it is due.
         due: Option<Timestamp>,
     },
+    /// By when a job must succeed is another instant, or nothing is expected of it.
+    SuccessDeadline {
+        /// Whose.
+        key: JobKey,
+        /// By when.
+        at: Option<Timestamp>,
+    },
+    /// A job did not succeed within `expect_success_within`; told once, until [`Event::Fresh`].
+    Stale {
+        /// Its key.
+        key: JobKey,
+        /// The job.
+        job: &'a Job,
+        /// By when it should have succeeded.
+        deadline: Timestamp,
+        /// The end of its last success, if there ever was one.
+        last_success: Option<Timestamp>,
+    },
+    /// A stale job has succeeded, or an edit made that nothing is expected of it yet.
+    Fresh {
+        /// Its key.
+        key: JobKey,
+        /// The job.
+        job: &'a Job,
+    },
     /// How many jobs there are in each status.
     JobCounts {
         /// With a next fire.

@@ -6,7 +6,7 @@
 
 mod action;
 mod audit;
-mod calendar;
+mod commons;
 mod event;
 mod job;
 mod policy;
@@ -21,13 +21,13 @@ pub use action::{
     Tls, TreePath,
 };
 pub use audit::{AuditEntry, AuditResult};
-pub use calendar::{Calendar, NameKind};
+pub use commons::{Calendar, Commons, NameKind, Placed, Pool};
 pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
 };
 pub use job::{About, Definition, Job, Origin};
 pub use policy::{AfterCrash, Grace, Overlap, Policy, Retry, RetryOn};
 pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Remains, Run, RunState, Trigger};
-pub use sage::{Audience, Delivery, Letter, Sage, SageDefinition, SageEvent, Sages};
+pub use sage::{Audience, Delivery, Letter, Sage, SageEvent, Sages};
 pub use set::JobSet;
 pub use text::{Part, Text, Variable};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Audience;
 use super::words::words;
+use super::{Audience, Pool};
 
 /// Everything about running a job that is not the action itself; many jobs share one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +27,11 @@ pub struct Policy {
     pub after_crash: AfterCrash,
     /// Who hears what became of it; `None` when nobody does.
     pub audience: Option<Arc<Audience>>,
+    /// Where its attempts need a place beside that of a process or request; `None` for the pool `default`.
+    pub pool: Option<Arc<Pool>>,
+    /// How long after the first fire that follows a success the next success is expected; `None`
+    /// for no such bound.
+    pub success_within: Option<Duration>,
 }
 
 impl Policy {
@@ -50,6 +55,8 @@ impl Policy {
             coalesce: true,
             after_crash: AfterCrash::Record,
             audience: None,
+            pool: None,
+            success_within: None,
         }
     }
 }
@@ -145,4 +152,21 @@ pub enum RetryOn {
     TooManyRequests,
     /// A number: an exit code or an HTTP status.
     Code(u16),
+}
+
+/// The word in job files and the store.
+impl std::fmt::Display for RetryOn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            RetryOn::Exit => "exit",
+            RetryOn::Signal => "signal",
+            RetryOn::Timeout => "timeout",
+            RetryOn::Spawn => "spawn",
+            RetryOn::Setup => "setup",
+            RetryOn::Connect => "connect",
+            RetryOn::ServerError => "5xx",
+            RetryOn::TooManyRequests => "429",
+            RetryOn::Code(code) => return write!(f, "{code}"),
+        })
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::words::words;
-use super::{Action, Context, Origin, Policy, Retry};
+use super::{Action, Context, Policy, Retry};
 use crate::ids::{JobName, RunId, SageName};
 
 words! {
@@ -60,26 +60,9 @@ words! {
     }
 }
 
-/// A sage's definition and its origin.
-#[derive(Clone, Debug)]
+/// Somebody who is told, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Sage {
-    /// What it is.
-    pub definition: Arc<SageDefinition>,
-    /// Where it was written.
-    pub origin: Origin,
-}
-
-impl Sage {
-    /// The sage's name.
-    #[must_use]
-    pub fn name(&self) -> &SageName {
-        &self.definition.name
-    }
-}
-
-/// What a sage is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SageDefinition {
     /// What jobs call it.
     pub name: SageName,
     /// How it is told.
@@ -96,7 +79,7 @@ pub struct SageDefinition {
     pub events: Vec<SageEvent>,
 }
 
-impl SageDefinition {
+impl Sage {
     /// One delivery when nothing is said.
     pub const TIMEOUT: Duration = Duration::from_secs(30);
     /// `remind` when nothing is said.
@@ -117,7 +100,7 @@ impl SageDefinition {
 }
 
 /// All sages by name.
-pub type Sages = BTreeMap<SageName, Sage>;
+pub type Sages = BTreeMap<SageName, Arc<Sage>>;
 
 /// Which sages hear what of a job: `on_success` and its kin.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

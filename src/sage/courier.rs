@@ -13,13 +13,12 @@ use crate::action::{Attempt, Stop, Told};
 use crate::decide::{self, Standing};
 use crate::ids::{RunId, SageName};
 use crate::model::{
-    AttemptEnd, Definition, Delivery, Ended, Event, Job, Letter, Sage, SageDefinition, SageEvent,
-    Sages, Trigger,
+    AttemptEnd, Definition, Delivery, Ended, Event, Job, Letter, Origin, Sage, SageEvent, Sages,
+    Trigger,
 };
 use crate::schedule::{Item as ScheduleItem, Schedule};
 use crate::store::{Telling, Write};
 
-use super::herald::Heard;
 pub(super) use super::queue::Bounds as Limits;
 use super::queue::{Item, Queue, Took};
 use super::{Hints, Parts};
@@ -36,9 +35,6 @@ const MAX_AGE: Duration = Duration::from_secs(3 * 86_400);
 /// A sage may ask to be left alone for so long at most.
 const MOST_ASKED: Duration = Duration::from_secs(86_400);
 
-/// So many letters are kept while the store cannot take them.
-const MOST_KEPT: usize = 64;
-
 /// From this number on letters are those that the store does not have.
 const KEPT: u64 = 1 << 62;
 
@@ -50,34 +46,34 @@ const BURIAL: Duration = Duration::from_secs(1);
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 pub(super) struct Courier {
-    parts: Parts,
+    pub(super) parts: Parts,
     hints: Hints,
     known: watch::Receiver<Option<Arc<Sages>>>,
     stopped: oneshot::Receiver<()>,
     pub(super) limits: Limits,
-    queue: Queue,
+    pub(super) queue: Queue,
     /// The number up to which the outbox was read.
     read_to: u64,
     /// Sages as jobs, for the runner; made anew when a definition is another.
-    sages: HashMap<SageName, (Arc<SageDefinition>, Job)>,
+    pub(super) sages: HashMap<SageName, (Arc<Sage>, Job)>,
     /// Sages that answered that they are gone for good.
     closed: BTreeSet<SageName>,
     /// What the store does not know yet of letters that it has.
     unrecorded: Vec<Write>,
     /// Letters that the store does not have.
-    kept: BTreeMap<u64, Letter>,
-    last_kept: u64,
-    standing: Standing,
+    pub(super) kept: BTreeMap<u64, Letter>,
+    pub(super) last_kept: u64,
+    pub(super) standing: Standing,
     /// Kinds of troubles whose standing the store does not have yet.
-    unsaid: BTreeSet<SageEvent>,
+    pub(super) unsaid: BTreeSet<SageEvent>,
     /// PATHs that were lost since the start, until the first reload tells that these are all.
-    lost: Option<BTreeSet<String>>,
+    pub(super) lost: Option<BTreeSet<String>>,
     /// When which sage was last told of a lost store.
-    store_told: HashMap<SageName, Timestamp>,
+    pub(super) store_told: HashMap<SageName, Timestamp>,
     under_way: JoinSet<(u64, Option<AttemptEnd>)>,
     stop: watch::Sender<Stop>,
     /// The store did not answer: when it is asked again.
-    ask_again: Option<Timestamp>,
+    pub(super) ask_again: Option<Timestamp>,
     told_waiting: BTreeMap<SageName, u64>,
 }
 
@@ -184,16 +180,14 @@ impl Courier {
         let known = self.known.borrow_and_update().clone().unwrap_or_default();
         let before = std::mem::take(&mut self.sages);
         for (name, sage) in known.iter() {
-            let same = before
-                .get(name)
-                .filter(|(definition, _)| *definition == sage.definition);
+            let same = before.get(name).filter(|(before, _)| before == sage);
             if same.is_none() {
                 self.closed.remove(name);
                 self.queue.renewed(name);
             }
             let entry = match same {
                 Some(same) => same.clone(),
-                None => (sage.definition.clone(), as_job(sage)),
+                None => (sage.clone(), as_job(sage)),
             };
             self.sages.insert(name.clone(), entry);
         }
@@ -377,7 +371,7 @@ impl Courier {
         let now = self.parts.clock.now();
         let detail = end.detail.as_deref();
         let definition = self.sages.get(&sage).map(|(definition, _)| definition);
-        let retry = definition.map_or_else(SageDefinition::built_in_retry, |definition| {
+        let retry = definition.map_or_else(Sage::built_in_retry, |definition| {
             definition.policy.retry.clone()
         });
         let wait = decide::letter_wait(&retry, id, attempts, None);
@@ -405,7 +399,7 @@ impl Courier {
         self.tell(&sage, Delivery::Failed, 1, detail, Some(due));
     }
 
-    fn tell(
+    pub(super) fn tell(
         &self,
         sage: &SageName,
         result: Delivery,
@@ -441,120 +435,6 @@ impl Courier {
     }
 }
 
-/// Elder's own troubles.
-impl Courier {
-    fn heard(&mut self, heard: Heard) {
-        match heard {
-            Heard::Reload {
-                rejected,
-                why,
-                held,
-                revision,
-            } => {
-                let revision = revision.as_deref();
-                if let Some(lost) = self.lost.take() {
-                    // What was lost before this start and is not any more is over.
-                    self.trouble(SageEvent::SourceLost, lost, "", revision);
-                }
-                self.trouble(SageEvent::ConfigRejected, rejected, &why, revision);
-                let why = "gone from the files and kept until confirmed: elder sync --prune";
-                self.trouble(SageEvent::ConfigHeld, held, why, revision);
-            }
-            Heard::Source { path, reason } => {
-                let event = SageEvent::SourceLost;
-                let mut lost = self.standing.get(event);
-                let why = match reason {
-                    Some(reason) => {
-                        lost.insert(path.clone());
-                        if let Some(since_start) = &mut self.lost {
-                            since_start.insert(path.clone());
-                        }
-                        format!("{path}: {reason}; its jobs go on as they were last applied")
-                    }
-                    None => {
-                        lost.remove(&path);
-                        String::new()
-                    }
-                };
-                self.trouble(event, lost, &why, None);
-            }
-            Heard::Store { error: Some(error) } => self.store_lost(&error),
-            // What could not be recorded is, in the next round.
-            Heard::Store { error: None } => self.ask_again = None,
-        }
-    }
-
-    /// One kind of trouble is about just these now: what is new in it is told.
-    fn trouble(
-        &mut self,
-        event: SageEvent,
-        names: BTreeSet<String>,
-        why: &str,
-        revision: Option<&str>,
-    ) {
-        let Some(new) = self.standing.set(event, names) else {
-            return;
-        };
-        self.unsaid.insert(event);
-        if !new.is_empty() {
-            for sage in self.hear(event) {
-                self.write(&sage, event, why, &new, revision);
-            }
-        }
-    }
-
-    fn store_lost(&mut self, error: &str) {
-        let event = SageEvent::StoreLost;
-        let now = self.parts.clock.now();
-        for sage in self.hear(event) {
-            let remind = self.sages.get(&sage).map(|(sage, _)| sage.remind);
-            let is_soon = self.store_told.get(&sage).is_some_and(|last| {
-                now >= *last
-                    && now.duration_since(*last).unsigned_abs() < remind.unwrap_or_default()
-            });
-            if !is_soon {
-                self.store_told.insert(sage.clone(), now);
-                self.write(&sage, event, error, &[], None);
-            }
-        }
-    }
-
-    /// The sages that hear of this.
-    fn hear(&self, event: SageEvent) -> Vec<SageName> {
-        let hears =
-            |(definition, _): &&(Arc<SageDefinition>, Job)| definition.events.contains(&event);
-        let known = self.sages.values().filter(hears);
-        let mut names: Vec<SageName> = known.map(|(sage, _)| sage.name.clone()).collect();
-        names.sort();
-        names
-    }
-
-    /// A letter that the store does not have yet: it goes there with the next round, or is delivered from here.
-    fn write(
-        &mut self,
-        sage: &SageName,
-        event: SageEvent,
-        why: &str,
-        names: &[String],
-        revision: Option<&str>,
-    ) {
-        let at = self.parts.clock.now();
-        let letter = decide::of_elder(sage, event, why, names, revision, at);
-        self.last_kept += 1;
-        let item = Item::new(letter.id, sage.clone(), at);
-        self.queue.add(self.last_kept, item);
-        self.kept.insert(self.last_kept, letter);
-        while self.kept.len() > MOST_KEPT {
-            let Some((number, letter)) = self.kept.pop_first() else {
-                return;
-            };
-            self.queue.over(number, Took::No);
-            let why = "the store cannot take letters, and too many wait for it";
-            self.tell(&letter.sage, Delivery::Dropped, 1, Some(why), None);
-        }
-    }
-}
-
 /// One delivery; `None` when the letter could not be had.
 async fn deliver(
     store: Arc<dyn crate::store::Store>,
@@ -585,19 +465,21 @@ async fn deliver(
 
 /// A sage as the runner knows jobs.
 fn as_job(sage: &Sage) -> Job {
-    let definition = &sage.definition;
     Job {
         definition: Arc::new(Definition {
-            name: definition.name.clone(),
+            name: sage.name.clone(),
             enabled: true,
             schedule: Arc::new(Schedule::new(vec![ScheduleItem::Manual])),
             schedule_text: "manual".into(),
             timezone: "UTC".into(),
-            action: definition.action.clone(),
-            context: definition.context.clone(),
-            policy: definition.policy.clone(),
+            action: sage.action.clone(),
+            context: sage.context.clone(),
+            policy: sage.policy.clone(),
             about: None,
         }),
-        origin: sage.origin.clone(),
+        origin: Origin {
+            file: "sages".into(),
+            line: 0,
+        },
     }
 }

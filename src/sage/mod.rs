@@ -11,6 +11,7 @@ mod herald;
 mod queue;
 #[cfg(test)]
 mod tests;
+mod troubles;
 
 use std::sync::{Arc, OnceLock};
 
@@ -52,12 +53,7 @@ impl Book {
     /// These are all sages from now on. Letters that wait go by the new definitions.
     pub fn replace(&self, sages: Arc<Sages>) {
         self.sages.send_if_modified(|known| {
-            let same = |now: &Arc<Sages>| {
-                let mut pairs = now.iter().zip(sages.iter());
-                now.len() == sages.len()
-                    && pairs.all(|((a, x), (b, y))| a == b && x.definition == y.definition)
-            };
-            let differs = !known.as_ref().is_some_and(same);
+            let differs = known.as_ref() != Some(&sages);
             if differs {
                 *known = Some(sages);
             }

@@ -14,8 +14,8 @@ use crate::clock::HandClock;
 use crate::decide;
 use crate::ids::{JobName, RunId, SageName};
 use crate::model::{
-    Action, AttemptEnd, Command, Delivery, Ended, Event, Letter, Origin, Output, Policy, Process,
-    Reason, Sage, SageDefinition, SageEvent, Text,
+    Action, AttemptEnd, Command, Delivery, Ended, Event, Letter, Output, Policy, Process, Reason,
+    Sage, SageEvent, Text,
 };
 use crate::store::{MemoryStore, Telling, Write};
 
@@ -162,10 +162,10 @@ struct Bench {
     task: JoinHandle<()>,
 }
 
-fn sage(of: &str, edit: impl FnOnce(&mut SageDefinition)) -> Sage {
-    let mut policy = Policy::built_in(SageDefinition::TIMEOUT);
-    policy.retry = SageDefinition::built_in_retry();
-    let mut definition = SageDefinition {
+fn sage(of: &str, edit: impl FnOnce(&mut Sage)) -> Sage {
+    let mut policy = Policy::built_in(Sage::TIMEOUT);
+    policy.retry = Sage::built_in_retry();
+    let mut sage = Sage {
         name: name(of),
         action: Action::Process(Box::new(Process {
             command: Command::Exec([Text::plain("true")].into()),
@@ -175,21 +175,17 @@ fn sage(of: &str, edit: impl FnOnce(&mut SageDefinition)) -> Sage {
         context: Arc::default(),
         policy: Arc::new(policy),
         after: 1,
-        remind: SageDefinition::REMIND,
+        remind: Sage::REMIND,
         events: SageEvent::OF_ELDER.to_vec(),
     };
-    edit(&mut definition);
-    Sage {
-        definition: Arc::new(definition),
-        origin: Origin {
-            file: "sages.yaml".into(),
-            line: 1,
-        },
-    }
+    edit(&mut sage);
+    sage
 }
 
 fn sages(all: &[Sage]) -> Arc<Sages> {
-    let all = all.iter().map(|sage| (sage.name().clone(), sage.clone()));
+    let all = all
+        .iter()
+        .map(|sage| (sage.name.clone(), Arc::new(sage.clone())));
     Arc::new(all.collect())
 }
 

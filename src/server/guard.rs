@@ -18,9 +18,6 @@ use super::problem::{self, Problem};
 use super::routes;
 use super::shared::Shared;
 
-/// The largest body that is read.
-pub(super) const MAX_BODY: usize = 1024 * 1024;
-
 /// What the guard knows.
 #[derive(Clone)]
 pub(super) struct Guard {
@@ -79,8 +76,16 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
                 .header(header::ALLOW, allow),
         );
     }
+    let most = matched
+        .and_then(routes::find)
+        .map_or(routes::MAX_BODY, routes::Route::max_body);
+    // Held until the answer is there: a large body is in memory for so long.
+    let _large = match most > routes::MAX_BODY {
+        true => shared.large_bodies.acquire().await.ok(),
+        false => None,
+    };
     let body = match writes {
-        true => read(&head, body, guard.body).await?,
+        true => read(&head, body, guard.body, most).await?,
         false => Body::empty(),
     };
     let Caller { name, .. } = caller.clone();
@@ -115,12 +120,17 @@ fn in_our_words(response: Response) -> Response {
 }
 
 /// The whole body of a write, within its bounds.
-async fn read(head: &request::Parts, body: Body, patience: Duration) -> Result<Body, Problem> {
+async fn read(
+    head: &request::Parts,
+    body: Body,
+    patience: Duration,
+    most: usize,
+) -> Result<Body, Problem> {
     let too_large = || {
-        let detail = "a body has at most 1 MiB";
+        let detail = format!("a body has at most {} MiB here", most >> 20);
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     };
-    if body.size_hint().lower() > MAX_BODY as u64 {
+    if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
     if body.size_hint().exact() != Some(0) && !is_json(&head.headers) {
@@ -131,7 +141,7 @@ async fn read(head: &request::Parts, body: Body, patience: Duration) -> Result<B
             detail,
         ));
     }
-    match tokio::time::timeout(patience, to_bytes(body, MAX_BODY)).await {
+    match tokio::time::timeout(patience, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(Body::from(bytes)),
         Ok(Err(error)) if is_over_the_limit(&error) => Err(too_large()),
         Ok(Err(_)) => Err(Problem::bad_request("the body broke off")),

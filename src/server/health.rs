@@ -26,6 +26,7 @@ const TICK_AGE: Duration = Duration::from_secs(10);
 enum Matter {
     SchedulerStopped,
     StoreUnreachable,
+    StaleJobs,
     SourceLost,
     RemovalsHeld,
     BadFiles,
@@ -37,16 +38,22 @@ struct Health {
     status: &'static str,
     reason: Option<Matter>,
     active_jobs: u64,
+    stale_jobs: u64,
+    /// The first of them, ten at most.
+    stale_job_names: Vec<String>,
 }
 
 /// How elder is.
 pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Response {
     let stats = tokio::time::timeout(PROBE_PATIENCE, shared.engine.stats()).await;
     let mut active_jobs = shared.telemetry.active_jobs();
+    let (mut stale_jobs, mut stale_job_names) = (0, Vec::new());
     let mut matters = Vec::new();
     match stats {
         Ok(Ok(stats)) => {
             active_jobs = stats.active_jobs;
+            stale_jobs = stats.stale_jobs;
+            stale_job_names = stats.stale_names.iter().map(ToString::to_string).collect();
             if stats.store_error.is_some() {
                 matters.push(Matter::StoreUnreachable);
             }
@@ -59,6 +66,9 @@ pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Response {
                 matters.push(Matter::SchedulerStopped);
             }
         }
+    }
+    if stale_jobs > 0 {
+        matters.push(Matter::StaleJobs);
     }
     if !shared.store_reachable().await {
         matters.push(Matter::StoreUnreachable);
@@ -87,6 +97,8 @@ pub(super) async fn health(State(shared): State<Arc<Shared>>) -> Response {
         },
         reason,
         active_jobs,
+        stale_jobs,
+        stale_job_names,
     };
     let status = match reason {
         Some(Matter::SchedulerStopped) => StatusCode::SERVICE_UNAVAILABLE,

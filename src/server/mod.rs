@@ -31,6 +31,7 @@ use tokio::net::TcpListener;
 
 use crate::clock::Clock;
 use crate::engine::Handle;
+use crate::forecast::plan::Terms;
 use crate::store::Store;
 use crate::sync::SyncHandle;
 use crate::telemetry::Telemetry;
@@ -88,7 +89,12 @@ pub struct Parts {
     pub telemetry: Arc<Telemetry>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What plans depend on, as it is now.
+    pub terms: TermsNow,
 }
+
+/// What plans depend on, asked anew for each: the rules of time zones may change.
+pub type TermsNow = Arc<dyn Fn() -> Terms + Send + Sync>;
 
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]

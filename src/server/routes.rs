@@ -16,6 +16,12 @@ use super::problem::Problem;
 use super::shared::Shared;
 use super::{api, guard, health, metrics};
 
+/// The largest body of most routes.
+pub(super) const MAX_BODY: usize = 1 << 20;
+
+/// The largest tree of job files that a plan is made of: some 100,000 jobs.
+pub(super) const MAX_TREE: usize = 32 << 20;
+
 /// Where the API answers: under its own name, and where the REST schedulers that elder replaces had it.
 pub(super) const PREFIXES: [&str; 3] = ["/api/v1", "", "/scheduler"];
 
@@ -59,6 +65,7 @@ enum Endpoint {
     Summary,
     Backup,
     Optimize,
+    Plan,
 }
 
 const fn root(path: &'static str, need: Need, endpoint: Endpoint) -> Route {
@@ -115,11 +122,20 @@ pub(super) const ROUTES: &[Route] = &[
     get("/summary", Endpoint::Summary),
     get("/config", Endpoint::Config),
     post("/config/sync", Need::Operate, Endpoint::Sync),
+    post("/plan", Need::Read, Endpoint::Plan),
     post("/backup", Need::Administer, Endpoint::Backup),
     post("/optimize", Need::Administer, Endpoint::Optimize),
 ];
 
 impl Route {
+    /// The largest body that is read, in bytes: a whole tree of job files, or a question.
+    pub(super) fn max_body(&self) -> usize {
+        match self.endpoint {
+            Endpoint::Plan => MAX_TREE,
+            _ => MAX_BODY,
+        }
+    }
+
     /// Every path that leads here.
     pub(super) fn paths(&self) -> Vec<String> {
         match self.place {
@@ -219,6 +235,7 @@ fn handler(route: &Route) -> MethodRouter<Arc<Shared>> {
         Endpoint::Config => on(filter, api::config::config),
         Endpoint::Backup => on(filter, api::store::backup),
         Endpoint::Optimize => on(filter, api::store::optimize),
+        Endpoint::Plan => on(filter, api::plan::plan),
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 /// Scrapes at once: each holds the whole text.
 const SCRAPES: usize = 2;
 
+/// Trees of job files that are read and planned at once: each is held whole.
+const LARGE_BODIES: usize = 1;
+
 /// What all routes share.
 pub(super) struct Shared {
     pub(super) engine: Handle,
@@ -38,6 +41,8 @@ pub(super) struct Shared {
     pub(super) state_dir: PathBuf,
     pub(super) access: Access,
     pub(super) scrapes: Semaphore,
+    pub(super) terms: super::TermsNow,
+    pub(super) large_bodies: Semaphore,
     look: Mutex<Option<Look>>,
 }
 
@@ -60,6 +65,8 @@ impl Shared {
             state_dir,
             access,
             scrapes: Semaphore::new(SCRAPES),
+            terms: parts.terms,
+            large_bodies: Semaphore::new(LARGE_BODIES),
             look: Mutex::new(None),
         }
     }

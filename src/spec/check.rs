@@ -6,7 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 
-use super::calendars::{self, Calendars, Said, Says, Source};
+use super::calendars;
+use super::commons::{self, Said, Says, Source, Table};
 use super::file::{self, Setting};
 use super::problem::{Page, Problem};
 use super::settings::Settings;
@@ -14,6 +15,7 @@ use super::shared::Shared;
 use super::tree::Span;
 use super::{Checked, CheckedFile, InputFile, Options, bytes, limits};
 use crate::finding::{Code, Finding, Severity};
+use crate::model::Commons;
 use crate::schedule::{Zone, Zones};
 
 /// The name of the files that hold defaults for their folder.
@@ -34,7 +36,7 @@ pub fn check(
 ) -> Checked {
     let said: Vec<Said> = inputs
         .iter()
-        .map(|input| calendars::said(input, options, zones))
+        .map(|input| commons::said(input, options, zones))
         .collect();
     let sources: Vec<Source<'_>> = inputs
         .iter()
@@ -46,28 +48,28 @@ pub fn check(
             says: Says::Now(said),
         })
         .collect();
-    let calendars = Calendars::resolve(&sources, |_, _| false);
+    let commons = Table::resolve(&sources, |_, _| Commons::NONE);
     check_among(
         inputs,
         previous,
         last_good_defaults,
-        &calendars,
+        &commons,
         options,
         zones,
     )
 }
 
-/// The same, given the calendars of all files, those that are not among `inputs` too.
+/// The same, given what all files define for the whole tree, those that are not among `inputs` too.
 #[must_use]
 pub fn check_among(
     inputs: &[InputFile],
     previous: Option<&Checked>,
     last_good_defaults: &HashMap<(Arc<str>, Arc<str>), Arc<str>>,
-    calendars: &Calendars,
+    commons: &Table,
     options: &Options,
     zones: &Zones,
 ) -> Checked {
-    let shared = Shared::with_calendars(zones, calendars);
+    let shared = Shared::among(zones, commons);
     let zone = options.timezone.as_deref().map(|name| zones.get(name));
     let (timezone, unknown_zone) = match zone {
         Some(Ok(zone)) => (zone, None),
@@ -75,7 +77,7 @@ pub fn check_among(
         None => (Zone::utc(), None),
     };
     let load = Load {
-        calendars,
+        commons,
         setting: Setting {
             options,
             shared: &shared,
@@ -104,7 +106,7 @@ pub fn check_among(
 /// One check of all files.
 struct Load<'a> {
     setting: Setting<'a>,
-    calendars: &'a Calendars,
+    commons: &'a Table,
     /// A hash of everything beside the files that the result depends on.
     salt: [u8; 32],
     previous: HashMap<Key<'a>, &'a Arc<CheckedFile>>,
@@ -157,7 +159,7 @@ impl<'a> Load<'a> {
                     hash,
                     is_defaults: true,
                     jobs: Vec::new(),
-                    calendars: Vec::new(),
+                    commons: Arc::default(),
                     dates: None,
                     uses: Box::default(),
                     uses_state: 0,
@@ -245,10 +247,10 @@ impl<'a> Load<'a> {
             hash,
             is_defaults: false,
             jobs: outcome.jobs,
-            calendars: outcome.calendars,
+            commons: Arc::new(outcome.commons),
             dates: None,
             uses_state: self
-                .calendars
+                .commons
                 .state_of(&input.root, &input.path, &outcome.uses),
             uses: outcome.uses,
             names: outcome.names,
@@ -270,7 +272,7 @@ impl<'a> Load<'a> {
             hash,
             is_defaults: false,
             jobs: Vec::new(),
-            calendars: Vec::new(),
+            commons: Arc::default(),
             dates: dates.map(Arc::new),
             uses: Box::default(),
             uses_state: 0,
@@ -298,9 +300,7 @@ impl<'a> Load<'a> {
             return None;
         }
         let known = self.previous.get(&(&*input.root, &*input.path))?;
-        let uses = self
-            .calendars
-            .state_of(&input.root, &input.path, &known.uses);
+        let uses = self.commons.state_of(&input.root, &input.path, &known.uses);
         let same = known.hash == hash && known.shown == input.shown && known.uses_state == uses;
         same.then(|| Arc::clone(known))
     }

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::CheckedFile;
-use super::calendars::Use;
+use super::commons::Use;
 use crate::finding::{Code, Finding};
 use crate::model::NameKind;
 use crate::schedule::Item;
@@ -40,33 +40,60 @@ pub fn past_dates(file: &CheckedFile, now: Timestamp) -> Vec<Finding> {
 /// A calendar whose last date is nearer than this is told of, in days.
 const SOON: i64 = 60;
 
-/// Notes on calendars: those that nothing uses, and those that jobs use and whose last date is past
-/// or near. One list for each of `files`. While one of these is bad, nobody knows what it uses.
+/// Notes on calendars and pools: those that nothing uses, and calendars that jobs use and whose last
+/// date is past or near. One list for each of `files`. While one of these is bad, nobody knows what it uses.
 #[must_use]
-pub fn calendar_notes(files: &[Arc<CheckedFile>], now: Timestamp) -> Vec<Vec<Finding>> {
-    let mut used: HashSet<&str> = HashSet::new();
+pub fn name_notes(files: &[Arc<CheckedFile>], now: Timestamp) -> Vec<Vec<Finding>> {
+    let mut used: HashSet<(NameKind, &str)> = HashSet::new();
     for file in files {
         used.extend(file.uses.iter().filter_map(|one| match one {
-            Use::Calendar(name) => Some(&**name),
+            Use::Name(kind, name) => Some((*kind, &**name)),
             Use::Ics(_) => None,
         }));
         let schedules = file.jobs.iter().map(|job| &job.definition.schedule);
         let named = schedules.flat_map(|schedule| schedule.calendars());
-        used.extend(named.map(|(name, _)| &**name));
+        used.extend(named.map(|(name, _)| (NameKind::Calendar, &**name)));
+        let policies = file.jobs.iter().map(|job| &job.definition.policy);
+        let pools = policies.filter_map(|policy| policy.pool.as_ref());
+        used.extend(pools.map(|pool| (NameKind::Pool, pool.name.as_str())));
+        let audiences = file
+            .jobs
+            .iter()
+            .filter_map(|job| job.definition.policy.audience.as_ref());
+        let told = audiences.flat_map(|audience| audience.all());
+        let told = told.flat_map(|(_, names)| names);
+        used.extend(told.map(|name| (NameKind::Sage, name.as_str())));
+        // A sage may hear of elder's own troubles alone.
+        let sages = file.commons.sages.iter();
+        let hears = sages.filter(|sage| !sage.value.events.is_empty());
+        used.extend(hears.map(|sage| (NameKind::Sage, sage.value.name.as_str())));
     }
     let all_good = files.iter().all(|file| !file.is_bad());
     let today = now.to_zoned(TimeZone::UTC).date();
     let soon = today.saturating_add(SOON.days());
     let notes = |file: &CheckedFile| {
-        let calendars = file.calendars.iter();
-        let notes = calendars.filter_map(|calendar| {
-            let name = &calendar.name;
-            let last = calendar.dates.last_date().filter(|last| *last <= soon);
-            let (code, message, help) = match (used.contains(name.as_str()), last) {
+        let last_date = |kind: NameKind, name: &str| {
+            let mut calendars = file.commons.calendars.iter();
+            let calendar =
+                calendars.find(|one| kind == NameKind::Calendar && *one.name.as_str() == *name)?;
+            calendar.dates.last_date().filter(|last| *last <= soon)
+        };
+        let notes = file.commons.names().filter_map(|(kind, name, _)| {
+            let is_used = used.contains(&(kind, name.as_str()));
+            let (code, message, help) = match (is_used, last_date(kind, name.as_str())) {
                 (false, _) if all_good => (
-                    Code::UnusedCalendar,
-                    format!("nothing uses the calendar `{name}`"),
-                    "name it in `only` or `except`, or remove it".to_owned(),
+                    Code::UnusedName,
+                    format!("nothing uses the {} `{name}`", kind.word()),
+                    match kind {
+                        NameKind::Calendar => "name it in `only` or `except`, or remove it",
+                        NameKind::Sage => {
+                            "name it in `on_failure` or the like of a job, give it `events`, or remove it"
+                        }
+                        NameKind::Pool | NameKind::Job => {
+                            "name it in `pool` of a job, or remove it"
+                        }
+                    }
+                    .to_owned(),
                 ),
                 (true, Some(last)) => {
                     let when = if last < today { "was" } else { "is" };
@@ -79,8 +106,7 @@ pub fn calendar_notes(files: &[Arc<CheckedFile>], now: Timestamp) -> Vec<Vec<Fin
                 _ => return None,
             };
             let mut places = file.names.iter();
-            let place = places
-                .find(|place| place.kind == NameKind::Calendar && *place.name == *name.as_str())?;
+            let place = places.find(|place| place.kind == kind && *place.name == *name.as_str())?;
             Some(Finding {
                 code,
                 severity: code.severity(),
@@ -111,7 +137,7 @@ mod tests {
         let notes = |jobs: &str, now: &str| {
             let files = [("c.yaml", calendars), ("j.yaml", jobs)];
             let tree = tree_with(&files, &options(&[]));
-            let notes = calendar_notes(&tree.files, now.parse().unwrap());
+            let notes = name_notes(&tree.files, now.parse().unwrap());
             let shown = notes.into_iter().flatten();
             shown
                 .map(|note| format!("{} {} {}", note.code, note.at.place.line, note.message))

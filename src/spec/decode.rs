@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::calendars::InFile;
+use super::commons::InFile;
 use super::fields::Kind;
 use super::interpolate;
 use super::naming::Naming;
@@ -33,8 +33,10 @@ pub(super) struct Decoder<'t, 's> {
     inherited: usize,
     /// Whose schedule is read.
     pub naming: Naming<'t>,
-    /// What the file has to do with calendars.
-    pub calendars: InFile,
+    /// What the file has to do with names of the whole tree.
+    pub commons: InFile,
+    /// Whether a sage is read: its texts may tell of a run's end.
+    pub for_sage: bool,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
 }
@@ -77,7 +79,8 @@ impl<'t, 's> Decoder<'t, 's> {
             suggested: Vec::new(),
             inherited: 0,
             naming: Naming::default(),
-            calendars: InFile::default(),
+            commons: InFile::default(),
+            for_sage: false,
             filled: 0,
         }
     }

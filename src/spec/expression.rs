@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::calendars::Calendars;
+use super::commons::Table;
 use super::decode::Decoder;
 use super::problem::{Page, Problem};
 use super::shared::Shared;
@@ -44,7 +44,7 @@ pub fn parse_schedule(
             timezone,
             zones,
             job,
-            calendars: None,
+            commons: None,
         },
     )
 }
@@ -89,7 +89,7 @@ pub fn schedule_of_json(
         timezone,
         zones,
         job,
-        calendars: None,
+        commons: None,
     };
     let page = Page::new(Arc::from("schedule"), "");
     read(&page, &node_of(value), Vec::new(), &asked)
@@ -100,7 +100,7 @@ pub(super) struct Asked<'a> {
     pub timezone: &'a str,
     pub zones: &'a Zones,
     pub job: &'a str,
-    pub calendars: Option<&'a Calendars>,
+    pub commons: Option<&'a Table>,
 }
 
 /// A cron line such as `*/5 * * * *` is no YAML, and need not be quoted on a command line.
@@ -144,8 +144,8 @@ fn read<'t>(
     problems: Vec<Problem>,
     asked: &Asked<'_>,
 ) -> Result<ParsedSchedule, Vec<Finding>> {
-    let shared = match asked.calendars {
-        Some(calendars) => Shared::with_calendars(asked.zones, calendars),
+    let shared = match asked.commons {
+        Some(commons) => Shared::among(asked.zones, commons),
         None => Shared::new(asked.zones),
     };
     let options = Options {

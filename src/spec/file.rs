@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::calendars::{self, InFile, Use};
+use super::calendars;
+use super::commons::{self, InFile, Use};
 use super::decode::{Decoder, Scope};
 use super::fields::{JOB, TOP};
 use super::job::{self, Surroundings};
@@ -14,14 +15,14 @@ use super::shared::Shared;
 use super::tree::{self, Entry, Node, Span, Tree, Value, shorten};
 use super::{InputFile, NamePlace, Options, bytes, limits};
 use crate::finding::{Code, Finding};
-use crate::model::{self, Job, NameKind};
+use crate::model::{Commons, Job, NameKind};
 use crate::schedule::Zone;
 
 /// What came of a file.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub jobs: Vec<Job>,
-    pub calendars: Vec<model::Calendar>,
+    pub commons: Commons,
     pub uses: Box<[Use]>,
     pub names: Vec<NamePlace>,
     pub findings: Vec<Finding>,
@@ -53,7 +54,7 @@ pub(super) fn check(
     };
     let page = Page::new(input.shown.clone(), text);
     let mut decoder = Decoder::new(&page, setting.options, setting.shared);
-    decoder.calendars = InFile::of(input);
+    decoder.commons = InFile::of(input);
     for problem in first {
         decoder.note(problem);
     }
@@ -64,11 +65,11 @@ pub(super) fn check(
         decoder.note(problem);
     }
     let mut jobs = Vec::new();
-    let mut calendars = Vec::new();
+    let mut commons = Commons::default();
     if complete {
         match &tree.root {
             Some(root) => {
-                (jobs, calendars) = top(&mut decoder, root, input, inherited, setting);
+                (jobs, commons) = top(&mut decoder, root, input, inherited, setting);
             }
             None => decoder.report(
                 Code::EmptyFile,
@@ -81,8 +82,8 @@ pub(super) fn check(
     let bad = decoder.errors_since(0);
     Outcome {
         jobs: if bad { Vec::new() } else { jobs },
-        calendars: if bad { Vec::new() } else { calendars },
-        uses: decoder.calendars.take_uses(),
+        commons: if bad { Commons::default() } else { commons },
+        uses: decoder.commons.take_uses(),
         names,
         findings: decoder.finish(),
     }
@@ -94,9 +95,10 @@ fn top<'t>(
     input: &InputFile,
     inherited: &Settings,
     setting: &Setting<'_>,
-) -> (Vec<Job>, Vec<model::Calendar>) {
+) -> (Vec<Job>, Commons) {
     let home = &Home::new(&input.root_folder, &input.path);
-    let mut calendars = Vec::new();
+    let mut commons = Commons::default();
+    let mut calendars = commons::Section::default();
     let fields = top_fields(decoder, root);
     let mut own = Settings::default();
     let mut jobs_node = None;
@@ -107,18 +109,18 @@ fn top<'t>(
             }
             "jobs" if !entry.value.is_null() => jobs_node = Some(&entry.value),
             "calendars" => calendars = calendars::read(decoder, &entry.value, home),
+            "pools" => commons.pools = commons::define(decoder, &entry.value, home),
+            "sages" => commons.sages = commons::define(decoder, &entry.value, home),
             _ => {}
         }
     }
-    let has_calendars = !calendars.is_empty();
-    let calendars = match setting.shared.calendars {
-        Some(known) => {
-            let (bound, own) = calendars::bind(decoder, &calendars, input, known);
-            decoder.calendars.own = own;
-            bound
-        }
-        None => Vec::new(),
-    };
+    let is_empty = calendars.good.is_empty() && commons.is_empty();
+    decoder.commons.unread_calendars = calendars.unread;
+    if let Some(known) = setting.shared.commons {
+        let (bound, own) = calendars::bind(decoder, &calendars.good, input, &known.calendars);
+        decoder.commons.calendars = own;
+        commons.calendars = bound;
+    }
     let settings = own.over(inherited);
     let around = Surroundings {
         home,
@@ -128,7 +130,7 @@ fn top<'t>(
         file: &input.shown,
     };
     let Some(node) = jobs_node else {
-        if !decoder.errors_since(0) && !has_calendars {
+        if !decoder.errors_since(0) && is_empty {
             decoder.report(
                 Code::EmptyFile,
                 Span::default(),
@@ -136,9 +138,11 @@ fn top<'t>(
                 "",
             );
         }
-        return (Vec::new(), calendars);
+        return (Vec::new(), commons);
     };
-    (jobs(decoder, node, &around), calendars)
+    let jobs = jobs(decoder, node, &around);
+    commons.kept_sages = std::mem::take(&mut decoder.commons.kept_sages);
+    (jobs, commons)
 }
 
 /// The jobs under `jobs:`.
@@ -216,7 +220,7 @@ pub(super) fn check_defaults(
                 "defaults" if !entry.value.is_null() => {
                     settings = defaults(&mut decoder, &entry.value, &home);
                 }
-                "jobs" | "calendars" => decoder.report(
+                "jobs" | "calendars" | "pools" | "sages" => decoder.report(
                     Code::UnknownKey,
                     entry.key_span,
                     "`_defaults.yaml` holds `defaults:` and nothing else",
@@ -254,14 +258,14 @@ pub(super) fn names_in_another_case(decoder: &mut Decoder<'_, '_>, entries: &[En
     }
 }
 
-/// Where the names of jobs and calendars stand, as far as the text could be read.
+/// Where names stand, as far as the text could be read.
 fn names(tree: &Tree<'_>, page: &Page<'_>) -> Vec<NamePlace> {
     let Some(Value::Map(top)) = tree.root.as_ref().map(|root| &root.value) else {
         return Vec::new();
     };
     let mut names = Vec::new();
-    for (key, kind) in [("jobs", NameKind::Job), ("calendars", NameKind::Calendar)] {
-        let section = top.iter().find(|entry| entry.key == key);
+    for kind in NameKind::ALL {
+        let section = top.iter().find(|entry| entry.key == kind.key());
         let Some(Value::Map(entries)) = section.map(|entry| &entry.value.value) else {
             continue;
         };

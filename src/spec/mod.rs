@@ -4,12 +4,14 @@
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
+mod action;
 mod address;
 mod alike;
 mod bytes;
 pub mod calendars;
 mod check;
 mod clock_changes;
+pub mod commons;
 mod dates;
 mod decode;
 mod dst;
@@ -61,7 +63,7 @@ use crate::model::Job;
 pub use alike::across;
 pub use check::{check, check_among};
 pub use clock_changes::clock_changes;
-pub use dates::{calendar_notes, past_dates};
+pub use dates::{name_notes, past_dates};
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
 pub use print::print;
 pub use read::read;
@@ -120,13 +122,13 @@ pub struct CheckedFile {
     pub is_defaults: bool,
     /// Its jobs, in order; empty when it is bad.
     pub jobs: Vec<Job>,
-    /// Its calendars, in order; none when it is bad.
-    pub calendars: Vec<crate::model::Calendar>,
+    /// What it defines for the whole tree, in order; nothing when it is bad.
+    pub commons: Arc<crate::model::Commons>,
     /// For a good `.ics` file, its dates.
     pub dates: Option<Arc<crate::schedule::Calendar>>,
     /// What of other files the result depends on.
-    pub uses: Box<[calendars::Use]>,
-    /// What that was: [`calendars::Calendars::state_of`] it.
+    pub uses: Box<[commons::Use]>,
+    /// What that was: [`commons::Table::state_of`] it.
     pub uses_state: u64,
     /// Where each name stands, also in a bad file as far as it could be read.
     pub names: Vec<NamePlace>,
@@ -136,7 +138,7 @@ pub struct CheckedFile {
     pub defaults_text: Option<Arc<str>>,
 }
 
-/// Where the name of a job or a calendar stands.
+/// Where a name stands.
 #[derive(Clone, Debug)]
 pub struct NamePlace {
     /// Whose name it is.

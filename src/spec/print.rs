@@ -10,22 +10,22 @@ use serde_json::Value;
 
 use super::calendars::text_of;
 use super::interpolate::variable_name;
-use super::retry::print_word;
 use super::wire::{
     Sheet, VERSION, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireDates,
-    WireHttp, WireJob, WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret,
-    WireStatus, WireText, WireTls, WireTreePath,
+    WireHttp, WireJob, WirePart, WirePath, WirePlacedPool, WirePolicy, WirePool, WireProcess,
+    WireRetryOn, WireSage, WireSecret, WireStatus, WireText, WireTls, WireTreePath,
 };
 use crate::model::{
-    Action, AfterCrash, Body, Calendar, Command, Context, Grace, Http, Job, Json, Part, Policy,
-    Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
+    Action, AfterCrash, Audience, Body, Calendar, Command, Commons, Context, Grace, Http, Job,
+    Json, Part, Placed, Policy, Pool, Process, RetryOn, Sage, SecretSource, StatusSet, Text,
+    TreePath,
 };
 use crate::schedule::Calendar as Dates;
 
-/// The canonical text of checked definitions and their origins, of jobs and of calendars, as last-good is stored:
+/// The canonical text of checked definitions and their origins, as last-good is stored:
 /// defaults and `${NAME}` filled in, secrets as references. [`read`](super::read()) takes it back.
 #[must_use]
-pub fn print(jobs: &[Job], calendars: &[Calendar]) -> String {
+pub fn print<'a>(jobs: &'a [Job], commons: &'a Commons) -> String {
     let mut policies = Table::default();
     let mut dates: Table<'_, (Arc<str>, Arc<Dates>)> = Table::default();
     let mut contexts = Table::default();
@@ -56,12 +56,35 @@ pub fn print(jobs: &[Job], calendars: &[Calendar]) -> String {
             }
         })
         .collect();
+    let mut sages = |sages: &'a [Placed<Sage>]| -> Vec<_> {
+        let sages = sages.iter();
+        sages
+            .map(|placed| {
+                let sage = &*placed.value;
+                WireSage {
+                    name: sage.name.as_str().into(),
+                    action: action(&sage.action),
+                    context: contexts.number(&sage.context),
+                    policy: policies.number(&sage.policy),
+                    after: sage.after,
+                    remind: sage.remind,
+                    events: sage.events.iter().map(|one| one.as_str().into()).collect(),
+                    file: (&*placed.origin.file).into(),
+                    line: placed.origin.line,
+                }
+            })
+            .collect()
+    };
+    let (defined, kept) = (sages(&commons.sages), sages(&commons.kept_sages));
     let sheet = Sheet {
         v: VERSION,
         policies: policies.rows.iter().map(|row| policy(row)).collect(),
         contexts: contexts.rows.iter().map(|row| context(row)).collect(),
         dates: dates.rows.iter().map(|row| dates_row(row)).collect(),
-        calendars: calendars.iter().map(calendar).collect(),
+        calendars: commons.calendars.iter().map(calendar).collect(),
+        pools: commons.pools.iter().map(pool).collect(),
+        sages: defined,
+        kept_sages: kept,
         jobs: wire_jobs,
     };
     // These shapes hold nothing that JSON could refuse: keys of maps are strings, numbers are whole.
@@ -105,6 +128,15 @@ fn calendar(calendar: &Calendar) -> WireCalendar<'_> {
         dates: text_of(&calendar.dates).into(),
         file: (&*calendar.origin.file).into(),
         line: calendar.origin.line,
+    }
+}
+
+fn pool(pool: &Placed<Pool>) -> WirePlacedPool<'_> {
+    WirePlacedPool {
+        name: pool.value.name.as_str().into(),
+        limit: pool.value.limit,
+        file: (&*pool.origin.file).into(),
+        line: pool.origin.line,
     }
 }
 
@@ -281,7 +313,7 @@ fn path(path: &Path) -> WirePath<'_> {
     }
 }
 
-fn policy(policy: &Policy) -> WirePolicy<'static> {
+fn policy(policy: &Policy) -> WirePolicy<'_> {
     WirePolicy {
         timeout: policy.timeout,
         kill_grace: policy.kill_grace,
@@ -296,7 +328,7 @@ fn policy(policy: &Policy) -> WirePolicy<'static> {
             .iter()
             .map(|on| match on {
                 RetryOn::Code(code) => WireRetryOn::Code(*code),
-                word => WireRetryOn::Word(print_word(*word).into()),
+                word => WireRetryOn::Word(word.to_string().into()),
             })
             .collect(),
         max_instances: policy.max_instances,
@@ -308,5 +340,21 @@ fn policy(policy: &Policy) -> WirePolicy<'static> {
         coalesce: policy.coalesce,
         after_crash: (policy.after_crash != AfterCrash::Record)
             .then(|| policy.after_crash.as_str().into()),
+        pool: policy.pool.as_ref().map(|pool| WirePool {
+            name: pool.name.as_str().into(),
+            limit: pool.limit,
+        }),
+        success_within: policy.success_within,
+        told: policy.audience.as_deref().map(told).unwrap_or_default(),
     }
+}
+
+fn told(audience: &Audience) -> Vec<(Cow<'_, str>, Vec<Cow<'_, str>>)> {
+    let all = audience.all().into_iter();
+    let told = all.filter(|(_, names)| !names.is_empty());
+    told.map(|(event, names)| {
+        let names = names.iter().map(|name| name.as_str().into());
+        (event.as_str().into(), names.collect())
+    })
+    .collect()
 }

@@ -9,21 +9,22 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::calendars::{Calendars, dates_of};
+use super::calendars::dates_of;
+use super::commons::Table;
 use super::expression::{self, Asked};
 use super::interpolate::variable;
 use super::retry::parse_word;
 use super::shared::Shared;
 use super::wire::{
     Sheet, VERSION, Version, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireHttp,
-    WireJob, WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn, WireSecret, WireStatus,
-    WireText, WireTreePath,
+    WireJob, WirePart, WirePath, WirePlacedPool, WirePolicy, WireProcess, WireRetryOn, WireSage,
+    WireSecret, WireStatus, WireText, WireTreePath,
 };
-use crate::ids::{CalendarName, JobName};
+use crate::ids::{CalendarName, JobName, PoolName, SageName};
 use crate::model::{
-    About, Action, AfterCrash, Body, Calendar, Command, Context, Definition, Expect, Grace, Http,
-    Job, Json, Origin, Overlap, Part, Policy, Process, Retry, RetryOn, SecretSource, Sign,
-    StatusSet, Text, Tls, TreePath,
+    About, Action, AfterCrash, Audience, Body, Calendar, Command, Commons, Context, Definition,
+    Expect, Grace, Http, Job, Json, Origin, Overlap, Part, Placed, Policy, Pool, Process, Retry,
+    RetryOn, Sage, SageEvent, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
 };
 use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
@@ -31,7 +32,7 @@ use crate::schedule::{Calendar as Dates, Schedule, Zones};
 ///
 /// # Errors
 /// A sentence that says what cannot be read: another version, a zone that tzdata no longer has, broken text.
-pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Vec<Calendar>), String> {
+pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Commons), String> {
     let version: Version =
         serde_json::from_str(text).map_err(|e| format!("not a stored set of jobs: {e}"))?;
     if version.v != VERSION {
@@ -53,6 +54,8 @@ pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Vec<Calendar>), Stri
         .into_iter()
         .map(|wire| calendar(&wire, &shared))
         .collect();
+    let pools = sheet.pools.into_iter();
+    let pools: Result<Vec<_>, _> = pools.map(|wire| placed_pool(&wire, &shared)).collect();
     let mut reader = Reader {
         dates,
         shared: &shared,
@@ -68,8 +71,57 @@ pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Vec<Calendar>), Stri
         let context = reader.context(context)?;
         reader.contexts.push(Arc::new(context));
     }
+    let mut sages = |wire: Vec<WireSage<'_>>| -> Result<Vec<_>, String> {
+        wire.into_iter().map(|wire| reader.sage(wire)).collect()
+    };
+    let (sages, kept_sages) = (sages(sheet.sages)?, sages(sheet.kept_sages)?);
     let jobs: Result<Vec<_>, _> = sheet.jobs.into_iter().map(|job| reader.job(job)).collect();
-    Ok((jobs?, calendars?))
+    let commons = Commons {
+        calendars: calendars?,
+        pools: pools?,
+        sages,
+        kept_sages,
+    };
+    Ok((jobs?, commons))
+}
+
+/// Who hears what.
+fn audience(told: &[(Cow<'_, str>, Vec<Cow<'_, str>>)]) -> Result<Option<Arc<Audience>>, String> {
+    let mut audience = Audience::default();
+    for (event, names) in told {
+        let names = names
+            .iter()
+            .map(|name| SageName::new(name).map_err(|e| format!("sage {name:?}: {e}")))
+            .collect::<Result<Vec<_>, _>>()?;
+        let place = match SageEvent::parse(event) {
+            Some(SageEvent::Success) => &mut audience.success,
+            Some(SageEvent::Failure) => &mut audience.failure,
+            Some(SageEvent::Missed) => &mut audience.missed,
+            Some(SageEvent::Recovery) => &mut audience.recovery,
+            Some(SageEvent::Stale) => &mut audience.stale,
+            _ => return Err(format!("no job tells of {event:?}")),
+        };
+        *place = names;
+    }
+    Ok((!audience.is_empty()).then(|| Arc::new(audience)))
+}
+
+fn placed_pool(wire: &WirePlacedPool<'_>, shared: &Shared<'_>) -> Result<Placed<Pool>, String> {
+    Ok(Placed {
+        value: Arc::new(pool(&wire.name, wire.limit)?),
+        origin: Origin {
+            file: shared.text(&wire.file),
+            line: wire.line,
+        },
+    })
+}
+
+fn pool(name: &str, limit: u32) -> Result<Pool, String> {
+    let name = PoolName::new(name).map_err(|e| format!("pool {name:?}: {e}"))?;
+    Ok(Pool {
+        name,
+        limit: limit.max(1),
+    })
 }
 
 fn calendar(wire: &WireCalendar<'_>, shared: &Shared<'_>) -> Result<Calendar, String> {
@@ -98,6 +150,31 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
+    fn sage(&mut self, wire: WireSage<'_>) -> Result<Placed<Sage>, String> {
+        let bad = |why: String| format!("sage {:?}: {why}", wire.name);
+        let missing = |what| bad(format!("it refers to a {what} that is not there"));
+        let context = self.contexts.get(wire.context);
+        let policy = self.policies.get(wire.policy);
+        let events = wire.events.iter().map(|word| {
+            SageEvent::parse(word).ok_or_else(|| bad(format!("unknown event {word:?}")))
+        });
+        Ok(Placed {
+            value: Arc::new(Sage {
+                name: SageName::new(&wire.name).map_err(|e| bad(e.to_string()))?,
+                context: context.cloned().ok_or_else(|| missing("context"))?,
+                policy: policy.cloned().ok_or_else(|| missing("policy"))?,
+                after: wire.after.max(1),
+                remind: wire.remind,
+                events: events.collect::<Result<_, _>>()?,
+                action: self.action(wire.action)?,
+            }),
+            origin: Origin {
+                file: self.shared.text(&wire.file),
+                line: wire.line,
+            },
+        })
+    }
+
     fn job(&mut self, wire: WireJob<'_>) -> Result<Job, String> {
         let name = JobName::new(&wire.name).map_err(|e| format!("job {:?}: {e}", wire.name))?;
         let schedule_text = self.shared.text(&wire.schedule);
@@ -146,12 +223,12 @@ impl Reader<'_> {
         }
         let named = key.2.iter().map(|at| self.dates.get(*at).cloned());
         let named: Option<Vec<_>> = named.collect();
-        let calendars = Calendars::of(named.ok_or("a calendar that is not there")?);
+        let commons = Table::of_calendars(named.ok_or("a calendar that is not there")?);
         let asked = Asked {
             timezone: zone,
             zones: self.shared.zones,
             job: job.as_str(),
-            calendars: Some(&calendars),
+            commons: Some(&commons),
         };
         let read = expression::parse_asked(text, &asked).map_err(|findings| {
             let first = findings.first().map_or("", |finding| &finding.message);
@@ -332,7 +409,12 @@ impl Reader<'_> {
             grace: wire.grace.map_or(Grace::Auto, Grace::Fixed),
             coalesce: wire.coalesce,
             after_crash,
-            audience: None,
+            audience: audience(&wire.told)?,
+            pool: match wire.pool {
+                Some(wire) => Some(Arc::new(pool(&wire.name, wire.limit)?)),
+                None => None,
+            },
+            success_within: wire.success_within,
         })
     }
 }

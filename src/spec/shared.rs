@@ -5,15 +5,15 @@ use std::hash::Hash;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::calendars::Calendars;
+use super::commons::Table;
 use crate::model::{Context, Policy};
 use crate::schedule::{Schedule, Zones};
 
 /// Equal things of one load, each kept once; used by all threads.
 pub(super) struct Shared<'z> {
     pub zones: &'z Zones,
-    /// Of the tree; `None` for a schedule by itself.
-    pub calendars: Option<&'z Calendars>,
+    /// What files define for the whole tree; `None` for a schedule by itself.
+    pub commons: Option<&'z Table>,
     texts: Mutex<HashSet<Arc<str>>>,
     paths: Mutex<HashSet<Arc<Path>>>,
     policies: Mutex<HashSet<Arc<Policy>>>,
@@ -27,7 +27,7 @@ impl<'z> Shared<'z> {
     pub fn new(zones: &'z Zones) -> Self {
         Self {
             zones,
-            calendars: None,
+            commons: None,
             texts: Mutex::default(),
             paths: Mutex::default(),
             policies: Mutex::default(),
@@ -38,10 +38,10 @@ impl<'z> Shared<'z> {
         }
     }
 
-    /// The same, with the calendars of a tree.
-    pub fn with_calendars(zones: &'z Zones, calendars: &'z Calendars) -> Self {
+    /// The same, among what the files of a tree define.
+    pub fn among(zones: &'z Zones, commons: &'z Table) -> Self {
         Self {
-            calendars: Some(calendars),
+            commons: Some(commons),
             ..Self::new(zones)
         }
     }

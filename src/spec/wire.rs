@@ -25,6 +25,14 @@ pub(super) struct Sheet<'a> {
     /// What the file defines.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub calendars: Vec<WireCalendar<'a>>,
+    /// What the file defines too.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<WirePlacedPool<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub sages: Vec<WireSage<'a>>,
+    /// Those that its jobs name and that no file defines any more.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_sages: Vec<WireSage<'a>>,
     #[serde(borrow)]
     pub jobs: Vec<WireJob<'a>>,
 }
@@ -48,6 +56,46 @@ pub(super) struct WireCalendar<'a> {
     pub name: Cow<'a, str>,
     #[serde(borrow)]
     pub dates: Cow<'a, str>,
+    #[serde(borrow)]
+    pub file: Cow<'a, str>,
+    pub line: u32,
+}
+
+/// A pool as a job names it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WirePool<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    pub limit: u32,
+}
+
+/// A pool as a file defines it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WirePlacedPool<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    pub limit: u32,
+    #[serde(borrow)]
+    pub file: Cow<'a, str>,
+    pub line: u32,
+}
+
+/// A sage as a file defines it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireSage<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    #[serde(borrow)]
+    pub action: WireAction<'a>,
+    pub context: usize,
+    pub policy: usize,
+    pub after: u32,
+    pub remind: Duration,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Cow<'a, str>>,
     #[serde(borrow)]
     pub file: Cow<'a, str>,
     pub line: u32,
@@ -259,6 +307,14 @@ pub(super) struct WirePolicy<'a> {
     /// Absent is `record`.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub after_crash: Option<Cow<'a, str>>,
+    /// Absent is `default`.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<WirePool<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_within: Option<Duration>,
+    /// The word of an event, and who hears of it.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -120,7 +120,8 @@ pub enum Write {
         /// When.
         at: Timestamp,
     },
-    /// Moves a mark forward (never back), without a row.
+    /// The job's times are others from here on: moves its mark forward (never back), without a row, and
+    /// its schedule counts since this instant.
     Mark {
         /// Whose.
         job: JobName,
@@ -229,6 +230,8 @@ pub enum Written {
 pub struct Mark {
     /// When the job was first seen.
     pub first_seen: Timestamp,
+    /// Since when its present schedule counts: the first sight, or the last edit of its times.
+    pub since: Timestamp,
     /// The last scheduled instant that was decided, or the first sight.
     pub mark: Timestamp,
     /// Since when it is gone.
@@ -239,6 +242,22 @@ pub struct Mark {
     pub last_startup_at: Option<Timestamp>,
     /// Instants for metrics.
     pub times: JobTimes,
+}
+
+impl Mark {
+    /// The memory of a job that was first seen at this instant.
+    #[must_use]
+    pub fn first_sight(at: Timestamp) -> Self {
+        Self {
+            first_seen: at,
+            since: at,
+            mark: at,
+            gone_at: None,
+            previous_success_at: None,
+            last_startup_at: None,
+            times: JobTimes::default(),
+        }
+    }
 }
 
 /// What a start needs.

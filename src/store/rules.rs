@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Mark, RETURN_WITHIN};
-use crate::model::{JobTimes, Outcome, Output, Run, RunState, Trigger};
+use crate::model::{Outcome, Output, Run, RunState, Trigger};
 
 /// What makes a row the only one of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,18 +27,6 @@ pub(super) enum Class {
     Quiet,
 }
 
-/// The memory of a job at its first sight.
-pub(super) fn first_sight(at: Timestamp) -> Mark {
-    Mark {
-        first_seen: at,
-        mark: at,
-        gone_at: None,
-        previous_success_at: None,
-        last_startup_at: None,
-        times: JobTimes::default(),
-    }
-}
-
 /// A known job is seen.
 pub(super) fn seen(mark: &mut Mark, at: Timestamp) {
     let Some(gone_at) = mark.gone_at.take() else {
@@ -47,7 +35,7 @@ pub(super) fn seen(mark: &mut Mark, at: Timestamp) {
     let returns = SignedDuration::try_from(RETURN_WITHIN).unwrap_or(SignedDuration::MAX);
     if at.duration_since(gone_at) >= returns {
         mark.first_seen = at;
-        advance(mark, at);
+        rescheduled(mark, at);
     }
 }
 
@@ -59,6 +47,12 @@ pub(super) fn gone(mark: &mut Mark, at: Timestamp) {
 /// Marks never move back.
 pub(super) fn advance(mark: &mut Mark, to: Timestamp) {
     mark.mark = mark.mark.max(to);
+}
+
+/// The job's times are others since then.
+pub(super) fn rescheduled(mark: &mut Mark, at: Timestamp) {
+    mark.since = mark.since.max(at);
+    advance(mark, at);
 }
 
 /// What makes this row the only one of its kind.
@@ -200,7 +194,7 @@ mod tests {
             (100, 50, 0, 0),
             (100, 9_999, 9_999, 9_999),
         ] {
-            let mut job = first_sight(at(0));
+            let mut job = Mark::first_sight(at(0));
             super::gone(&mut job, at(gone));
             super::gone(&mut job, at(gone + 5));
             assert_eq!(job.gone_at, Some(at(gone)), "the first time counts");
@@ -215,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_new_first_sight_does_not_move_a_mark_back() {
-        let mut job = first_sight(at(0));
+        let mut job = Mark::first_sight(at(0));
         advance(&mut job, at(5_000));
         gone(&mut job, at(10));
         seen(&mut job, at(1_000));
@@ -234,7 +228,7 @@ mod tests {
             (run(15, Trigger::Startup), true, false),
             (manual, true, false),
         ] {
-            let mut job = first_sight(at(10));
+            let mut job = Mark::first_sight(at(10));
             assert_eq!(admits(&job, &run), admitted, "{run:?}");
             if admitted {
                 claimed(&mut job, &run);
@@ -249,7 +243,7 @@ mod tests {
             let mut run = run(5, Trigger::Startup);
             run.state = state;
             run.started_at = started.map(at);
-            let mut job = first_sight(at(0));
+            let mut job = Mark::first_sight(at(0));
             claimed(&mut job, &run);
             job.last_startup_at
         };
@@ -271,7 +265,7 @@ mod tests {
             run.duration = Some(std::time::Duration::from_millis(second as u64));
             run
         };
-        let mut job = first_sight(at(0));
+        let mut job = Mark::first_sight(at(0));
         for run in [
             ended(20, Outcome::Success),
             ended(10, Outcome::Success),

@@ -22,7 +22,7 @@ use crate::source::{Directory, Look, Snapshot, Watcher, Watching};
 /// As many findings are told of at once.
 const MAX_FINDINGS: usize = 10_000;
 
-/// So often the merge is asked again because a file that it refused has calendars.
+/// So often the merge is asked again because a file that it refused defines names of the whole tree.
 const ROUNDS: usize = 4;
 
 /// For so many conflicts the text of both places is shown; the rest name their lines.
@@ -179,7 +179,7 @@ impl Eye {
         let last = self.recast.as_ref();
         let last = last.map_or(&ask.in_force, |recast| &recast.to).clone();
         let mut merged = merge(&self.tree.now(), &last, &ask.rules);
-        // A file that is refused counts with its last good calendars, which may make others bad.
+        // A file that is refused counts with what it last said rightly, which may make others bad.
         for _ in 0..ROUNDS {
             if !self.tree.refuse(&merged.refused) {
                 break;
@@ -222,6 +222,7 @@ impl Eye {
         for (index, root) in self.tree.roots.iter().enumerate() {
             let mut view = SourceView {
                 path: root.path.clone(),
+                folder: root.folder.clone(),
                 files: 0,
                 bad_files: 0,
                 lost: root.lost.clone(),

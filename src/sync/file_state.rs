@@ -8,7 +8,8 @@ use crate::decide::merge::{Defined, InForce};
 use crate::finding::{Finding, Severity};
 use crate::model::Job;
 use crate::source::{Content, File};
-use crate::spec::calendars::{Said, Use, is_ics};
+use crate::spec::calendars::is_ics;
+use crate::spec::commons::{Said, Use};
 use crate::spec::{CheckedFile, NamePlace};
 
 /// As many findings of one file are kept.
@@ -25,12 +26,12 @@ pub(super) struct FileState {
     /// What few files have.
     trouble: Option<Box<Trouble>>,
     /// What fewer still have.
-    pub(super) calendars: Option<Box<FileCalendars>>,
+    pub(super) commons: Option<Box<FileCommons>>,
 }
 
-/// What a file has to do with calendars.
+/// What a file has to do with names of the whole tree.
 #[derive(Default)]
-pub(super) struct FileCalendars {
+pub(super) struct FileCommons {
     /// What it says, by itself.
     pub(super) said: Said,
     /// What of other files it depends on.
@@ -62,8 +63,8 @@ impl FileState {
         is_ics(&self.path)
     }
 
-    pub(super) fn calendars(&self) -> Option<&FileCalendars> {
-        self.calendars.as_deref()
+    pub(super) fn commons(&self) -> Option<&FileCommons> {
+        self.commons.as_deref()
     }
 
     pub(super) fn findings(&self) -> &[Finding] {
@@ -97,14 +98,14 @@ impl FileState {
             hash: file.hash,
             content: None,
             trouble: trouble.map(Box::new),
-            calendars: None,
+            commons: None,
         }
     }
 
-    /// Takes over what it says of calendars.
+    /// Takes over what it says for the whole tree.
     pub(super) fn say(&mut self, said: Said) {
-        if said != Said::Nothing || self.calendars.is_some() {
-            self.calendars.get_or_insert_default().said = said;
+        if said != Said::default() || self.commons.is_some() {
+            self.commons.get_or_insert_default().said = said;
         }
     }
 
@@ -120,10 +121,10 @@ impl FileState {
     /// Takes over what the check found.
     pub(super) fn take(&mut self, checked: &CheckedFile, in_force: &InForce) {
         self.hash = checked.hash;
-        if !checked.uses.is_empty() || self.calendars.is_some() {
-            let calendars = self.calendars.get_or_insert_default();
-            calendars.uses = checked.uses.clone();
-            calendars.uses_state = checked.uses_state;
+        if !checked.uses.is_empty() || self.commons.is_some() {
+            let commons = self.commons.get_or_insert_default();
+            commons.uses = checked.uses.clone();
+            commons.uses_state = checked.uses_state;
         }
         let mut findings = checked.findings.clone();
         if findings.len() > MAX_FINDINGS {
@@ -162,16 +163,16 @@ fn defined(checked: &CheckedFile, last: Option<&Defined>) -> Defined {
             _ => Defined::Dates(dates.clone()),
         };
     }
-    let (jobs, calendars) = match last {
+    let (jobs, commons) = match last {
         Some(Defined::Jobs(jobs)) => (Some(jobs), None),
-        Some(Defined::Calendars(jobs, calendars)) => (Some(jobs), Some(calendars)),
+        Some(Defined::Commons(jobs, commons)) => (Some(jobs), Some(commons)),
         _ => (None, None),
     };
-    let calendars = match calendars {
-        Some(last) if **last == *checked.calendars => last.clone(),
-        _ => checked.calendars.as_slice().into(),
+    let commons = match commons {
+        Some(last) if *last == checked.commons => last.clone(),
+        _ => checked.commons.clone(),
     };
-    Defined::of(share(&checked.jobs, jobs), calendars)
+    Defined::of(share(&checked.jobs, jobs), commons)
 }
 
 fn unreadable(file: &File) -> Option<String> {

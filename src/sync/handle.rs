@@ -1,10 +1,12 @@
 //! The sync as everyone else sees it: requests in, a status out.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::decide::merge::InForce;
 use crate::finding::Finding;
 use crate::model::{ReloadReport, ReloadTrigger};
 
@@ -102,6 +104,8 @@ pub struct SyncStatus {
     pub pending: Vec<String>,
     /// The hash to confirm them with; empty when there are none.
     pub pending_hash: String,
+    /// Everything that is in force.
+    pub in_force: Arc<InForce>,
 }
 
 /// One PATH.
@@ -109,6 +113,8 @@ pub struct SyncStatus {
 pub struct SourceView {
     /// As the command line named it.
     pub path: Arc<str>,
+    /// Absolute and resolved, as far as it is known.
+    pub folder: Arc<Path>,
     /// Job files in it.
     pub files: usize,
     /// Bad ones.

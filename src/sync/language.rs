@@ -1,38 +1,35 @@
 //! What the sync needs of the language of job files: check, print, read.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::{Calendar, Job};
-use crate::spec::calendars::{Calendars, Said};
+pub use crate::decide::merge::DefaultsTexts;
+use crate::model::{Commons, Job};
+use crate::spec::commons::{Said, Table};
 use crate::spec::{Checked, InputFile};
-
-/// The last good text of `_defaults.yaml` files, by root and path.
-pub type DefaultsTexts = HashMap<(Arc<str>, Arc<str>), Arc<str>>;
 
 /// The language of job files.
 pub trait Language: Send + Sync + 'static {
-    /// What a file says of calendars, by itself.
+    /// What a file says for the whole tree, by itself.
     fn said(&self, input: &InputFile) -> Said;
 
     /// Checks files. `inputs` holds each file to check and every `_defaults.yaml` above it;
-    /// `last_good_defaults` serves for one of these that is bad. `calendars` are those of the
-    /// whole tree.
+    /// `last_good_defaults` serves for one of these that is bad. `commons` is what all files define
+    /// for the whole tree.
     fn check(
         &self,
         inputs: &[InputFile],
         last_good_defaults: &DefaultsTexts,
-        calendars: &Calendars,
+        commons: &Table,
     ) -> Checked;
 
     /// The canonical text of checked definitions, as the store keeps it.
-    fn print(&self, jobs: &[Job], calendars: &[Calendar]) -> String;
+    fn print(&self, jobs: &[Job], commons: &Commons) -> String;
 
     /// Reads what `print` wrote.
     ///
     /// # Errors
     /// A sentence that says why this build cannot read it.
-    fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String>;
+    fn read(&self, text: &str) -> Result<(Vec<Job>, Commons), String>;
 
     /// Looks whether anything beside the files is another that definitions depend on, and takes it
     /// over: from then on the same files may mean other definitions. Asked before each look at the

@@ -11,7 +11,7 @@ use super::language::Language;
 use super::tree::{hex, is_defaults};
 use crate::decide::merge::{Defined, FileInForce, HeldJob, HoldCause, InForce, RootInForce};
 use crate::ids::JobName;
-use crate::model::Job;
+use crate::model::{Commons, Job};
 use crate::spec::calendars::{dates_of, is_ics, text_of};
 use crate::store::{AppliedFile, Write};
 
@@ -46,10 +46,10 @@ pub(super) fn recall(rows: Vec<AppliedFile>, language: &dyn Language) -> (InForc
             dates.map(|dates| Defined::Dates(Arc::new(dates)))
         } else {
             let read = language.read(&row.definitions);
-            read.map(|(jobs, calendars)| {
+            read.map(|(jobs, commons)| {
                 let jobs = jobs.into_iter();
                 let jobs = jobs.filter(|job| names.insert(job.name().clone()));
-                Defined::of(jobs.collect(), calendars.into())
+                Defined::of(jobs.collect(), Arc::new(commons))
             })
         };
         match (content, cause) {
@@ -105,10 +105,10 @@ impl Row {
             RowContent::File(hash, Defined::Defaults(text)) => (hex(hash), text.to_string()),
             RowContent::File(hash, Defined::Dates(dates)) => (hex(hash), text_of(dates)),
             RowContent::File(hash, content) => {
-                let text = language.print(content.jobs(), content.calendars());
+                let text = language.print(content.jobs(), content.commons());
                 (hex(hash), text)
             }
-            RowContent::Held(jobs) => (String::new(), language.print(jobs, &[])),
+            RowContent::Held(jobs) => (String::new(), language.print(jobs, Commons::NONE)),
             RowContent::Nothing => {
                 return Write::DropFile {
                     root: self.root.to_string(),

@@ -4,7 +4,7 @@
 //! tells the engine. It never waits for running runs. A start is a reload from
 //! what the store last applied.
 
-mod calendars;
+mod commons;
 mod eye;
 mod file_state;
 mod handle;
@@ -19,6 +19,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -27,6 +28,7 @@ use crate::clock::Clock;
 use crate::engine;
 use crate::finding::Finding;
 use crate::model::Observer;
+use crate::sage;
 use crate::source::{Directory, Watcher};
 use crate::store::{Store, StoreError};
 
@@ -72,6 +74,8 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// Puts it in force.
     pub engine: engine::Handle,
+    /// Is told which sages there are.
+    pub sages: sage::Book,
     /// Is told of each reload.
     pub observer: Arc<dyn Observer>,
     /// The time.
@@ -83,6 +87,7 @@ struct Parts {
     language: Arc<dyn Language>,
     store: Arc<dyn Store>,
     engine: engine::Handle,
+    sages: sage::Book,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     status: watch::Sender<Arc<SyncStatus>>,
@@ -141,6 +146,7 @@ pub fn start(services: Services, directory: Directory, options: Options) -> (Syn
         language: services.language,
         store: services.store,
         engine: services.engine,
+        sages: services.sages,
         observer: services.observer,
         clock: services.clock,
         status,
@@ -151,6 +157,7 @@ pub fn start(services: Services, directory: Directory, options: Options) -> (Syn
 
 fn before_the_first(directory: &Directory) -> SyncStatus {
     let source = |path: Arc<str>| SourceView {
+        folder: Arc::from(Path::new(&*path)),
         path,
         files: 0,
         bad_files: 0,
@@ -167,5 +174,6 @@ fn before_the_first(directory: &Directory) -> SyncStatus {
         sources: directory.paths().into_iter().map(source).collect(),
         pending: Vec::new(),
         pending_hash: String::new(),
+        in_force: Arc::default(),
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::language::{Language, Refreshed};
 use crate::decide::merge::{Defined, FileInForce, HeldJob, InForce, RootInForce};
 use crate::ids::JobName;
-use crate::model::{Event, Job, Observer};
+use crate::model::{Commons, Event, Job, Observer};
 use crate::schedule::Schedule;
 
 /// So many moved fires are told one by one.
@@ -159,15 +159,18 @@ fn recast(in_force: &InForce, language: &dyn Language) -> InForce {
 fn of_file(file: &FileInForce, language: &dyn Language) -> FileInForce {
     let mut file = file.clone();
     if let Some(read) = of_jobs(file.content.jobs(), language) {
-        file.content = Defined::of(read.into(), file.content.calendars().into());
+        file.content = match file.content {
+            Defined::Commons(_, commons) => Defined::Commons(read.into(), commons),
+            _ => Defined::Jobs(read.into()),
+        };
     }
     file
 }
 
 /// `None` when they are the same or cannot be read.
 fn of_jobs(jobs: &[Job], language: &dyn Language) -> Option<Vec<Job>> {
-    // The text of a job brings the calendars that it uses along.
-    let (mut read, _) = language.read(&language.print(jobs, &[])).ok()?;
+    // The text of a job brings the calendars and the pool that it uses along.
+    let (mut read, _) = language.read(&language.print(jobs, Commons::NONE)).ok()?;
     let same_names = read.len() == jobs.len()
         && read
             .iter()
@@ -195,8 +198,7 @@ mod tests {
     use super::*;
     use crate::decide::merge::HoldCause;
     use crate::decide::merge::tests::samples;
-    use crate::model::Calendar;
-    use crate::spec::calendars::{Calendars, Said};
+    use crate::spec::commons::{Said, Table};
     use crate::spec::{Checked, InputFile};
 
     /// `name seconds` a line; what is read has so many seconds more.
@@ -207,11 +209,11 @@ mod tests {
             Said::default()
         }
 
-        fn check(&self, _: &[InputFile], _: &DefaultsTexts, _: &Calendars) -> Checked {
+        fn check(&self, _: &[InputFile], _: &DefaultsTexts, _: &Table) -> Checked {
             Checked::default()
         }
 
-        fn print(&self, jobs: &[Job], _: &[Calendar]) -> String {
+        fn print(&self, jobs: &[Job], _: &Commons) -> String {
             let line = |job: &Job| {
                 let text = &*job.definition.schedule_text;
                 let seconds = text.trim_start_matches("every: ").trim_end_matches('s');
@@ -220,7 +222,7 @@ mod tests {
             jobs.iter().map(line).collect()
         }
 
-        fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String> {
+        fn read(&self, text: &str) -> Result<(Vec<Job>, Commons), String> {
             let line = |line: &str| {
                 let (name, seconds) = line.split_once(' ').ok_or("no job")?;
                 let seconds: u64 = seconds.parse().map_err(|_| "no number")?;
@@ -232,7 +234,7 @@ mod tests {
                 Ok(job(name, seconds + more))
             };
             let jobs: Result<_, String> = text.lines().map(line).collect();
-            Ok((jobs?, Vec::new()))
+            Ok((jobs?, Commons::default()))
         }
 
         fn refresh(&self) -> Option<Refreshed> {

@@ -30,7 +30,7 @@ use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
 use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
-use crate::model::{Event, JobTimes, ReloadReport, ReloadTrigger};
+use crate::model::{Event, ReloadReport, ReloadTrigger, Sages};
 use crate::source::{Look, Watching};
 use crate::store::{Mark, Recalled, StoreError, Write};
 
@@ -263,7 +263,7 @@ impl Reloader {
             .jobs()
             .map(|job| {
                 let mark = marks.remove(job.name());
-                (job.clone(), mark.unwrap_or_else(|| fresh_mark(now)))
+                (job.clone(), mark.unwrap_or_else(|| Mark::first_sight(now)))
             })
             .collect();
         // A start that was cut off may have seen names that never were in force.
@@ -286,7 +286,9 @@ impl Reloader {
     /// Puts a plan in force, in the order that the module's page gives.
     async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
         let diff = plan.diff;
-        let differs = !diff.is_empty() || plan.held != self.held;
+        let sages = Arc::new(plan.in_force.sages());
+        let other_sages = *sages != self.in_force.sages();
+        let differs = !diff.is_empty() || plan.held != self.held || other_sages;
         let mut carried = Carried {
             added: diff.added.len(),
             rescheduled: diff.rescheduled.len(),
@@ -302,7 +304,9 @@ impl Reloader {
         let rescheduled: Vec<JobName> = rescheduled.collect();
         let added: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
         if differs || first == First::Yes {
-            let answer = self.put_in_force(diff, &plan.held, at, first).await;
+            let answer = self
+                .put_in_force(diff, (&plan.held, &sages), at, first)
+                .await;
             let answer = answer.inspect_err(|_| {
                 // Perhaps they are seen already, and the files say something else the next time.
                 self.seen_only.extend(added.iter().cloned());
@@ -311,6 +315,7 @@ impl Reloader {
             carried.will_not_fire_today = answer.will_not_fire_today;
             open = answer.open;
             self.applied_at = Some(at);
+            self.parts.sages.replace(sages);
         }
         for name in &added {
             self.seen_only.remove(name);
@@ -340,7 +345,7 @@ impl Reloader {
     async fn put_in_force(
         &self,
         diff: Diff,
-        held: &[JobName],
+        (held, sages): (&[JobName], &Arc<Sages>),
         at: Timestamp,
         first: First,
     ) -> Result<ApplyAnswer, Failed> {
@@ -355,7 +360,7 @@ impl Reloader {
             changed,
             removed: diff.removed,
             held: held.to_vec(),
-            sages: None,
+            sages: Some(sages.clone()),
             revision: self.options.revision.clone(),
             first: first == First::Yes,
             recalled: false,
@@ -377,7 +382,7 @@ impl Reloader {
         self.parts.store.commit(seen.collect()).await?;
         let marks = self.parts.store.marks(names).await?.into_iter();
         Ok(marks
-            .map(|mark| mark.unwrap_or_else(|| fresh_mark(at)))
+            .map(|mark| mark.unwrap_or_else(|| Mark::first_sight(at)))
             .collect())
     }
 
@@ -424,6 +429,7 @@ impl Reloader {
     fn facts(&self) -> Facts<'_> {
         Facts {
             seen: &self.seen,
+            in_force: &self.in_force,
             held: &self.held,
             revision: self.options.revision.clone(),
             applied_at: self.applied_at,
@@ -483,18 +489,6 @@ fn unmarked(
     let mut writes: Vec<Write> = marks.map(mark).collect();
     writes.extend(gone.into_iter().map(|job| Write::Gone { job, at }));
     writes
-}
-
-/// For a job of which the store knows nothing.
-fn fresh_mark(at: Timestamp) -> Mark {
-    Mark {
-        first_seen: at,
-        mark: at,
-        gone_at: None,
-        previous_success_at: None,
-        last_startup_at: None,
-        times: JobTimes::default(),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::eye::{Seen, pending_hash};
 use super::handle::{SyncState, SyncStatus};
+use crate::decide::merge::InForce;
 use crate::ids::JobName;
 use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
 
@@ -28,6 +29,7 @@ pub(super) struct Carried {
 /// What status and report are made of.
 pub(super) struct Facts<'a> {
     pub(super) seen: &'a Seen,
+    pub(super) in_force: &'a Arc<InForce>,
     pub(super) held: &'a [JobName],
     pub(super) revision: Option<Arc<str>>,
     pub(super) applied_at: Option<Timestamp>,
@@ -49,6 +51,7 @@ impl Facts<'_> {
             sources: self.seen.sources.clone(),
             pending: self.held.iter().map(ToString::to_string).collect(),
             pending_hash: pending_hash(self.held),
+            in_force: self.in_force.clone(),
         }
     }
 

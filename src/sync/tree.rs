@@ -12,10 +12,10 @@ use sha2::{Digest, Sha256};
 
 use super::file_state::FileState;
 use super::language::{DefaultsTexts, Language};
-use crate::decide::merge::{Defined, FileNow, InForce, RootNow};
+use crate::decide::merge::{FileNow, InForce, RootNow};
 use crate::model::NameKind;
 use crate::source::{Content, Directory, File, Root, Snapshot};
-use crate::spec::calendars::Calendars;
+use crate::spec::commons::Table;
 use crate::spec::{CheckedFile, InputFile};
 
 /// As many files are checked in one go, so that text and results of all are never there at once.
@@ -35,7 +35,7 @@ pub(super) struct Tree {
 /// What one PATH says.
 pub(super) struct RootState {
     pub(super) path: Arc<str>,
-    folder: Arc<Path>,
+    pub(super) folder: Arc<Path>,
     pub(super) lost: Option<String>,
     /// Ascending by path. Of a lost PATH, as they were.
     pub(super) files: Vec<FileState>,
@@ -88,24 +88,19 @@ impl Tree {
             in_force,
         };
         let unchecked: HashSet<At> = dirty.iter().copied().collect();
-        let calendars = self.table(in_force, &unchecked);
-        dirty.extend(self.stale(&calendars, &unchecked));
+        let commons = self.table(in_force, &unchecked);
+        dirty.extend(self.stale(&commons, &unchecked));
         dirty.sort_unstable();
-        self.check_all(&dirty, &calendars, &mut around);
+        self.check_all(&dirty, &commons, &mut around);
         self.settle(&mut around);
         changed
     }
 
     /// Checks files and takes over what that says.
-    pub(super) fn check_all(
-        &mut self,
-        files: &[At],
-        calendars: &Calendars,
-        around: &mut Around<'_>,
-    ) {
-        let last_good = defaults_texts(around.in_force);
+    pub(super) fn check_all(&mut self, files: &[At], commons: &Table, around: &mut Around<'_>) {
+        let last_good = around.in_force.defaults_texts();
         for chunk in files.chunks(CHUNK) {
-            for (at, file) in self.check(chunk, around, &last_good, calendars) {
+            for (at, file) in self.check(chunk, around, &last_good, commons) {
                 self.roots[at.0].files[at.1].take(&file, around.in_force);
             }
             for (root, place) in chunk {
@@ -142,9 +137,9 @@ impl Tree {
         let unknown: Vec<At> = unknown
             .filter(|at| self.roots[at.0].files[at.1].places().is_empty())
             .collect();
-        let last_good = defaults_texts(around.in_force);
-        let calendars = self.table(around.in_force, &HashSet::new());
-        for (at, file) in self.check(&unknown, around, &last_good, &calendars) {
+        let last_good = around.in_force.defaults_texts();
+        let commons = self.table(around.in_force, &HashSet::new());
+        for (at, file) in self.check(&unknown, around, &last_good, &commons) {
             self.roots[at.0].files[at.1].trouble().places = file.names.clone();
         }
         for (root, place) in unknown {
@@ -180,7 +175,7 @@ impl Tree {
         chunk: &[At],
         around: &mut Around<'_>,
         last_good: &DefaultsTexts,
-        calendars: &Calendars,
+        commons: &Table,
     ) -> Vec<(At, Arc<CheckedFile>)> {
         let Around {
             snapshot,
@@ -210,7 +205,7 @@ impl Tree {
             .map(|(input, at)| ((&*input.root, &*input.path), *at))
             .collect();
         let asked: HashSet<At> = chunk.iter().copied().collect();
-        let checked = language.check(&inputs, last_good, calendars);
+        let checked = language.check(&inputs, last_good, commons);
         let files = checked.files.into_iter().filter_map(|file| {
             let at = *places.get(&(&*file.root, &*file.path))?;
             asked.contains(&at).then_some((at, file))
@@ -260,7 +255,7 @@ fn take_over(root: &Root, old: Option<RootState>) -> (RootState, Vec<usize>, boo
                 let mut state = FileState::new(file);
                 if file.content == Content::Unchanged {
                     // The same bytes say the same.
-                    state.calendars = old.and_then(|old| old.calendars);
+                    state.commons = old.and_then(|old| old.commons);
                 }
                 files.push(state);
             }
@@ -328,19 +323,6 @@ fn forget_text(file: &mut Arc<File>) {
             hash: file.hash,
         });
     }
-}
-
-/// The texts of the `_defaults.yaml` files that are in force.
-fn defaults_texts(in_force: &InForce) -> DefaultsTexts {
-    let mut texts = DefaultsTexts::new();
-    for root in &in_force.roots {
-        for file in &root.files {
-            if let Defined::Defaults(text) = &file.content {
-                texts.insert((root.path.clone(), file.path.clone()), text.clone());
-            }
-        }
-    }
-    texts
 }
 
 /// SHA-256 over all files, in hexadecimal; alike wherever the tree lies. A lost PATH counts as empty.

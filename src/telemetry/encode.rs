@@ -156,6 +156,14 @@ fn jobs(out: &mut Exposition, samples: &[Sample], revision: Option<&str>) {
         ),
         |sample| sample.next,
     );
+    instants(
+        out,
+        seconds(
+            "elder_job_success_deadline_timestamp_seconds",
+            "By when a success must exist: expect_success_within after the first fire that follows the last one.",
+        ),
+        |sample| sample.success_deadline,
+    );
     out.family(seconds(
         "elder_job_last_run_duration_seconds",
         "Length of the last run.",

@@ -85,6 +85,8 @@ const NO_FIRE: i64 = i64::MIN;
 pub(super) struct Activity {
     /// From the store at first, then from the events.
     pub(super) times: JobTimes,
+    /// By when it must succeed.
+    success_deadline: Option<Timestamp>,
     /// From the first event on.
     pub(super) counts: Option<Box<Counts>>,
 }
@@ -109,6 +111,7 @@ pub(super) struct Sample {
     pub(super) file: Arc<str>,
     pub(super) next: Option<Timestamp>,
     pub(super) times: JobTimes,
+    pub(super) success_deadline: Option<Timestamp>,
     pub(super) counts: Counts,
 }
 
@@ -127,7 +130,7 @@ impl Jobs {
         let activity = (times != JobTimes::default()).then(|| {
             Box::new(Activity {
                 times,
-                counts: None,
+                ..Activity::default()
             })
         });
         let slot = Slot {
@@ -179,6 +182,11 @@ impl Jobs {
                 .and_then(|due| i64::try_from(due.as_nanosecond()).ok())
                 .unwrap_or(NO_FIRE);
         }
+    }
+
+    /// By when a job must succeed is another instant.
+    pub(super) fn success_deadline(&self, key: JobKey, at: Option<Timestamp>) {
+        self.edit(key, |activity| activity.success_deadline = at);
     }
 
     /// An attempt begins.
@@ -325,6 +333,7 @@ impl Slab {
                 .then(|| Timestamp::from_nanosecond(slot.next.into()).ok())
                 .flatten(),
             times: activity.map(|activity| activity.times).unwrap_or_default(),
+            success_deadline: activity.and_then(|activity| activity.success_deadline),
             counts: activity
                 .and_then(|activity| activity.counts.as_deref().cloned())
                 .unwrap_or_default(),

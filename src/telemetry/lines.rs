@@ -31,7 +31,22 @@ pub(super) fn write(event: &Event<'_>) {
             schedule = &*job.definition.schedule_text,
             "job changed"
         ),
+        Event::Stale {
+            job,
+            deadline,
+            last_success,
+            ..
+        } => warn!(
+            job = job.name().as_str(),
+            deadline = %deadline,
+            last_success = last_success.map(|at: Timestamp| at.to_string()),
+            "job stale: no success by its deadline"
+        ),
+        Event::Fresh { job, .. } => {
+            info!(job = job.name().as_str(), "job is no longer stale");
+        }
         Event::NextFire { .. }
+        | Event::SuccessDeadline { .. }
         | Event::JobCounts { .. }
         | Event::Tick { .. }
         | Event::LettersWritten

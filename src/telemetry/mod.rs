@@ -139,6 +139,7 @@ impl Telemetry {
             // Taken out with its line, which needs the name.
             Event::JobRemoved { .. } => {}
             Event::NextFire { key, due } => jobs.next(*key, *due),
+            Event::SuccessDeadline { key, at } => jobs.success_deadline(*key, *at),
             Event::JobCounts {
                 active,
                 idle,
@@ -219,7 +220,9 @@ impl Telemetry {
             Event::SourceState { .. }
             | Event::LettersWritten
             | Event::Audit(_)
-            | Event::Notice { .. } => {}
+            | Event::Notice { .. }
+            | Event::Stale { .. }
+            | Event::Fresh { .. } => {}
         }
     }
 }

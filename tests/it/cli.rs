@@ -16,6 +16,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
     Commands:
       run       Run the jobs of a folder: load, schedule, watch, serve
       validate  Check job files without running anything (also `elder --validate`)
+      plan      Show what a change of job files would change: jobs, fires, collisions
       next      Show when a job or a schedule fires next
       simulate  Show every fire of a span: busiest minutes, peaks, overlaps, clock changes
       test      Try the schedule tests (*.test.yaml) of a folder

@@ -23,6 +23,7 @@ mod import;
 mod machine;
 mod next;
 mod peers;
+mod plan;
 mod promises;
 mod schedules;
 mod shipped;

@@ -196,28 +196,19 @@ fn a_secret_in_a_command_is_refused_with_what_to_write() {
 
 #[test]
 fn what_this_build_does_not_do_yet_is_refused_and_never_ignored() {
-    let file =
-        "jobs:\n  a:\n    schedule: \"@daily\"\n    run: x\n    user: nobody\n    pool: database\n";
+    let file = "jobs:\n  a:\n    schedule: \"@daily\"\n    run: x\n    kubernetes: { image: x }\n";
     assert_snapshot!(checked(file), @r#"
     exit 1
     --- stdout
-    error[E007]: `user` is known, but not in this build
+    error[E007]: `kubernetes` is known, but not in this build
      --> jobs.d/a.yaml:5:5
       |
-    5 |     user: nobody
-      |     ^^^^
+    5 |     kubernetes: { image: x }
+      |     ^^^^^^^^^^
       |
       = help: remove it: nothing would come of it
 
-    error[E007]: `pool` is known, but not in this build
-     --> jobs.d/a.yaml:6:5
-      |
-    6 |     pool: database
-      |     ^^^^
-      |
-      = help: remove it: nothing would come of it
-
-    1 file, 0 good jobs: 2 errors
+    1 file, 0 good jobs: 1 error
     "#);
 }
 

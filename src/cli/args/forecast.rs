@@ -47,6 +47,96 @@ pub struct TestArgs {
     pub tzdata: TzdataChoice,
 }
 
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  elder plan                                  jobs.d beside the last commit
+  elder plan --against git:origin/main        beside another revision
+  elder plan --against git:origin/main --format markdown    for a comment on a pull request
+  elder plan --against ../deployed/jobs.d     beside another folder
+  elder plan --against http://127.0.0.1:8000  beside what that elder runs
+
+Exit status: 0 fine, 1 a file is bad, 2 no answer, 3 there are changes (with --exit-code).";
+
+/// The flags of `elder plan`.
+#[derive(Debug, Args)]
+#[command(after_help = PLAN_EXAMPLES)]
+pub struct PlanArgs {
+    /// Folders of job files [default: jobs.d]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// git:REV, a folder, or the URL of a running elder [default: the target of the merge request where CI names it, else git:HEAD]
+    #[arg(long, value_name = "WHAT", value_parser = against)]
+    pub against: Option<PlanAgainst>,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: PlanFormat,
+    /// End with status 3 when there are changes
+    #[arg(long)]
+    pub exit_code: bool,
+    /// From when on fires are counted [default: now]
+    #[arg(long, value_name = "RFC3339", value_parser = values::instant)]
+    pub from: Option<Timestamp>,
+    /// The zone of jobs that name none [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// More than this part of a PATH's jobs is not removed at once
+    #[arg(long, value_name = "PERCENT", default_value = "50%", value_parser = values::percent)]
+    pub prune_limit: u8,
+    /// How many processes may run at once
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub max_workers: NonZeroU32,
+    /// How many http requests may run at once
+    #[arg(long, value_name = "N", default_value = "1024")]
+    pub max_requests: NonZeroU32,
+    /// Files of NAME=value lines for ${NAME}
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub env_file: Vec<PathBuf>,
+    /// A ${NAME} that is not set is a warning
+    #[arg(long)]
+    pub allow_missing_env: bool,
+    /// Whose time zone data; bundled answers alike on every machine
+    #[arg(long, value_name = "WHICH", default_value = "bundled")]
+    pub tzdata: TzdataChoice,
+    /// The file with the token, for a running elder (ELDER_TOKEN_FILE) [default: the one that an elder on this machine left for its port]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+}
+
+/// `--format` of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For people
+    Human,
+    /// For programs
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+/// `--against`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanAgainst {
+    /// `git:REV`
+    Git(String),
+    /// A folder.
+    Folder(PathBuf),
+    /// A running elder.
+    Server(String),
+}
+
+fn against(text: &str) -> Result<PlanAgainst, String> {
+    if let Some(revision) = text.strip_prefix("git:") {
+        return match revision {
+            "" => Err("a revision belongs after git:, such as git:origin/main".to_owned()),
+            revision => Ok(PlanAgainst::Git(revision.to_owned())),
+        };
+    }
+    if text.contains("://") {
+        return values::server(text).map(PlanAgainst::Server);
+    }
+    Ok(PlanAgainst::Folder(PathBuf::from(text)))
+}
+
 const SIMULATE_EXAMPLES: &str = "\
 Examples:
   elder simulate                                         jobs.d in the next 24 hours

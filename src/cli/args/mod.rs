@@ -16,7 +16,7 @@ use clap::{Parser, Subcommand};
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
 pub use doctor::DoctorArgs;
 pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
-pub use forecast::{SimulateArgs, SimulateFormat, TestArgs};
+pub use forecast::{PlanAgainst, PlanArgs, PlanFormat, SimulateArgs, SimulateFormat, TestArgs};
 pub use import::{ImportArgs, SourceFormat};
 pub use run::RunArgs;
 
@@ -53,6 +53,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Check job files without running anything (also `elder --validate`)
     Validate(ValidateArgs),
+    /// Show what a change of job files would change: jobs, fires, collisions
+    Plan(Box<PlanArgs>),
     /// Show when a job or a schedule fires next
     Next(NextArgs),
     /// Show every fire of a span: busiest minutes, peaks, overlaps, clock changes
@@ -98,9 +100,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 14] = [
-    "run", "validate", "next", "simulate", "test", "import", "doctor", "schema", "trigger", "sync",
-    "backup", "restore", "optimize", "report",
+const COMMANDS: [&str; 15] = [
+    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "trigger",
+    "sync", "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

@@ -1,22 +1,22 @@
 //! Job files as the checking commands see them: looked at once, checked, nothing remembered.
 
-mod conflicts;
+pub mod compare;
 mod suites;
 mod targets;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::decide::merge::{InForce, Rules};
 use crate::finding::Finding;
+use crate::forecast::trial::{self, Trial};
 use crate::model::Job;
 use crate::schedule::Zones;
-use crate::spec::{self, Checked, InputFile};
+use crate::spec::{self, InputFile};
 
 use super::exit::Failure;
 
-use conflicts::across_files;
 pub use suites::{WithTests, with_tests};
 use targets::{Looked, targets};
 
@@ -58,25 +58,29 @@ pub fn check(query: &Query<'_>) -> Result<Tree, Failure> {
         .iter()
         .map(|target| target.look(query))
         .collect::<Result<_, _>>()?;
-    let inputs: Vec<InputFile> = looked.iter().flat_map(|one| one.inputs.clone()).collect();
-    let none = HashMap::new();
-    let checked = spec::check(&inputs, None, &none, &query.options, query.zones);
-    let mut across = across_files(&checked.files);
+    let mut trial = tried(&looked, query, &InForce::default(), &Rules::default());
+    let across = &mut trial.across;
     let conflicts: Vec<bool> = across.iter().map(|found| !found.is_empty()).collect();
-    for (index, finding) in spec::across(&checked.files, query.zones) {
+    for (index, finding) in spec::across(&trial.files, query.zones) {
         across[index].push(finding);
     }
-    Ok(tree(&looked, &checked, across, &conflicts, query.now))
+    Ok(tree(&looked, trial, &conflicts, query.now))
+}
+
+/// What was looked at, beside what is in force.
+fn tried(looked: &[Looked], query: &Query<'_>, in_force: &InForce, rules: &Rules) -> Trial {
+    let inputs: Vec<InputFile> = looked.iter().flat_map(|one| one.inputs.clone()).collect();
+    let mut roots: Vec<_> = looked.iter().map(|one| one.root.clone()).collect();
+    roots.dedup();
+    let files = trial::Files {
+        roots: &roots,
+        inputs: &inputs,
+    };
+    trial::trial(&files, in_force, rules, &query.options, query.zones)
 }
 
 /// What the check came to, as far as it was asked about.
-fn tree(
-    looked: &[Looked],
-    checked: &Checked,
-    mut across: Vec<Vec<Finding>>,
-    conflicts: &[bool],
-    now: Timestamp,
-) -> Tree {
+fn tree(looked: &[Looked], trial: Trial, conflicts: &[bool], now: Timestamp) -> Tree {
     let mut tree = Tree {
         files: 0,
         findings: Vec::new(),
@@ -84,16 +88,19 @@ fn tree(
         bad_names: Vec::new(),
     };
     let mut asked_about = Vec::new();
-    let on_calendars = spec::calendar_notes(&checked.files, now);
-    let files = checked.files.iter().zip(on_calendars);
-    for (((file, on_calendars), across), refused) in files.zip(&mut across).zip(conflicts) {
+    let Trial {
+        files, mut across, ..
+    } = trial;
+    let on_names = spec::name_notes(&files, now);
+    let files = files.iter().zip(on_names);
+    for (((file, on_names), across), refused) in files.zip(&mut across).zip(conflicts) {
         if !looked.iter().any(|one| one.concerns(file)) {
             continue;
         }
         asked_about.push(&**file);
         tree.findings.extend(file.findings.iter().cloned());
         tree.findings.extend(spec::past_dates(file, now));
-        tree.findings.extend(on_calendars);
+        tree.findings.extend(on_names);
         tree.findings.append(across);
         if !file.is_defaults && !spec::calendars::is_ics(&file.path) {
             tree.files += 1;

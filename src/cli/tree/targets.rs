@@ -161,9 +161,11 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 /// What was found.
 pub(super) struct Looked {
     pub(super) inputs: Vec<InputFile>,
-    root: Arc<str>,
+    pub(super) root: Arc<str>,
+    /// The PATH, absolute and resolved.
+    pub(super) folder: Arc<Path>,
     /// The files of it that were asked about, by the names that people know; `None` for all.
-    only: Option<Vec<Arc<str>>>,
+    pub(super) only: Option<Vec<Arc<str>>>,
 }
 
 impl Target {
@@ -172,6 +174,7 @@ impl Target {
             Target::Stdin => Ok(Looked {
                 inputs: vec![stdin()?],
                 root: Arc::from(STDIN),
+                folder: Arc::from(Path::new("/")),
                 only: None,
             }),
             Target::Folder(folder) => {
@@ -187,6 +190,7 @@ impl Target {
                 Ok(Looked {
                     inputs: root.files.iter().map(|file| root.input(file)).collect(),
                     root: root.path,
+                    folder: root.folder,
                     only: None,
                 })
             }
@@ -217,6 +221,7 @@ impl Files {
         Ok(Looked {
             inputs,
             root: root.path,
+            folder: root.folder,
             only: Some(only),
         })
     }
@@ -245,7 +250,7 @@ impl Looked {
     }
 }
 
-fn look(folder: &str) -> Result<Root, Failure> {
+pub(super) fn look(folder: &str) -> Result<Root, Failure> {
     look_for(folder, FileKind::Jobs)
 }
 

@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 
 use super::{Conflict, ConflictKind, Defined, PairedFile, RootInForce};
 use crate::ids::{JobName, MAX_NAME};
-use crate::model::{Calendar, Job, NameKind, Origin};
+use crate::model::{Commons, Job, NameKind, Origin};
 
 /// As many conflicts are told of; more files may be refused.
 const MAX_CONFLICTS: usize = 10_000;
@@ -27,7 +27,7 @@ pub(super) struct Claims<'a> {
     was: HashMap<Key<'a>, Entry<'a>>,
 }
 
-/// Something with a name. Jobs and calendars have their names apart from each other.
+/// Something with a name. Each kind has its names apart from the others.
 #[derive(Clone, Copy)]
 struct Entry<'a> {
     kind: NameKind,
@@ -47,12 +47,9 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn calendar(calendar: &'a Calendar) -> Self {
-        Self {
-            kind: NameKind::Calendar,
-            name: &calendar.name,
-            origin: &calendar.origin,
-        }
+    fn commons(commons: &'a Commons) -> impl Iterator<Item = Self> {
+        let names = commons.names();
+        names.map(|(kind, name, origin)| Self { kind, name, origin })
     }
 
     fn key(&self) -> Key<'a> {
@@ -61,23 +58,28 @@ impl<'a> Entry<'a> {
 }
 
 /// Everything in a file that has a name.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Content<'a> {
     jobs: &'a [Job],
-    calendars: &'a [Calendar],
+    commons: &'a Commons,
 }
 
 impl<'a> Content<'a> {
+    const NOTHING: Self = Self {
+        jobs: &[],
+        commons: Commons::NONE,
+    };
+
     fn of(content: &'a Defined) -> Self {
         Self {
             jobs: content.jobs(),
-            calendars: content.calendars(),
+            commons: content.commons(),
         }
     }
 
     fn entries(self) -> impl Iterator<Item = Entry<'a>> {
-        let calendars = self.calendars.iter().map(Entry::calendar);
-        self.jobs.iter().map(Entry::job).chain(calendars)
+        let jobs = self.jobs.iter().map(Entry::job);
+        jobs.chain(Entry::commons(self.commons))
     }
 }
 
@@ -148,7 +150,7 @@ impl<'a> Claims<'a> {
     /// Its last good content.
     fn last(&self, file: usize) -> Content<'a> {
         let last = self.files[file].last;
-        last.map_or(Content::default(), |last| Content::of(&last.content))
+        last.map_or(Content::NOTHING, |last| Content::of(&last.content))
     }
 
     fn stands(&self, claim: &Claim<'a>) -> bool {
@@ -233,9 +235,9 @@ impl<'a> Claims<'a> {
         if !open.is_empty() {
             let jobs = named.iter().flat_map(|root| root.jobs()).map(Entry::job);
             let files = named.iter().flat_map(|root| &root.files);
-            let calendars = files.flat_map(|file| file.content.calendars());
+            let commons = files.flat_map(|file| Entry::commons(file.content.commons()));
             self.was = jobs
-                .chain(calendars.map(Entry::calendar))
+                .chain(commons)
                 .map(|entry| (entry.key(), entry))
                 .filter(|(key, _)| open.contains(key))
                 .collect();

@@ -3,13 +3,11 @@
 //! A letter is bounded, whatever a job said: receivers of webhooks expect less than 20 kB. Its
 //! identity follows from what it is about, so that the same event never is two letters.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Call;
-use crate::ids::{JobName, RunId, SageName};
+use crate::ids::{RunId, SageName};
 use crate::model::{Definition, Letter, Output, Reason, Run, SageEvent};
 
 /// The most bytes that a text takes in the JSON: of the output's end, the detail, all labels, and
@@ -123,10 +121,13 @@ fn facts(about: &About<'_>) -> Map<String, Value> {
     let owner = said.and_then(|said| said.owner.as_deref());
     let mut facts = Map::new();
     let mut put = |name: &str, value: Value| drop(facts.insert(name.to_owned(), value));
-    put("job", json!(job_text(&run.job)));
-    put("run_id", json!(run.id.as_str()));
+    put("job", json!(run.job.as_str()));
+    // A success that is overdue is the end of no run.
+    let is_run = run.outcome.is_some();
+    let id = is_run.then(|| run.id.as_str());
+    put("run_id", json!(id));
     put("scheduled_at", json!(run.scheduled_at.to_string()));
-    put("trigger", json!(run.trigger.as_str()));
+    put("trigger", json!(is_run.then(|| run.trigger.as_str())));
     put("outcome", json!(run.outcome.map(|it| it.as_str())));
     put("reason", json!(run.reason.map(Reason::as_str)));
     put(
@@ -162,10 +163,6 @@ fn facts(about: &About<'_>) -> Map<String, Value> {
         json!(run.revision.as_deref().map(|it| cut(it, TEXT))),
     );
     facts
-}
-
-fn job_text(job: &JobName) -> Arc<str> {
-    job.as_str().into()
 }
 
 /// The labels as they are filled in, as far as there is room for them.

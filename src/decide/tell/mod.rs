@@ -15,7 +15,7 @@ pub use trouble::{Told, Trouble};
 use jiff::Timestamp;
 
 use crate::ids::SageName;
-use crate::model::{Audience, Outcome, Reason, Run, SageDefinition, SageEvent, Sages};
+use crate::model::{Audience, Outcome, Reason, Run, Sage, SageEvent, Sages};
 
 /// What became of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,9 +124,9 @@ fn remind(
     let failures = trouble.failures;
     let told = trouble.told_mut(sage, event);
     told.held_back = told.held_back.saturating_add(count);
-    let definition = sages.get(sage).map(|sage| &*sage.definition);
-    let after = definition.map_or(1, |sage| sage.after);
-    let every = definition.map_or(SageDefinition::REMIND, |sage| sage.remind);
+    let known = sages.get(sage);
+    let after = known.map_or(1, |sage| sage.after);
+    let every = known.map_or(Sage::REMIND, |sage| sage.remind);
     // A clock that was set back must not silence anybody for as long.
     let is_soon = |last: Timestamp| now >= last && now.duration_since(last).unsigned_abs() < every;
     let is_early = event == SageEvent::Failure && failures < after;
@@ -139,7 +139,7 @@ fn remind(
 
 /// A sage hears of the end of trouble when there was enough of it to be told.
 fn recovery(sage: &SageName, sages: &Sages, trouble: &Trouble) -> Option<Call> {
-    let after = sages.get(sage).map_or(1, |sage| sage.definition.after);
+    let after = sages.get(sage).map_or(1, |sage| sage.after);
     let failed = trouble.failures >= after.max(1);
     // What it was told of otherwise is over as well.
     let knows = trouble.was_told(sage);

@@ -7,9 +7,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::ids::{JobName, RunId};
-use crate::model::{
-    Action, Command, Definition, Letter, Origin, Output, Policy, Process, Sage, Text, Trigger,
-};
+use crate::model::{Action, Command, Definition, Letter, Output, Policy, Process, Text, Trigger};
 use crate::schedule::{Item, Schedule};
 
 fn at(second: i64) -> Timestamp {
@@ -30,23 +28,16 @@ fn action() -> Action {
 
 /// `S` speaks after so many failures and at most once in so many seconds.
 fn sages(after: u32, remind: u64) -> Sages {
-    let definition = SageDefinition {
+    let sage = Sage {
         name: name("S"),
         action: action(),
         context: Arc::default(),
-        policy: Arc::new(Policy::built_in(SageDefinition::TIMEOUT)),
+        policy: Arc::new(Policy::built_in(Sage::TIMEOUT)),
         after,
         remind: Duration::from_secs(remind),
         events: Vec::new(),
     };
-    let sage = Sage {
-        definition: Arc::new(definition),
-        origin: Origin {
-            file: "a.yaml".into(),
-            line: 1,
-        },
-    };
-    [(name("S"), sage)].into()
+    [(name("S"), Arc::new(sage))].into()
 }
 
 fn everything() -> Audience {

@@ -78,6 +78,7 @@ impl State {
         self.hold(change.held);
         if change.first && self.phase == Phase::Starting {
             self.phase = Phase::Running;
+            self.freshness.resume(self.now.wall);
             self.start_up();
         }
         self.tell_counts();
@@ -157,6 +158,7 @@ impl State {
             self.tell_next(key, None);
         }
         self.refresh_status(key);
+        self.expect(key);
     }
 
     fn insert_job(&mut self, job: Job, mark: &Mark) -> JobKey {
@@ -242,6 +244,8 @@ impl State {
         }
         if is_rescheduled {
             self.begin_schedule(key);
+        } else {
+            self.expect(key);
         }
         // More may run at once than before.
         self.next_of_job(key);
@@ -278,6 +282,7 @@ impl State {
         self.give_up_waiting(key, |_| true);
         self.timetable.remove(key);
         self.names.remove(name.as_str());
+        self.expect_nothing(key, name);
         let Some(state) = self.jobs.get_mut(key.index()).and_then(Option::take) else {
             return;
         };

@@ -36,8 +36,10 @@ pub(super) enum Then {
     Start(RunId),
     /// A waiting run has its row.
     Recorded(RunId),
-    /// Letters are in the outbox, of this job.
+    /// Letters are in the outbox, of this job; the row that they are about comes next.
     Told(JobName),
+    /// Letters are in the outbox, about no row.
+    ToldAlone,
     /// Fires that did not run are told.
     NotRun {
         key: Option<JobKey>,
@@ -170,7 +172,7 @@ impl State {
             Ok(written) => {
                 let (mut won, mut lost) = (0, 0);
                 for (then, written) in thens.into_iter().zip(written) {
-                    if !matches!(then, Then::Nothing | Then::Told(_)) {
+                    if !matches!(then, Then::Nothing | Then::Told(_) | Then::ToldAlone) {
                         match written {
                             Written::Done => won += 1,
                             Written::Taken => lost += 1,
@@ -212,7 +214,7 @@ impl State {
     fn durable(&mut self, then: Then, written: Written) {
         match (then, written) {
             (Then::Nothing, _) => {}
-            (Then::Told(_), _) => self.told(),
+            (Then::Told(_) | Then::ToldAlone, _) => self.told(),
             (Then::Start(id), Written::Done) => self.launch(id),
             (Then::Recorded(id), Written::Done) => {
                 let Some(active) = self.runs.get_mut(&id) else {
@@ -325,7 +327,9 @@ impl State {
                     }
                     None => self.commits.keep_with(telling, write, then),
                 },
-                Then::Nothing | Then::Told(_) => self.commits.keep_with(telling, write, then),
+                Then::Nothing | Then::Told(_) | Then::ToldAlone => {
+                    self.commits.keep_with(telling, write, then);
+                }
             }
         }
         for (_, ticket) in std::mem::take(&mut self.commits.waiting) {

@@ -8,6 +8,7 @@ mod active;
 mod apply;
 mod commits;
 mod fires;
+mod freshness;
 mod overlap;
 mod recovery;
 mod requests;
@@ -37,6 +38,7 @@ use super::handle::{
 use super::timetable::Timetable;
 use active::{Active, Pool};
 use commits::Commits;
+use freshness::Freshness;
 
 /// How many may run at once.
 #[derive(Clone, Copy, Debug)]
@@ -207,6 +209,7 @@ pub struct State {
     pools: [Pool; 2],
     /// Ends of graces and of waits between attempts.
     timers: BTreeSet<(Timestamp, RunId)>,
+    freshness: Freshness,
     commits: Commits,
     effects: Vec<Effect>,
     /// Rows that another process left open, until the first change decides them.
@@ -301,6 +304,7 @@ impl State {
                 Pool::new("requests", settings.max_requests),
             ],
             timers: BTreeSet::new(),
+            freshness: Freshness::default(),
             commits: Commits::default(),
             effects: Vec::new(),
             recalled: Vec::new(),
@@ -364,7 +368,7 @@ impl State {
             Phase::Stopping(_) => self.stop_wake(),
             Phase::Running => {
                 let timer = self.timers.first().map(|(at, _)| *at);
-                [self.timetable.first_due(), timer]
+                [self.timetable.first_due(), timer, self.freshness.first()]
                     .into_iter()
                     .flatten()
                     .min()
@@ -375,7 +379,7 @@ impl State {
     /// Whatever became due by itself.
     fn go_on(&mut self) {
         match self.phase {
-            Phase::Starting => {}
+            Phase::Starting => return,
             Phase::Running if self.commits.is_down() => {}
             // Its answers bring this on; what is late then is late for this.
             Phase::Running if self.commits.is_clogged() => self.lateness = Reason::Store,
@@ -384,8 +388,9 @@ impl State {
                 self.timers_due();
                 self.fill_pools();
             }
-            Phase::Stopping(deadline) => self.stop_due(deadline),
+            Phase::Stopping(deadline) => return self.stop_due(deadline),
         }
+        self.stale_due();
     }
 
     fn clock_set(&mut self, by: Duration, direction: Direction) {
@@ -396,9 +401,15 @@ impl State {
         self.shift_stop(by, direction);
         match direction {
             // What the step jumped over is late for that reason.
-            Direction::Forward => self.lateness = Reason::Clock,
+            Direction::Forward => {
+                self.lateness = Reason::Clock;
+                self.freshness.resume(self.now.wall);
+            }
             // Marks see to it that nothing is repeated.
-            Direction::Backward => self.tell_all_next(),
+            Direction::Backward => {
+                self.tell_all_next();
+                self.expect_all();
+            }
         }
     }
 
@@ -427,7 +438,7 @@ impl JobState {
         let mut state = Self {
             job,
             mark: mark.mark,
-            since: mark.mark,
+            since: mark.since,
             first_seen: mark.first_seen,
             status: JobStatus::Idle,
             past: None,
@@ -457,6 +468,7 @@ impl JobState {
         let past = self.past.as_ref();
         Mark {
             first_seen: self.first_seen,
+            since: self.since,
             mark: self.mark,
             gone_at: None,
             previous_success_at: past.and_then(|past| past.previous_success_at),

@@ -51,6 +51,7 @@ impl State {
     /// A run of the job is over: the next of its late fires when none of its runs is before it, and
     /// whoever waits for just this.
     pub(super) fn next_of_job(&mut self, key: JobKey) {
+        self.expect_after_end(key);
         let Some(job) = self.job(key) else { return };
         let stage = |id: &RunId| self.runs.get(id).map(|active| active.stage);
         let mut active = job.active().iter();
@@ -352,6 +353,7 @@ impl State {
             _ => {}
         }
         past.last = Some(Box::new(run.clone()));
+        self.expect_after_end(key);
     }
 
     /// Takes a run out of every list, and frees the place that it held.

@@ -3,9 +3,11 @@
 //! Letters go into the batch just before the row that they are about, and a batch never ends
 //! between the two: a crash leaves both or neither. A job without sages costs nothing here.
 
+use jiff::Timestamp;
+
 use crate::decide::{self, About, Happened, Trouble};
-use crate::ids::{JobKey, JobName};
-use crate::model::{Event, Job, Output, Run};
+use crate::ids::{JobKey, JobName, RunId};
+use crate::model::{Event, Job, Output, Run, Trigger};
 use crate::store::{Telling, Write};
 
 use super::State;
@@ -38,8 +40,44 @@ impl State {
         added: u64,
         output: Option<&Output>,
     ) -> Option<(Write, Then)> {
-        let audience = job.definition.policy.audience.clone()?;
         let happened = Happened::of(run, added)?;
+        self.telling_of(key, job, run, happened, output)
+    }
+
+    /// A success of the job is overdue, at least since `deadline`.
+    pub(super) fn tell_stale(
+        &mut self,
+        key: JobKey,
+        deadline: Timestamp,
+        last_success: Option<Timestamp>,
+    ) {
+        let Some(job) = self.job(key).map(|job| job.job.clone()) else {
+            return;
+        };
+        if job.definition.policy.audience.is_none() {
+            return;
+        }
+        // There is no run: this only carries what is known.
+        let name = job.name();
+        let id = RunId::of_request(name, deadline, "stale");
+        let mut run = Run::new(id, name.clone(), deadline, Trigger::Schedule);
+        let since = last_success.map_or("none so far".to_owned(), |at| format!("the last at {at}"));
+        run.detail = Some(format!("a success was expected by {deadline}; {since}").into());
+        let happened = Happened::Stale;
+        if let Some((write, _)) = self.telling_of(Some(key), &job, &run, happened, None) {
+            self.write(write, Then::ToldAlone);
+        }
+    }
+
+    fn telling_of(
+        &mut self,
+        key: Option<JobKey>,
+        job: &Job,
+        run: &Run,
+        happened: Happened,
+        output: Option<&Output>,
+    ) -> Option<(Write, Then)> {
+        let audience = job.definition.policy.audience.clone()?;
         let at = self.now.wall;
         let before = self.trouble(key, job.name());
         let sages = self.sages.clone();

@@ -66,6 +66,7 @@ impl State {
             .map(|pool| pool.waiting.len() as u64)
             .sum();
         stats.store_error = self.commits.error();
+        (stats.stale_jobs, stats.stale_names) = self.freshness.stale();
         stats
     }
 
@@ -80,6 +81,7 @@ impl State {
             })
         };
         let past = state.past.as_ref();
+        let expected = self.freshness.of(key);
         JobView {
             job: state.job.clone(),
             status: state.status,
@@ -87,6 +89,8 @@ impl State {
             active: state.active().iter().filter_map(head).collect(),
             last: past.and_then(|past| past.last.as_deref().cloned()),
             mark: state.mark(),
+            success_deadline: expected.map(|(deadline, _)| deadline),
+            is_stale: expected.is_some_and(|(_, is_stale)| is_stale),
         }
     }
 

@@ -19,7 +19,7 @@ use super::{Question, just_before};
 use crate::engine::Change;
 use crate::engine::state::{Effect, Input, Now, State, Ticket};
 use crate::ids::{JobName, RunId};
-use crate::model::{Action, AttemptEnd, Ended, Job, JobTimes, Outcome, Output, Overlap, Reason};
+use crate::model::{Action, AttemptEnd, Ended, Job, Outcome, Output, Overlap, Reason};
 use crate::store::{Mark, Written};
 use ears::{Ears, Said};
 pub use outcome::{Decided, Fate, Followed, Peak, PoolUse, Unrun};
@@ -33,7 +33,7 @@ pub fn each(question: &Question<'_>, tell: &mut dyn FnMut(&Decided<'_>) -> Contr
 }
 
 /// Follows as many fires as the question allows.
-pub(super) fn follow(
+pub(in crate::forecast) fn follow(
     question: &Question<'_>,
     tell: &mut dyn FnMut(&Decided<'_>) -> ControlFlow<()>,
 ) -> Followed {
@@ -137,13 +137,9 @@ impl<'q, 'j> Play<'q, 'j> {
     /// The daemon is there since just before the span, and so are its jobs.
     fn begin(&mut self) {
         let mark = Mark {
-            first_seen: self.begin,
-            mark: self.begin,
-            gone_at: None,
-            previous_success_at: None,
             // So that `startup` schedules are quiet: they are about no instant of the span.
             last_startup_at: Some(self.begin),
-            times: JobTimes::default(),
+            ..Mark::first_sight(self.begin)
         };
         let change = Change {
             at: self.begin,

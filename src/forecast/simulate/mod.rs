@@ -12,7 +12,7 @@ pub mod follow;
 pub mod json;
 pub mod svg;
 pub mod table;
-mod words;
+pub(super) mod words;
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

@@ -33,13 +33,13 @@ pub(super) fn listed<'n>(
 }
 
 /// `1 fire`, `2,000 fires`.
-pub(super) fn amount(count: u64, word: &str) -> String {
+pub(in crate::forecast) fn amount(count: u64, word: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{} {word}{plural}", grouped(count))
 }
 
 /// `12,345`.
-pub(super) fn grouped(count: u64) -> String {
+pub(in crate::forecast) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

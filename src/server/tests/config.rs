@@ -214,6 +214,7 @@ async fn the_configuration_shows_status_sources_and_what_is_pending() {
     status.findings = vec![finding("jobs.d/a.yaml")];
     status.sources = vec![SourceView {
         path: "jobs.d".into(),
+        folder: std::path::Path::new("/srv/jobs.d").into(),
         files: 7,
         bad_files: 1,
         lost: None,

@@ -282,6 +282,24 @@ pub(super) fn synced() -> SyncStatus {
         sources: vec![],
         pending: vec![],
         pending_hash: String::new(),
+        in_force: Arc::default(),
+    }
+}
+
+pub(super) fn terms() -> crate::forecast::plan::Terms {
+    crate::forecast::plan::Terms {
+        options: crate::spec::Options {
+            timezone: None,
+            env: Arc::default(),
+            env_allow: None,
+            allow_missing_env: false,
+        },
+        zones: crate::schedule::Zones::bundled(),
+        rules: crate::decide::merge::Rules::default(),
+        settings: crate::engine::Settings {
+            max_workers: 64,
+            max_requests: 1024,
+        },
     }
 }
 
@@ -293,14 +311,9 @@ pub(super) fn view(name: &str) -> JobView {
         next: Some(instant("2027-01-01T00:05:00Z")),
         active: vec![],
         last: None,
-        mark: Mark {
-            first_seen: seen,
-            mark: seen,
-            gone_at: None,
-            previous_success_at: None,
-            last_startup_at: None,
-            times: crate::model::JobTimes::default(),
-        },
+        mark: Mark::first_sight(seen),
+        success_deadline: None,
+        is_stale: false,
     }
 }
 
@@ -351,6 +364,7 @@ impl Server {
             store: store.clone(),
             telemetry: telemetry.clone(),
             clock: Arc::new(clock.clone()),
+            terms: Arc::new(terms),
         };
         let mut bound = bind(config, parts).await.unwrap();
         bounds(&mut bound);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::harness::{Server, synced};
 use crate::engine::Stats;
 use crate::finding::{Code, Excerpt, Finding, Place};
+use crate::ids::JobName;
 use crate::model::{Event, Observer};
 use crate::sync::{SourceView, SyncState, SyncStatus};
 use crate::telemetry::Format;
@@ -74,6 +75,7 @@ async fn the_worst_matter_is_named_and_only_a_stopped_scheduler_is_503() {
         status.pending = vec!["gone".into()];
         status.sources = vec![SourceView {
             path: "jobs.d".into(),
+            folder: std::path::Path::new("/srv/jobs.d").into(),
             files: 0,
             bad_files: 0,
             lost: Some("no such folder".into()),
@@ -111,6 +113,26 @@ async fn an_engine_that_refused_its_last_write_shows_as_a_lost_store() {
     let stats = server.get("/stats").await;
     assert_eq!(stats.json()["store"], "failing");
     assert!(!stats.body.contains("secret"));
+}
+
+#[tokio::test]
+async fn stale_jobs_are_a_warning_with_their_names() {
+    let server = Server::start().await;
+    *server.engine.stats.lock().unwrap() = Stats {
+        active_jobs: 1,
+        stale_jobs: 12,
+        stale_names: vec![JobName::new("backup").unwrap()],
+        ..Stats::default()
+    };
+    let reply = server.get("/healthz").await;
+    assert_eq!(reply.status, 200);
+    let health = reply.json();
+    assert_eq!(
+        (&health["status"], &health["reason"]),
+        (&"warning".into(), &"stale_jobs".into())
+    );
+    assert_eq!(health["stale_jobs"], 12);
+    assert_eq!(health["stale_job_names"], serde_json::json!(["backup"]));
 }
 
 #[tokio::test]

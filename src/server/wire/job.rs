@@ -37,6 +37,9 @@ pub(in super::super) struct JobJson {
     last_success_at: Option<Timestamp>,
     last_failure_at: Option<Timestamp>,
     first_seen_at: Timestamp,
+    /// It did not succeed by `success_deadline`.
+    stale: bool,
+    success_deadline: Option<Timestamp>,
 }
 
 /// What the jobs of a page share.
@@ -91,6 +94,8 @@ impl JobJson {
             last_success_at: view.mark.times.last_success,
             last_failure_at: view.mark.times.last_failure,
             first_seen_at: view.mark.first_seen,
+            stale: view.is_stale,
+            success_deadline: view.success_deadline,
         }
     }
 }

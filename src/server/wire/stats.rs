@@ -21,6 +21,7 @@ pub(in super::super) struct StatsJson {
     jobs: u64,
     running: u64,
     queued: u64,
+    stale_jobs: u64,
     outcomes: BTreeMap<&'static str, u64>,
     last_tick: Timestamp,
     /// `ok`, or `failing` when the last write was refused.
@@ -41,6 +42,7 @@ impl StatsJson {
             jobs: stats.jobs,
             running: stats.running,
             queued: stats.queued,
+            stale_jobs: stats.stale_jobs,
             outcomes: outcomes(&stats.outcomes),
             last_tick: stats.last_tick,
             store: match stats.store_error {

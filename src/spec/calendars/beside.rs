@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Found, Use, bind, read};
 use crate::finding::Code;
+use crate::model::NameKind;
 use crate::schedule::{Allowed, Named, OnDates, Shift, Zone};
 use crate::spec::decode::Decoder;
 use crate::spec::problem::Problem;
@@ -93,7 +94,7 @@ pub(in crate::spec) fn beside<'t>(
 
 /// The calendars of these names; what is wrong with one is told.
 fn named(decoder: &mut Decoder<'_, '_>, key: &str, names: Vec<(Arc<str>, Span)>) -> Option<Named> {
-    let Some(calendars) = decoder.shared.calendars else {
+    let Some(commons) = decoder.shared.commons else {
         let span = names.first().map_or(Span::default(), |(_, span)| *span);
         let message = format!(
             "`{key}` names a calendar, and there is no tree of job files here that could define one"
@@ -105,26 +106,27 @@ fn named(decoder: &mut Decoder<'_, '_>, key: &str, names: Vec<(Arc<str>, Span)>)
     let mut found = Vec::with_capacity(names.len());
     let count = names.len();
     for (name, span) in names {
-        match decoder.calendars.own.own(&name).map(|own| own.cloned()) {
+        match decoder.commons.calendars.own(&name).map(|own| own.cloned()) {
             Some(Ok(dates)) => {
                 found.push((name, dates));
                 continue;
             }
             // What is wrong with it has been said where it stands.
             Some(Err(_)) => continue,
-            None if decoder.calendars.unread.contains(&name) => continue,
+            None if decoder.commons.unread_calendars.contains(&name) => continue,
             None => {}
         }
-        decoder.calendars.note(Use::Calendar(name.clone()));
-        let (root, path) = decoder.calendars.file.clone();
-        match calendars.find(&root, &path, &name) {
-            Found::Dates(dates) => found.push((name, dates.clone())),
+        let used = Use::Name(NameKind::Calendar, name.clone());
+        decoder.commons.note(used);
+        let calendars = &commons.calendars;
+        match calendars.find(&decoder.commons.file, &name) {
+            Found::Here(dates) => found.push((name, dates.clone())),
             Found::Gone(dates) => {
                 let message = format!(
                     "the calendar `{name}` is gone; the schedule goes on by the dates that it had"
                 );
                 let help = format!("bring it back, or take it out of `{key}`");
-                decoder.note(Problem::new(Code::CalendarGone, span, &message, &help));
+                decoder.note(Problem::new(Code::NameGone, span, &message, &help));
                 found.push((name, dates.clone()));
             }
             Found::Broken(shown, _) => {

@@ -6,9 +6,10 @@ use super::read::Place;
 use super::{Broken, Calendars, Draft, FoundIcs, Said, Says, Source, Use};
 use crate::finding::Code;
 use crate::ids::CalendarName;
-use crate::model::{self, Origin};
+use crate::model::{self, NameKind, Origin};
+use crate::spec::commons;
 use crate::spec::decode::Decoder;
-use crate::spec::tree::{Span, shorten};
+use crate::spec::tree::Span;
 use crate::spec::{InputFile, limits};
 
 /// The dates of what a file defines, given what all files say; and a table of them, which is what
@@ -34,10 +35,10 @@ pub(in crate::spec) fn bind(
             continue;
         }
         // What goes round or too deep over several files, only the table of all can tell.
-        let far = calendars.known.get(&draft.name);
+        let far = calendars.names.defined(&draft.name);
         let far = far.filter(|known| known.shown == input.shown);
-        let far = far.and_then(|known| known.dates.as_ref().err());
-        let near = own.known.get(&draft.name).map(|known| &known.dates);
+        let far = far.and_then(|known| known.value.as_ref().err());
+        let near = own.own(&draft.name);
         match (near, far) {
             (Some(Err(broken)), _) | (_, Some(broken)) => unusable(decoder, place, broken),
             (Some(Ok(dates)), None) => {
@@ -71,7 +72,7 @@ fn own_table(places: &[Place], input: &InputFile, calendars: &Calendars) -> Cale
     let includes = drafts.iter().flat_map(|draft| &draft.includes);
     let others: Vec<model::Calendar> = includes
         .filter_map(|name| {
-            let dates = calendars.known.get(name)?.dates.as_ref().ok()?;
+            let dates = calendars.own(name)?.ok()?;
             Some(model::Calendar {
                 name: CalendarName::new(name).ok()?,
                 dates: dates.clone(),
@@ -95,8 +96,8 @@ fn own_table(places: &[Place], input: &InputFile, calendars: &Calendars) -> Cale
     }
     // What it defines itself stands before what others call so.
     let mut own = Calendars::resolve(&sources, |_, _| false);
-    own.known
-        .retain(|name, _| drafts.iter().any(|draft| draft.name == *name));
+    own.names
+        .keep(|name| drafts.iter().any(|draft| *draft.name == *name));
     own
 }
 
@@ -143,20 +144,17 @@ fn include(
     calendars: &Calendars,
 ) {
     let help = "take one of these out of `include`";
-    decoder.calendars.note(Use::Calendar(name.clone()));
-    if let Some(known) = own.known.get(name) {
-        if let Err(Broken::Cycle(way)) = &known.dates {
+    let used = Use::Name(NameKind::Calendar, name.clone());
+    decoder.commons.note(used);
+    if let Some(known) = own.own(name) {
+        if let Err(Broken::Cycle(way)) = known {
             let message = format!("`{name}` includes itself: {way}");
             decoder.report(Code::BadCalendar, span, &message, help);
         }
         return;
     }
-    decoder.calendars.note(Use::Calendar(name.clone()));
-    match calendars
-        .known
-        .get(name)
-        .map(|known| (&known.shown, &known.dates))
-    {
+    let far = calendars.names.defined(name);
+    match far.map(|known| (&known.shown, &known.value)) {
         Some((_, Ok(_))) => {}
         Some((_, Err(Broken::Cycle(way)))) => {
             let message = format!("`{name}` includes itself: {way}");
@@ -177,14 +175,7 @@ pub(in crate::spec) fn unknown(
     span: Span,
     calendars: &Calendars,
 ) {
-    let message = format!("no calendar is called `{}`", shorten(name));
-    let near = decoder.did_you_mean(name, calendars.names());
-    let help = if near.is_empty() {
-        "define it under `calendars:` at the top level of a job file".to_owned()
-    } else {
-        near
-    };
-    decoder.report(Code::DanglingName, span, &message, &help);
+    commons::unknown(decoder, NameKind::Calendar, name, span, calendars.names());
 }
 
 fn ics_file(
@@ -194,7 +185,7 @@ fn ics_file(
     input: &InputFile,
     calendars: &Calendars,
 ) {
-    decoder.calendars.note(Use::Ics(path.clone()));
+    decoder.commons.note(Use::Ics(path.clone()));
     match calendars.find_ics(&input.root, path) {
         FoundIcs::Dates(_) => {}
         FoundIcs::Bad => {

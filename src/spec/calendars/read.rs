@@ -1,21 +1,20 @@
-//! `calendars:` of one file: its lines to drafts, and then to dates with what other files say.
+//! `calendars:` of one file: its lines to drafts, to which other files give what they include.
 
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::Draft;
 use super::text::day_of_the_year;
-use super::{Draft, Said};
 use crate::finding::Code;
-use crate::ids::check_name;
-use crate::schedule::{Calendar, Zones};
+use crate::model::NameKind;
+use crate::schedule::Calendar;
+use crate::spec::commons::{Section, section};
 use crate::spec::decode::{Decoder, Scope};
 use crate::spec::fields::{CALENDAR, RANGE};
 use crate::spec::paths::{self, Home};
-use crate::spec::problem::Page;
-use crate::spec::shared::Shared;
-use crate::spec::tree::{self, Entry, Node, Span, Value, shorten};
-use crate::spec::{InputFile, Options, bytes, limits, schedule};
+use crate::spec::schedule;
+use crate::spec::tree::{Entry, Node, Span, Value, shorten};
 
 /// A draft and where its parts stand.
 pub(in crate::spec) struct Place {
@@ -25,97 +24,19 @@ pub(in crate::spec) struct Place {
     pub(super) includes: Vec<Span>,
 }
 
-/// What a YAML file says of calendars, its findings left out: the check of the file tells them.
-pub(super) fn said(input: &InputFile, options: &Options, zones: &Zones) -> Said {
-    let Ok(text) = bytes::text_of(input) else {
-        return Said::Bad(Arc::default());
-    };
-    // Most files have none, and need not be read twice.
-    if !text.contains("calendars") {
-        return Said::Nothing;
-    }
-    let page = Page::new(input.shown.clone(), text);
-    let shared = Shared::new(zones);
-    let mut decoder = Decoder::new(&page, options, &shared);
-    let tree = tree::parse(text);
-    let Some(Value::Map(entries)) = tree.root.as_ref().map(|root| &root.value) else {
-        return Said::Bad(Arc::default());
-    };
-    let Some(entry) = entries.iter().find(|entry| entry.key == KEY) else {
-        return match tree.complete {
-            true => Said::Nothing,
-            false => Said::Bad(Arc::default()),
-        };
-    };
-    let home = Home::new(&input.root_folder, &input.path);
-    let drafts = read(&mut decoder, &entry.value, &home);
-    if decoder.errors_since(0) || !tree.problems.is_empty() || !tree.complete {
-        return Said::Bad(names_in(&entry.value));
-    }
-    if drafts.is_empty() {
-        return Said::Nothing;
-    }
-    Said::Calendars(drafts.into_iter().map(|place| place.draft).collect())
-}
-
-/// The key that all this is about.
-const KEY: &str = "calendars";
-
-/// The names of the calendars, whatever else is written of them.
-fn names_in(node: &Node<'_>) -> Arc<[Arc<str>]> {
-    let Value::Map(entries) = &node.value else {
-        return Arc::default();
-    };
-    let names = entries.iter().take(limits::CALENDARS);
-    names.map(|entry| Arc::from(&*entry.key)).collect()
-}
-
 /// Reads the mapping of calendars.
 pub(in crate::spec) fn read<'t>(
     decoder: &mut Decoder<'t, '_>,
     node: &Node<'t>,
     home: &Home,
-) -> Vec<Place> {
-    if node.is_null() {
-        return Vec::new();
-    }
-    let Value::Map(entries) = &node.value else {
-        let message = format!("`calendars` is a mapping of names, not {}", node.kind());
-        let help = "write each calendar under its name: `calendars: { NAME: { … } }`";
-        decoder.report(Code::WrongType, node.span, &message, help);
-        return Vec::new();
-    };
-    if entries.len() > limits::CALENDARS {
-        let message = format!("more than {} calendars in one file", limits::CALENDARS);
-        decoder.report(Code::Limit, node.span, &message, "make several files of it");
-        return Vec::new();
-    }
-    crate::spec::file::names_in_another_case(decoder, entries);
-    let mut places = Vec::with_capacity(entries.len());
-    for entry in entries.iter() {
-        if decoder.is_full() {
-            break;
-        }
-        match one(decoder, entry, home) {
-            Some(place) => places.push(place),
-            None => decoder.calendars.unread.push(Arc::from(&*entry.key)),
-        }
-    }
-    places
+) -> Section<Place> {
+    let keys = "`weekdays:`, `dates:`, `ranges:`, `ics:` or `include:`";
+    section(decoder, node, NameKind::Calendar, keys, |decoder, entry| {
+        one(decoder, entry, home)
+    })
 }
 
 fn one<'t>(decoder: &mut Decoder<'t, '_>, entry: &Entry<'t>, home: &Home) -> Option<Place> {
-    if let Err(error) = check_name(&entry.key) {
-        let message = format!("`{}` cannot be a name: {error}", shorten(&entry.key));
-        decoder.report(Code::BadName, entry.key_span, &message, "");
-        return None;
-    }
-    if entry.value.is_empty() {
-        let message = format!("the calendar `{}` says nothing", entry.key);
-        let help = "give it `weekdays:`, `dates:`, `ranges:`, `ics:` or `include:`";
-        decoder.report(Code::WrongType, entry.key_span, &message, help);
-        return None;
-    }
     let before = decoder.errors();
     let mut place = Place {
         draft: Draft {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Broken, Calendars, Draft, Known, Said, Says, Source};
+use super::{Broken, Calendars, Draft, Said, Says, Source};
 use crate::schedule::Calendar;
 use crate::spec::limits;
 
@@ -91,10 +91,8 @@ impl Calendars {
                 State::Done(dates, _) => dates,
                 State::Unseen | State::Open => Err(Broken::Unusable),
             };
-            let shown = entry.source.shown.clone();
-            calendars
-                .known
-                .insert(Arc::from(name), Known { shown, dates });
+            let names = &mut calendars.names;
+            names.enter(&Arc::from(name), entry.source.shown, dates, false);
         }
         calendars
     }

@@ -190,8 +190,6 @@ fn keys_that_do_not_belong() {
         row("a key twice", with("run: a\nrun: b"), DuplicateKey, (4, 5), "twice"),
         row("a job twice", "jobs:\n  a: {}\n  b: {}\n  a: {}\n", DuplicateName, (4, 3), "twice"),
         row("names that differ in case", "jobs:\n  a: {}\n  A: {}\n", DuplicateName, (3, 3), "case"),
-        row("sages", "sages: {}\n", NotInThisBuild, (1, 1), "`sages` is known, but not in this build"),
-        row("a pool", with("pool: db"), NotInThisBuild, (3, 5), "not in this build"),
         row("a user", with("user: root"), NotInThisBuild, (3, 5), "not in this build"),
         row("overlap of nothing known", with("overlap: parallel"), Code::WrongType, (3, 14), "write `skip`, `queue` or `replace`"),
         row("overlap misspelt", with("overlap: quue"), Code::WrongType, (3, 14), "did you mean `queue`?"),
@@ -227,19 +225,10 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         "the list of what is to come is empty: this test can go"
     );
     let contract = [
-        "sages",
-        "pools",
         "kubernetes",
         "user",
         "limits",
         "aliases",
-        "pool",
-        "on_success",
-        "on_failure",
-        "on_missed",
-        "on_recovery",
-        "on_stale",
-        "expect_success_within",
         "output",
         "history",
     ];
@@ -255,6 +244,8 @@ fn values_of_the_wrong_kind() {
     use Code::{BadAction, BadDuration, BadName, MissingKey, OutOfRange, WrongType};
     check_rows(vec![
         row("a switch that says yes", with("enabled: yes"), WrongType, (3, 14), "write `true`"),
+        row("a success expected at once", with("expect_success_within: 0s"), OutOfRange, (3, 28), "such as 26h"),
+        row("a bare number where a success is expected", with("expect_success_within: 26"), BadDuration, (3, 28), "write 26"),
         row("a switch that says off", with("coalesce: off"), WrongType, (3, 15), "write `false`"),
         row("a bare number as a time", with("timeout: 10"), BadDuration, (3, 14), "10s or 10m"),
         row("a negative time", with("timeout: -1s"), BadDuration, (3, 14), "no length of time"),

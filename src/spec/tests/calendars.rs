@@ -58,7 +58,7 @@ fn every_way_to_name_dates_is_read() {
     let tree = tree(&[("team/a.yaml", text), ("holidays.ics", HOLIDAYS)]);
     let file = &tree.files[0];
     assert!(file.findings.is_empty(), "{}", shown(&file.findings));
-    let texts: Vec<_> = file.calendars.iter().map(dates).collect();
+    let texts: Vec<_> = file.commons.calendars.iter().map(dates).collect();
     assert_eq!(
         texts,
         [
@@ -69,8 +69,8 @@ fn every_way_to_name_dates_is_read() {
             "",
         ]
     );
-    assert_eq!(file.calendars[1].name.as_str(), "jp-closed");
-    assert_eq!(file.calendars[1].origin.line, 3);
+    assert_eq!(file.commons.calendars[1].name.as_str(), "jp-closed");
+    assert_eq!(file.commons.calendars[1].origin.line, 3);
     for text in texts {
         assert_eq!(text_of(&dates_of(&text).unwrap()), text);
     }
@@ -313,17 +313,17 @@ jobs:
     let text = text.replace("only: weekend, except: closed", "except: closed");
     let file = file(&text);
     assert!(!file.is_bad(), "{}", shown(&file.findings));
-    let stored = print(&file.jobs, &file.calendars);
-    let (jobs, calendars) = read(&stored, zones()).unwrap();
-    assert_eq!(calendars, file.calendars);
+    let stored = print(&file.jobs, &file.commons);
+    let (jobs, commons) = read(&stored, zones()).unwrap();
+    assert_eq!(commons, *file.commons);
     for (again, job) in jobs.iter().zip(&file.jobs) {
         assert_eq!(again.definition, job.definition);
     }
-    assert_eq!(print(&jobs, &calendars), stored);
+    assert_eq!(print(&jobs, &commons), stored);
     // Two jobs of different times may name one calendar and mean other dates.
     let later = super::file(&text.replace("2027-01-04", "2027-01-05"));
     let mixed = [file.jobs[0].clone(), later.jobs[1].clone()];
-    let (again, _) = read(&print(&mixed, &[]), zones()).unwrap();
+    let (again, _) = read(&print(&mixed, Commons::NONE), zones()).unwrap();
     assert_eq!(again[0].definition, mixed[0].definition);
     assert_eq!(again[1].definition, mixed[1].definition);
     assert_ne!(

@@ -225,6 +225,7 @@ max_instances: 4
 overlap: skip
 misfire_grace_time: 10m
 coalesce: false
+expect_success_within: 26h
 stdin: "${not_ours}"
 success_exit_codes: [0, 24]
 "#));
@@ -254,6 +255,7 @@ success_exit_codes: [0, 24]
     assert_eq!(policy.overlap, Overlap::Skip);
     assert_eq!(policy.grace, Grace::Fixed(Duration::from_secs(600)));
     assert!(!policy.coalesce);
+    assert_eq!(policy.success_within, Some(Duration::from_secs(26 * 3600)));
     let process = process(&definition);
     assert_eq!(process.stdin.as_deref(), Some("${not_ours}"));
     assert_eq!(*process.success_exit_codes, [0, 24]);

@@ -18,7 +18,7 @@ fn the_nearest_defaults_win_and_null_returns_to_the_built_in() {
     let files = [
         (
             "_defaults.yaml",
-            "defaults: { owner: root, timezone: Asia/Tokyo, max_instances: 2, env: { A: root, B: root } }",
+            "defaults: { owner: root, expect_success_within: 26h, timezone: Asia/Tokyo, max_instances: 2, env: { A: root, B: root } }",
         ),
         (
             "team/_defaults.yaml",
@@ -28,7 +28,7 @@ fn the_nearest_defaults_win_and_null_returns_to_the_built_in() {
         ("team/b.yaml", &named("b")),
         (
             "team/deep/c.yaml",
-            "defaults: { owner: null, env: { C: file } }\njobs:\n  c: { schedule: manual, run: x, env: { A: null, D: job }, max_instances: null }\n",
+            "defaults: { owner: null, env: { C: file } }\njobs:\n  c: { schedule: manual, run: x, env: { A: null, D: job }, expect_success_within: null, max_instances: null }\n",
         ),
         (
             "other/d.yaml",
@@ -58,6 +58,8 @@ fn the_nearest_defaults_win_and_null_returns_to_the_built_in() {
     assert_eq!(env(b), ["A=root", "B=team"]);
     assert_eq!(env(c), ["B=team", "C=file", "D=job"]);
     assert!(env(d).is_empty());
+    let within = |file: &CheckedFile| file.jobs[0].definition.policy.success_within;
+    assert_eq!((within(b).is_some(), within(c)), (true, None));
     assert_eq!(b.jobs[0].definition.policy.max_instances, 2);
     assert_eq!(c.jobs[0].definition.policy.max_instances, 1);
     assert_eq!(&*a.jobs[0].definition.timezone, "Asia/Tokyo");

@@ -5,6 +5,8 @@ mod bombs;
 mod calendars;
 mod good;
 mod layers;
+mod pools;
+mod sages;
 mod stored;
 mod words;
 
@@ -17,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Checked, CheckedFile, InputFile, Options, check, limits};
 use crate::finding::{Code, Finding};
-use crate::model::{Definition, Job};
+use crate::model::{Commons, Definition, Job};
 use crate::schedule::Zones;
 
 /// One tzdata for all tests: reading it anew for each would be the slowest part.

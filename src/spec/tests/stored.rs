@@ -7,11 +7,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ids::JobName;
+use crate::ids::{JobName, PoolName, SageName};
 use crate::model::{
-    About, Action, AfterCrash, Body, Command, Context, Expect, Grace, Http, Json, Origin, Overlap,
-    Part, Policy, Process, Retry, RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
-    Variable,
+    About, Action, AfterCrash, Audience, Body, Command, Context, Expect, Grace, Http, Json, Origin,
+    Overlap, Part, Placed, Policy, Pool, Process, Retry, RetryOn, Sage, SageEvent, SecretSource,
+    Sign, StatusSet, Text, Tls, TreePath, Variable,
 };
 use crate::spec::{parse_schedule, print, read};
 
@@ -28,6 +28,10 @@ fn part() -> impl Strategy<Value = Part> {
         Just(Variable::RunId),
         Just(Variable::ScheduledAt),
         Just(Variable::Attempt),
+        Just(Variable::Event),
+        Just(Variable::EventCount),
+        Just(Variable::Outcome),
+        Just(Variable::OutputTail),
         Just(Variable::Trigger),
         Just(Variable::PreviousSuccessAt),
         Just(Variable::JobName),
@@ -115,9 +119,40 @@ fn policy() -> impl Strategy<Value = Policy> {
         Just(Overlap::Replace)
     ];
     let after_crash = prop_oneof![Just(AfterCrash::Record), Just(AfterCrash::Rerun)];
-    let rest = (any::<u32>(), overlap, grace, any::<bool>(), after_crash);
+    let pool = ("[a-z]{1,8}", 1..=u32::MAX).prop_map(|(name, limit)| {
+        Arc::new(Pool {
+            name: PoolName::new(&name).unwrap(),
+            limit,
+        })
+    });
+    let success_within = prop::option::of(length());
+    let names = || prop::collection::vec("[a-z]{1,8}", 0..3);
+    let audience = (names(), names(), names(), names(), names()).prop_map(|names| {
+        let sages = |names: Vec<String>| -> Vec<SageName> {
+            names
+                .iter()
+                .map(|name| SageName::new(name).unwrap())
+                .collect()
+        };
+        let audience = Audience {
+            success: sages(names.0),
+            failure: sages(names.1),
+            missed: sages(names.2),
+            recovery: sages(names.3),
+            stale: sages(names.4),
+        };
+        (!audience.is_empty()).then(|| Arc::new(audience))
+    });
+    let more = (
+        after_crash,
+        success_within,
+        prop::option::of(pool),
+        audience,
+    );
+    let rest = (any::<u32>(), overlap, grace, any::<bool>(), more);
     (prop::option::of(length()), length(), retry, rest).prop_map(
-        |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, after_crash))| {
+        |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, more))| {
+            let (after_crash, success_within, pool, audience) = more;
             Policy {
                 timeout,
                 kill_grace,
@@ -134,7 +169,9 @@ fn policy() -> impl Strategy<Value = Policy> {
                 grace,
                 coalesce,
                 after_crash,
-                audience: None,
+                audience,
+                pool,
+                success_within,
             }
         },
     )
@@ -297,6 +334,35 @@ fn a_job() -> impl Strategy<Value = Job> {
         )
 }
 
+fn a_sage() -> impl Strategy<Value = Placed<Sage>> {
+    let events = prop::sample::subsequence(SageEvent::OF_ELDER.to_vec(), 0..4);
+    let rest = (1..=u32::MAX, length(), events, (word(), any::<u32>()));
+    (
+        "[A-Za-z0-9][A-Za-z0-9._-]{0,20}",
+        action(),
+        context(),
+        policy(),
+        rest,
+    )
+        .prop_map(
+            |(name, action, context, policy, (after, remind, events, origin))| Placed {
+                value: Arc::new(Sage {
+                    name: SageName::new(&name).unwrap(),
+                    action,
+                    context: Arc::new(context),
+                    policy: Arc::new(policy),
+                    after,
+                    remind,
+                    events,
+                }),
+                origin: Origin {
+                    file: origin.0,
+                    line: origin.1,
+                },
+            },
+        )
+}
+
 fn assert_same(before: &[Job], after: &[Job]) {
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(after) {
@@ -309,16 +375,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn whatever_the_model_can_hold_is_read_back(jobs in prop::collection::vec(a_job(), 0..4)) {
-        let text = print(&jobs, &[]);
-        let again = read(&text, zones()).unwrap().0;
+    fn whatever_the_model_can_hold_is_read_back(
+        jobs in prop::collection::vec(a_job(), 0..4),
+        sages in prop::collection::vec(a_sage(), 0..3),
+        kept_sages in prop::collection::vec(a_sage(), 0..2),
+    ) {
+        let commons = Commons { sages, kept_sages, ..Commons::default() };
+        let text = print(&jobs, &commons);
+        let (again, read) = read(&text, zones()).unwrap();
         assert_same(&jobs, &again);
-        prop_assert_eq!(print(&again, &[]), text);
+        prop_assert_eq!(&read, &commons);
+        prop_assert_eq!(print(&again, &read), text);
     }
 
     #[test]
     fn broken_text_is_an_error_and_no_panic(jobs in prop::collection::vec(a_job(), 1..2), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-        let mut bytes = print(&jobs, &[]).into_bytes();
+        let mut bytes = print(&jobs, Commons::NONE).into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         if let Ok(text) = String::from_utf8(bytes) {
@@ -342,7 +414,7 @@ jobs:
     // `shell: null` says nothing, so it stands beside `exec` without harm.
     let file = file_with(text, &[("HOST", "${run.id}")]);
     assert!(!file.is_bad(), "{}", shown(&file.findings));
-    let stored = print(&file.jobs, &[]);
+    let stored = print(&file.jobs, Commons::NONE);
     assert!(stored.starts_with("{\"v\":1,"), "{stored}");
     let again = read(&stored, zones()).unwrap().0;
     assert_same(&file.jobs, &again);
@@ -362,7 +434,7 @@ fn a_body_as_deep_as_a_job_file_allows_is_read_back() {
     assert!(!file.is_bad(), "{}", shown(&file.findings));
     assert_same(
         &file.jobs,
-        &read(&print(&file.jobs, &[]), zones()).unwrap().0,
+        &read(&print(&file.jobs, Commons::NONE), zones()).unwrap().0,
     );
 }
 
@@ -378,7 +450,10 @@ fn another_version_and_a_lost_zone_are_named() {
             .unwrap_err()
             .starts_with("not a stored set")
     );
-    let text = print(&file(&job("schedule: \"@daily\"\nrun: x")).jobs, &[]);
+    let text = print(
+        &file(&job("schedule: \"@daily\"\nrun: x")).jobs,
+        Commons::NONE,
+    );
     let lost = text.replace("\"UTC\"", "\"Mars/Base\"");
     let error = read(&lost, zones()).unwrap_err();
     assert_eq!(

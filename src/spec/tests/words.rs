@@ -47,10 +47,16 @@ E002 jobs.d/a.yaml:5:5: a job has no key `url`
   help: `url` belongs under `http`
 "##);
     insta::assert_snapshot!(seen("schedule: manual\nrun: x\npool: database"), @r##"
-E007 jobs.d/a.yaml:5:5: `pool` is known, but not in this build
+E022 jobs.d/a.yaml:5:11: no pool is called `database`
   |     pool: database
-  |     ^^^^
-  help: remove it: nothing would come of it
+  |           ^^^^^^^^
+  help: define it under `pools:` at the top level of a job file
+"##);
+    insta::assert_snapshot!(seen("schedule: manual\nrun: x\non_failure: database"), @r##"
+E022 jobs.d/a.yaml:5:17: no sage is called `database`
+  |     on_failure: database
+  |                 ^^^^^^^^
+  help: define it under `sages:` at the top level of a job file
 "##);
     insta::assert_snapshot!(seen("schedule: manual\nrun: curl ${secrets.TOKEN}"), @r##"
 E017 jobs.d/a.yaml:4:10: `${secrets.TOKEN}` is not filled in in `run`
@@ -132,7 +138,7 @@ fn survives(content: &[u8]) -> Result<(), TestCaseError> {
     }
     prop_assert!(!file.is_bad() || file.jobs.is_empty());
     // What is taken can be stored.
-    let stored = super::super::print(&file.jobs, &[]);
+    let stored = super::super::print(&file.jobs, Commons::NONE);
     let again = super::super::read(&stored, zones());
     prop_assert_eq!(again.map(|(jobs, _)| jobs.len()), Ok(file.jobs.len()));
     Ok(())

@@ -12,6 +12,7 @@ cases! {
     "a first sight is the mark, and a later sight changes nothing" => first_sight,
     "a name that is gone for less than ten minutes keeps its mark, later it is seen anew" => returns,
     "a mark moves forward and never back" => forward,
+    "a schedule counts since the first sight, or since the last edit of its times" => since,
     "marks are given in the order asked, and none for a job never seen" => asked_order,
     "a start recalls the marks of the jobs that are not gone" => recalls_marks,
     "a series grows, takes the mark along and never shrinks" => extend,
@@ -66,6 +67,26 @@ async fn forward(store: Arc<dyn Store>) {
         assert_eq!(mark_of(&store, "a").await.unwrap().mark, at(want));
     }
     assert_eq!(all(&store).await, []);
+}
+
+async fn since(store: Arc<dyn Store>) {
+    let since = || async { mark_of(&store, "a").await.unwrap().since };
+    one(&store, seen("a", 1)).await;
+    one(&store, claim(fire("a", 50))).await;
+    assert_eq!(since().await, at(1), "a fire changes nothing of it");
+    let edited = |second| Write::Mark {
+        job: name("a"),
+        at: at(second),
+    };
+    for (second, want) in [(70, 70), (60, 70)] {
+        one(&store, edited(second)).await;
+        assert_eq!(since().await, at(want));
+    }
+    let recalled = store.recall().await.unwrap();
+    assert_eq!(recalled.marks[0].1.since, at(70));
+    one(&store, gone("a", 100)).await;
+    one(&store, seen("a", 900)).await;
+    assert_eq!(since().await, at(900), "it is another job");
 }
 
 async fn asked_order(store: Arc<dyn Store>) {

@@ -28,7 +28,7 @@ pub(super) struct JobRows {
 impl JobRows {
     pub(super) fn new(at: Timestamp) -> Self {
         Self {
-            mark: rules::first_sight(at),
+            mark: Mark::first_sight(at),
             fires: HashMap::new(),
             requests: HashMap::new(),
             order: BTreeSet::new(),

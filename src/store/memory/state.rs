@@ -44,7 +44,7 @@ impl State {
     pub(super) fn write(&mut self, write: Write) -> Written {
         match write {
             Write::Seen { job, at } => self.with_job(job, at, |mark| rules::seen(mark, at)),
-            Write::Mark { job, at } => self.with_job(job, at, |mark| rules::advance(mark, at)),
+            Write::Mark { job, at } => self.with_job(job, at, |mark| rules::rescheduled(mark, at)),
             Write::Gone { job, at } => {
                 if let Some(job) = self.jobs.get_mut(&job) {
                     rules::gone(&mut job.mark, at);

@@ -75,7 +75,8 @@ impl<'c> Transaction<'c> {
                 "UPDATE jobs SET first_seen = ?2, mark = ?3, gone_at = ?4, \
                  previous_success_at = ?5, last_startup_at = ?6, last_success = ?7, \
                  last_failure = ?8, last_run = ?9, last_duration = ?10, \
-                 started_rows = started_rows + ?11, quiet_rows = quiet_rows + ?12 WHERE id = ?1",
+                 started_rows = started_rows + ?11, quiet_rows = quiet_rows + ?12, since = ?13 \
+                 WHERE id = ?1",
             )?,
             insert_run: conn.prepare_cached(rows::INSERT_RUN)?,
             find_run: conn.prepare_cached(
@@ -108,7 +109,7 @@ impl<'c> Transaction<'c> {
                 Ok(Written::Done)
             }
             Write::Mark { job, at } => {
-                self.with_job(job, *at, |mark| rules::advance(mark, *at))?;
+                self.with_job(job, *at, |mark| rules::rescheduled(mark, *at))?;
                 Ok(Written::Done)
             }
             Write::Gone { job, at } => {
@@ -349,7 +350,7 @@ impl<'c> Transaction<'c> {
             .insert_job
             .execute(params![job.as_str(), rows::nanos(at)])?;
         let id = self.conn.last_insert_rowid();
-        self.sit(job, id, rules::first_sight(at))
+        self.sit(job, id, Mark::first_sight(at))
     }
 
     fn sit(&mut self, job: &JobName, id: i64, mark: Mark) -> rusqlite::Result<usize> {
@@ -382,6 +383,7 @@ impl<'c> Transaction<'c> {
             }
             let Mark {
                 first_seen,
+                since,
                 mark,
                 gone_at,
                 previous_success_at,
@@ -401,6 +403,7 @@ impl<'c> Transaction<'c> {
                 times.last_duration.map(rows::length),
                 seat.started,
                 seat.quiet,
+                rows::nanos(since),
             ])?;
             seat.stored = seat.mark;
             (seat.started, seat.quiet) = (0, 0);

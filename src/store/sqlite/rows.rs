@@ -40,7 +40,7 @@ pub(super) const UPDATE_RUN: &str = "UPDATE runs SET scheduled_until = ?2, count
 /// What [`mark`] reads, in its order, from `jobs`.
 pub(super) const MARK: &str = "jobs.first_seen, jobs.mark, jobs.gone_at, \
      jobs.previous_success_at, jobs.last_startup_at, jobs.last_success, jobs.last_failure, \
-     jobs.last_run, jobs.last_duration";
+     jobs.last_run, jobs.last_duration, jobs.since";
 
 /// An instant as it is stored.
 pub(super) fn nanos(at: Timestamp) -> i64 {
@@ -129,8 +129,10 @@ pub(super) fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
 
 /// Reads [`MARK`], which begins at column `from`.
 pub(super) fn mark(row: &Row<'_>, from: usize) -> rusqlite::Result<Mark> {
+    let first_seen = instant(row, from)?;
     Ok(Mark {
-        first_seen: instant(row, from)?,
+        first_seen,
+        since: maybe_instant(row, from + 9)?.unwrap_or(first_seen),
         mark: instant(row, from + 1)?,
         gone_at: maybe_instant(row, from + 2)?,
         previous_success_at: maybe_instant(row, from + 3)?,
@@ -241,6 +243,6 @@ mod tests {
     #[test]
     fn the_columns_are_as_many_as_are_read() {
         assert_eq!(RUN.split(',').count(), RUN_WIDTH);
-        assert_eq!(MARK.split(',').count(), 9);
+        assert_eq!(MARK.split(',').count(), 10);
     }
 }

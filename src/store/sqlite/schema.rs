@@ -19,7 +19,8 @@ const APPLICATION: i32 = 0x656c_6472;
 /// the version before can still be started after a look at the newer file, and says so.
 const STEPS: &[&str] = &[
     include_str!("steps/0001_ledger.sql"),
-    include_str!("steps/0002_outbox_and_audit.sql"),
+    include_str!("steps/0002_since_and_kept.sql"),
+    include_str!("steps/0003_outbox_and_audit.sql"),
 ];
 
 /// Older libraries have a defect in the write-ahead log that can damage a file.
@@ -326,6 +327,12 @@ fn migrate(conn: &Connection, steps: &[&str]) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::JobName;
+    use crate::store::sqlite::queries;
+
+    fn nanosecond(nanosecond: i128) -> jiff::Timestamp {
+        jiff::Timestamp::from_nanosecond(nanosecond).unwrap()
+    }
 
     const KNOWN: i64 = STEPS.len().cast_signed() as i64;
     const NEXT: &str = "ALTER TABLE jobs ADD COLUMN paused_until INTEGER;";
@@ -343,7 +350,7 @@ mod tests {
     fn an_older_file_is_brought_up_to_date_and_keeps_its_rows() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("elder.db");
-        let conn = open_at(&place, STEPS).unwrap();
+        let conn = open_at(&place, &STEPS[..1]).unwrap();
         conn.execute(
             "INSERT INTO jobs (name, first_seen, mark) VALUES ('a', 1, 2)",
             [],
@@ -364,10 +371,32 @@ mod tests {
     }
 
     #[test]
+    fn a_job_of_the_first_version_counts_since_its_first_sight() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("elder.db");
+        let conn = open_at(&place, &STEPS[..1]).unwrap();
+        conn.execute(
+            "INSERT INTO jobs (name, first_seen, mark) VALUES ('a', 1, 2)",
+            [],
+        )
+        .unwrap();
+        drop(conn);
+        let conn = open_at(&place, STEPS).unwrap();
+        let job = JobName::new("a").unwrap();
+        let found = queries::marks(&conn, &[job]).unwrap();
+        let mark = found[0].unwrap();
+        assert_eq!(
+            (mark.since, mark.first_seen),
+            (nanosecond(1), nanosecond(1))
+        );
+        assert_eq!(mark.mark, nanosecond(2));
+    }
+
+    #[test]
     fn a_step_that_fails_leaves_the_version_before_it() {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("elder.db");
-        drop(open_at(&place, STEPS).unwrap());
+        drop(open_at(&place, &STEPS[..1]).unwrap());
         let broken = [
             STEPS,
             &[NEXT, "CREATE TABLE extra (a INTEGER); SELECT nonsense;"],
@@ -406,9 +435,9 @@ mod tests {
                 error,
                 StoreError::Newer {
                     found: 99,
-                    known: KNOWN,
+                    known,
                     ..
-                }
+                } if known == STEPS.len() as i64
             ),
             "{error}"
         );

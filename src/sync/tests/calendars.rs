@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::world::{Elder, World};
 use crate::finding::Severity;
-use crate::model::{Calendar, Job, ReloadReport, ReloadTrigger};
+use crate::model::{Commons, Job, ReloadReport, ReloadTrigger};
 use crate::schedule::Zones;
-use crate::spec::calendars::{Calendars, Said};
+use crate::spec::commons::{Said, Table};
 use crate::spec::{self, Checked, InputFile};
 use crate::sync::{DefaultsTexts, Language, Refreshed, SyncAnswer};
 
@@ -30,18 +30,18 @@ impl Yaml {
 
 impl Language for Yaml {
     fn said(&self, input: &InputFile) -> Said {
-        spec::calendars::said(input, &self.0, &ZONES)
+        spec::commons::said(input, &self.0, &ZONES)
     }
 
-    fn check(&self, inputs: &[InputFile], defaults: &DefaultsTexts, known: &Calendars) -> Checked {
+    fn check(&self, inputs: &[InputFile], defaults: &DefaultsTexts, known: &Table) -> Checked {
         spec::check_among(inputs, None, defaults, known, &self.0, &ZONES)
     }
 
-    fn print(&self, jobs: &[Job], calendars: &[Calendar]) -> String {
-        spec::print(jobs, calendars)
+    fn print(&self, jobs: &[Job], commons: &Commons) -> String {
+        spec::print(jobs, commons)
     }
 
-    fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String> {
+    fn read(&self, text: &str) -> Result<(Vec<Job>, Commons), String> {
         spec::read(text, &ZONES)
     }
 
@@ -50,7 +50,7 @@ impl Language for Yaml {
     }
 }
 
-fn world(files: &[(&str, &str)]) -> World {
+pub(super) fn world(files: &[(&str, &str)]) -> World {
     let mut world = World::new(files);
     world.language = Arc::new(Yaml::new());
     world
@@ -94,7 +94,7 @@ fn quiet(elder: &Elder) -> Vec<String> {
         .collect()
 }
 
-async fn sync(elder: &Elder) -> ReloadReport {
+pub(super) async fn sync(elder: &Elder) -> ReloadReport {
     match elder.handle.sync(ReloadTrigger::Api, None).await {
         SyncAnswer::Done(report) => report,
         other => panic!("{other:?}"),
@@ -102,7 +102,7 @@ async fn sync(elder: &Elder) -> ReloadReport {
 }
 
 /// `code file line` of every finding.
-fn findings(elder: &Elder) -> Vec<String> {
+pub(super) fn findings(elder: &Elder) -> Vec<String> {
     let status = elder.handle.status();
     let findings = status.findings.iter();
     findings

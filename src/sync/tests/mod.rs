@@ -2,5 +2,7 @@
 
 mod boot;
 mod calendars;
+mod pools;
 mod running;
+mod sages;
 mod world;

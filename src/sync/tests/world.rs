@@ -17,11 +17,10 @@ use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
 use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
 use crate::model::{
-    Calendar, Definition, Event, Job, JobTimes, Letter, NameKind, Observer, Output, ReloadReport,
-    Run,
+    Commons, Definition, Event, Job, Letter, NameKind, Observer, Output, ReloadReport, Run, Sages,
 };
 use crate::source::{Directory, DirectoryOptions};
-use crate::spec::calendars::{Calendars, Said};
+use crate::spec::commons::{Said, Table};
 use crate::spec::{Checked, CheckedFile, InputFile, NamePlace};
 use crate::store::{
     Answer, AppliedFile, AuditPage, AuditQuery, HistoryBounds, JobSummary, Mark, RETURN_WITHIN,
@@ -42,10 +41,10 @@ pub(super) struct Toy {
 
 impl Language for Toy {
     fn said(&self, _: &InputFile) -> Said {
-        Said::Nothing
+        Said::default()
     }
 
-    fn check(&self, inputs: &[InputFile], last_good: &DefaultsTexts, _: &Calendars) -> Checked {
+    fn check(&self, inputs: &[InputFile], last_good: &DefaultsTexts, _: &Table) -> Checked {
         assert!(
             !self.explode.swap(false, Ordering::SeqCst),
             "as the test asked for"
@@ -78,7 +77,7 @@ impl Language for Toy {
         }
     }
 
-    fn print(&self, jobs: &[Job], _: &[Calendar]) -> String {
+    fn print(&self, jobs: &[Job], _: &Commons) -> String {
         let line = |job: &Job| {
             let words = command(job);
             let (name, origin) = (job.name(), &job.origin);
@@ -89,7 +88,7 @@ impl Language for Toy {
         jobs.iter().map(line).collect()
     }
 
-    fn read(&self, text: &str) -> Result<(Vec<Job>, Vec<Calendar>), String> {
+    fn read(&self, text: &str) -> Result<(Vec<Job>, Commons), String> {
         let line = |line: &str| {
             let mut words = line.splitn(5, ' ');
             let mut word = || words.next().ok_or_else(|| format!("not a job: {line:?}"));
@@ -99,7 +98,7 @@ impl Language for Toy {
             Ok(samples::job(name, seconds, word()?, file, at))
         };
         let jobs: Result<_, String> = text.lines().map(line).collect();
-        Ok((jobs?, Vec::new()))
+        Ok((jobs?, Commons::default()))
     }
 
     fn refresh(&self) -> Option<Refreshed> {
@@ -133,7 +132,7 @@ fn check_one(input: &InputFile, prefix: &str) -> CheckedFile {
         shown: input.shown.clone(),
         hash: input.hash,
         is_defaults: is_defaults(input),
-        calendars: Vec::new(),
+        commons: Arc::default(),
         dates: None,
         uses: Box::default(),
         uses_state: 0,
@@ -280,28 +279,20 @@ impl Ledger {
     }
 }
 
-fn fresh(at: Timestamp) -> Mark {
-    Mark {
-        first_seen: at,
-        mark: at,
-        gone_at: None,
-        previous_success_at: None,
-        last_startup_at: None,
-        times: JobTimes::default(),
-    }
-}
-
 impl LedgerState {
     fn write(&mut self, write: Write, log: &mut Vec<String>) {
         match write {
             Write::Seen { job, at } => {
                 log.push(format!("seen {job}"));
-                let mark = self.marks.entry(job).or_insert_with(|| fresh(at));
+                let mark = self
+                    .marks
+                    .entry(job)
+                    .or_insert_with(|| Mark::first_sight(at));
                 if mark
                     .gone_at
                     .is_some_and(|gone| at.duration_since(gone).unsigned_abs() >= RETURN_WITHIN)
                 {
-                    *mark = fresh(at);
+                    *mark = Mark::first_sight(at);
                 }
                 mark.gone_at = None;
             }
@@ -313,7 +304,10 @@ impl LedgerState {
             }
             Write::Mark { job, at } => {
                 log.push(format!("mark {job}"));
-                let mark = self.marks.entry(job).or_insert_with(|| fresh(at));
+                let mark = self
+                    .marks
+                    .entry(job)
+                    .or_insert_with(|| Mark::first_sight(at));
                 mark.mark = mark.mark.max(at);
             }
             Write::File(file) => {
@@ -430,12 +424,16 @@ pub(super) struct Heard {
     /// What it decided is not in the store.
     pub(super) refuses_to_record: bool,
     is_running: bool,
+    pub(super) sages: Arc<Sages>,
 }
 
 impl Heard {
     /// As the real engine would refuse or misread it, a wrong change fails the test.
     fn take(&mut self, change: Change) -> String {
         let mut words = Vec::new();
+        if let Some(sages) = &change.sages {
+            self.sages = sages.clone();
+        }
         if change.recalled {
             assert!(self.jobs.is_empty() && !change.first);
             words.push("recalled".to_owned());
@@ -603,6 +601,7 @@ impl World {
             language: self.language.clone(),
             store: self.store.clone(),
             engine,
+            sages: crate::sage::Book::default(),
             observer: ear.clone(),
             clock: Arc::new(SystemClock::default()) as Arc<dyn Clock>,
         };

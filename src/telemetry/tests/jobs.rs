@@ -51,11 +51,26 @@ fn every_counter_and_gauge_of_a_known_job_is_there_from_the_first_scrape() {
             "elder_job_last_failure_timestamp_seconds",
             "elder_job_last_run_timestamp_seconds",
             "elder_job_next_run_timestamp_seconds",
+            "elder_job_success_deadline_timestamp_seconds",
             "elder_job_last_run_duration_seconds",
         ] {
             assert_eq!(of(name, &[]), None, "{name}");
         }
     }
+}
+
+#[test]
+fn a_deadline_for_a_success_is_there_while_one_is_expected() {
+    let telemetry = with_job("billing");
+    let deadline = || {
+        let name = "elder_job_success_deadline_timestamp_seconds";
+        value_of(&scrape(&telemetry), name, &[("job_name", "billing")])
+    };
+    let at = Some(instant("2027-01-01T00:00:00.5Z"));
+    telemetry.observe(&Event::SuccessDeadline { key: KEY, at });
+    assert_eq!(deadline(), Some("1798761600.5".into()));
+    telemetry.observe(&Event::SuccessDeadline { key: KEY, at: None });
+    assert_eq!(deadline(), None);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use elder::action::env_file;
 use elder::cli::args::values;
 use elder::duration;
 use elder::ids::{JobName, RunId};
-use elder::model::{Calendar, Definition, Job};
+use elder::model::{Commons, Definition, Job};
 use elder::schedule::{Cron, Days, Item, Schedule, Zones, parse_time};
 use elder::spec::{self, InputFile};
 use jiff::Timestamp;
@@ -230,7 +230,7 @@ fn input_file(path: &str, bytes: &[u8]) -> InputFile {
     }
 }
 
-fn checked(path: &str, bytes: &[u8], zones: &Zones) -> (Vec<Job>, Vec<Calendar>) {
+fn checked(path: &str, bytes: &[u8], zones: &Zones) -> (Vec<Job>, Commons) {
     let input = input_file(path, bytes);
     let checked = spec::check(&[input], None, &HashMap::new(), &options(), zones);
     let file = &checked.files[0];
@@ -241,7 +241,7 @@ fn checked(path: &str, bytes: &[u8], zones: &Zones) -> (Vec<Job>, Vec<Calendar>)
             "{finding:?}"
         );
     }
-    (file.jobs.clone(), file.calendars.clone())
+    (file.jobs.clone(), (*file.commons).clone())
 }
 
 fn definitions(jobs: &[Job]) -> Vec<&Definition> {
@@ -275,11 +275,11 @@ fn job_files() -> Vec<Vec<u8>> {
 fn job_files_and_what_the_store_keeps_of_them() {
     let zones = Zones::bundled();
     feed("job files", &Mutator::new(job_files()), |input| {
-        let (jobs, calendars) = checked("a.yaml", input, &zones);
-        let text = spec::print(&jobs, &calendars);
+        let (jobs, commons) = checked("a.yaml", input, &zones);
+        let text = spec::print(&jobs, &commons);
         let read = spec::read(&text, &zones).unwrap_or_else(|said| panic!("{said}: {text}"));
-        let kept = (definitions(&read.0), &read.1);
-        assert_eq!(kept, (definitions(&jobs), &calendars), "{text}");
+        let kept = (definitions(&read.0), read.1);
+        assert_eq!(kept, (definitions(&jobs), commons), "{text}");
         for job in &jobs {
             assert_goes_forward(&job.definition.schedule);
         }

@@ -1,6 +1,7 @@
 //! Scripts of (time, input) → effects, and random scripts that keep the promises.
 
 mod edits;
+mod freshness;
 mod jitter;
 mod outages;
 mod overlap;

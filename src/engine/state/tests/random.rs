@@ -63,14 +63,17 @@ fn step() -> impl Strategy<Value = Step> {
 type Sample = (&'static str, u64, fn(&mut Policy));
 
 const JOBS: [Sample; 12] = [
-    ("a", 7, |_| {}),
+    ("a", 7, |p| p.success_within = Some(Duration::from_secs(20))),
     ("b", 7, |p| p.retry.max = 3),
     ("c", 30, |p| {
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(120));
         p.max_instances = 2;
     }),
-    ("d", 100, |p| p.grace = Grace::Fixed(Duration::ZERO)),
+    ("d", 100, |p| {
+        p.grace = Grace::Fixed(Duration::ZERO);
+        p.success_within = Some(Duration::from_secs(150));
+    }),
     ("e", 11, |p| {
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(60));
@@ -81,7 +84,9 @@ const JOBS: [Sample; 12] = [
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(60));
     }),
-    ("jitter", 50, |_| {}),
+    ("jitter", 50, |p| {
+        p.success_within = Some(Duration::from_secs(1))
+    }),
     ("jitter-all", 60, |p| {
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(200));
@@ -90,6 +95,7 @@ const JOBS: [Sample; 12] = [
     ("g", 9, |p| {
         p.overlap = Overlap::Queue;
         p.retry.max = 1;
+        p.success_within = Some(Duration::from_secs(30));
         p.after_crash = AfterCrash::Rerun;
     }),
     ("h", 8, |p| {

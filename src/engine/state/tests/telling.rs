@@ -1,8 +1,10 @@
 //! Who is told, in the transaction of the row that it is about.
 
+use std::collections::HashMap;
+
 use super::*;
 use crate::ids::SageName;
-use crate::model::{Audience, Origin, Outcome, Sage, SageDefinition, SageEvent, Sages};
+use crate::model::{Audience, Outcome, Sage, SageEvent, Sages};
 
 /// Sage `s` hears of every kind of trouble and of its end.
 pub(super) fn audience() -> Arc<Audience> {
@@ -19,23 +21,43 @@ pub(super) fn audience() -> Arc<Audience> {
 pub(super) fn sages(after: u32, remind: Duration) -> Arc<Sages> {
     let name = SageName::new("s").unwrap();
     let action = job("x", every(1), |_| {}).definition.action.clone();
-    let definition = SageDefinition {
+    let sage = Sage {
         name: name.clone(),
         action,
         context: Arc::default(),
-        policy: Arc::new(Policy::built_in(SageDefinition::TIMEOUT)),
+        policy: Arc::new(Policy::built_in(Sage::TIMEOUT)),
         after,
         remind,
         events: Vec::new(),
     };
-    let sage = Sage {
-        definition: Arc::new(definition),
-        origin: Origin {
-            file: "sages.yaml".into(),
-            line: 1,
-        },
-    };
-    Arc::new([(name, sage)].into())
+    Arc::new([(name, Arc::new(sage))].into())
+}
+
+impl World {
+    /// Every failure is told once, and every fire that was missed, where a sage wants to hear of each.
+    pub(super) fn check_letters(&self) {
+        let mut told: HashMap<(String, SageEvent), u64> = HashMap::new();
+        for letter in self.letters.values() {
+            let body: serde_json::Value = serde_json::from_str(&letter.body).unwrap();
+            let Some(run) = body["run_id"].as_str().map(str::to_owned) else {
+                continue;
+            };
+            *told.entry((run, letter.event)).or_default() += body["count"].as_u64().unwrap();
+        }
+        for row in self.rows.values() {
+            let told = |event| told.get(&(row.id.to_string(), event)).copied().unwrap_or(0);
+            let wants = self.tells.contains(&row.job);
+            let event = match row.outcome {
+                Some(Outcome::Failed | Outcome::TimedOut) => SageEvent::Failure,
+                Some(Outcome::Missed) if row.reason != Some(Reason::Coalesced) => SageEvent::Missed,
+                _ => continue,
+            };
+            // What a start finds open and of a job that is gone is closed by nobody's definition.
+            let by_nobody = row.reason == Some(Reason::Removed) && told(event) == 0;
+            let want = if wants && !by_nobody { row.count } else { 0 };
+            assert_eq!(told(event), want, "told of {row:?}");
+        }
+    }
 }
 
 fn told(policy: &mut Policy) {
@@ -194,4 +216,32 @@ fn a_job_without_sages_writes_nothing_more() {
         panic!("{effects:?}");
     };
     assert!(matches!(writes.as_slice(), [Write::Update { .. }]));
+}
+
+#[test]
+fn a_success_that_is_overdue_is_told_also_when_the_store_is_away_then() {
+    for is_store_up in [true, false] {
+        let mut world = world(3600);
+        world.tells.clear();
+        world.first(vec![job("a", every(100), |p| {
+            told(p);
+            p.success_within = Some(Duration::from_secs(50));
+        })]);
+        world.pass(100);
+        world.is_store_up = is_store_up;
+        world.pass(60);
+        world.store_back();
+        world.pass(1);
+        assert_eq!(heard(&world), [(SageEvent::Stale, 1)], "{is_store_up}");
+        let letter = world.letters.values().next().unwrap();
+        let body: serde_json::Value = serde_json::from_str(&letter.body).unwrap();
+        assert!(body["run_id"].is_null());
+        assert!(
+            body["detail"].as_str().unwrap().contains("expected by"),
+            "{body}"
+        );
+        world.finish(0, Ended::Success);
+        assert_eq!(heard(&world).len(), 2, "it is over");
+        world.check_rest();
+    }
 }

@@ -218,7 +218,7 @@ async fn what_a_failing_disk_refuses_is_not_there_and_the_next_goes_in() {
     let path = folder.path().join("elder.db");
     let store = open(&path);
     let (mut answered, mut refused) = (Vec::new(), 0);
-    for second in 1..=60 {
+    for second in 1..=150 {
         let writes = vec![claim(fire("a", second)), claim(fire("b", second))];
         match store.commit(writes).await {
             Ok(_) => answered.push(second),
@@ -227,7 +227,7 @@ async fn what_a_failing_disk_refuses_is_not_there_and_the_next_goes_in() {
         }
     }
     println!("refused {refused}");
-    assert_eq!(answered.last(), Some(&60), "it never came back");
+    assert_eq!(answered.last(), Some(&150), "it never came back");
     let mut seconds: Vec<i64> = all(&store)
         .await
         .iter()
@@ -246,8 +246,8 @@ fn a_disk_that_fails_for_a_while_costs_the_commits_of_that_while_and_no_more() {
     let itself = std::env::current_exe().unwrap();
     let tried = Command::new("strace")
         .args(["-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync"])
-        // Of each thread the 15th to the 40th: the opening thread does not get so far.
-        .args(["-e", "inject=fsync,fdatasync:error=EIO:when=15..40"])
+        // Of each thread the 60th to the 85th: the opening thread does not get so far.
+        .args(["-e", "inject=fsync,fdatasync:error=EIO:when=60..85"])
         .arg(itself)
         .args(["--exact", "--nocapture", "--test-threads=1"])
         .arg("store::sqlite::tests::disk::what_a_failing_disk_refuses_is_not_there_and_the_next_goes_in")

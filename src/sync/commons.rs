@@ -1,7 +1,8 @@
-//! Calendars across files: which table each file is checked with, and which files a change touches.
+//! Names of the whole tree across files: which table each file is checked with, and which files a
+//! change touches.
 //!
 //! A good file counts with what it says, a bad one with what it last said
-//! rightly. Whether a file is good may hang on calendars of another, so files
+//! rightly. Whether a file is good may hang on names of another, so files
 //! are checked again until nothing changes any more, a bounded number of times.
 
 use std::collections::HashSet;
@@ -9,16 +10,17 @@ use std::collections::HashSet;
 use super::file_state::{FileState, last_content};
 use super::tree::{Around, At, RootState, Tree};
 use crate::decide::merge::{Defined, InForce};
-use crate::spec::calendars::{Calendars, Said, Says, Source, Use};
+use crate::model::Commons;
+use crate::spec::commons::{Said, Says, Source, Table};
 
 /// So often files are checked again. Each round follows one more step from a bad file to one that
 /// uses it; a circle of such steps ends here.
 const ROUNDS: usize = 8;
 
 impl Tree {
-    /// The calendars of all files. Files in `unchecked` count with what they say, whether they are
+    /// What all files define for the whole tree. Files in `unchecked` count with what they say, whether they are
     /// good or not is still to be seen.
-    pub(super) fn table(&self, in_force: &InForce, unchecked: &HashSet<At>) -> Calendars {
+    pub(super) fn table(&self, in_force: &InForce, unchecked: &HashSet<At>) -> Table {
         let mut sources = Vec::new();
         for (index, root) in self.roots.iter().enumerate() {
             if root.lost.is_some() {
@@ -37,44 +39,42 @@ impl Tree {
                 }));
             }
         }
-        let mut calendars = Calendars::resolve(&sources, |source, name| {
-            let last = last_content(in_force, source.root, source.path);
-            let mut last = last.map_or(&[][..], Defined::calendars).iter();
-            last.any(|calendar| calendar.name.as_str() == name)
+        let mut table = Table::resolve(&sources, |root, path| {
+            last_content(in_force, root, path).map_or(Commons::NONE, Defined::commons)
         });
-        self.hold(&mut calendars, in_force);
-        calendars
+        self.hold(&mut table, in_force);
+        table
     }
 
-    /// Lets files go on by the dates of calendars that they use and that are gone.
-    fn hold(&self, calendars: &mut Calendars, in_force: &InForce) {
+    /// Lets files go on by what names meant that they use and that are gone.
+    fn hold(&self, table: &mut Table, in_force: &InForce) {
+        let mut sages = None;
         for root in &self.roots {
             for file in &root.files {
-                let uses = file.calendars().map_or(&[][..], |file| &file.uses);
-                let gone = |one: &Use| matches!(one, Use::Calendar(name) if !calendars.knows(name));
-                if !uses.iter().any(gone) {
+                let uses = file.commons().map_or(&[][..], |file| &file.uses);
+                if !uses.iter().any(|one| table.misses(one)) {
                     continue;
                 }
                 let last = last_content(in_force, &root.path, &file.path);
-                let jobs = last.map_or(&[][..], Defined::jobs).iter();
-                let used = jobs.flat_map(|job| job.definition.schedule.calendars());
-                calendars.hold(&root.path, &file.path, used.cloned());
+                let jobs = last.map_or(&[][..], Defined::jobs);
+                let sages = sages.get_or_insert_with(|| in_force.sages());
+                table.hold(&root.path, &file.path, jobs, sages);
             }
         }
     }
 
-    /// The files, but for those in `except`, to which `calendars` mean something else than at their check.
-    pub(super) fn stale(&self, calendars: &Calendars, except: &HashSet<At>) -> Vec<At> {
+    /// The files, but for those in `except`, to which `table` means something else than at their check.
+    pub(super) fn stale(&self, table: &Table, except: &HashSet<At>) -> Vec<At> {
         let mut stale = Vec::new();
         for (index, root) in self.roots.iter().enumerate() {
             if root.lost.is_some() {
                 continue;
             }
             for (place, file) in root.files.iter().enumerate() {
-                let Some(own) = file.calendars() else {
+                let Some(own) = file.commons() else {
                     continue;
                 };
-                let state = calendars.state_of(&root.path, &file.path, &own.uses);
+                let state = table.state_of(&root.path, &file.path, &own.uses);
                 if state != own.uses_state && !except.contains(&(index, place)) {
                     stale.push((index, place));
                 }
@@ -83,24 +83,24 @@ impl Tree {
         stale
     }
 
-    /// Checks files again until each has been checked with the calendars that are to be in force.
+    /// Checks files again until each has been checked with the names that are to be in force.
     pub(super) fn settle(&mut self, around: &mut Around<'_>) {
         for _ in 0..ROUNDS {
-            let calendars = self.table(around.in_force, &HashSet::new());
-            let stale = self.stale(&calendars, &HashSet::new());
+            let table = self.table(around.in_force, &HashSet::new());
+            let stale = self.stale(&table, &HashSet::new());
             if stale.is_empty() {
                 return;
             }
-            self.check_all(&stale, &calendars, around);
+            self.check_all(&stale, &table, around);
         }
     }
 
-    /// Takes over which files the merge refuses; says whether calendars are others for it.
+    /// Takes over which files the merge refuses; says whether names mean other things for it.
     pub(super) fn refuse(&mut self, refused: &HashSet<At>) -> bool {
         let says = |at: &At| {
             let file = &self.roots[at.0].files[at.1];
-            file.calendars()
-                .is_some_and(|own| own.said != Said::Nothing)
+            file.commons()
+                .is_some_and(|own| own.said != Said::default())
         };
         let differs = self.refused.symmetric_difference(refused).any(says);
         self.refused.clone_from(refused);
@@ -108,44 +108,43 @@ impl Tree {
     }
 }
 
-/// What is to be taken for a file's calendars, if it has any.
+/// What is to be taken for what a file says, if that is anything.
 fn says<'a>(
     root: &RootState,
     file: &'a FileState,
     bad: bool,
     in_force: &'a InForce,
 ) -> Option<Says<'a>> {
-    let said = file.calendars().map(|own| &own.said);
-    if !bad && !matches!(said, Some(Said::Bad(_))) {
-        return said.filter(|said| **said != Said::Nothing).map(Says::Now);
+    let said = file.commons().map(|own| &own.said);
+    if !bad && !said.is_some_and(Said::is_bad) {
+        return said.filter(|said| **said != Said::default()).map(Says::Now);
     }
     let last = last_content(in_force, &root.path, &file.path);
-    match last {
-        Some(Defined::Calendars(_, calendars)) => Some(Says::Last(calendars)),
-        Some(Defined::Dates(dates)) => Some(Says::LastDates(dates)),
-        // A file that never was good: that it is bad is all it says.
-        _ => said
-            .filter(|said| matches!(said, Said::Bad(_)))
-            .map(Says::Now),
+    // Of a file that never was good: that it is bad is all it says.
+    let last = last.and_then(last_says);
+    last.or_else(|| said.filter(|said| said.is_bad()).map(Says::Now))
+}
+
+/// What is in force of a file, if it defines anything for the whole tree.
+fn last_says(content: &Defined) -> Option<Says<'_>> {
+    match content {
+        Defined::Commons(_, commons) => Some(Says::Last(commons)),
+        Defined::Dates(dates) => Some(Says::LastDates(dates)),
+        Defined::Jobs(_) | Defined::Defaults(_) => None,
     }
 }
 
-/// The calendars of a PATH that cannot be read, as they are in force.
+/// What is in force of a PATH that cannot be read.
 fn lost<'a>(root: &'a RootState, in_force: &'a InForce) -> Vec<Source<'a>> {
     let known = in_force.roots.iter().find(|known| known.path == root.path);
     let files = known.map_or(&[][..], |known| &known.files).iter();
     files
         .filter_map(|file| {
-            let says = match &file.content {
-                Defined::Calendars(_, calendars) => Says::Last(calendars),
-                Defined::Dates(dates) => Says::LastDates(dates),
-                Defined::Jobs(_) | Defined::Defaults(_) => return None,
-            };
             Some(Source {
                 root: &root.path,
                 path: &file.path,
                 shown: &file.path,
-                says,
+                says: last_says(&file.content)?,
             })
         })
         .collect()

@@ -1,0 +1,198 @@
+//! How much begins and runs at once in the next day, before and after.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use std::ops::ControlFlow;
+
+use super::super::simulate::follow::follow;
+use super::super::simulate::{self, Counted, RunTimes};
+use super::{Change, Question};
+use crate::decide::merge::InForce;
+use crate::model::Job;
+
+/// What a run takes when nobody knows.
+const GUESS: Duration = Duration::from_secs(30);
+/// So many fires of each side are led through the engine's own state.
+const FOLLOWED: u64 = 100_000;
+/// So many collisions are told, and so many names of each.
+const COLLISIONS: usize = 5;
+const NAMES: usize = 5;
+/// So many fires of each job are looked at for collisions.
+const FIRES: usize = 50;
+
+/// How much begins and runs at once in the next 24 hours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// The minute in which most begins.
+    pub busiest_minute: Change<Option<Busy>>,
+    /// Minutes that gain fires beside others, those with most fires first.
+    pub collisions: Vec<Collision>,
+    /// The most that run at once.
+    pub peak: Change<Peak>,
+    /// What a run is taken to last for that, in seconds.
+    pub run_seconds: u64,
+}
+
+/// A minute in which much begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Busy {
+    /// When it begins.
+    pub at: Timestamp,
+    /// How many fires.
+    pub fires: u64,
+}
+
+/// A minute that gains fires beside others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Collision {
+    /// When it begins.
+    pub at: Timestamp,
+    /// How many fires.
+    pub fires: Change<u64>,
+    /// Some of the new ones.
+    pub jobs: Vec<String>,
+    /// How many other new ones.
+    pub more: usize,
+}
+
+/// The most that runs at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peak {
+    /// How many.
+    pub runs: u64,
+    /// Since when.
+    pub at: Option<Timestamp>,
+}
+
+/// Looks at both sides; `new` are the jobs that fire at other times or not before.
+pub(super) fn of<'a>(question: &Question<'_>, new: impl Iterator<Item = &'a Job>) -> Load {
+    let before = Side::of(question.before);
+    let after = Side::of(question.after);
+    let (old, now) = (before.counted(question.now), after.counted(question.now));
+    Load {
+        busiest_minute: Change {
+            before: busiest(&old),
+            after: busiest(&now),
+        },
+        collisions: collisions(&old, &now, new),
+        peak: Change {
+            before: before.peak(question),
+            after: after.peak(question),
+        },
+        run_seconds: GUESS.as_secs(),
+    }
+}
+
+struct Side {
+    jobs: Vec<Job>,
+}
+
+impl Side {
+    fn of(in_force: &InForce) -> Self {
+        let enabled = in_force.jobs().filter(|job| job.definition.enabled);
+        Self {
+            jobs: enabled.cloned().collect(),
+        }
+    }
+
+    fn counted(&self, now: Timestamp) -> Counted<'_> {
+        Counted::of(self.jobs.iter(), now, tomorrow(now))
+    }
+
+    fn peak(&self, question: &Question<'_>) -> Peak {
+        let day = simulate::Question {
+            jobs: &self.jobs,
+            from: question.now,
+            until: tomorrow(question.now),
+            times: RunTimes {
+                fallback: GUESS,
+                fallback_is_guess: true,
+                said: HashMap::new(),
+                remembered: HashMap::new(),
+            },
+            settings: question.settings,
+            follow: FOLLOWED,
+            zones: question.zones,
+            zone: ("UTC".to_owned(), TimeZone::UTC),
+        };
+        let followed = follow(&day, &mut |_| ControlFlow::Continue(()));
+        Peak {
+            runs: followed.peak.runs,
+            at: followed.peak.at,
+        }
+    }
+}
+
+fn tomorrow(now: Timestamp) -> Timestamp {
+    now.checked_add(Duration::from_secs(86_400))
+        .unwrap_or(Timestamp::MAX)
+}
+
+fn busiest(counted: &Counted<'_>) -> Option<Busy> {
+    let (index, fires) = counted
+        .minutes
+        .iter()
+        .enumerate()
+        .max_by_key(|(index, fires)| (**fires, std::cmp::Reverse(*index)))?;
+    (*fires > 0).then(|| Busy {
+        at: counted.minute(index),
+        fires: *fires,
+    })
+}
+
+fn collisions<'a>(
+    before: &Counted<'_>,
+    after: &Counted<'_>,
+    new: impl Iterator<Item = &'a Job>,
+) -> Vec<Collision> {
+    let fires = |counted: &Counted<'_>, index: usize| {
+        counted.minutes.get(index).copied().unwrap_or_default()
+    };
+    let mut found: BTreeMap<usize, Vec<&Job>> = BTreeMap::new();
+    for job in new.filter(|job| job.definition.enabled) {
+        let schedule = &job.definition.schedule;
+        let first = schedule.next_after(after.from);
+        let all = std::iter::successors(first, |fire| schedule.next_after(fire.scheduled));
+        let within = all.take(FIRES).take_while(|fire| fire.due < after.until);
+        for fire in within {
+            let minute = (fire.due.as_second() - after.start).div_euclid(60);
+            let Ok(index) = usize::try_from(minute) else {
+                continue;
+            };
+            // Alone in its minute, or in the place of another.
+            if fires(after, index) < 2 || fires(after, index) <= fires(before, index) {
+                continue;
+            }
+            let jobs = found.entry(index).or_default();
+            if jobs.last().is_none_or(|last| last.name() != job.name()) {
+                jobs.push(job);
+            }
+        }
+    }
+    let mut rows: Vec<_> = found.into_iter().collect();
+    for (_, jobs) in &mut rows {
+        jobs.sort_by_key(|job| job.name());
+    }
+    rows.sort_by_key(|(index, _)| (std::cmp::Reverse(fires(after, *index)), *index));
+    rows.truncate(COLLISIONS);
+    rows.into_iter()
+        .map(|(index, jobs)| Collision {
+            at: after.minute(index),
+            fires: Change {
+                before: fires(before, index),
+                after: fires(after, index),
+            },
+            more: jobs.len().saturating_sub(NAMES),
+            jobs: jobs
+                .iter()
+                .take(NAMES)
+                .map(|job| job.name().to_string())
+                .collect(),
+        })
+        .collect()
+}

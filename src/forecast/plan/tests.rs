@@ -1,0 +1,414 @@
+//! Plans of hand-made trees.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::*;
+use crate::decide::merge::Rules;
+use crate::forecast::trial::{Files, trial};
+use crate::spec::{self, InputFile};
+
+fn terms() -> Terms {
+    Terms {
+        options: spec::Options {
+            timezone: None,
+            env: Arc::new(HashMap::from([("HOST".to_owned(), "a".to_owned())])),
+            env_allow: None,
+            allow_missing_env: false,
+        },
+        zones: Zones::bundled(),
+        rules: Rules::default(),
+        settings: engine::Settings {
+            max_workers: 64,
+            max_requests: 1024,
+        },
+    }
+}
+
+fn noon() -> Timestamp {
+    "2027-01-04T12:00:00Z".parse().unwrap()
+}
+
+fn inputs(files: &[(&str, &str)]) -> Vec<InputFile> {
+    files
+        .iter()
+        .map(|(path, text)| InputFile {
+            root: Arc::from("jobs.d"),
+            root_folder: Arc::from(Path::new("/srv/jobs.d")),
+            path: Arc::from(*path),
+            shown: Arc::from(format!("jobs.d/{path}")),
+            content: Ok(Arc::from(text.as_bytes())),
+            hash: Sha256::digest(text).into(),
+        })
+        .collect()
+}
+
+/// What is in force after a first start with these files.
+fn in_force(files: &[(&str, &str)], terms: &Terms) -> InForce {
+    let roots = [Arc::from("jobs.d")];
+    let files = Files {
+        roots: &roots,
+        inputs: &inputs(files),
+    };
+    let (options, zones) = (&terms.options, &terms.zones);
+    let empty = InForce::default();
+    let trial = trial(&files, &empty, &terms.rules, options, zones);
+    assert_eq!(trial.findings(), [], "the tree before is good");
+    trial.merged.in_force
+}
+
+fn planned(before: &[(&str, &str)], after: &[(&str, &str)]) -> Plan {
+    let terms = terms();
+    let before = in_force(before, &terms);
+    let roots = [Arc::from("jobs.d")];
+    let files = Files {
+        roots: &roots,
+        inputs: &inputs(after),
+    };
+    of_files(&files, &before, &terms, "before".to_owned(), noon())
+}
+
+const TREE: &str = r#"
+jobs:
+  backup: { schedule: { daily: "14:00" }, run: ./backup.sh, timeout: 1h }
+  ping: { schedule: { every: 1m }, http: "https://${HOST}.example/ping" }
+  tidy: { schedule: "0 3 * * *", run: ./tidy.sh }
+  report: { schedule: "0 4 * * *", run: ./report.sh }
+"#;
+
+/// The plan of one replacement in [`TREE`].
+fn edited(old: &str, new: &str) -> Plan {
+    assert!(TREE.contains(old), "{old}");
+    let after = TREE.replace(old, new);
+    planned(&[("a.yaml", TREE)], &[("a.yaml", &after)])
+}
+
+#[test]
+fn what_is_equal_or_only_stands_elsewhere_is_no_change() {
+    let same = planned(&[("a.yaml", TREE)], &[("a.yaml", TREE)]);
+    assert!(!same.has_changes());
+    assert_eq!((same.moved, same.counts().as_str()), (0, "no change"));
+    assert_eq!(same.load.collisions, []);
+    let moved = planned(
+        &[("a.yaml", TREE)],
+        &[("b.yaml", &format!("# note\n{TREE}"))],
+    );
+    assert!(!moved.has_changes());
+    assert_eq!(moved.moved, 4);
+    assert_eq!(moved.fires, Fires::default());
+}
+
+#[test]
+fn a_schedule_that_moves_is_told_in_fires() {
+    let plan = edited("\"14:00\"", "\"15:00\"");
+    let [job] = &plan.rescheduled[..] else {
+        panic!("{plan:?}");
+    };
+    assert_eq!(job.job_id, "backup");
+    assert_eq!(job.source, "jobs.d/a.yaml:3");
+    assert_eq!(job.before.next[0], "2027-01-04T14:00:00+00:00");
+    assert_eq!(job.after.next[0], "2027-01-04T15:00:00+00:00");
+    assert!(!job.will_not_fire_today);
+    assert_eq!(job.fields, []);
+    let span = |days| Span {
+        gained: days,
+        lost: days,
+        at_least: false,
+    };
+    assert_eq!(plan.fires.day, span(1));
+    assert_eq!(plan.fires.month, span(30));
+    assert_eq!(plan.counts(), "1 rescheduled");
+}
+
+#[test]
+fn a_time_that_moves_into_the_past_will_not_fire_today() {
+    let plan = edited("\"14:00\"", "\"09:00\"");
+    assert!(plan.rescheduled[0].will_not_fire_today);
+    assert!(human::render(&plan).contains("WILL NOT FIRE TODAY"));
+    assert!(markdown::render(&plan).contains("will not fire today"));
+    let plan = edited(
+        "schedule: { daily: \"14:00\" }",
+        "enabled: false, schedule: { daily: \"09:00\" }",
+    );
+    assert!(!plan.rescheduled[0].will_not_fire_today, "it was disabled");
+    assert_eq!(plan.rescheduled[0].after.next, [""; 0]);
+    assert_eq!((plan.fires.month.gained, plan.fires.month.lost), (0, 30));
+}
+
+#[test]
+fn instants_that_both_schedules_have_are_neither_gained_nor_lost() {
+    let plan = edited("{ every: 1m }", "{ every: 2m }");
+    assert_eq!((plan.fires.day.gained, plan.fires.day.lost), (0, 720));
+    // Too many to walk: the difference of the counts, and it says so.
+    let plan = edited("{ every: 1m }", "{ every: 1s }");
+    assert_eq!(
+        (plan.fires.month.gained, plan.fires.month.at_least),
+        (2_548_800, true)
+    );
+    assert!(human::render(&plan).contains("at least 2,548,800 gained"));
+}
+
+#[test]
+fn each_key_that_differs_is_named_with_both_values() {
+    for (old, new, key, before, after) in [
+        (
+            "timeout: 1h",
+            "timeout: 90m",
+            "timeout",
+            Some("1h"),
+            Some("1h30m"),
+        ),
+        (
+            "timeout: 1h",
+            "timeout: none",
+            "timeout",
+            Some("1h"),
+            Some("none"),
+        ),
+        (", timeout: 1h", "", "timeout", Some("1h"), Some("1d")),
+        (
+            "./tidy.sh",
+            "./tidy.sh -v",
+            "run",
+            Some("./tidy.sh"),
+            Some("./tidy.sh -v"),
+        ),
+        (
+            "./tidy.sh",
+            "./tidy.sh, env: { A: b }",
+            "env.A",
+            None,
+            Some("b"),
+        ),
+        (
+            "./tidy.sh",
+            "./tidy.sh, retry: 2",
+            "retry.max",
+            Some("0"),
+            Some("2"),
+        ),
+        (
+            "./tidy.sh",
+            "./tidy.sh, retry: { max: 0, jitter: 0.25 }",
+            "retry.jitter",
+            Some("0.1"),
+            Some("0.25"),
+        ),
+        (
+            "./tidy.sh",
+            "./tidy.sh, overlap: queue",
+            "overlap",
+            Some("skip"),
+            Some("queue"),
+        ),
+        (
+            "./tidy.sh",
+            "./tidy.sh, owner: ops",
+            "owner",
+            None,
+            Some("ops"),
+        ),
+        (
+            "./tidy.sh",
+            "./tidy.sh, labels: { team: x }",
+            "labels.team",
+            None,
+            Some("x"),
+        ),
+        (
+            "./tidy.sh",
+            "./tidy.sh, shell: bash",
+            "shell",
+            Some("/bin/sh, -c"),
+            Some("bash, -c"),
+        ),
+        (
+            "./tidy.sh",
+            "./tidy.sh, secrets: { T: { env: X } }",
+            "secrets.T",
+            None,
+            Some("env: X"),
+        ),
+        (
+            "./tidy.sh",
+            "./tidy.sh, misfire_grace_time: 5m",
+            "misfire_grace_time",
+            Some("auto"),
+            Some("5m"),
+        ),
+        (
+            "\"https://${HOST}.example/ping\"",
+            "\"https://${HOST}.example/pong\"",
+            "http.url",
+            Some("https://${HOST}.example/ping"),
+            Some("https://${HOST}.example/pong"),
+        ),
+    ] {
+        let plan = edited(old, new);
+        let [job] = &plan.changed[..] else {
+            panic!("{new}: {plan:?}");
+        };
+        let field = Field {
+            key: key.to_owned(),
+            before: before.map(str::to_owned),
+            after: after.map(str::to_owned),
+        };
+        assert_eq!(job.fields, [field], "{new}");
+        assert_eq!(plan.fires, Fires::default(), "{new}");
+    }
+}
+
+#[test]
+fn a_variable_with_another_value_is_a_change_that_shows_no_value() {
+    let (old, mut new) = (terms(), terms());
+    new.options.env = Arc::new(HashMap::from([("HOST".to_owned(), "hidden".to_owned())]));
+    let before = in_force(&[("a.yaml", TREE)], &old);
+    let roots = [Arc::from("jobs.d")];
+    let files = Files {
+        roots: &roots,
+        inputs: &inputs(&[("a.yaml", TREE)]),
+    };
+    let plan = of_files(&files, &before, &new, "before".to_owned(), noon());
+    let text = human::render(&plan);
+    assert!(
+        text.contains("(a variable in it has another value)"),
+        "{text}"
+    );
+    assert!(!format!("{plan:?}{text}").contains("hidden"));
+}
+
+#[test]
+fn jobs_come_and_go_by_name_with_their_fires() {
+    let after = TREE.replace(
+        "  tidy: { schedule: \"0 3 * * *\", run: ./tidy.sh }\n",
+        "  zz: { schedule: \"0 4 * * *\", run: x }\n  aa: { schedule: manual, run: x }\n",
+    );
+    let plan = planned(&[("a.yaml", TREE)], &[("a.yaml", &after)]);
+    let names: Vec<_> = plan.added.iter().map(|job| job.job_id.as_str()).collect();
+    assert_eq!(names, ["aa", "zz"]);
+    assert_eq!(plan.removed[0].job_id, "tidy");
+    assert_eq!(plan.removed[0].held, None);
+    assert_eq!(
+        plan.jobs,
+        Change {
+            before: 4,
+            after: 5
+        }
+    );
+    assert_eq!((plan.fires.day.gained, plan.fires.day.lost), (1, 1));
+    assert_eq!(plan.counts(), "1 removed, 2 added");
+    // zz begins with report.
+    let [collision] = &plan.load.collisions[..] else {
+        panic!("{plan:?}");
+    };
+    assert_eq!(collision.at.to_string(), "2027-01-05T04:00:00Z");
+    assert_eq!(collision.jobs, ["zz"]);
+    assert_eq!(
+        collision.fires,
+        Change {
+            before: 2,
+            after: 3
+        }
+    );
+}
+
+#[test]
+fn removals_that_a_sync_would_hold_are_told_as_held_and_lose_no_fire() {
+    let plan = planned(&[("a.yaml", TREE)], &[("a.yaml", "jobs: {}\n")]);
+    assert_eq!(plan.removed.len(), 4);
+    assert_eq!(plan.held(), 4);
+    assert_eq!(plan.removed[0].held.as_deref(), Some("too_many"));
+    assert_eq!(plan.fires, Fires::default());
+    assert_eq!(plan.jobs.after, 4, "they go on");
+    let text = human::render(&plan);
+    assert!(text.contains("elder sync --prune"), "{text}");
+    assert!(
+        text.ends_with("4 removed, 4 held until confirmed\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_bad_file_changes_nothing_of_its_own_and_is_to_be_mended() {
+    let bad = TREE.replace("every: 1m", "evry: 1m");
+    let plan = planned(
+        &[("a.yaml", TREE)],
+        &[
+            ("a.yaml", &bad),
+            ("b.yaml", "jobs: { new: { schedule: manual, run: x } }\n"),
+        ],
+    );
+    assert_eq!(
+        (plan.added.len(), plan.removed.len(), plan.changed.len()),
+        (1, 0, 0)
+    );
+    let [error] = &plan.errors[..] else {
+        panic!("{plan:?}");
+    };
+    assert_eq!(
+        (error.file.as_str(), error.line, error.code.as_str()),
+        ("jobs.d/a.yaml", 4, "E002")
+    );
+    assert_eq!(plan.counts(), "1 added, 1 to mend");
+}
+
+#[test]
+fn what_would_run_at_once_is_told_for_both() {
+    let text: String = (0..40)
+        .map(|n| format!("  j{n}: {{ schedule: \"0 3 * * *\", run: x }}\n"))
+        .collect();
+    let plan = planned(
+        &[("a.yaml", TREE)],
+        &[("a.yaml", TREE), ("b.yaml", &format!("jobs:\n{text}"))],
+    );
+    assert_eq!(plan.load.peak.before.runs, 2);
+    assert_eq!(plan.load.peak.after.runs, 42);
+    assert_eq!(plan.load.busiest_minute.after.as_ref().unwrap().fires, 42);
+    assert_eq!(plan.load.collisions[0].more, 35);
+}
+
+#[test]
+fn a_plan_goes_over_the_wire_and_comes_back() {
+    let plan = edited("\"14:00\"", "\"09:00\"");
+    let text = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+}
+
+#[test]
+fn markdown_is_bounded_and_nothing_in_it_is_anybodys_markup() {
+    let jobs: String = (0..5_000)
+        .map(|n| {
+            format!(
+                "  \"j{n}\": {{ schedule: \"0 3 * * *\", run: x, description: \"{}\" }}\n",
+                "y".repeat(200)
+            )
+        })
+        .collect();
+    let plan = planned(
+        &[("a.yaml", TREE)],
+        &[("a.yaml", TREE), ("b.yaml", &format!("jobs:\n{jobs}"))],
+    );
+    let text = markdown::render(&plan);
+    assert!(text.len() < 65_536, "{}", text.len());
+    assert!(text.contains("and 4,960 more"));
+    assert!(text.ends_with("5000 added\n"));
+    assert!(human::render(&plan).contains("and 4,950 more"));
+
+    let hostile = "./tidy.sh | `x` <b> @team [l](http://e)\\n\\e[2J";
+    let plan = edited("run: ./tidy.sh", &format!("run: \"{hostile}\""));
+    let text = markdown::render(&plan);
+    let row = text
+        .lines()
+        .find(|line| line.contains("tidy.sh |") || line.contains("tidy.sh \\|"))
+        .unwrap();
+    // Two columns: what stands in the value ends no cell, and the backticks of the value no code.
+    assert!(
+        row.contains("`` ./tidy.sh \\| `x` <b> @team [l](http://e)\\n\\u{1b}[2J ``"),
+        "{row}"
+    );
+    assert!(!text.contains('\u{1b}'));
+}
