@@ -25,6 +25,7 @@ mod next;
 mod peers;
 mod plan;
 mod promises;
+mod sages;
 mod schedules;
 mod shipped;
 mod simulate;
