@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run test fuzz peers lint format bench docs setup
+.PHONY: help run test fuzz kills peers lint format bench docs setup
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -16,6 +16,9 @@ test: setup peers lint ## Lints, then all tests
 fuzz: setup ## Each parser for FUZZ_SECONDS (60), on inputs that are nearly right
 	FUZZ_SECONDS="$${FUZZ_SECONDS:-60}" ELDER_SEED="$${ELDER_SEED:-$$(date +%s)}" \
 	  $(CARGO) test --locked --profile fuzz --test it fuzz:: -- --nocapture
+
+kills: setup ## Kill elder ELDER_KILLS (500) times at random moments; some three minutes
+	ELDER_KILLS="$${ELDER_KILLS:-500}" $(CARGO) test --locked --test it p01_one_record -- --nocapture
 
 peers: ## Install what elder's fires are compared with
 	@tests/peers/install "$${CARGO_TARGET_DIR:-target}/tmp/peers"

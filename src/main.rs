@@ -6,5 +6,9 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Elder starts itself for jobs that are to have less than it has: before anything else begins.
+    if let Some(ended) = elder::action::process::second_face() {
+        return ended;
+    }
     elder::cli::main().into()
 }

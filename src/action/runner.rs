@@ -8,11 +8,11 @@ use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use crate::clock::Clock;
-use crate::model::{Action, AttemptEnd};
+use crate::model::{Action, AttemptEnd, Observer};
 
 use super::failure::Failure;
 use super::http::{self, Client, Egress};
-use super::process::{Children, Gate};
+use super::process::{Children, Means};
 use super::{Attempt, Attempting, Runner, process};
 
 /// What surrounds every attempt.
@@ -26,8 +26,12 @@ pub struct Surroundings {
     pub state_dir: PathBuf,
     /// Elder's own program, absolute.
     pub elder_bin: PathBuf,
+    /// The same, opened: jobs with `user` or `limits` are started by it. `None` where it cannot be opened.
+    pub own_binary: Option<process::OwnBinary>,
     /// Where requests may go.
     pub egress: Egress,
+    /// Who is told what a start finds wanting on this machine.
+    pub observer: Arc<dyn Observer>,
     /// For signatures, and for what an answer says of time.
     pub clock: Arc<dyn Clock>,
 }
@@ -50,8 +54,7 @@ pub struct NoRunner(String);
 /// Starts processes and sends requests from this machine.
 pub struct LocalRunner {
     surroundings: Arc<Surroundings>,
-    gate: Arc<Gate>,
-    children: Arc<Children>,
+    means: Arc<Means>,
     client: Arc<Client>,
     #[cfg(debug_assertions)]
     fail_point: Option<Arc<super::FailPoint>>,
@@ -78,7 +81,7 @@ impl LocalRunner {
     /// The processes that it starts, for [`process::reap_strangers`].
     #[must_use]
     pub fn children(&self) -> Arc<Children> {
-        Arc::clone(&self.children)
+        Arc::clone(&self.means.children)
     }
 }
 
@@ -86,8 +89,7 @@ impl LocalRunner {
     pub(super) fn with_client(surroundings: Surroundings, client: Client) -> Self {
         Self {
             surroundings: Arc::new(surroundings),
-            gate: Arc::default(),
-            children: Arc::default(),
+            means: Arc::default(),
             client: Arc::new(client),
             #[cfg(debug_assertions)]
             fail_point: None,
@@ -98,8 +100,7 @@ impl LocalRunner {
 impl Runner for LocalRunner {
     fn attempt(&self, attempt: Attempt) -> Attempting {
         let surroundings = Arc::clone(&self.surroundings);
-        let gate = Arc::clone(&self.gate);
-        let children = Arc::clone(&self.children);
+        let means = Arc::clone(&self.means);
         let client = Arc::clone(&self.client);
         #[cfg(debug_assertions)]
         let fail_point = self.fail_point.clone();
@@ -114,9 +115,7 @@ impl Runner for LocalRunner {
                 point.before_start(definition.name.as_str());
             }
             let end = match &definition.action {
-                Action::Process(job) => {
-                    process::carry_out(surroundings, gate, children, attempt, job).await
-                }
+                Action::Process(job) => process::carry_out(surroundings, means, attempt, job).await,
                 Action::Http(job) => http::carry_out(client, surroundings, attempt, job).await,
             };
             #[cfg(debug_assertions)]

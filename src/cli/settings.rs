@@ -69,6 +69,7 @@ pub fn of_run(
         prune_limit: typed.prune_limit,
         strict: typed.strict,
         allow_empty: typed.allow_empty,
+        no_new_privs: typed.no_new_privs,
         env_allow: typed.env_allow.map(Arc::new),
         egress: Egress::new(typed.egress),
         tokens: typed.tokens,

@@ -115,7 +115,9 @@ pub(super) async fn start(
         server_url: server_url.clone(),
         state_dir: state.clone(),
         elder_bin: options.program.clone().unwrap_or_default(),
+        own_binary: process::OwnBinary::open().ok(),
         egress: options.egress.clone(),
+        observer: telemetry.clone(),
         clock: clock.clone(),
     })
     .map_err(DaemonError::environment)?;

@@ -62,6 +62,11 @@ pub fn run(mut options: RunOptions) -> Result<(), DaemonError> {
             text: format!("jobs inherit what elder has inherited: {error}"),
         });
     }
+    process::keep_files_private();
+    if options.no_new_privs {
+        process::take_no_new_privileges()
+            .map_err(|error| DaemonError::Environment(format!("--no-new-privs: {error}")))?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

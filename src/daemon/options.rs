@@ -42,6 +42,8 @@ pub struct RunOptions {
     pub strict: bool,
     /// `--allow-empty`: a PATH without a job file is fine.
     pub allow_empty: bool,
+    /// `--no-new-privs`: no process gets more rights by a setuid program, elder and its jobs included.
+    pub no_new_privs: bool,
     /// Elder's own environment with `--env-file` added to it: for `${NAME}`, `inherit_env`,
     /// `secrets` and the few names that go along to every process.
     pub environment: Arc<HashMap<String, String>>,

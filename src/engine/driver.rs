@@ -370,11 +370,11 @@ mod tests {
     use crate::engine::handle::{Change, Handle, TriggerRequest};
     use crate::engine::state::testing::{every, job, second};
     use crate::ids::JobName;
-    use crate::model::{Ended, Letter, NoObserver, Outcome, Output, Trigger};
+    use crate::model::{Ended, History, Letter, NoObserver, Outcome, Output, Trigger};
     use crate::schedule::{Item, Schedule};
     use crate::store::{
-        Answer, AuditPage, AuditQuery, HistoryBounds, JobSummary, Mark, MemoryStore, Recalled,
-        RunPage, RunQuery, Waiting, Write, Written,
+        Answer, AuditPage, AuditQuery, JobSummary, Mark, MemoryStore, Recalled, RunPage, RunQuery,
+        Waiting, Write, Written,
     };
 
     /// Attempts that end as the test says, when it says.
@@ -453,6 +453,7 @@ mod tests {
         let seen = jobs.iter().map(|job| Write::Seen {
             job: job.name().clone(),
             at: second(0),
+            history: History::default(),
         });
         store.commit(seen.collect()).await.unwrap();
         let change = Change {
@@ -563,7 +564,7 @@ mod tests {
             Box::pin(async { Ok(Vec::new()) })
         }
 
-        fn prune(&self, _: HistoryBounds, _: Timestamp, _: usize) -> Answer<'_, u64> {
+        fn prune(&self, _: History, _: Timestamp, _: usize) -> Answer<'_, u64> {
             Box::pin(async { Ok(0) })
         }
 

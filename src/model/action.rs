@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Text;
 
@@ -66,6 +67,41 @@ pub struct Context {
     pub secrets: Vec<(Arc<str>, SecretSource)>,
     /// The working folder of a process, absolute.
     pub cwd: Option<Arc<Path>>,
+    /// `user`: whom a process runs as; elder's own user when absent.
+    pub user: Option<Account>,
+    /// `limits` of a process.
+    pub limits: Limits,
+}
+
+/// `user`: names, looked up at each attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Account {
+    /// The user.
+    pub user: Arc<str>,
+    /// The group; the user's own when absent.
+    pub group: Option<Arc<str>>,
+}
+
+impl std::fmt::Display for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.group {
+            Some(group) => write!(f, "{}:{group}", self.user),
+            None => f.write_str(&self.user),
+        }
+    }
+}
+
+/// `limits`: what a process may use at most; absent is no limit of elder's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Limits {
+    /// Bytes of memory, of the whole run.
+    pub memory: Option<u64>,
+    /// CPU time of each process; whole seconds.
+    pub cpu_time: Option<Duration>,
+    /// Open files of each process.
+    pub open_files: Option<u64>,
+    /// Processes and threads, of the whole run.
+    pub processes: Option<u64>,
 }
 
 /// Where a secret is read from.

@@ -17,8 +17,8 @@ mod text;
 mod words;
 
 pub use action::{
-    Action, Body, Command, Context, Expect, Http, Json, Process, SecretSource, Sign, StatusSet,
-    Tls, TreePath,
+    Account, Action, Body, Command, Context, Expect, Http, Json, Limits, Process, SecretSource,
+    Sign, StatusSet, Tls, TreePath,
 };
 pub use audit::{AuditEntry, AuditResult};
 pub use commons::{Calendar, Commons, NameKind, Placed, Pool};
@@ -26,7 +26,7 @@ pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
 };
 pub use job::{About, Definition, Job, Origin};
-pub use policy::{AfterCrash, Grace, Overlap, Policy, Retry, RetryOn};
+pub use policy::{AfterCrash, Grace, History, Overlap, Policy, Retry, RetryOn};
 pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Remains, Run, RunState, Trigger};
 pub use sage::{Audience, Delivery, Letter, Sage, SageEvent, Sages};
 pub use set::JobSet;

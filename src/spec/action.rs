@@ -62,12 +62,14 @@ impl<'n, 't> Actions<'n, 't> {
 }
 
 /// Keys of a job and the actions that know them.
-const COMPANIONS: [(&str, &[&str]); 8] = [
+const COMPANIONS: [(&str, &[&str]); 10] = [
     ("shell", &["run"]),
     ("env", &["run", "exec"]),
     ("env_file", &["run", "exec"]),
     ("inherit_env", &["run", "exec"]),
     ("cwd", &["run", "exec"]),
+    ("user", &["run", "exec"]),
+    ("limits", &["run", "exec"]),
     ("kill_grace", &["run", "exec"]),
     ("stdin", &["run", "exec"]),
     ("success_exit_codes", &["run", "exec"]),
@@ -215,6 +217,8 @@ pub(super) fn build(
                 .given()
                 .unwrap_or_else(|| decoder.shared.path(&home.folder)),
         ),
+        user: settings.user.given(),
+        limits: settings.limits.given().unwrap_or_default(),
     };
     (Action::Process(Box::new(process)), context)
 }

@@ -68,10 +68,15 @@ pub(super) enum Kind {
     /// An instant or a date.
     Bound,
     Retry,
+    Output,
+    History,
     Http,
     Expect,
     Sign,
     Tls,
+    /// A number of bytes with its unit.
+    Size,
+    Limits,
     /// A duration or `true`.
     Spread,
     Weekly,
@@ -112,7 +117,7 @@ impl Level {
 /// Every level that a key could belong to.
 pub(super) const LEVELS: &[&Level] = &[
     &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &MONTHLY, &YEARLY, &RANDOM, &DST,
-    &CALENDAR, &SAGE, &SIGN, &TLS, &POOL,
+    &CALENDAR, &SAGE, &SIGN, &TLS, &OUTPUT, &HISTORY, &POOL, &LIMITS,
 ];
 
 const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
@@ -185,6 +190,8 @@ pub(super) const JOB: Level = Level {
         here("secrets", Kind::Secrets, "Secrets by name, each from a variable or a file, read anew at each attempt.", "{ TOKEN: { file: /run/secrets/token } }"),
         here("shell", Kind::TextOrTexts, "The shell of `run`: a name, or program and arguments. Default: [/bin/sh, -c].", "[bash, -euo, pipefail, -c]"),
         here("cwd", Kind::Text, "The working folder. Default: the file's own folder.", "scripts"),
+        here("user", Kind::Text, "Whom the process runs as: `name`, or `name:group`. Default: elder's own user.", "www-data"),
+        here("limits", Kind::Limits, "What the process may use at most.", "{ memory: 512MiB, cpu_time: 5m, open_files: 1024, processes: 256 }"),
         here("timeout", Kind::DurationOr("none"), "One attempt's length, or `none`. Default: 60s for http, 24h for processes.", "90s"),
         here("kill_grace", Kind::Duration, "Time between SIGTERM and SIGKILL. Default: 10s.", "30s"),
         here("retry", Kind::Retry, "Further attempts after the first: a number, or how. Default: 0.", "{ max: 2, backoff: 2s }"),
@@ -195,19 +202,17 @@ pub(super) const JOB: Level = Level {
         here("after_crash", Kind::Words(&["record", "rerun"]), "What becomes of a run that elder's own death cut off: record (it ends interrupted), rerun (it is begun again under the same identity). Default: record.", "rerun"),
         here("pool", Kind::Text, "Where its runs need a place: the name of a pool, as `pools` of any file defines it. A fire whose pool is full waits in the order of instants. Default: default, which has no limit.", "default"),
         here("expect_success_within", Kind::Duration, "By when a success must exist: so long after the first fire that follows the last success; past it the job is stale. Default: none.", "26h"),
+        here("output", Kind::Output, "How much is kept of stdout and stderr, or of the answer's body: the first and the last half. Default: { keep: 64KiB }.", "{ keep: 256KiB }"),
+        here("history", Kind::History, "How many runs are kept, and for how long; beyond either bound they go. Default: { keep: 100, for: 90d }.", "{ keep: 1000, for: 1w }"),
         here("stdin", Kind::Text, "What the process reads, passed on as it stands.", "yes"),
         here("success_exit_codes", Kind::ExitCodes, "The exit codes that mean success. Default: [0].", "[0, 24]"),
         later("kubernetes"),
-        later("user"),
-        later("limits"),
         later("aliases"),
         here("on_success", Kind::TextOrTexts, "The sages that are told of each success. Default: none.", "ops"),
         here("on_failure", Kind::TextOrTexts, "The sages that are told when a run failed, timed out or was interrupted, after its last attempt. Default: none.", "ops"),
         here("on_missed", Kind::TextOrTexts, "The sages that are told when a fire came too late to start. Default: none.", "ops"),
         here("on_recovery", Kind::TextOrTexts, "The sages that are told of the first success after a failure. Default: none.", "ops"),
         here("on_stale", Kind::TextOrTexts, "The sages that are told when a success is overdue (expect_success_within). Default: none.", "ops"),
-        later("output"),
-        later("history"),
     ],
 };
 
@@ -263,6 +268,43 @@ pub(super) const EXPECT: Level = Level {
         here("status", Kind::Statuses, "Statuses that are success: numbers, or 2xx for a hundred of them.", "[2xx, 404]"),
         here("body_contains", Kind::Text, "Text that the body must hold.", "ok"),
         here("json", Kind::JsonMap, "JSON pointer and the value that must stand there.", "{ /status: healthy }"),
+    ],
+};
+
+/// `output`
+#[rustfmt::skip]
+pub(super) const OUTPUT: Level = Level {
+    what: "`output`",
+    place: "`output`",
+    fields: &[
+        here("keep", Kind::Size, "So much of it, at most 16MiB; 0B keeps nothing.", "256KiB"),
+    ],
+};
+
+/// More runs of one job than this are no history but a load.
+pub(super) const MOST_RUNS_KEPT: i64 = 100_000;
+
+/// `history`
+#[rustfmt::skip]
+pub(super) const HISTORY: Level = Level {
+    what: "`history`",
+    place: "`history`",
+    fields: &[
+        here("keep", Kind::Number { least: 0, most: MOST_RUNS_KEPT }, "So many runs that started. Default: 100.", "1000"),
+        here("for", Kind::Duration, "No run that ended longer ago. Default: 90d.", "30d"),
+    ],
+};
+
+/// `limits`
+#[rustfmt::skip]
+pub(super) const LIMITS: Level = Level {
+    what: "`limits`",
+    place: "`limits`",
+    fields: &[
+        here("memory", Kind::Size, "Memory of the whole run, by cgroup v2; from 1MiB.", "512MiB"),
+        here("cpu_time", Kind::Duration, "CPU time of each process, in whole seconds: SIGXCPU, and after `kill_grace` more of it SIGKILL.", "5m"),
+        here("open_files", Kind::Number { least: 16, most: 1_000_000_000, }, "Open files of each process.", "1024"),
+        here("processes", Kind::Number { least: 1, most: 1_000_000, }, "Processes and threads of the whole run, by cgroup v2.", "256"),
     ],
 };
 

@@ -255,6 +255,9 @@ fn policy(settings: &Settings, is_http: bool) -> Policy {
         .unwrap_or(policy.after_crash);
     policy.coalesce = settings.coalesce.clone().given().unwrap_or(policy.coalesce);
     policy.success_within = settings.success_within.clone().given();
+    let output = settings.output_keep.clone().given();
+    policy.output_keep = output.unwrap_or(policy.output_keep);
+    policy.history = settings.history.clone().given().unwrap_or(policy.history);
     policy
 }
 

@@ -4,6 +4,7 @@
 //! findings, file by file. It never stops at the first finding and never reads
 //! a clock, a file or the environment.
 
+mod account;
 mod action;
 mod address;
 mod alike;
@@ -24,6 +25,7 @@ mod ics;
 mod instants;
 mod interpolate;
 mod job;
+mod keep;
 mod keys;
 mod limits;
 mod mapping;
@@ -34,6 +36,7 @@ mod naming;
 mod paths;
 mod print;
 mod problem;
+mod quantities;
 mod random;
 mod read;
 mod references;

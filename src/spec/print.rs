@@ -12,13 +12,13 @@ use super::calendars::text_of;
 use super::interpolate::variable_name;
 use super::wire::{
     Sheet, VERSION, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireDates,
-    WireHttp, WireJob, WirePart, WirePath, WirePlacedPool, WirePolicy, WirePool, WireProcess,
-    WireRetryOn, WireSage, WireSecret, WireStatus, WireText, WireTls, WireTreePath,
+    WireHttp, WireJob, WireLimits, WirePart, WirePath, WirePlacedPool, WirePolicy, WirePool,
+    WireProcess, WireRetryOn, WireSage, WireSecret, WireStatus, WireText, WireTls, WireTreePath,
 };
 use crate::model::{
-    Action, AfterCrash, Audience, Body, Calendar, Command, Commons, Context, Grace, Http, Job,
-    Json, Part, Placed, Policy, Pool, Process, RetryOn, Sage, SecretSource, StatusSet, Text,
-    TreePath,
+    Action, AfterCrash, Audience, Body, Calendar, Command, Commons, Context, Grace, History, Http,
+    Job, Json, Limits, Part, Placed, Policy, Pool, Process, RetryOn, Sage, SecretSource, StatusSet,
+    Text, TreePath,
 };
 use crate::schedule::Calendar as Dates;
 
@@ -296,6 +296,13 @@ fn context(context: &Context) -> WireContext<'_> {
             })
             .collect(),
         cwd: context.cwd.as_deref().map(path),
+        user: context.user.as_ref().map(|user| user.to_string().into()),
+        limits: (context.limits != Limits::default()).then_some(WireLimits {
+            memory: context.limits.memory,
+            cpu_time: context.limits.cpu_time,
+            open_files: context.limits.open_files,
+            processes: context.limits.processes,
+        }),
     }
 }
 
@@ -346,6 +353,9 @@ fn policy(policy: &Policy) -> WirePolicy<'_> {
         }),
         success_within: policy.success_within,
         told: policy.audience.as_deref().map(told).unwrap_or_default(),
+        output_keep: (policy.output_keep != Policy::OUTPUT).then_some(policy.output_keep),
+        history: (policy.history != History::default())
+            .then_some((policy.history.keep, policy.history.max_age)),
     }
 }
 

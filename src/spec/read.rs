@@ -1,5 +1,7 @@
 //! The stored form back to checked definitions.
 
+mod commons;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -9,6 +11,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use commons::{audience, calendar, placed_pool, pool};
+
 use super::calendars::dates_of;
 use super::commons::Table;
 use super::expression::{self, Asked};
@@ -16,15 +20,15 @@ use super::interpolate::variable;
 use super::retry::parse_word;
 use super::shared::Shared;
 use super::wire::{
-    Sheet, VERSION, Version, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireHttp,
-    WireJob, WirePart, WirePath, WirePlacedPool, WirePolicy, WireProcess, WireRetryOn, WireSage,
-    WireSecret, WireStatus, WireText, WireTreePath,
+    Sheet, VERSION, Version, WireAbout, WireAction, WireBody, WireContext, WireHttp, WireJob,
+    WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn, WireSage, WireSecret, WireStatus,
+    WireText, WireTreePath,
 };
-use crate::ids::{CalendarName, JobName, PoolName, SageName};
+use crate::ids::JobName;
 use crate::model::{
-    About, Action, AfterCrash, Audience, Body, Calendar, Command, Commons, Context, Definition,
-    Expect, Grace, Http, Job, Json, Origin, Overlap, Part, Placed, Policy, Pool, Process, Retry,
-    RetryOn, Sage, SageEvent, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
+    About, Account, Action, AfterCrash, Body, Command, Commons, Context, Definition, Expect, Grace,
+    History, Http, Job, Json, Limits, Origin, Overlap, Part, Policy, Process, Retry, RetryOn,
+    SecretSource, Sign, StatusSet, Text, Tls, TreePath,
 };
 use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
@@ -85,57 +89,6 @@ pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Commons), String> {
     Ok((jobs?, commons))
 }
 
-/// Who hears what.
-fn audience(told: &[(Cow<'_, str>, Vec<Cow<'_, str>>)]) -> Result<Option<Arc<Audience>>, String> {
-    let mut audience = Audience::default();
-    for (event, names) in told {
-        let names = names
-            .iter()
-            .map(|name| SageName::new(name).map_err(|e| format!("sage {name:?}: {e}")))
-            .collect::<Result<Vec<_>, _>>()?;
-        let place = match SageEvent::parse(event) {
-            Some(SageEvent::Success) => &mut audience.success,
-            Some(SageEvent::Failure) => &mut audience.failure,
-            Some(SageEvent::Missed) => &mut audience.missed,
-            Some(SageEvent::Recovery) => &mut audience.recovery,
-            Some(SageEvent::Stale) => &mut audience.stale,
-            _ => return Err(format!("no job tells of {event:?}")),
-        };
-        *place = names;
-    }
-    Ok((!audience.is_empty()).then(|| Arc::new(audience)))
-}
-
-fn placed_pool(wire: &WirePlacedPool<'_>, shared: &Shared<'_>) -> Result<Placed<Pool>, String> {
-    Ok(Placed {
-        value: Arc::new(pool(&wire.name, wire.limit)?),
-        origin: Origin {
-            file: shared.text(&wire.file),
-            line: wire.line,
-        },
-    })
-}
-
-fn pool(name: &str, limit: u32) -> Result<Pool, String> {
-    let name = PoolName::new(name).map_err(|e| format!("pool {name:?}: {e}"))?;
-    Ok(Pool {
-        name,
-        limit: limit.max(1),
-    })
-}
-
-fn calendar(wire: &WireCalendar<'_>, shared: &Shared<'_>) -> Result<Calendar, String> {
-    let bad = |why: String| format!("calendar {:?}: {why}", wire.name);
-    Ok(Calendar {
-        name: CalendarName::new(&wire.name).map_err(|e| bad(e.to_string()))?,
-        dates: Arc::new(dates_of(&wire.dates).map_err(bad)?),
-        origin: Origin {
-            file: shared.text(&wire.file),
-            line: wire.line,
-        },
-    })
-}
-
 /// Zone, text, and the places of what it names.
 type ScheduleKey = (Arc<str>, Arc<str>, Vec<usize>);
 
@@ -150,31 +103,6 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
-    fn sage(&mut self, wire: WireSage<'_>) -> Result<Placed<Sage>, String> {
-        let bad = |why: String| format!("sage {:?}: {why}", wire.name);
-        let missing = |what| bad(format!("it refers to a {what} that is not there"));
-        let context = self.contexts.get(wire.context);
-        let policy = self.policies.get(wire.policy);
-        let events = wire.events.iter().map(|word| {
-            SageEvent::parse(word).ok_or_else(|| bad(format!("unknown event {word:?}")))
-        });
-        Ok(Placed {
-            value: Arc::new(Sage {
-                name: SageName::new(&wire.name).map_err(|e| bad(e.to_string()))?,
-                context: context.cloned().ok_or_else(|| missing("context"))?,
-                policy: policy.cloned().ok_or_else(|| missing("policy"))?,
-                after: wire.after.max(1),
-                remind: wire.remind,
-                events: events.collect::<Result<_, _>>()?,
-                action: self.action(wire.action)?,
-            }),
-            origin: Origin {
-                file: self.shared.text(&wire.file),
-                line: wire.line,
-            },
-        })
-    }
-
     fn job(&mut self, wire: WireJob<'_>) -> Result<Job, String> {
         let name = JobName::new(&wire.name).map_err(|e| format!("job {:?}: {e}", wire.name))?;
         let schedule_text = self.shared.text(&wire.schedule);
@@ -357,7 +285,22 @@ impl Reader<'_> {
                 .map(|name| self.shared.text(name))
                 .collect(),
             cwd: wire.cwd.map(|cwd| self.path(cwd)),
+            user: wire.user.map(|user| self.account(&user)),
+            limits: wire.limits.map_or_else(Limits::default, |limits| Limits {
+                memory: limits.memory,
+                cpu_time: limits.cpu_time,
+                open_files: limits.open_files,
+                processes: limits.processes,
+            }),
         })
+    }
+
+    fn account(&self, text: &str) -> Account {
+        let (user, group) = super::account::split(text);
+        Account {
+            user: self.shared.text(user),
+            group: group.map(|group| self.shared.text(group)),
+        }
     }
 
     fn tree_path(&self, wire: WireTreePath<'_>) -> TreePath {
@@ -415,6 +358,17 @@ impl Reader<'_> {
                 None => None,
             },
             success_within: wire.success_within,
+            // What is kept is kept in memory first.
+            output_keep: wire
+                .output_keep
+                .unwrap_or(Policy::OUTPUT)
+                .min(Policy::MOST_OUTPUT),
+            history: wire
+                .history
+                .map_or_else(History::default, |(keep, max_age)| History {
+                    keep,
+                    max_age,
+                }),
         })
     }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    AfterCrash, Expect, Grace, Json, Overlap, Retry, SecretSource, Sign, Text, Tls, TreePath,
+    Account, AfterCrash, Expect, Grace, History, Json, Limits, Overlap, Retry, SecretSource, Sign,
+    Text, Tls, TreePath,
 };
 
 /// A value of one layer.
@@ -107,6 +108,8 @@ pub(super) struct Settings {
     pub secrets: Layered<SecretSource>,
     pub shell: Slot<Arc<[Arc<str>]>>,
     pub cwd: Slot<Arc<Path>>,
+    pub user: Slot<Account>,
+    pub limits: Slot<Limits>,
     pub timeout: Slot<Option<Duration>>,
     pub kill_grace: Slot<Duration>,
     pub retry: Slot<Retry>,
@@ -123,6 +126,8 @@ pub(super) struct Settings {
     pub on_recovery: Slot<Vec<Arc<str>>>,
     pub on_stale: Slot<Vec<Arc<str>>>,
     pub success_within: Slot<Duration>,
+    pub output_keep: Slot<u64>,
+    pub history: Slot<History>,
     pub stdin: Slot<Arc<str>>,
     pub success_exit_codes: Slot<Arc<[i32]>>,
     pub http: HttpSettings,
@@ -171,6 +176,8 @@ impl Settings {
             secrets: self.secrets.over(&below.secrets, exactly),
             shell: self.shell.over(&below.shell),
             cwd: self.cwd.over(&below.cwd),
+            user: self.user.over(&below.user),
+            limits: self.limits.over(&below.limits),
             timeout: self.timeout.over(&below.timeout),
             kill_grace: self.kill_grace.over(&below.kill_grace),
             retry: self.retry.over(&below.retry),
@@ -186,6 +193,8 @@ impl Settings {
             on_recovery: self.on_recovery.over(&below.on_recovery),
             on_stale: self.on_stale.over(&below.on_stale),
             success_within: self.success_within.over(&below.success_within),
+            output_keep: self.output_keep.over(&below.output_keep),
+            history: self.history.over(&below.history),
             stdin: self.stdin.over(&below.stdin),
             success_exit_codes: self.success_exit_codes.over(&below.success_exit_codes),
             http: HttpSettings {

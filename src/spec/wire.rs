@@ -256,6 +256,24 @@ pub(super) struct WireContext<'a> {
     pub secrets: Vec<(Cow<'a, str>, WireSecret<'a>)>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<WirePath<'a>>,
+    /// As the job file has it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<WireLimits>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireLimits {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_time: Option<Duration>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -315,6 +333,11 @@ pub(super) struct WirePolicy<'a> {
     /// The word of an event, and who hears of it.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>,
+    /// Absent is the built-in; so with what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_keep: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<(u32, Duration)>,
 }
 
 #[derive(Serialize, Deserialize)]

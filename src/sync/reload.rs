@@ -30,7 +30,7 @@ use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
 use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
-use crate::model::{Event, ReloadReport, ReloadTrigger, Sages};
+use crate::model::{Event, Job, ReloadReport, ReloadTrigger, Sages};
 use crate::source::{Look, Watching};
 use crate::store::{Mark, Recalled, StoreError, Write};
 
@@ -287,8 +287,8 @@ impl Reloader {
     async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
         let diff = plan.diff;
         let sages = Arc::new(plan.in_force.sages());
-        let other_sages = *sages != self.in_force.sages();
-        let differs = !diff.is_empty() || plan.held != self.held || other_sages;
+        let are_other = plan.held != self.held || *sages != self.in_force.sages();
+        let differs = !diff.is_empty() || are_other;
         let mut carried = Carried {
             added: diff.added.len(),
             rescheduled: diff.rescheduled.len(),
@@ -300,9 +300,9 @@ impl Reloader {
         let at = self.parts.clock.now();
         let mut open = Vec::new();
         let mut gone = diff.removed.clone();
-        let rescheduled = diff.rescheduled.iter().map(|job| job.name().clone());
-        let rescheduled: Vec<JobName> = rescheduled.collect();
-        let added: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
+        let kept: Vec<Write> = diff.kept.iter().map(|job| seen(job, at)).collect();
+        let named = |jobs: &[Job]| jobs.iter().map(|job| job.name().clone()).collect();
+        let (rescheduled, added): (Vec<_>, Vec<_>) = (named(&diff.rescheduled), named(&diff.added));
         if differs || first == First::Yes {
             let answer = self
                 .put_in_force(diff, (&plan.held, &sages), at, first)
@@ -334,6 +334,7 @@ impl Reloader {
         }
         self.out_of_sync = None;
         self.unmarked = unmarked(&rescheduled, gone, at, &open);
+        self.unmarked.extend(kept);
         if let Err(error) = self.record(plan.rows).await {
             let why = format!("it is in force and not yet recorded: {error}");
             self.notice(&why);
@@ -349,8 +350,7 @@ impl Reloader {
         at: Timestamp,
         first: First,
     ) -> Result<ApplyAnswer, Failed> {
-        let names: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
-        let marks = self.see(names, at).await?;
+        let marks = self.see(&diff.added, at).await?;
         let mut changed = diff.rescheduled;
         changed.extend(diff.changed);
         changed.extend(diff.moved);
@@ -368,17 +368,15 @@ impl Reloader {
         Ok(self.parts.engine.apply(change).await?)
     }
 
-    /// Records that these names are seen and answers with their marks. A store that does not
+    /// Records that these jobs are seen and answers with their marks. A store that does not
     /// record would let nothing start, so nothing is put in force then.
-    async fn see(&self, names: Vec<JobName>, at: Timestamp) -> Result<Vec<Mark>, Failed> {
-        if names.is_empty() {
+    async fn see(&self, jobs: &[Job], at: Timestamp) -> Result<Vec<Mark>, Failed> {
+        if jobs.is_empty() {
             self.parts.store.check().await?;
             return Ok(Vec::new());
         }
-        let seen = names.iter().map(|job| Write::Seen {
-            job: job.clone(),
-            at,
-        });
+        let names = jobs.iter().map(|job| job.name().clone()).collect();
+        let seen = jobs.iter().map(|job| seen(job, at));
         self.parts.store.commit(seen.collect()).await?;
         let marks = self.parts.store.marks(names).await?.into_iter();
         Ok(marks
@@ -468,6 +466,15 @@ impl From<Failed> for BootError {
             Failed::Engine(NotApplied::Store(error)) => Self::Store(StoreError::Unavailable(error)),
             Failed::Engine(NotApplied::Stopped) => Self::Stopped,
         }
+    }
+}
+
+/// A job is seen, with the past that it keeps.
+fn seen(job: &Job, at: Timestamp) -> Write {
+    Write::Seen {
+        job: job.name().clone(),
+        at,
+        history: job.definition.policy.history,
     }
 }
 

@@ -13,6 +13,7 @@ mod support;
 
 mod attacks;
 mod calendars;
+mod checker;
 mod cli;
 mod client;
 mod clock_changes;

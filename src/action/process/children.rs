@@ -42,7 +42,7 @@ pub(super) struct Starting {
 /// A child of elder's own, until this is dropped: after it was waited for.
 pub(super) struct Own {
     children: Arc<Children>,
-    pid: i32,
+    pid: Pid,
 }
 
 impl Children {
@@ -98,12 +98,18 @@ impl Known {
 impl Starting {
     /// The process is there.
     pub(super) fn began(self, pid: Pid) -> Own {
-        let pid = pid.as_raw_nonzero().get();
-        self.children.known().own.insert(pid);
+        self.children.known().own.insert(pid.as_raw_nonzero().get());
         Own {
             children: Arc::clone(&self.children),
             pid,
         }
+    }
+}
+
+impl Own {
+    /// Its number.
+    pub(super) fn pid(&self) -> Pid {
+        self.pid
     }
 }
 
@@ -115,7 +121,10 @@ impl Drop for Starting {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        self.children.known().own.remove(&self.pid);
+        self.children
+            .known()
+            .own
+            .remove(&self.pid.as_raw_nonzero().get());
     }
 }
 

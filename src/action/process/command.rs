@@ -11,6 +11,7 @@ use super::super::fill::Facts;
 use super::super::runner::Surroundings;
 use super::super::secrets::read_text;
 use super::super::trace::traceparent;
+use super::account::{self, Identity};
 use super::program;
 
 /// What goes along from elder's own environment, unless `inherit_env` names more.
@@ -27,6 +28,10 @@ pub(super) struct Launch {
     pub(super) arguments: Vec<String>,
     /// In order; a later one replaces an earlier one of the same name.
     pub(super) environment: Vec<(String, OsString)>,
+    /// The working folder.
+    pub(super) folder: Option<PathBuf>,
+    /// Whom it runs as, when not as elder's own user.
+    pub(super) identity: Option<Identity>,
 }
 
 /// Prepares the start of `process`.
@@ -44,7 +49,8 @@ pub(super) fn prepare(
             folder.display()
         )));
     }
-    let environment = environment(context, facts, around)?;
+    let identity = context.user.as_ref().map(account::find).transpose()?;
+    let environment = environment(context, identity.as_ref(), facts, around)?;
     let mut words = match &process.command {
         Command::Shell { shell, line } => {
             let words = shell.iter().chain([line]);
@@ -72,11 +78,14 @@ pub(super) fn prepare(
         name,
         arguments,
         environment,
+        folder: context.cwd.as_deref().map(Into::into),
+        identity,
     })
 }
 
 fn environment(
     context: &Context,
+    identity: Option<&Identity>,
     facts: &Facts<'_>,
     around: &Surroundings,
 ) -> Result<Vec<(String, OsString)>, Failure> {
@@ -86,6 +95,12 @@ fn environment(
         if let Some(value) = around.env.get(name) {
             put(&mut all, name, value)?;
         }
+    }
+    if let Some(user) = identity {
+        put(&mut all, "HOME", &user.home)?;
+        put(&mut all, "USER", &user.name)?;
+        put(&mut all, "LOGNAME", &user.name)?;
+        put(&mut all, "SHELL", &user.shell)?;
     }
     let attempt = facts.attempt;
     match &attempt.told {

@@ -41,6 +41,14 @@ pub(super) fn restore_descriptor_limit(child: Pid) {
     }
 }
 
+/// The limit that elder was started with, once it was raised: what a process has, and up to what it
+/// may raise that; `u64::MAX` is no limit.
+pub(super) fn descriptor_limit() -> Option<(u64, u64)> {
+    let limit = STARTED_WITH.get()?;
+    let number = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
+    Some((number(limit.current), number(limit.maximum)))
+}
+
 /// Marks every descriptor that elder inherited so that its children do not.
 /// To be called at the start, before anything else is opened: elder's own descriptors are marked as they are made.
 ///

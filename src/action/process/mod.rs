@@ -8,39 +8,51 @@
 //! ends in time: elder merely stops listening, so that what it writes later
 //! meets a closed pipe. Let it write to a file of its own.
 //!
+//! A job with a `user` or with `limits` goes a way round, by [`trampoline`](second_face).
+//!
 //! Processes are started by `posix_spawn` and by nothing else: `pre_exec`, `uid`, `gid`
 //! or a bare program name beside an own `PATH` would fall back to `fork`,
 //! which is many times slower in a large daemon.
 
+mod account;
 mod census;
 mod children;
 mod command;
+mod explain;
 mod group;
 mod kin;
 mod limit;
+mod limits;
 mod program;
 mod start;
 mod supervise;
+mod trampoline;
+mod umask;
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
+use crate::duration;
+use crate::ids::JobName;
 use crate::model::{AttemptEnd, Ended, Process, Reason};
 
 use super::cut::{Cut, Cutter};
 use super::failure::{self, Failure};
-use super::output::{Collector, KEEP};
+use super::output::Collector;
 use super::runner::Surroundings;
 use super::{Attempt, failure::never_began};
 
 pub use children::{Children, adopt_orphans, reap_strangers};
 pub use kin::{LeftBehind, end_left_behind};
 pub use limit::{close_descriptors_on_exec, raise_descriptor_limit};
+pub use limits::take_no_new_privileges;
 pub use program::missing;
+pub use trampoline::{OwnBinary, second_face};
+pub use umask::keep_files_private;
 
 use kin::Kin;
 use start::{Started, start};
@@ -64,11 +76,19 @@ impl Default for Gate {
     }
 }
 
+/// What all attempts with processes have in common.
+#[derive(Default)]
+pub(super) struct Means {
+    gate: Gate,
+    pub(super) children: Arc<Children>,
+    /// Jobs of whose limits it was said that they do not hold here.
+    told: Mutex<HashSet<JobName>>,
+}
+
 /// Carries the attempt out.
 pub(super) async fn carry_out(
     surroundings: Arc<Surroundings>,
-    gate: Arc<Gate>,
-    children: Arc<Children>,
+    means: Arc<Means>,
     attempt: Attempt,
     process: &Process,
 ) -> AttemptEnd {
@@ -76,14 +96,14 @@ pub(super) async fn carry_out(
     if cutter.is_stopped() {
         return never_began();
     }
-    let grace = attempt.job.definition.policy.kill_grace;
+    let policy = attempt.job.definition.policy.clone();
     let kin = Kin::of(HashSet::from([attempt.run]), &surroundings.state_dir);
     let told = attempt.told.as_ref().map(|told| told.body().clone());
     let stdin = process.stdin.clone().or(told);
-    let place = timeout(PATIENCE, gate.0.acquire()).await;
+    let of_all = Arc::clone(&means);
+    let place = timeout(PATIENCE, of_all.gate.0.acquire()).await;
     // Files are read and a process is started off the loop: both can take their time.
-    let mut starting =
-        tokio::task::spawn_blocking(move || start(&surroundings, &children, &attempt));
+    let mut starting = tokio::task::spawn_blocking(move || start(&surroundings, &means, &attempt));
     let (started, cut) = tokio::select! {
         biased;
         started = &mut starting => (Some(started), None),
@@ -113,14 +133,14 @@ pub(super) async fn carry_out(
             };
         }
     };
-    let mut collector = Collector::new(started.mask.clone(), KEEP);
+    let mut collector = Collector::new(started.mask.clone(), policy.output_keep);
     let ending = supervise(
         &mut started,
         &kin,
         stdin,
         &mut collector,
         &mut cutter,
-        grace,
+        policy.kill_grace,
         cut,
     )
     .await;
@@ -139,10 +159,13 @@ fn end(
     let exit_code = ending.status.and_then(|status| status.code());
     let signal = ending.status.and_then(|status| status.signal());
     let fine = exit_code.is_some_and(|code| process.success_exit_codes.contains(&code));
+    let is_over_limit = started.limits.cpu_time.is_some()
+        && (signal == Some(SIGXCPU) || exit_code == Some(128 + SIGXCPU));
     let ended = match (ending.cut, exit_code, signal) {
         (Some(Cut::TimedOut), ..) => Ended::TimedOut,
         (Some(Cut::Stopped | Cut::StoppedNow), ..) => Ended::Stopped,
         (None, ..) if fine => Ended::Success,
+        (None, ..) if is_over_limit => Ended::Failed(Reason::Limit),
         (None, Some(_), _) => Ended::Failed(Reason::Exit),
         (None, None, Some(_)) => Ended::Failed(Reason::Signal),
         (None, None, None) => Ended::Failed(Reason::Internal),
@@ -155,6 +178,13 @@ fn end(
             ending.how()
         )),
         (Ended::Stopped, ..) => Some(format!("it was told to end and {}", ending.how())),
+        (Ended::Failed(Reason::Limit), ..) => Some(format!(
+            "a process of it used more CPU time than limits.cpu_time allows, {} (SIGXCPU)",
+            started
+                .limits
+                .cpu_time
+                .map_or_else(String::new, duration::print)
+        )),
         (_, Some(code), _) => Some(exit_text(code)),
         (_, None, Some(signal)) => Some(signal_text(signal)),
         (_, None, None) => {
@@ -171,6 +201,9 @@ fn end(
         retry_after: None,
     }
 }
+
+/// The signal at the limit of CPU time; a shell whose program it ended says 128 and its number.
+const SIGXCPU: i32 = 24;
 
 fn exit_text(code: i32) -> String {
     match code {

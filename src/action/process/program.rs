@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::super::failure::Failure;
+use super::account;
 use crate::model::{Command, Context, Process};
 
 /// Where programs are looked for when the child gets no `PATH`.
@@ -64,6 +65,11 @@ pub fn missing(
             "the working folder {} is not there: mend cwd or make the folder",
             folder.display()
         ));
+    }
+    if let Some(account) = &context.user
+        && let Err(failure) = account::find(account)
+    {
+        return Some(failure.message);
     }
     let program = match &process.command {
         Command::Shell { shell, .. } => shell.first()?.to_string(),

@@ -1,26 +1,32 @@
 //! Starts the process of an attempt.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::process::Stdio;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustix::io::Errno;
 use rustix::process::Pid;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
-use crate::model::{Action, Reason};
+use crate::model::{Action, Limits};
 
 use super::super::Attempt;
-use super::super::failure::{Failure, errno};
+use super::super::failure::Failure;
 use super::super::fill::Facts;
 use super::super::mask::Mask;
 use super::super::runner::Surroundings;
 use super::super::secrets::Secrets;
+use super::Means;
 use super::children::{Children, Own};
 use super::command::{Launch, prepare};
+use super::explain::{explain, explain_step};
 use super::group::Group;
-use super::limit::restore_descriptor_limit;
+use super::limit::{descriptor_limit, restore_descriptor_limit};
+use super::trampoline::{self, Credentials, Plan, Told};
+use super::umask;
 
 /// A process that runs. Dropping it kills its group.
 pub(super) struct Started {
@@ -29,6 +35,7 @@ pub(super) struct Started {
     /// stdout and stderr, in one stream.
     pub(super) output: Option<pipe::Receiver>,
     pub(super) mask: Mask,
+    pub(super) limits: Limits,
     /// Dropped after the child.
     _own: Own,
 }
@@ -36,7 +43,7 @@ pub(super) struct Started {
 /// Reads what the job needs and starts its process; takes its time, so not for the loop.
 pub(super) fn start(
     around: &Surroundings,
-    children: &Arc<Children>,
+    means: &Means,
     attempt: &Attempt,
 ) -> Result<Started, Failure> {
     let definition = &attempt.job.definition;
@@ -54,124 +61,154 @@ pub(super) fn start(
     };
     let masked = |failure: Failure| Failure::new(failure.reason, mask.text(&failure.message));
     let launch = prepare(process, &facts, around).map_err(masked)?;
-    let folder = definition.context.cwd.as_deref();
-    let stdin = if process.stdin.is_some() || attempt.told.is_some() {
-        Stdio::piped()
-    } else {
-        Stdio::null()
+    let stdin = match (&process.stdin, &attempt.told) {
+        (None, None) => Stdio::null(),
+        _ => Stdio::piped(),
     };
-    let (child, own, group, output) = spawn(children, &launch, folder, stdin)
-        .map_err(|error| explain(&error, &launch))
-        .map_err(masked)?;
+    let limits = definition.context.limits;
+    let children = &means.children;
+    means.tell_of_limits(attempt.job.name(), &definition.context, &*around.observer);
+    let spawned = if launch.identity.is_none() && limits == Limits::default() {
+        straight(children, &launch, stdin)
+    } else {
+        let plan = plan(&launch, &limits, definition.policy.kill_grace);
+        around_by(children, &launch, &plan, around, stdin)
+    };
+    let Spawned { child, own, output } = spawned.map_err(masked)?;
     Ok(Started {
+        group: Group::of(own.pid()),
         child,
-        group,
         output: Some(output),
         mask,
+        limits,
         _own: own,
     })
 }
 
-fn spawn(
-    children: &Arc<Children>,
-    launch: &Launch,
-    folder: Option<&std::path::Path>,
-    stdin: Stdio,
-) -> io::Result<(Child, Own, Group, pipe::Receiver)> {
-    let (reader, writer) = io::pipe()?;
-    let output = pipe::Receiver::from_owned_fd(reader.into())?;
+struct Spawned {
+    child: Child,
+    own: Own,
+    output: pipe::Receiver,
+}
+
+/// The fast way: `posix_spawn` of the program itself.
+fn straight(children: &Arc<Children>, launch: &Launch, stdin: Stdio) -> Result<Spawned, Failure> {
     let mut command = Command::new(&launch.program);
     command
         .arg0(&launch.name)
         .args(&launch.arguments)
         .env_clear()
         .envs(launch.environment.iter().map(|(name, value)| (name, value)))
-        .stdin(stdin)
-        .stdout(writer.try_clone()?)
-        .stderr(writer)
-        .process_group(0);
-    if let Some(folder) = folder {
+        .stdin(stdin);
+    if let Some(folder) = &launch.folder {
         command.current_dir(folder);
     }
+    let spawned = spawn(children, command, None).map_err(|error| explain(&error, launch))?;
+    restore_descriptor_limit(spawned.own.pid());
+    Ok(spawned)
+}
+
+/// The way round: elder's own binary, which does what `plan` says and becomes the program.
+fn around_by(
+    children: &Arc<Children>,
+    launch: &Launch,
+    plan: &Plan,
+    around: &Surroundings,
+    stdin: Stdio,
+) -> Result<Spawned, Failure> {
+    let Some(binary) = &around.own_binary else {
+        return Err(Failure::setup(
+            "elder could not open its own binary at its start, by which it starts jobs with `user` or `limits`: \
+             is /proc mounted?",
+        ));
+    };
+    let mut command = Command::new(binary.path());
+    // What a job says comes after the rights are given up, so that no LD_PRELOAD of it has elder's.
+    let by_which_it_is_found = ["ELDER_RUN_ID", "ELDER_STATE_DIR"];
+    command
+        .arg0("elder")
+        .arg(trampoline::FACE)
+        .env_clear()
+        .envs(
+            launch
+                .environment
+                .iter()
+                .filter(|(name, _)| by_which_it_is_found.contains(&name.as_str()))
+                .map(|(name, value)| (name, value)),
+        )
+        .stdin(stdin);
+    let failed = |error: io::Error| explain(&error, launch);
+    let (ours, theirs) = trampoline::control().map_err(failed)?;
+    let spawned = spawn(children, command, Some(theirs.into())).map_err(failed)?;
+    match trampoline::tell(ours, plan) {
+        Ok(Told::Began) => Ok(spawned),
+        Ok(Told::Stopped(step, number)) => Err(explain_step(step, number, launch)),
+        Ok(Told::Complaint(text)) => Err(Failure::internal(&format!(
+            "elder could not start its own binary: {text}"
+        ))),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Starts what is described, with its output in one stream; `control` stands in for stderr.
+fn spawn(
+    children: &Arc<Children>,
+    mut command: Command,
+    control: Option<Stdio>,
+) -> io::Result<Spawned> {
+    let (reader, writer) = io::pipe()?;
+    let output = pipe::Receiver::from_owned_fd(reader.into())?;
+    command.stdout(writer.try_clone()?).process_group(0);
+    match control {
+        Some(control) => command.stderr(control),
+        None => command.stderr(writer),
+    };
     let starting = children.starting();
-    let child = command.spawn()?;
+    let child = umask::as_started(|| command.spawn())?;
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     // A child that was not waited for always has its number.
     let pid = pid.ok_or_else(|| io::Error::other("the process has no number"))?;
     let own = starting.began(pid);
-    restore_descriptor_limit(pid);
-    Ok((child, own, Group::of(pid), output))
+    Ok(Spawned { child, own, output })
 }
 
-/// What went wrong, and the mend. `spawn` is what another attempt may find otherwise, `setup` what somebody must mend.
-fn explain(error: &io::Error, launch: &Launch) -> Failure {
-    let program = launch.program.display();
-    let text = errno(error);
-    let (reason, mend) = match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::AGAIN) => (Reason::Spawn, "look at ulimit -u and pids.max".to_owned()),
-        Some(Errno::NOMEM) => (
-            Reason::Spawn,
-            "free some, or lower --max-workers".to_owned(),
-        ),
-        Some(Errno::MFILE | Errno::NFILE) => (
-            Reason::Spawn,
-            "raise LimitNOFILE, or lower --max-workers".to_owned(),
-        ),
-        Some(Errno::TXTBSY) => (Reason::Spawn, "replace programs by renaming".to_owned()),
-        Some(Errno::TOOBIG) => (
-            Reason::Setup,
-            "one argument has at most 128KiB: use stdin or a file".to_owned(),
-        ),
-        Some(Errno::NOEXEC) => (
-            Reason::Setup,
-            "a script needs a first line such as #!/bin/sh".to_owned(),
-        ),
-        Some(Errno::ACCESS) => (
-            Reason::Setup,
-            "chmod +x it; is it a folder, or is its file system mounted noexec?".to_owned(),
-        ),
-        Some(Errno::NOENT) if launch.program.exists() => (
-            Reason::Setup,
-            "the program is there, but what its #! line names, or its loader, is not".to_owned(),
-        ),
-        Some(Errno::NOENT) => (Reason::Setup, "mend the path".to_owned()),
-        _ => (Reason::Setup, "elder cannot tell why".to_owned()),
+/// What the way round is to do.
+fn plan(launch: &Launch, limits: &Limits, kill_grace: Duration) -> Plan {
+    // A later one replaces an earlier one of the same name.
+    let environment: BTreeMap<&str, &OsString> = launch
+        .environment
+        .iter()
+        .map(|(name, value)| (name.as_str(), value))
+        .collect();
+    let entry = |(name, value): (&str, &OsString)| {
+        let mut entry = OsString::from(name);
+        entry.push("=");
+        entry.push(value);
+        entry
     };
-    Failure::new(reason, format!("{program} was not started: {text}: {mend}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_passes_by_itself_is_called_spawn() {
-        let launch = Launch {
-            program: "/no/such/program".into(),
-            name: "program".to_owned(),
-            arguments: Vec::new(),
-            environment: Vec::new(),
-        };
-        for (error, reason, said) in [
-            (Errno::AGAIN, Reason::Spawn, "EAGAIN"),
-            (Errno::NOMEM, Reason::Spawn, "ENOMEM"),
-            (Errno::MFILE, Reason::Spawn, "raise LimitNOFILE"),
-            (Errno::NFILE, Reason::Spawn, "ENFILE"),
-            (Errno::TXTBSY, Reason::Spawn, "ETXTBSY"),
-            (Errno::TOOBIG, Reason::Setup, "E2BIG"),
-            (Errno::NOENT, Reason::Setup, "ENOENT"),
-            (Errno::ACCESS, Reason::Setup, "mounted noexec"),
-            (Errno::NOEXEC, Reason::Setup, "ENOEXEC"),
-            (Errno::IO, Reason::Setup, "os error 5"),
-        ] {
-            let failure = explain(&error.into(), &launch);
-            assert_eq!(failure.reason, reason, "{error}");
-            assert!(failure.message.contains(said), "{}", failure.message);
-            assert!(
-                failure
-                    .message
-                    .starts_with("/no/such/program was not started")
-            );
-        }
+    let cpu_seconds = limits.cpu_time.map(|time| {
+        let seconds = time.as_secs();
+        (seconds, seconds + kill_grace.as_secs().max(1))
+    });
+    Plan {
+        program: launch.program.clone().into(),
+        name: launch.name.clone().into(),
+        arguments: launch.arguments.iter().map(OsString::from).collect(),
+        environment: environment.into_iter().map(entry).collect(),
+        folder: launch.folder.clone(),
+        cgroup: None,
+        credentials: launch.identity.as_ref().map(|user| Credentials {
+            uid: user.uid,
+            gid: user.gid,
+            groups: user.groups.clone(),
+        }),
+        open_files: limits
+            .open_files
+            .map(|most| (most, most))
+            .or_else(descriptor_limit),
+        cpu_seconds,
+        // The system counts them by user: with elder's own, everything else of elder's would count.
+        processes: limits.processes.filter(|_| launch.identity.is_some()),
+        umask: umask::given(),
     }
 }

@@ -34,6 +34,8 @@ fn runner_with(more: &[(&str, &str)]) -> LocalRunner {
         server_url: Arc::new(OnceLock::from("http://127.0.0.1:8000".to_owned())),
         state_dir: "/var/lib/elder".into(),
         elder_bin: "/usr/bin/elder".into(),
+        own_binary: None,
+        observer: Arc::new(crate::model::NoObserver),
         egress: crate::action::Egress::default(),
         clock: Arc::new(crate::action::testing::clock()),
     })

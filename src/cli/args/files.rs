@@ -96,6 +96,10 @@ pub enum FindingFormat {
     Json,
     /// Annotations
     Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// GitLab's code quality report
+    Gitlab,
 }
 
 impl FindingFormat {
@@ -108,6 +112,8 @@ impl FindingFormat {
             Self::Concise => Format::Concise,
             Self::Json => Format::Json,
             Self::Github => Format::Github,
+            Self::Sarif => Format::Sarif,
+            Self::Gitlab => Format::Gitlab,
         }
     }
 }

@@ -75,6 +75,9 @@ pub struct RunArgs {
     /// Only these names may stand in ${NAME}
     #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = values::variable_name)]
     pub env_allow: Option<Vec<String>>,
+    /// Take the rights of setuid programs from elder and all that it starts
+    #[arg(long)]
+    pub no_new_privs: bool,
     /// Where http jobs may go, first match wins: deny:private, allow:10.0.0.0/8, allow-host:NAME
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     pub egress: Vec<EgressRule>,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{Event, Job, Outcome, Reason, Run, RunState};
+use crate::model::{Event, Job, Outcome, Output, Reason, Run, RunState};
 use crate::store::{Write, Written};
 
 use super::active::{Active, Row, Stage, is_fire};
@@ -23,6 +23,9 @@ const BATCH: usize = 512;
 
 /// So many ends of runs are kept while the store is away; their output is dropped first.
 const KEPT: usize = 50_000;
+
+/// So many bytes of output are kept with them.
+const KEPT_OUTPUT: usize = 64 << 20;
 
 /// With so many writes unanswered nothing more is decided until the store has caught up.
 const MOST_UNANSWERED: usize = 100_000;
@@ -68,6 +71,7 @@ pub(super) struct Commits {
     /// What the store refused and cannot be decided anew: ends of runs, and fires of schedules
     /// that are no longer in force.
     kept: VecDeque<(Write, Then)>,
+    kept_output: usize,
     /// Who waits until everything up to a batch is durable.
     waiting: Vec<(u64, Ticket)>,
     /// Jobs with instants that could not be recorded.
@@ -114,10 +118,14 @@ impl Commits {
         if self.kept.len() >= KEPT {
             self.kept.pop_front();
         }
-        if self.kept.len() >= KEPT / 10
-            && let Write::Update { output, .. } = &mut write
-        {
-            *output = None;
+        if let Write::Update { output, .. } = &mut write {
+            let size = |output: &Output| output.head.len() + output.tail.len();
+            let bytes = output.as_ref().map_or(0, size);
+            if self.kept.len() >= KEPT / 10 || self.kept_output + bytes > KEPT_OUTPUT {
+                *output = None;
+            } else {
+                self.kept_output += bytes;
+            }
         }
         self.kept.push_back((write, then));
     }
@@ -422,6 +430,7 @@ impl State {
         }
         self.commits.back_after = None;
         self.commits.error = None;
+        self.commits.kept_output = 0;
         for (write, then) in std::mem::take(&mut self.commits.kept) {
             self.write(write, then);
         }

@@ -1,11 +1,14 @@
-//! Findings as text: for people, for editors and grep, for programs, for GitHub.
+//! Findings as text: for people, for editors and grep, for programs, for GitHub and GitLab.
 //!
-//! A [`Report`] sorts what it is given; the four formats only write it down.
+//! A [`Report`] sorts what it is given; the formats only write it down.
 
 mod concise;
+mod fingerprint;
 mod github;
+mod gitlab;
 mod human;
 mod json;
+mod sarif;
 
 use super::{Finding, Severity};
 
@@ -20,6 +23,10 @@ pub enum Format {
     Json,
     /// Workflow commands that GitHub shows beside the changed lines.
     Github,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// GitLab's code quality report.
+    Gitlab,
 }
 
 /// Whether colours are written.
@@ -71,7 +78,7 @@ impl<'a> Report<'a> {
         &self.findings
     }
 
-    /// The whole report; every form but JSON ends with a line of counts.
+    /// The whole report; every form but those in JSON ends with a line of counts.
     #[must_use]
     pub fn render(&self, format: Format) -> String {
         match format {
@@ -79,6 +86,8 @@ impl<'a> Report<'a> {
             Format::Concise => concise::render(self),
             Format::Json => json::render(self),
             Format::Github => github::render(self),
+            Format::Sarif => sarif::render(self),
+            Format::Gitlab => gitlab::render(self),
         }
     }
 

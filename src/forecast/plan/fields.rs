@@ -4,10 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::duration;
+use crate::duration::{self, Size};
 use crate::model::{
-    About, Action, Body, Command, Context, Definition, Expect, Grace, Http, Json, Part, Policy,
-    Pool, Process, Retry, SecretSource, StatusSet, Text, Tls, TreePath,
+    About, Action, Body, Command, Context, Definition, Expect, Grace, Http, Json, Limits, Part,
+    Policy, Pool, Process, Retry, SecretSource, StatusSet, Text, Tls, TreePath,
 };
 
 /// A key whose value is another.
@@ -210,6 +210,8 @@ fn of_context(context: &Context, entries: &mut Entries) {
         inherit_env,
         secrets,
         cwd,
+        user,
+        limits,
     } = context;
     texts(entries, "env", env);
     if !env_files.is_empty() {
@@ -230,6 +232,23 @@ fn of_context(context: &Context, entries: &mut Entries) {
         "cwd",
         cwd.as_deref().map(|cwd| cwd.to_string_lossy()).as_deref(),
     );
+    let user = user.as_ref().map(ToString::to_string);
+    optional(entries, "user", user.as_deref());
+    let Limits {
+        memory,
+        cpu_time,
+        open_files,
+        processes,
+    } = limits;
+    let limits = [
+        ("memory", memory.map(|bytes| Size(bytes).to_string())),
+        ("cpu_time", cpu_time.map(duration::print)),
+        ("open_files", open_files.map(|count| count.to_string())),
+        ("processes", processes.map(|count| count.to_string())),
+    ];
+    for (key, value) in limits {
+        optional(entries, &format!("limits.{key}"), value.as_deref());
+    }
 }
 
 fn of_policy(policy: &Policy, entries: &mut Entries) {
@@ -245,6 +264,8 @@ fn of_policy(policy: &Policy, entries: &mut Entries) {
         audience,
         pool,
         success_within,
+        output_keep,
+        history,
     } = policy;
     let timeout = timeout.map_or_else(|| "none".to_owned(), duration::print);
     plain(entries, "timeout", timeout);
@@ -289,6 +310,9 @@ fn of_policy(policy: &Policy, entries: &mut Entries) {
     if let Some(within) = success_within {
         plain(entries, "expect_success_within", duration::print(*within));
     }
+    plain(entries, "output.keep", Size(*output_keep).to_string());
+    plain(entries, "history.keep", history.keep.to_string());
+    plain(entries, "history.for", duration::print(history.max_age));
 }
 
 fn plain(entries: &mut Entries, key: &str, value: String) {

@@ -18,11 +18,11 @@ use crate::engine::{
     Handle, JobPage, JobStatus, JobView, Message, Refusal, Stats, TriggerRequest, Triggered,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{AuditEntry, Letter, Output, Run};
+use crate::model::{AuditEntry, History, Letter, Output, Run};
 use crate::server::{Bound, Config, Parts, bind};
 use crate::store::{
-    Answer, AuditPage, AuditQuery, HistoryBounds, JobSummary, Mark, Recalled, RunPage, RunQuery,
-    Store, StoreError, Waiting, Write, Written,
+    Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, RunPage, RunQuery, Store,
+    StoreError, Waiting, Write, Written,
 };
 use crate::sync::{SyncAnswer, SyncHandle, SyncRequest, SyncState, SyncStatus};
 use crate::telemetry::example::{instant, job};
@@ -220,7 +220,7 @@ impl Store for Rows {
         self.answer(|| sums)
     }
 
-    fn prune(&self, _: HistoryBounds, _: Timestamp, _: usize) -> Answer<'_, u64> {
+    fn prune(&self, _: History, _: Timestamp, _: usize) -> Answer<'_, u64> {
         self.answer(|| 0)
     }
 

@@ -176,7 +176,7 @@ fn bytes_that_are_no_text() {
 #[test]
 #[rustfmt::skip] // A table is read by its lines.
 fn keys_that_do_not_belong() {
-    use Code::{DuplicateKey, DuplicateName, NoEffect, NotInThisBuild, UnknownKey};
+    use Code::{DuplicateKey, DuplicateName, NoEffect, UnknownKey};
     let http = "http: { url: \"http://x\" }";
     check_rows(vec![
         row("one letter off", with("timeot: 5s"), UnknownKey, (3, 5), "did you mean `timeout`?"),
@@ -190,7 +190,6 @@ fn keys_that_do_not_belong() {
         row("a key twice", with("run: a\nrun: b"), DuplicateKey, (4, 5), "twice"),
         row("a job twice", "jobs:\n  a: {}\n  b: {}\n  a: {}\n", DuplicateName, (4, 3), "twice"),
         row("names that differ in case", "jobs:\n  a: {}\n  A: {}\n", DuplicateName, (3, 3), "case"),
-        row("a user", with("user: root"), NotInThisBuild, (3, 5), "not in this build"),
         row("overlap of nothing known", with("overlap: parallel"), Code::WrongType, (3, 14), "write `skip`, `queue` or `replace`"),
         row("overlap misspelt", with("overlap: quue"), Code::WrongType, (3, 14), "did you mean `queue`?"),
         row("stdin beside http", with(&format!("{http}\nstdin: x")), NoEffect, (4, 5), "body"),
@@ -224,14 +223,7 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         seen > 0,
         "the list of what is to come is empty: this test can go"
     );
-    let contract = [
-        "kubernetes",
-        "user",
-        "limits",
-        "aliases",
-        "output",
-        "history",
-    ];
+    let contract = ["kubernetes", "aliases"];
     for key in contract {
         let known = LEVELS.iter().filter_map(|level| level.find(key));
         assert!(known.into_iter().any(|f| f.state == State::Later), "{key}");
@@ -243,9 +235,32 @@ fn every_key_of_a_later_build_is_refused_by_name() {
 fn values_of_the_wrong_kind() {
     use Code::{BadAction, BadDuration, BadName, MissingKey, OutOfRange, WrongType};
     check_rows(vec![
+        row("a user by number", with("user: 1000"), BadName, (3, 11), "a number is somebody else"),
+        row("a group by number", with("user: 'www-data:33'"), BadName, (3, 11), "a number is somebody else"),
+        row("a user without a name", with("user: ':adm'"), BadName, (3, 11), "name:group"),
+        row("a user with a space", with("user: the boss"), BadName, (3, 11), "is no name of a user"),
+        row("root by name", with("user: root"), Code::NoEffect, (3, 11), "user: null"),
+        row("no limit", with("limits: {}"), MissingKey, (3, 13), "limits nothing"),
+        row("an unknown limit", with("limits: { ram: 1GiB }"), Code::UnknownKey, (3, 15), "memory"),
+        row("memory without a unit", with("limits: { memory: 512 }"), BadDuration, (3, 23), "512KiB"),
+        row("memory in no unit", with("limits: { memory: 64kb }"), BadDuration, (3, 23), "write 512B, 64KiB"),
+        row("hardly any memory", with("limits: { memory: 4KiB }"), OutOfRange, (3, 23), "1MiB at least"),
+        row("half a second of CPU time", with("limits: { cpu_time: 500ms }"), OutOfRange, (3, 25), "whole seconds"),
+        row("too few files for a program", with("limits: { open_files: 3 }"), OutOfRange, (3, 27), "from 16"),
+        row("no process", with("limits: { processes: 0 }"), OutOfRange, (3, 26), "from 1"),
         row("a switch that says yes", with("enabled: yes"), WrongType, (3, 14), "write `true`"),
         row("a success expected at once", with("expect_success_within: 0s"), OutOfRange, (3, 28), "such as 26h"),
         row("a bare number where a success is expected", with("expect_success_within: 26"), BadDuration, (3, 28), "write 26"),
+        row("an output that says nothing", with("output: {}"), MissingKey, (3, 13), "keep: 256KiB"),
+        row("an output as a bare size", with("output: 1MiB"), WrongType, (3, 13), "its keys: keep"),
+        row("a size without a unit", with("output: { keep: 64 }"), BadDuration, (3, 21), "write 64KiB or 64B"),
+        row("a size in no unit", with("output: { keep: 64kb }"), BadDuration, (3, 21), "write 512B"),
+        row("more output than is kept", with("output: { keep: 17MiB }"), OutOfRange, (3, 21), "at most 16MiB"),
+        row("a history that says nothing", with("history: {}"), MissingKey, (3, 14), "keep: 100, for: 30d"),
+        row("a history of negative length", with("history: { keep: -1 }"), OutOfRange, (3, 22), "0"),
+        row("a history of too many runs", with("history: { keep: 1000000 }"), OutOfRange, (3, 22), "100000"),
+        row("a history of no time", with("history: { for: 0s }"), OutOfRange, (3, 21), "keep: 0"),
+        row("a history under another name", with("history: { keeps: 5 }"), Code::UnknownKey, (3, 16), "did you mean `keep`"),
         row("a switch that says off", with("coalesce: off"), WrongType, (3, 15), "write `false`"),
         row("a bare number as a time", with("timeout: 10"), BadDuration, (3, 14), "10s or 10m"),
         row("a negative time", with("timeout: -1s"), BadDuration, (3, 14), "no length of time"),

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Action, Body, Command, Grace, Json, Overlap, Part, SecretSource, StatusSet};
+use crate::model::{
+    Action, Body, Command, Grace, History, Json, Overlap, Part, SecretSource, StatusSet,
+};
 
 #[test]
 fn the_example_of_the_contract_is_good() {
@@ -68,6 +70,40 @@ jobs:
     assert_eq!(billing.policy.retry.max, 2);
     assert_eq!(file.jobs[0].origin.line, 7);
     assert_eq!(&*file.jobs[0].origin.file, "jobs.d/a.yaml");
+}
+
+#[test]
+fn a_user_and_limits_may_come_from_defaults_and_be_taken_back() {
+    use crate::model::Limits;
+    let text = "defaults: { user: 'www-data:adm', limits: { memory: 1GiB, cpu_time: 5m } }
+jobs:
+  a: { schedule: manual, run: x }
+  b: { schedule: manual, run: x, user: deploy, limits: { open_files: 64, processes: 9 } }
+  c: { schedule: manual, run: x, user: null, limits: null }
+";
+    let file = file(text);
+    assert!(file.findings.is_empty(), "{}", shown(&file.findings));
+    let said = |at: usize| {
+        let context = &file.jobs[at].definition.context;
+        let user = context.user.as_ref().map(ToString::to_string);
+        (user, context.limits)
+    };
+    let (user, limits) = said(0);
+    assert_eq!(user.as_deref(), Some("www-data:adm"));
+    let minutes = Duration::from_secs(300);
+    assert_eq!(
+        (limits.memory, limits.cpu_time),
+        (Some(1 << 30), Some(minutes))
+    );
+    let (user, limits) = said(1);
+    assert_eq!(user.as_deref(), Some("deploy"));
+    let whole = Limits {
+        open_files: Some(64),
+        processes: Some(9),
+        ..Limits::default()
+    };
+    assert_eq!(limits, whole, "another mapping replaces the whole");
+    assert_eq!(said(2), (None, Limits::default()));
 }
 
 fn process(definition: &Definition) -> &crate::model::Process {
@@ -226,6 +262,8 @@ overlap: skip
 misfire_grace_time: 10m
 coalesce: false
 expect_success_within: 26h
+output: { keep: 1MiB }
+history: { keep: 7 }
 stdin: "${not_ours}"
 success_exit_codes: [0, 24]
 "#));
@@ -255,6 +293,14 @@ success_exit_codes: [0, 24]
     assert_eq!(policy.overlap, Overlap::Skip);
     assert_eq!(policy.grace, Grace::Fixed(Duration::from_secs(600)));
     assert!(!policy.coalesce);
+    assert_eq!(policy.output_keep, 1 << 20);
+    assert_eq!(
+        policy.history,
+        History {
+            keep: 7,
+            ..History::default()
+        }
+    );
     assert_eq!(policy.success_within, Some(Duration::from_secs(26 * 3600)));
     let process = process(&definition);
     assert_eq!(process.stdin.as_deref(), Some("${not_ours}"));

@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::ids::{JobName, PoolName, SageName};
 use crate::model::{
-    About, Action, AfterCrash, Audience, Body, Command, Context, Expect, Grace, Http, Json, Origin,
-    Overlap, Part, Placed, Policy, Pool, Process, Retry, RetryOn, Sage, SageEvent, SecretSource,
-    Sign, StatusSet, Text, Tls, TreePath, Variable,
+    About, Account, Action, AfterCrash, Audience, Body, Command, Context, Expect, Grace, History,
+    Http, Json, Limits, Origin, Overlap, Part, Placed, Policy, Pool, Process, Retry, RetryOn, Sage,
+    SageEvent, SecretSource, Sign, StatusSet, Text, Tls, TreePath, Variable,
 };
 use crate::spec::{parse_schedule, print, read};
 
@@ -143,16 +143,14 @@ fn policy() -> impl Strategy<Value = Policy> {
         };
         (!audience.is_empty()).then(|| Arc::new(audience))
     });
-    let more = (
-        after_crash,
-        success_within,
-        prop::option::of(pool),
-        audience,
-    );
+    let history = (any::<u32>(), length()).prop_map(|(keep, max_age)| History { keep, max_age });
+    let kept = (0..=Policy::MOST_OUTPUT, history);
+    let told = (prop::option::of(pool), audience);
+    let more = (after_crash, success_within, told, kept);
     let rest = (any::<u32>(), overlap, grace, any::<bool>(), more);
     (prop::option::of(length()), length(), retry, rest).prop_map(
         |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, more))| {
-            let (after_crash, success_within, pool, audience) = more;
+            let (after_crash, success_within, (pool, audience), (output_keep, history)) = more;
             Policy {
                 timeout,
                 kill_grace,
@@ -172,7 +170,26 @@ fn policy() -> impl Strategy<Value = Policy> {
                 audience,
                 pool,
                 success_within,
+                output_keep,
+                history,
             }
+        },
+    )
+}
+
+fn account() -> impl Strategy<Value = Account> {
+    let group = prop::option::of("[a-z_]{1,8}".prop_map(Arc::from));
+    ("[a-z_]{1,8}".prop_map(Arc::from), group).prop_map(|(user, group)| Account { user, group })
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let number = || prop::option::of(any::<u64>());
+    (number(), prop::option::of(length()), number(), number()).prop_map(
+        |(memory, cpu_time, open_files, processes)| Limits {
+            memory,
+            cpu_time,
+            open_files,
+            processes,
         },
     )
 }
@@ -188,14 +205,20 @@ fn context() -> impl Strategy<Value = Context> {
         prop::collection::vec(word(), 0..3),
         prop::collection::vec((word(), source), 0..3),
         prop::option::of(path()),
+        prop::option::of(account()),
+        limits(),
     )
-        .prop_map(|(env, env_files, inherit_env, secrets, cwd)| Context {
-            env,
-            env_files,
-            inherit_env,
-            secrets,
-            cwd,
-        })
+        .prop_map(
+            |(env, env_files, inherit_env, secrets, cwd, user, limits)| Context {
+                env,
+                env_files,
+                inherit_env,
+                secrets,
+                cwd,
+                user,
+                limits,
+            },
+        )
 }
 
 fn action() -> impl Strategy<Value = Action> {

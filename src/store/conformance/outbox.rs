@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{at, cases, claim, ended, fire, gone, name, one, seen, update};
 use crate::ids::RunId;
-use crate::model::{AuditEntry, AuditResult, Letter, Outcome, SageEvent};
-use crate::store::{AUDIT_AGE, AuditQuery, HistoryBounds, Store, Telling, Waiting, Write, Written};
+use crate::model::{AuditEntry, AuditResult, History, Letter, Outcome, SageEvent};
+use crate::store::{AUDIT_AGE, AuditQuery, Store, Telling, Waiting, Write, Written};
 
 cases! {
     "letters wait in the order in which they came, page by page" => in_order,
@@ -24,7 +24,7 @@ fn letter(number: u32, sage: &str) -> Letter {
     Letter {
         id: RunId::of_request(&name(sage), at, &number.to_string()),
         sage: name(sage),
-        job: (number % 2 == 0).then(|| name("a")),
+        job: number.is_multiple_of(2).then(|| name("a")),
         event: SageEvent::Failure,
         at,
         body: format!("{{\"number\":{number}}}").into(),
@@ -145,7 +145,7 @@ async fn forgotten(store: Arc<dyn Store>) {
         gone("a", 2),
     ];
     store.commit(writes).await.unwrap();
-    let bounds = HistoryBounds {
+    let bounds = History {
         keep: 10,
         max_age: Duration::from_secs(100),
     };
@@ -209,10 +209,7 @@ async fn cut(store: Arc<dyn Store>) {
         one(&store, Write::Audit(Box::new(entry(second)))).await;
     }
     let now = at(5) + AUDIT_AGE;
-    store
-        .prune(HistoryBounds::default(), now, 100)
-        .await
-        .unwrap();
+    store.prune(History::default(), now, 100).await.unwrap();
     let all = AuditQuery {
         limit: 10,
         ..AuditQuery::default()

@@ -15,16 +15,16 @@ use jiff::Timestamp;
 
 use self::state::State;
 use super::{
-    AUDIT_AGE, Answer, AuditPage, AuditQuery, HistoryBounds, JobSummary, Mark, Recalled, RunPage,
-    RunQuery, Store, StoreError, Waiting, Write, Written, rules,
+    AUDIT_AGE, Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, RunPage, RunQuery, Store,
+    StoreError, Waiting, Write, Written, rules,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{Letter, Output, Run};
+use crate::model::{History, Letter, Output, Run};
 
 /// How much a [`MemoryStore`] keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryBounds {
-    /// So many ended rows a job, as [`HistoryBounds::keep`] has it.
+    /// So many ended rows a job, as [`History::keep`] has it.
     pub keep: u32,
     /// So many ended rows in all; the oldest go.
     pub rows: usize,
@@ -35,7 +35,7 @@ pub struct MemoryBounds {
 impl Default for MemoryBounds {
     fn default() -> Self {
         Self {
-            keep: HistoryBounds::default().keep,
+            keep: History::default().keep,
             rows: 200_000,
             output: 64 << 20,
         }
@@ -143,10 +143,10 @@ impl Store for MemoryStore {
         self.with(move |state| state.summary(since, until))
     }
 
-    fn prune(&self, bounds: HistoryBounds, now: Timestamp, limit: usize) -> Answer<'_, u64> {
+    fn prune(&self, bounds: History, now: Timestamp, limit: usize) -> Answer<'_, u64> {
         self.with(move |state| {
             let oldest_kept = rules::oldest_kept(now, bounds.max_age);
-            let aged = state.aged(oldest_kept, limit);
+            let aged = state.aged(bounds.max_age, now, limit);
             let beyond = state.beyond(bounds.keep, limit - aged, None);
             if aged < limit {
                 state.jobs.retain(|_, job| {

@@ -1,5 +1,5 @@
 //! elder among the things around it: the service manager, an address that hears its heart, disks that
-//! stall, files that are written beside its own, and elder's own defects.
+//! stall, files that are written beside its own, other users, and elder's own defects.
 
 mod busy;
 mod defects;
@@ -7,3 +7,4 @@ mod heartbeat;
 mod manager;
 mod restore;
 mod stall;
+mod users;

@@ -27,7 +27,7 @@ fn folder_with(schedule: &str, more: &str) -> Folder {
 /// The row's first, last and count agree with a fire every second.
 fn is_whole(row: &ledger::Row) -> bool {
     let nanos = row.last.as_nanosecond() - row.first.as_nanosecond();
-    nanos == (row.count - 1) * 1_000_000_000
+    nanos == i128::from(row.count - 1) * 1_000_000_000
 }
 
 #[test]

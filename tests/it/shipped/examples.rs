@@ -25,9 +25,11 @@ fn all_shipped_job_files_validate_without_a_warning() {
         "configmap",
         "http-retry",
         "overlap",
+        "sages",
         "secrets",
         "several-times-a-day",
         "signed-webhook",
+        "users-and-limits",
     ];
     assert_eq!(
         folders,
@@ -51,6 +53,22 @@ fn all_shipped_schedule_tests_hold() {
         let answer = finished.json();
         assert_eq!(answer["untested"], serde_json::json!([]), "{finished}");
         assert!(answer["tests"].as_array().unwrap().len() >= 5, "{finished}");
+    }
+}
+
+#[test]
+fn jobs_of_another_user_and_with_limits_have_no_more_than_that() {
+    let folder = copied("examples/users-and-limits");
+    let daemon = Daemon::start(&folder);
+    let burns = ask(&daemon, &folder, "trigger burns --wait");
+    assert_eq!(burns.code, Some(1), "{burns}");
+    assert!(burns.stdout.contains("failed (limit)"), "{burns}");
+    let finished = ask(&daemon, &folder, "trigger as-nobody --wait");
+    if rustix::process::geteuid().is_root() {
+        assert_eq!(finished.code, Some(0), "{finished}");
+        assert!(finished.stdout.contains("(nobody)"), "{finished}");
+    } else {
+        assert!(finished.stdout.contains("failed (setup)"), "{finished}");
     }
 }
 

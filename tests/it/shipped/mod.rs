@@ -2,6 +2,8 @@
 
 mod documents;
 mod examples;
+mod pipelines;
+mod sages;
 mod tasks;
 
 use std::path::{Path, PathBuf};

@@ -31,13 +31,17 @@ impl Daemon {
 
     /// The same with more flags or variables; waits only until it listens.
     pub fn start_with(folder: &Folder, more: impl FnOnce(Program) -> Program) -> Self {
-        std::fs::create_dir_all(folder.join("jobs.d")).unwrap();
-        std::fs::create_dir_all(folder.join("runtime")).unwrap();
-        let program = elder(LINE).within(folder.path()).env(
-            "XDG_RUNTIME_DIR",
-            &folder.join("runtime").display().to_string(),
-        );
-        Self::spawn(folder, more(program).command())
+        Self::spawn(folder, more(program(folder)).command())
+    }
+
+    /// Starts it and ends it as a power cut does, so long after, whatever it has come to.
+    pub fn start_and_kill(folder: &Folder, after: Duration) {
+        let mut command = program(folder).command();
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// The same, started by another program, to whose words elder's own are added.
@@ -136,6 +140,26 @@ impl Daemon {
         send(self.address, "POST", path, &headers, body).unwrap()
     }
 
+    /// Starts a run of a job and says which.
+    pub fn trigger(&self, job: &str) -> String {
+        let reply = self.post(&format!("/api/v1/jobs/{job}/run"), "{}");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()["run_id"].as_str().unwrap().to_owned()
+    }
+
+    /// A run when it is over, with its output.
+    pub fn ended(&self, run: &str) -> serde_json::Value {
+        until("the run is over", || {
+            let run = self.get(&format!("/api/v1/runs/{run}")).json();
+            (run["state"] == "done").then_some(run)
+        })
+    }
+
+    /// Runs a job to its end.
+    pub fn run(&self, job: &str) -> serde_json::Value {
+        self.ended(&self.trigger(job))
+    }
+
     /// The same, for as long as that; an error when there is no answer.
     pub fn try_post(&self, path: &str, body: &str, within: Duration) -> std::io::Result<Reply> {
         let bearer = format!("Bearer {}", self.token());
@@ -180,6 +204,16 @@ impl Daemon {
     pub fn wait(&mut self) -> ExitStatus {
         until("elder ends", || self.child.try_wait().unwrap())
     }
+}
+
+/// `elder run jobs.d` in a folder, with its state there.
+fn program(folder: &Folder) -> Program {
+    std::fs::create_dir_all(folder.join("jobs.d")).unwrap();
+    std::fs::create_dir_all(folder.join("runtime")).unwrap();
+    let runtime = folder.join("runtime").display().to_string();
+    elder(LINE)
+        .within(folder.path())
+        .env("XDG_RUNTIME_DIR", &runtime)
 }
 
 impl Drop for Daemon {

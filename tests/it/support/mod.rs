@@ -1,6 +1,7 @@
 //! What the tests have in common: folders of job files, the binary run to its
 //! end or in the background, a small HTTP client, a reader of metrics.
 
+pub mod checker;
 mod daemon;
 mod dice;
 mod folder;
@@ -16,7 +17,7 @@ mod wait;
 pub use daemon::Daemon;
 pub use dice::{Dice, number};
 pub use folder::Folder;
-pub use http::Reply;
+pub use http::{Reply, send};
 pub use metrics::Metrics;
 pub use processes::Processes;
 pub use program::{Finished, Program, elder};

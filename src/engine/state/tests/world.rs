@@ -1,5 +1,7 @@
 //! A store, a committer, a sync and a world that keep count, around a state.
 
+mod checks;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -73,6 +75,10 @@ pub(super) struct World {
     pub(super) now: Timestamp,
     pub(super) settings: Settings,
     pub(super) rows: BTreeMap<RunId, Run>,
+    /// How many fires of each job are in rows, and which rows changed since the last check: a look at
+    /// all rows after each step would cost more the longer a script is.
+    counts: HashMap<JobName, u64>,
+    touched: Vec<RunId>,
     pub(super) marks: HashMap<JobName, Mark>,
     pub(super) letters: BTreeMap<RunId, Letter>,
     pub(super) said: BTreeMap<String, String>,
@@ -97,6 +103,8 @@ pub(super) struct World {
     unrecorded: Vec<Write>,
     is_unrecorded: bool,
     past: BTreeMap<JobName, Past>,
+    /// How many fires the past has that is over, up to its last schedule: another look costs nothing.
+    over: HashMap<JobName, u64>,
     pub(super) told_ends: Arc<Ends>,
     last_ticket: u64,
     /// Who asked and has no answer yet.
@@ -114,6 +122,8 @@ impl World {
             now,
             settings,
             rows: BTreeMap::new(),
+            counts: HashMap::new(),
+            touched: Vec::new(),
             marks: HashMap::new(),
             letters: BTreeMap::new(),
             said: BTreeMap::new(),
@@ -131,6 +141,7 @@ impl World {
             unrecorded: Vec::new(),
             is_unrecorded: false,
             past: BTreeMap::new(),
+            over: HashMap::new(),
             told_ends,
             last_ticket: 0,
             asking: HashSet::new(),
@@ -183,6 +194,7 @@ impl World {
     fn remember(&mut self, name: &JobName, since: Timestamp, job: Option<&Job>) {
         let job = job.filter(|job| job.definition.enabled);
         let schedule = job.map(|job| job.definition.schedule.clone());
+        self.over.remove(name);
         let past = self.past.entry(name.clone()).or_default();
         past.push((since, schedule));
     }
@@ -354,11 +366,9 @@ impl World {
                 let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
                 let last = run.scheduled_until.unwrap_or(run.scheduled_at);
                 let is_fire = run.request.is_none() && run.trigger != Trigger::Startup;
-                let is_asked = |row: &Run| {
-                    run.request.is_some() && row.job == run.job && row.request == run.request
-                };
+                let is_asked = |row: &Run| row.job == run.job && row.request == run.request;
                 if self.rows.contains_key(&run.id)
-                    || self.rows.values().any(is_asked)
+                    || run.request.is_some() && self.rows.values().any(is_asked)
                     || is_fire && run.scheduled_at <= mark.mark
                 {
                     return Written::Taken;
@@ -366,7 +376,7 @@ impl World {
                 if is_fire {
                     mark.mark = last;
                 }
-                self.rows.insert(run.id, *run);
+                self.put(*run);
             }
             Write::Extend {
                 id,
@@ -375,11 +385,12 @@ impl World {
                 until,
                 ..
             } => {
-                let Some(row) = self.rows.get_mut(&id) else {
+                let Some(mut row) = self.rows.get(&id).cloned() else {
                     return Written::Taken;
                 };
                 row.count = row.count.max(count);
                 row.scheduled_until = Some(until);
+                self.put(row);
                 let mark = self.marks.get_mut(&job).unwrap();
                 mark.mark = mark.mark.max(until);
             }
@@ -391,7 +402,7 @@ impl World {
                 if run.outcome == Some(Outcome::Success) {
                     times.last_success = times.last_success.max(run.finished_at);
                 }
-                self.rows.insert(run.id, *run);
+                self.put(*run);
             }
             Write::Mark { job, at } => {
                 let mark = self.marks.get_mut(&job).unwrap();
@@ -420,6 +431,18 @@ impl World {
             | Write::Audit(_) => {}
         }
         Written::Done
+    }
+
+    fn put(&mut self, run: Run) {
+        self.touched.push(run.id);
+        let (job, count) = (run.job.clone(), run.count);
+        let is_counted = checks::is_by_schedule(&run);
+        let old = self.rows.insert(run.id, run);
+        if is_counted {
+            let counted = self.counts.entry(job).or_default();
+            *counted += count;
+            *counted -= old.map_or(0, |old| old.count);
+        }
     }
 
     /// The files say this from now on. Says whether it is in force: as a sync does it, and in its order.
@@ -515,6 +538,7 @@ impl World {
         let (since, old) = self.past[name].last().cloned().unwrap();
         let pending = old.and_then(|old| old.pending_at(now));
         let pending = pending.filter(|fire| fire.scheduled > since);
+        self.over.remove(name);
         let past = self.past.get_mut(name).unwrap();
         let Some(pending) = pending else {
             past.push((now, new));
@@ -582,6 +606,7 @@ impl World {
             let Some(old) = old else { continue };
             if new.is_none_or(|new| is_rescheduled(&old, &new)) {
                 let mark = self.marks[name].mark;
+                self.over.remove(name);
                 let past = self.past.get_mut(name).unwrap();
                 past.retain(|(since, _)| *since < mark);
                 let enabled = old.definition.enabled;
@@ -651,92 +676,6 @@ impl World {
         let mut running = self.running.iter();
         running.position(|id| self.rows[id].job.as_str() == name)
     }
-
-    /// Nothing lost, nothing invented, nothing doubled, no bound broken.
-    pub(super) fn check(&mut self) {
-        self.pump();
-        self.check_freshness();
-        assert!(self.running.len() <= self.settings.max_workers as usize);
-        for (name, past) in &self.past {
-            let of_job = |run: &&Run| {
-                run.job == *name && run.request.is_none() && run.trigger != Trigger::Startup
-            };
-            let mut in_rows = 0;
-            for row in self.rows.values().filter(of_job) {
-                in_rows += row.count;
-                for instant in [Some(row.scheduled_at), row.scheduled_until] {
-                    let instant = instant.unwrap_or(row.scheduled_at);
-                    assert!(
-                        was_due(past, instant),
-                        "{name} was not to fire at {instant}: {past:?}"
-                    );
-                }
-            }
-            if self.state.commits.is_down() || !self.is_store_up {
-                continue;
-            }
-            let unrecorded =
-                self.state.runs.values().filter(|active| {
-                    of_job(&&active.run) && !self.rows.contains_key(&active.run.id)
-                });
-            let due = due_until(past, self.now);
-            assert_eq!(
-                in_rows + unrecorded.count() as u64,
-                due,
-                "{name} at {}: {:?}, in force {past:?}",
-                self.now.as_second() - START,
-                self.told()
-            );
-        }
-    }
-
-    /// Once everything is over, nothing is left behind.
-    pub(super) fn check_rest(&mut self) {
-        self.store_back();
-        self.pump();
-        self.record_the_rest();
-        let mut off = self.jobs.clone();
-        for job in &mut off {
-            Arc::make_mut(&mut job.definition).enabled = false;
-        }
-        assert!(
-            self.edit(off),
-            "an edit is refused although the store is up"
-        );
-        self.record_the_rest();
-        for _ in 0..10_000 {
-            if !self.running.is_empty() {
-                self.finish(0, Ended::Success);
-            } else if let Some(wake) = self.state.next_wake() {
-                self.now = self.now.max(wake);
-                self.feed(Input::Tick);
-            } else {
-                break;
-            }
-            self.pump();
-        }
-        self.check();
-        for row in self.rows.values() {
-            assert_eq!(row.state, RunState::Done, "left open: {:?}", self.told());
-            assert!(
-                row.outcome.is_some()
-                    && (row.outcome == Some(Outcome::Success)) == row.reason.is_none()
-            );
-            let told = self.told_ends.0.lock().unwrap().get(&row.id).copied();
-            let once = (row.attempt > 0).then_some(1);
-            assert_eq!(told, once, "ends told of {row:?}");
-        }
-        self.check_letters();
-        assert!(self.asking.is_empty(), "never answered: {:?}", self.asking);
-        let state = &self.state;
-        assert!(state.runs.is_empty() && state.timers.is_empty());
-        assert!(state.commits.is_quiet() && state.commits.unsettled.is_empty());
-        assert!(state.orphans.is_empty() && state.incoming.is_empty());
-        assert!(state.undecided.is_empty() && state.recalled.is_empty());
-        assert_eq!((state.stats().running, state.stats().queued), (0, 0));
-        let active = |job: &JobState| !job.active().is_empty();
-        assert!(!state.jobs.iter().flatten().any(active));
-    }
 }
 
 fn is_rescheduled(old: &Job, new: &Job) -> bool {
@@ -761,27 +700,4 @@ fn edit_writes(change: &Change, before: &[Job], open: &[(JobName, Timestamp)]) -
     marks
         .chain(gone.map(|job| Write::Gone { job, at }))
         .collect()
-}
-
-/// How many fires were due.
-fn due_until(past: &Past, now: Timestamp) -> u64 {
-    let ends = past.iter().skip(1).map(|(since, _)| Some(*since));
-    past.iter()
-        .zip(ends.chain([None]))
-        .filter_map(|((since, schedule), until)| {
-            let schedule = schedule.as_ref()?;
-            let until = until.unwrap_or_else(|| schedule.due_up_to(now));
-            Some(schedule.count_between(*since, until))
-        })
-        .sum()
-}
-
-/// Whether the schedule that was in force at that instant had it.
-fn was_due(past: &Past, instant: Timestamp) -> bool {
-    let in_force = past.iter().rev().find(|(since, _)| *since < instant);
-    let Some((_, Some(schedule))) = in_force else {
-        return false;
-    };
-    let next = schedule.next_after(just_before(instant));
-    next.is_some_and(|fire| fire.scheduled == instant)
 }
