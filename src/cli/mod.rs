@@ -13,6 +13,7 @@ mod import;
 mod next;
 mod plan;
 mod report;
+mod rules;
 mod run;
 mod schema;
 pub mod settings;
@@ -82,6 +83,7 @@ fn carry_out(
         Command::Doctor(typed) => doctor::doctor(&typed, environment, console),
         Command::Simulate(typed) => simulate::simulate(&typed, environment, console),
         Command::Test(typed) => test::test(&typed, environment, console),
+        Command::Rules(typed) => rules::rules(&typed, environment, console),
         Command::Schema(typed) => schema::schema(&typed, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
@@ -126,6 +128,7 @@ fn env_files(command: &Command, environment: &Environment) -> Vec<PathBuf> {
         Command::Run(typed) => &typed.env_file,
         Command::Validate(typed) => return typed.env_file.clone(),
         Command::Plan(typed) => return typed.env_file.clone(),
+        Command::Rules(typed) => return typed.env_file.clone(),
         Command::Next(typed) => return typed.env_file.clone(),
         Command::Doctor(typed) => &typed.env_file,
         Command::Simulate(typed) => return typed.env_file.clone(),

@@ -23,6 +23,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       import    Make job files of another scheduler's files
       doctor    Say what will hurt: tree, host, state folder
       schema    Print the JSON Schema of job files
+      rules     Print Prometheus alert rules made of the definitions, or a Grafana dashboard
       trigger   Start a run of a job now
       sync      Read the files again; confirm held removals
       backup    Copy the store while elder runs
@@ -108,8 +109,7 @@ fn what_this_build_has_not_is_refused_and_never_ignored() {
         ("run --config elder.yaml", "", "", "unexpected argument"),
         ("run --egress x", "", "", "begins with allow:, deny:"),
         ("run --audit-log x", "", "", "unexpected argument"),
-        ("validate --format sarif", "", "", "invalid value 'sarif'"),
-        ("validate --format gitlab", "", "", "invalid value 'gitlab'"),
+        ("validate --format xml", "", "", "invalid value 'xml'"),
         ("run --auth none --listen 0.0.0.0:0", "", "", "loopback"),
     ] {
         let folder = Folder::new();

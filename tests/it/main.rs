@@ -25,6 +25,7 @@ mod machine;
 mod next;
 mod peers;
 mod plan;
+mod prometheus;
 mod promises;
 mod sages;
 mod schedules;

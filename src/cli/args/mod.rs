@@ -15,7 +15,10 @@ use clap::{Parser, Subcommand};
 
 pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
 pub use doctor::DoctorArgs;
-pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
+pub use files::{
+    FindingFormat, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
+    ValidateArgs,
+};
 pub use forecast::{PlanAgainst, PlanArgs, PlanFormat, SimulateArgs, SimulateFormat, TestArgs};
 pub use import::{ImportArgs, SourceFormat};
 pub use run::RunArgs;
@@ -67,6 +70,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
+    /// Print Prometheus alert rules made of the definitions, or a Grafana dashboard
+    Rules(RulesArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
     /// Read the files again; confirm held removals
@@ -100,9 +105,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 15] = [
-    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "trigger",
-    "sync", "backup", "restore", "optimize", "report",
+const COMMANDS: [&str; 16] = [
+    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
+    "trigger", "sync", "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

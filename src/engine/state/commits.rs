@@ -464,3 +464,33 @@ impl State {
         (is_fire(run) && instant > since).then_some(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Output, Trigger};
+
+    #[test]
+    fn what_is_kept_while_the_store_is_away_is_bounded_and_output_goes_first() {
+        let job = JobName::new("a").unwrap();
+        let mut commits = Commits::default();
+        for second in 0..KEPT as i64 + 10 {
+            let at = Timestamp::from_second(second).unwrap();
+            let id = RunId::of_fire(&job, at);
+            let run = Box::new(Run::new(id, job.clone(), at, Trigger::Schedule));
+            let output = Some(Output::default());
+            commits.keep(Write::Update { run, output }, Then::Nothing);
+        }
+        assert_eq!(commits.kept.len(), KEPT);
+        let (mut oldest, mut with_output) = (None, 0);
+        for (write, _) in &commits.kept {
+            let Write::Update { run, output } = write else {
+                panic!("{write:?}");
+            };
+            oldest = oldest.or(Some(run.scheduled_at.as_second()));
+            with_output += usize::from(output.is_some());
+        }
+        // The first ten are gone, and of the others the first have what they said.
+        assert_eq!((oldest, with_output), (Some(10), KEPT / 10 - 10));
+    }
+}
