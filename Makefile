@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run test fuzz kills tools peers prometheus lint format bench docs setup
+.PHONY: help run test fuzz kills soak tools peers prometheus lint format bench docs setup
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -19,6 +19,9 @@ fuzz: setup ## Each parser for FUZZ_SECONDS (60), on inputs that are nearly righ
 
 kills: setup tools ## Kill elder ELDER_KILLS (500) times at random moments; some three minutes
 	ELDER_KILLS="$${ELDER_KILLS:-500}" $(CARGO) test --locked --test it p01_one_record -- --nocapture
+
+soak: setup ## Edits without end under hundreds of runs, for ELDER_SOAK seconds (600)
+	ELDER_SOAK="$${ELDER_SOAK:-600}" $(CARGO) test --locked --test it machine::soak -- --nocapture
 
 # Debian's names. A test that lacks its tool says so and passes.
 tools: ## Install what the tests inject faults with

@@ -163,6 +163,10 @@ impl Driver {
             }
             self.take_ready();
         }
+        debug_assert!(
+            self.attempts.is_empty() && self.tickets.is_empty(),
+            "nobody waits when all is over"
+        );
         for stopped in self.stopped.drain(..) {
             // Who asked may be gone.
             let _ = stopped.send(());

@@ -216,6 +216,32 @@ pub struct RunHead {
     pub scheduled_at: Timestamp,
     /// Which attempt.
     pub attempt: u32,
+    /// What it waits for; `None` while an attempt is under way.
+    pub waits: Option<Waits>,
+}
+
+/// What a run that is not over waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Older late fires of its job go first.
+    Backlog,
+    /// A run of its job is to end.
+    Run(RunId),
+    /// A place in its pool.
+    Place {
+        /// Which pool.
+        pool: String,
+        /// How many places it has.
+        limit: u32,
+        /// How many wait for one.
+        waiting: usize,
+        /// Until when it waits; without an end for a request.
+        until: Option<Timestamp>,
+    },
+    /// Its row is on its way to the store.
+    Record,
+    /// Its next attempt is due then.
+    Attempt(Timestamp),
 }
 
 /// Sums since the start.

@@ -96,6 +96,14 @@ impl Commits {
         self.unanswered >= MOST_UNANSWERED
     }
 
+    /// How many entries it has in all.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        let under_way: usize = self.under_way.values().map(|thens| 1 + thens.len()).sum();
+        let now = self.writes.len() + self.thens.len() + self.waiting.len();
+        now + under_way + self.kept.len() + self.unsettled.len()
+    }
+
     #[cfg(test)]
     pub(super) fn unanswered(&self) -> usize {
         self.unanswered

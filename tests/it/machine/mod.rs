@@ -11,6 +11,7 @@ mod manager;
 mod older;
 mod restore;
 mod scarce;
+mod soak;
 mod stall;
 mod traced;
 mod users;

@@ -7,6 +7,7 @@ mod outages;
 mod overlap;
 mod random;
 mod requests;
+mod soak;
 mod telling;
 mod world;
 

@@ -15,7 +15,7 @@ use crate::schedule::{Item, Modifiers, Schedule, Seed};
 
 /// One thing that happens; jobs are named by number.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Pass(i64),
     Finish(usize, bool),
     /// Dies after so many further batches were recorded.
@@ -38,7 +38,7 @@ enum Step {
 }
 
 /// SplitMix64: a script follows from its seed, on any machine.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -62,7 +62,7 @@ impl Dice {
         usize::try_from(self.next()).unwrap() % below
     }
 
-    fn step(&mut self) -> Step {
+    pub(super) fn step(&mut self) -> Step {
         let which = self.index(JOBS.len());
         match self.of(0, 56) {
             // Now and then so long that a name that is gone becomes another job.
@@ -144,6 +144,11 @@ const JOBS: [Sample; 12] = [
     }),
 ];
 
+pub(super) fn sample_jobs() -> Vec<Job> {
+    let jobs = (0..JOBS.len()).map(|which| sample(which, JOBS[which].1));
+    jobs.collect()
+}
+
 fn sample(which: usize, period: u64) -> Job {
     let (name, _, policy) = JOBS[which];
     let told = |p: &mut Policy| {
@@ -186,7 +191,7 @@ impl World {
         self.edit(jobs);
     }
 
-    fn step(&mut self, index: usize, step: Step) {
+    pub(super) fn step(&mut self, index: usize, step: Step) {
         match step {
             Step::Pass(seconds) => self.pass(seconds),
             Step::Finish(i, ok) if !self.running.is_empty() => {
@@ -306,8 +311,7 @@ impl Script {
         let told = (0..JOBS.len()).filter(|which| tells(*which));
         let told = told.map(|which| JobName::new(JOBS[which].0).unwrap());
         world.tells = told.collect();
-        let jobs = (0..JOBS.len()).map(|which| sample(which, JOBS[which].1));
-        world.first(jobs.collect());
+        world.first(sample_jobs());
         world.is_slow = self.is_slow;
         for (index, step) in self.steps.iter().enumerate() {
             let is_pumped = matches!(step, Step::Pump);
@@ -350,7 +354,7 @@ impl Script {
     clippy::disallowed_methods,
     reason = "a test is told by the environment"
 )]
-fn asked_seed() -> Option<u64> {
+pub(super) fn asked_seed() -> Option<u64> {
     std::env::var("ELDER_SEED").ok()?.parse().ok()
 }
 

@@ -36,6 +36,9 @@ pub(super) fn sages(after: u32, remind: Duration) -> Arc<Sages> {
 impl World {
     /// Every failure is told once, and every fire that was missed, where a sage wants to hear of each.
     pub(super) fn check_letters(&self) {
+        if self.tells.is_empty() {
+            return;
+        }
         let mut told: HashMap<(String, SageEvent), u64> = HashMap::new();
         for letter in self.letters.values() {
             let body: serde_json::Value = serde_json::from_str(&letter.body).unwrap();
