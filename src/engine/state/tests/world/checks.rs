@@ -7,7 +7,7 @@ impl World {
     pub(in super::super) fn check(&mut self) {
         self.pump();
         self.check_freshness();
-        assert!(self.running.len() <= self.settings.max_workers as usize);
+        Places::check_waiting(&self.state);
         for id in self.touched.drain(..) {
             was_to_fire(&self.past, &self.rows[&id]);
         }
