@@ -33,7 +33,7 @@ use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
 use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
-use crate::model::{Event, Job, Pool, ReloadReport, ReloadTrigger};
+use crate::model::{Event, Job, Pool, ReloadReport, ReloadTrigger, Sages};
 use crate::source::{Look, Watching};
 use crate::store::{Mark, Recalled, StoreError, Write};
 
@@ -258,8 +258,10 @@ impl Reloader {
     /// Puts a plan in force, in the order that the module's page gives.
     async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
         let diff = plan.diff;
+        let sages = Arc::new(plan.in_force.sages());
         let moved = self.revision != self.applied_revision;
-        let has_other_names = plan.held != self.held || plan.pools != self.pools;
+        let has_other_names =
+            plan.held != self.held || plan.pools != self.pools || *sages != self.in_force.sages();
         let differs = !diff.is_empty() || has_other_names || moved;
         let mut carried = Carried {
             added: diff.added.len(),
@@ -273,12 +275,11 @@ impl Reloader {
         let mut open = Vec::new();
         let mut gone = diff.removed.clone();
         let kept: Vec<Write> = diff.kept.iter().map(|job| seen(job, at)).collect();
-        let rescheduled = diff.rescheduled.iter().map(|job| job.name().clone());
-        let rescheduled: Vec<JobName> = rescheduled.collect();
-        let added: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
+        let named = |jobs: &[Job]| jobs.iter().map(|job| job.name().clone()).collect();
+        let (rescheduled, added): (Vec<_>, Vec<_>) = (named(&diff.rescheduled), named(&diff.added));
         if differs || first == First::Yes {
             let answer = self
-                .put_in_force(diff, &plan.held, &plan.pools, at, first)
+                .put_in_force(diff, &plan.held, (&plan.pools, &sages), at, first)
                 .await;
             let answer = answer.inspect_err(|_| {
                 // Perhaps they are seen already, and the files say something else the next time.
@@ -289,6 +290,7 @@ impl Reloader {
             open = answer.open;
             self.applied_at = Some(at);
             self.applied_revision = self.revision.clone();
+            self.parts.sages.replace(sages);
         }
         for name in &added {
             self.seen_only.remove(name);
@@ -321,7 +323,7 @@ impl Reloader {
         &self,
         diff: Diff,
         held: &[JobName],
-        pools: &[Arc<Pool>],
+        (pools, sages): (&[Arc<Pool>], &Arc<Sages>),
         at: Timestamp,
         first: First,
     ) -> Result<ApplyAnswer, Failed> {
@@ -335,6 +337,7 @@ impl Reloader {
             changed,
             removed: diff.removed,
             held: held.to_vec(),
+            sages: Some(sages.clone()),
             pools: pools.to_vec(),
             revision: self.revision.clone(),
             first: first == First::Yes,
