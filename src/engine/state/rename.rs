@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use crate::decide::Trouble;
 use crate::ids::{JobKey, JobName};
 use crate::model::Event;
-use crate::store::{AppliedFile, Write};
+use crate::store::{AppliedFile, Telling, Write};
 
 use super::State;
 use super::commits::Then;
@@ -15,11 +16,28 @@ use super::commits::Then;
 impl State {
     /// Gives jobs other names, which `files` say already. A name that no job has leaves its past.
     pub(super) fn rename(&mut self, moves: Vec<(JobName, JobName)>, files: Vec<AppliedFile>) {
+        let mut said = Vec::new();
         for (from, to) in &moves {
             self.rename_rows(from, to);
+            let key = self.names.get(from.as_str()).copied();
+            if let Some(trouble) = self.trouble(key, from) {
+                said.push((Trouble::subject(from), None));
+                said.push((Trouble::subject(to), Some(trouble.print())));
+                if key.is_none() {
+                    self.keep_trouble(from, None);
+                    self.keep_trouble(to, Some(trouble));
+                }
+            }
             if let Some(key) = self.names.remove(from.as_str()) {
                 self.rename_job(key, from, to);
             }
+        }
+        if !said.is_empty() {
+            let telling = Telling {
+                letters: Vec::new(),
+                said,
+            };
+            self.write(Write::Tell(Box::new(telling)), Then::Nothing);
         }
         self.write(Write::Rename { moves, files }, Then::Nothing);
     }

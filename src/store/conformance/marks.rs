@@ -79,7 +79,9 @@ async fn renamed(store: Arc<dyn Store>) {
     assert_eq!(one(&store, claim(fire("new", 30))).await, Written::Done);
     // Once is enough.
     one(&store, rename("old", "new", "y")).await;
-    let Recalled { marks, open, files } = store.recall().await.unwrap();
+    let Recalled {
+        marks, open, files, ..
+    } = store.recall().await.unwrap();
     assert_eq!((marks.len(), open.len()), (2, 3));
     assert_eq!(files[0].definitions, "y");
 }
@@ -186,7 +188,9 @@ async fn asked_order(store: Arc<dyn Store>) {
 }
 
 async fn recalls_marks(store: Arc<dyn Store>) {
-    let Recalled { marks, open, files } = store.recall().await.unwrap();
+    let Recalled {
+        marks, open, files, ..
+    } = store.recall().await.unwrap();
     assert!(marks.is_empty() && open.is_empty() && files.is_empty());
     store
         .commit(vec![

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::rows;
+use super::{audit, outbox, rows};
 use crate::ids::{JobName, RunId};
 use crate::model::{History, Output, Run};
 use crate::store::rules::{self, Class, Origin};
@@ -21,7 +21,7 @@ const KEPT: usize = 8_192;
 /// The jobs that transactions have touched: read once, written back once in each.
 #[derive(Default)]
 pub(super) struct Memory {
-    seats: Vec<Seat>,
+    pub(super) seats: Vec<Seat>,
     by_name: HashMap<JobName, usize>,
 }
 
@@ -30,13 +30,13 @@ pub(super) struct Transaction<'c> {
     pub(super) conn: &'c Connection,
     hot: Hot<'c>,
     /// What is in there after a commit is what the file says.
-    memory: &'c mut Memory,
+    pub(super) memory: &'c mut Memory,
     is_durable: bool,
 }
 
-struct Seat {
+pub(super) struct Seat {
     id: i64,
-    mark: Mark,
+    pub(super) mark: Mark,
     /// The mark as it is stored.
     stored: Mark,
     /// How many ended rows it gained by this transaction, by class.
@@ -124,15 +124,15 @@ impl<'c> Transaction<'c> {
                 at,
             } => self.extend(id, job, *count, *until, *at),
             Write::Update { run, output } => self.update(run, output.as_ref()),
-            Write::Rename { moves, files } => {
-                for (from, to) in moves {
-                    self.rename(from, to)?;
-                }
-                for file in files {
-                    self.file(file)?;
-                }
-                Ok(Written::Done)
-            }
+            Write::Rename { moves, files } => self.rename_all(moves, files),
+            Write::Tell(telling) => outbox::take(self.conn, telling),
+            Write::LetterTried {
+                id,
+                attempts,
+                next_attempt_at,
+            } => outbox::tried(self.conn, *id, *attempts, *next_attempt_at),
+            Write::LetterOver { id } => outbox::over(self.conn, *id),
+            Write::Audit(entry) => audit::add(self.conn, entry),
             Write::File(file) => self.file(file),
             Write::DropFile { root, path } => {
                 self.conn
@@ -188,7 +188,15 @@ impl<'c> Transaction<'c> {
                  WHERE job = jobs.id AND state <> 'done') LIMIT ?2)",
             )?
             .execute([rows::nanos(gone_before), limit])?;
+        if forgotten > 0 {
+            outbox::forget(self.conn)?;
+        }
         Ok(forgotten as u64)
+    }
+
+    /// Cuts the audit trail.
+    pub(super) fn cut_trail(&mut self, oldest: Timestamp, limit: i64) -> rusqlite::Result<u64> {
+        audit::cut(self.conn, oldest, limit)
     }
 
     /// Writes something that means nothing.
@@ -320,7 +328,7 @@ impl<'c> Transaction<'c> {
         Ok(Written::Done)
     }
 
-    fn file(&mut self, file: &AppliedFile) -> rusqlite::Result<Written> {
+    pub(super) fn file(&mut self, file: &AppliedFile) -> rusqlite::Result<Written> {
         self.conn
             .prepare_cached(
                 "INSERT INTO files (root, path, hash, definitions) VALUES (?1, ?2, ?3, ?4) \
@@ -347,7 +355,7 @@ impl<'c> Transaction<'c> {
         Ok(())
     }
 
-    fn seat(&mut self, job: &JobName) -> rusqlite::Result<Option<usize>> {
+    pub(super) fn seat(&mut self, job: &JobName) -> rusqlite::Result<Option<usize>> {
         if let Some(index) = self.memory.by_name.get(job) {
             return Ok(Some(*index));
         }
@@ -359,14 +367,6 @@ impl<'c> Transaction<'c> {
             })
             .optional()?;
         found.map(|(id, mark)| self.sit(job, id, mark)).transpose()
-    }
-
-    /// A known job has this memory from now on.
-    pub(super) fn remember(&mut self, job: &JobName, mark: Mark) -> rusqlite::Result<()> {
-        if let Some(index) = self.seat(job)? {
-            self.memory.seats[index].mark = mark;
-        }
-        Ok(())
     }
 
     fn new_seat(&mut self, job: &JobName, at: Timestamp) -> rusqlite::Result<usize> {

@@ -5,11 +5,26 @@ use rusqlite::{OptionalExtension, params};
 use super::apply::Transaction;
 use super::rows;
 use crate::ids::JobName;
-use crate::store::{Mark, Written, rules};
+use crate::store::{AppliedFile, Mark, Written, rules};
 
 impl Transaction<'_> {
+    /// Gives jobs other names, with the files that say so.
+    pub(super) fn rename_all(
+        &mut self,
+        moves: &[(JobName, JobName)],
+        files: &[AppliedFile],
+    ) -> rusqlite::Result<Written> {
+        for (from, to) in moves {
+            self.rename(from, to)?;
+        }
+        for file in files {
+            self.file(file)?;
+        }
+        Ok(Written::Done)
+    }
+
     /// Gives a job another name. Where that name is known already, the two become one.
-    pub(super) fn rename(&mut self, from: &JobName, to: &JobName) -> rusqlite::Result<Written> {
+    fn rename(&mut self, from: &JobName, to: &JobName) -> rusqlite::Result<Written> {
         // What is in memory is under the old name.
         self.clear()?;
         let Some((old, old_mark)) = self.look_up(from)? else {
@@ -37,7 +52,9 @@ impl Transaction<'_> {
                 .prepare_cached(statement)?
                 .execute(params![old, new])?;
         }
-        self.remember(to, rules::renamed(&old_mark, &new_mark))?;
+        if let Some(index) = self.seat(to)? {
+            self.memory.seats[index].mark = rules::renamed(&old_mark, &new_mark);
+        }
         Ok(Written::Done)
     }
 

@@ -10,6 +10,7 @@ mod random;
 mod renames;
 mod requests;
 mod soak;
+mod telling;
 mod world;
 
 use std::sync::Arc;
