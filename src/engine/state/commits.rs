@@ -39,6 +39,8 @@ pub(super) enum Then {
     Start(RunId),
     /// A waiting run has its row.
     Recorded(RunId),
+    /// The job's mark is no longer ahead of the clock.
+    Mended(JobName),
     /// Fires that did not run are told.
     NotRun {
         key: Option<JobKey>,
@@ -227,6 +229,7 @@ impl State {
                 self.replace_by_request(id);
                 self.end_withdrawn(id);
             }
+            (Then::Mended(job), _) => self.mended_jobs.push(job),
             (Then::Start(id) | Then::Recorded(id), Written::Taken) => self.taken(id),
             (
                 Then::NotRun {
@@ -315,6 +318,8 @@ impl State {
                     Some(key) => self.reopen(key, first),
                     None => self.commits.keep(write, then),
                 },
+                // It is looked at again when the store is back.
+                Then::Mended(_) => {}
                 Then::Nothing => self.commits.keep(write, then),
             }
         }
@@ -415,6 +420,7 @@ impl State {
         if self.phase != Phase::Running {
             return;
         }
+        self.mend_marks();
         for key in std::mem::take(&mut self.commits.unsettled) {
             let Some(job) = self.job(key) else { continue };
             if job.job.definition.enabled {

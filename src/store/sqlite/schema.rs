@@ -20,6 +20,7 @@ const APPLICATION: i32 = 0x656c_6472;
 const STEPS: &[&str] = &[
     include_str!("steps/0001_ledger.sql"),
     include_str!("steps/0002_since_and_kept.sql"),
+    include_str!("steps/0003_leaps.sql"),
 ];
 
 /// Older libraries have a defect in the write-ahead log that can damage a file.

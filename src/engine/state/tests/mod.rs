@@ -8,6 +8,7 @@ mod overlap;
 mod random;
 mod requests;
 mod soak;
+mod steps;
 mod world;
 
 use std::sync::Arc;
