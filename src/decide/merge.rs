@@ -8,12 +8,12 @@
 mod claims;
 mod guard;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::finding::{Code, Excerpt, Finding};
-use crate::ids::JobName;
-use crate::model::{Commons, Job, NameKind};
+use crate::ids::{JobName, PoolName};
+use crate::model::{Commons, Job, NameKind, Pool, Sages};
 use crate::schedule;
 
 use claims::Claims;
@@ -139,6 +139,23 @@ impl InForce {
         self.roots.iter().flat_map(RootInForce::jobs)
     }
 
+    /// All named pools, ascending: those that files define, and what jobs go on by whose pool is gone.
+    #[must_use]
+    pub fn pools(&self) -> Vec<Arc<Pool>> {
+        let files = self.roots.iter().flat_map(|root| &root.files);
+        let defined = files.flat_map(|file| &file.content.commons().pools);
+        let mut pools: BTreeMap<&PoolName, &Arc<Pool>> = defined
+            .map(|pool| (&pool.value.name, &pool.value))
+            .collect();
+        for job in self.jobs() {
+            let Some(pool) = &job.definition.policy.pool else {
+                continue;
+            };
+            pools.entry(&pool.name).or_insert(pool);
+        }
+        pools.into_values().cloned().collect()
+    }
+
     /// The texts of the `_defaults.yaml` files.
     #[must_use]
     pub fn defaults_texts(&self) -> DefaultsTexts {
@@ -151,6 +168,18 @@ impl InForce {
             }
         }
         texts
+    }
+
+    /// Every sage by name, also those that no file defines any more and a job still names.
+    #[must_use]
+    pub fn sages(&self) -> Sages {
+        let files = || self.roots.iter().flat_map(|root| &root.files);
+        let kept = files().flat_map(|file| &file.content.commons().kept_sages);
+        let defined = files().flat_map(|file| &file.content.commons().sages);
+        // Later ones stand before earlier ones of the same name.
+        kept.chain(defined)
+            .map(|one| (one.value.name.clone(), one.value.clone()))
+            .collect()
     }
 
     /// The names of held jobs, ascending.
@@ -307,7 +336,7 @@ impl Conflict {
                 let help = if *kept {
                     let goes_on = match kind {
                         NameKind::Job => "keeps running",
-                        NameKind::Calendar | NameKind::Pool => "stays in force",
+                        NameKind::Calendar | NameKind::Pool | NameKind::Sage => "stays in force",
                     };
                     format!(
                         "rename this one; the other has the name, and it {goes_on} from {other_file}"

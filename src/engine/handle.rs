@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{JobName, RunId};
-use crate::model::{Job, Outcome, Run, RunState, Trigger};
+use crate::model::{Job, Outcome, Pool, Run, RunState, Sages, Trigger};
 use crate::store::Mark;
 
 /// A cheap, cloneable way to talk to the engine. Every call waits for its turn in a bounded queue.
@@ -57,6 +57,10 @@ pub struct Change {
     pub removed: Vec<JobName>,
     /// All names that are held at the moment.
     pub held: Vec<JobName>,
+    /// All sages from now on; `None` for those of before.
+    pub sages: Option<Arc<Sages>>,
+    /// All named pools at the moment: those that files define, and those that jobs go on by.
+    pub pools: Vec<Arc<Pool>>,
     /// The revision of the whole set.
     pub revision: Option<Arc<str>>,
     /// The first change after a start: `startup` schedules fire after it.
@@ -227,14 +231,14 @@ pub enum Waits {
     Backlog,
     /// A run of its job is to end.
     Run(RunId),
-    /// A place in its pool.
+    /// A place.
     Place {
-        /// Which pool.
-        pool: String,
-        /// How many places it has.
+        /// Of what there are too few: `of the pool database`, `processes (--max-workers)`.
+        of: String,
+        /// How many places there are.
         limit: u32,
-        /// How many wait for one.
-        waiting: usize,
+        /// How many wait in its pool.
+        waiting: u64,
         /// Until when it waits; without an end for a request.
         until: Option<Timestamp>,
     },

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Pool;
 use super::words::words;
+use super::{Audience, Pool};
 
 /// Everything about running a job that is not the action itself; many jobs share one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +25,8 @@ pub struct Policy {
     pub coalesce: bool,
     /// What becomes of a run that elder's own death cut off.
     pub after_crash: AfterCrash,
+    /// Who hears what became of it; `None` when nobody does.
+    pub audience: Option<Arc<Audience>>,
     /// Where its attempts need a place beside that of a process or request; `None` for the pool `default`.
     pub pool: Option<Arc<Pool>>,
     /// How long after the first fire that follows a success the next success is expected; `None`
@@ -44,6 +46,12 @@ impl Policy {
     /// Time between TERM and KILL when nothing is said.
     pub const KILL_GRACE: Duration = Duration::from_secs(10);
 
+    /// The name of the pool in which its attempts need a place.
+    #[must_use]
+    pub fn pool_name(&self) -> &str {
+        let pool = self.pool.as_ref();
+        pool.map_or(Pool::DEFAULT, |pool| pool.name.as_str())
+    }
     /// How many bytes of a run's output are kept when nothing is said.
     pub const OUTPUT: u64 = 64 * 1024;
     /// And at most: as much is in memory for each run that is under way.
@@ -61,6 +69,7 @@ impl Policy {
             grace: Grace::Auto,
             coalesce: true,
             after_crash: AfterCrash::Record,
+            audience: None,
             pool: None,
             success_within: None,
             output_keep: Self::OUTPUT,

@@ -10,6 +10,7 @@ mod file_state;
 mod handle;
 mod language;
 mod ledger;
+mod marks;
 mod recast;
 mod reload;
 mod status;
@@ -28,6 +29,7 @@ use crate::clock::Clock;
 use crate::engine;
 use crate::finding::Finding;
 use crate::model::Observer;
+use crate::sage;
 use crate::source::{Directory, Watcher};
 use crate::store::{Store, StoreError};
 
@@ -73,6 +75,8 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// Puts it in force.
     pub engine: engine::Handle,
+    /// Is told which sages there are.
+    pub sages: sage::Book,
     /// Is told of each reload.
     pub observer: Arc<dyn Observer>,
     /// The time.
@@ -84,6 +88,7 @@ struct Parts {
     language: Arc<dyn Language>,
     store: Arc<dyn Store>,
     engine: engine::Handle,
+    sages: sage::Book,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     status: watch::Sender<Arc<SyncStatus>>,
@@ -142,6 +147,7 @@ pub fn start(services: Services, directory: Directory, options: Options) -> (Syn
         language: services.language,
         store: services.store,
         engine: services.engine,
+        sages: services.sages,
         observer: services.observer,
         clock: services.clock,
         status,

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
-use crate::model::Reason;
+use crate::model::{Delivery, Reason};
 
 use super::Telemetry;
 use super::exposition::{Exposition, Family, Format, Kind, Written};
 use super::jobs::{ERRORS, EXECUTED, MISSED, SKIPPED, Sample};
-use super::totals::{ACTIONS, ConfigState, POOLS, RESULTS, TRIGGERS};
+use super::totals::{ACTIONS, ConfigState, RESULTS, TRIGGERS};
 
 /// What the text of one job takes, about.
 const JOB_BYTES: usize = 2_600;
@@ -63,6 +63,7 @@ pub(super) fn encode(telemetry: &Telemetry, format: Format) -> String {
     scheduler(&mut out, telemetry);
     configuration(&mut out, &config);
     store(&mut out, telemetry);
+    sages(&mut out, telemetry);
     process(&mut out, telemetry);
     out.finish()
 }
@@ -242,9 +243,12 @@ fn scheduler(out: &mut Exposition, telemetry: &Telemetry) {
     ] {
         out.count(&[("status", status)], count);
     }
-    out.family(gauge("elder_queued", "Runs that wait for a place."));
-    for (pool, length) in POOLS.iter().zip(&totals.queued) {
-        out.count(&[("pool", pool)], read(length));
+    out.family(gauge(
+        "elder_queued",
+        "Runs that wait for a place, by pool.",
+    ));
+    for (pool, length) in totals.queued() {
+        out.count(&[("pool", &pool)], length);
     }
     out.family(histogram(
         "elder_run_duration_seconds",
@@ -336,6 +340,27 @@ fn store(out: &mut Exposition, telemetry: &Telemetry) {
     ));
     for (op, operation) in &operations {
         out.count(&[("op", op)], read(&operation.errors));
+    }
+}
+
+fn sages(out: &mut Exposition, telemetry: &Telemetry) {
+    let sages = telemetry.totals.sages();
+    out.family(counter(
+        "elder_sage_deliveries",
+        "Letters to sages by what came of them: delivered, failed (it is tried again), given_up, gone, dropped.",
+    ));
+    for (sage, counts) in &sages {
+        for (result, count) in Delivery::ALL.iter().zip(counts.deliveries) {
+            let labels = [("sage", sage.as_str()), ("result", result.as_str())];
+            out.count(&labels, count);
+        }
+    }
+    out.family(gauge(
+        "elder_sage_waiting",
+        "Letters that wait for a sage, or are on their way.",
+    ));
+    for (sage, counts) in &sages {
+        out.count(&[("sage", sage.as_str())], counts.waiting);
     }
 }
 

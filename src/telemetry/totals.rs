@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::finding::Severity;
-use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
+use crate::ids::SageName;
+use crate::model::{Delivery, Pool, ReloadReport, ReloadResult, ReloadTrigger};
 
 use super::histogram::Histogram;
 
@@ -29,9 +30,6 @@ const STORE: &[f64] = &[
 
 /// The kinds of actions that run durations are told apart by.
 pub(super) const ACTIONS: [&str; 3] = ["run", "exec", "http"];
-
-/// The pools that exist.
-pub(super) const POOLS: [&str; 2] = ["processes", "requests"];
 
 /// Every result of a reload.
 pub(super) const RESULTS: [ReloadResult; 5] = [
@@ -115,6 +113,14 @@ pub(super) struct Tzdata {
     pub(super) source: Arc<str>,
 }
 
+/// What came of a sage's letters, and how many wait.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SageCounts {
+    /// In the order of [`Delivery::ALL`].
+    pub(super) deliveries: [u64; Delivery::ALL.len()],
+    pub(super) waiting: u64,
+}
+
 /// One kind of operation of the store.
 #[derive(Debug)]
 pub(super) struct Operation {
@@ -129,16 +135,18 @@ pub(super) struct Operation {
 pub(super) struct Totals {
     pub(super) lateness: Histogram,
     pub(super) runs: [Histogram; ACTIONS.len()],
-    pub(super) queued: [AtomicU64; POOLS.len()],
     pub(super) tick: Instant,
     pub(super) jumps_forward: AtomicU64,
     pub(super) jumps_backward: AtomicU64,
     pub(super) claims_won: AtomicU64,
     pub(super) claims_lost: AtomicU64,
+    /// Runs that wait for a place, by pool.
+    queued: Mutex<BTreeMap<Arc<str>, u64>>,
     jobs: Mutex<JobCounts>,
     config: Mutex<ConfigState>,
     tzdata: Mutex<Option<Tzdata>>,
     store: Mutex<BTreeMap<&'static str, Arc<Operation>>>,
+    sages: Mutex<BTreeMap<SageName, SageCounts>>,
 }
 
 impl Totals {
@@ -147,16 +155,17 @@ impl Totals {
         let totals = Self {
             lateness: Histogram::new(LATENESS),
             runs: ACTIONS.map(|_| Histogram::new(RUN)),
-            queued: POOLS.map(|_| AtomicU64::new(0)),
             tick: Instant::default(),
             jumps_forward: AtomicU64::new(0),
             jumps_backward: AtomicU64::new(0),
             claims_won: AtomicU64::new(0),
             claims_lost: AtomicU64::new(0),
+            queued: Mutex::new(BTreeMap::from([(Pool::DEFAULT.into(), 0)])),
             jobs: Mutex::default(),
             config: Mutex::default(),
             tzdata: Mutex::default(),
             store: Mutex::default(),
+            sages: Mutex::default(),
         };
         // The one operation that every store has is there from the first scrape.
         totals.operation("commit");
@@ -171,10 +180,18 @@ impl Totals {
     }
 
     /// So many wait in this pool.
-    pub(super) fn queue(&self, pool: &str, length: u64) {
-        if let Some(index) = POOLS.iter().position(|known| *known == pool) {
-            self.queued[index].store(length, Ordering::Relaxed);
-        }
+    pub(super) fn queue(&self, pool: &Arc<str>, length: u64) {
+        lock(&self.queued).insert(pool.clone(), length);
+    }
+
+    /// This pool is no more.
+    pub(super) fn forget_queue(&self, pool: &str) {
+        lock(&self.queued).remove(pool);
+    }
+
+    /// How many wait, by pool.
+    pub(super) fn queued(&self) -> BTreeMap<Arc<str>, u64> {
+        lock(&self.queued).clone()
     }
 
     /// An operation of the store came to its end.
@@ -240,6 +257,35 @@ impl Totals {
     /// Which rules of time zones are in use.
     pub(super) fn tzdata(&self) -> Option<Tzdata> {
         lock(&self.tzdata).clone()
+    }
+
+    /// These are all sages: each has its series from now on, and the others have none.
+    pub(super) fn set_sages(&self, names: &[SageName]) {
+        let mut sages = lock(&self.sages);
+        sages.retain(|name, _| names.contains(name));
+        for name in names {
+            sages.entry(name.clone()).or_default();
+        }
+    }
+
+    /// So many letters came to this end.
+    pub(super) fn delivery(&self, sage: &SageName, result: Delivery, count: u64) {
+        // One that is no sage any more has no series.
+        if let Some(counts) = lock(&self.sages).get_mut(sage) {
+            counts.deliveries[result as usize] += count;
+        }
+    }
+
+    /// So many letters wait for this sage.
+    pub(super) fn letters_wait(&self, sage: &SageName, count: u64) {
+        if let Some(counts) = lock(&self.sages).get_mut(sage) {
+            counts.waiting = count;
+        }
+    }
+
+    /// All sages by name.
+    pub(super) fn sages(&self) -> BTreeMap<SageName, SageCounts> {
+        lock(&self.sages).clone()
     }
 
     /// How the configuration stands.

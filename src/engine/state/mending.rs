@@ -37,7 +37,7 @@ impl State {
             }
         }
         if let Some(until) = wait {
-            self.tell(&format!(
+            self.notice(&format!(
                 "the clock was set back: jobs that were decided for later already fire again when it has passed that, the last at {until}"
             ));
         }
@@ -54,7 +54,7 @@ impl State {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        self.tell(&format!(
+        self.notice(&format!(
             "the clock was ahead: {} jobs were decided up to {furthest} ({}{more}); they go on from now, and what ran under that clock does not run again when its time comes",
             far.len(),
             names.join(", "),
@@ -128,7 +128,7 @@ impl State {
         job.job.definition.schedule.next_after(job.mark)
     }
 
-    fn tell(&self, text: &str) {
+    fn notice(&self, text: &str) {
         self.observer.observe(&Event::Notice {
             warning: true,
             text,

@@ -11,10 +11,12 @@ mod fires;
 mod freshness;
 mod mending;
 mod overlap;
+mod places;
 mod recovery;
 mod requests;
 mod runs;
 mod stopping;
+mod telling;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -27,17 +29,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::decide::Trouble;
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Remains, Run, Trigger};
+use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Remains, Run, Sages, Trigger};
 use crate::store::{Mark, Write, Written};
 
 use super::handle::{
     ApplyAnswer, Change, JobStatus, NotApplied, Refusal, Stats, TriggerRequest, Triggered,
 };
 use super::timetable::Timetable;
-use active::{Active, Pool};
+use active::Active;
 use commits::Commits;
 use freshness::Freshness;
+use places::Places;
 
 /// How many may run at once.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +74,8 @@ pub enum Input {
     Recalled(Vec<Run>),
     /// What was left of those rows' attempts, with [`Input::Recalled`].
     Remains(HashMap<RunId, Remains>),
+    /// What the store remembers of jobs in trouble; before the first change.
+    Troubles(HashMap<JobName, Trouble>),
     /// Other jobs from now on.
     Apply(Ticket, Box<Change>),
     /// Somebody wants to know when everything that was decided so far is in the store.
@@ -207,7 +213,7 @@ pub struct State {
     runs: HashMap<RunId, Active>,
     /// Runs of jobs that are gone, for the case that the name comes back.
     orphans: HashMap<JobName, Vec<RunId>>,
-    pools: [Pool; 2],
+    places: Places,
     /// Ends of graces and of waits between attempts.
     timers: BTreeSet<(Timestamp, RunId)>,
     freshness: Freshness,
@@ -226,6 +232,9 @@ pub struct State {
     /// Why a fire that is late now is late.
     lateness: Reason,
     revision: Option<Arc<str>>,
+    sages: Arc<Sages>,
+    /// Of jobs that are not there, for the case that the name comes back.
+    troubles: HashMap<JobName, Trouble>,
     stats: Stats,
 }
 
@@ -274,6 +283,8 @@ struct Past {
     last_startup_at: Option<Timestamp>,
     times: crate::model::JobTimes,
     last: Option<Box<Run>>,
+    /// What sages were told, from a failure to the next success.
+    trouble: Option<Box<Trouble>>,
 }
 
 /// A row of successive fires that did not run for the same reason.
@@ -297,10 +308,7 @@ impl State {
             timetable: Timetable::default(),
             runs: HashMap::new(),
             orphans: HashMap::new(),
-            pools: [
-                Pool::new("processes", settings.max_workers),
-                Pool::new("requests", settings.max_requests),
-            ],
+            places: Places::new(settings),
             timers: BTreeSet::new(),
             freshness: Freshness::default(),
             mended_jobs: Vec::new(),
@@ -313,6 +321,8 @@ impl State {
             phase: Phase::Starting,
             lateness: Reason::Downtime,
             revision: None,
+            sages: Arc::default(),
+            troubles: HashMap::new(),
             stats: Stats {
                 since: now.wall,
                 last_tick: now.wall,
@@ -333,6 +343,7 @@ impl State {
             Input::Tick => self.observer.observe(&Event::Tick { at: now.wall }),
             Input::Recalled(open) => self.recalled = open,
             Input::Remains(remains) => self.remains = remains,
+            Input::Troubles(troubles) => self.troubles = troubles,
             Input::Apply(ticket, change) => self.apply(ticket, *change),
             Input::Recorded(ticket) => self.recorded(ticket),
             Input::Trigger(ticket, request) => self.trigger(ticket, request),
@@ -384,7 +395,7 @@ impl State {
             Phase::Running => {
                 self.fire_due();
                 self.timers_due();
-                self.fill_pools();
+                self.fill_places();
             }
             Phase::Stopping(deadline) => return self.stop_due(deadline),
         }

@@ -60,12 +60,8 @@ impl State {
         let mut stats = self.stats.clone();
         stats.jobs = self.names.len() as u64;
         stats.active_jobs = self.counts[JobStatus::Active as usize];
-        stats.running = self.pools.iter().map(|pool| u64::from(pool.in_use)).sum();
-        stats.queued = self
-            .pools
-            .iter()
-            .map(|pool| pool.waiting.len() as u64)
-            .sum();
+        stats.running = self.places.in_use();
+        stats.queued = self.places.waiting();
         stats.store_error = self.commits.error();
         (stats.stale_jobs, stats.stale_names) = self.freshness.stale();
         stats
@@ -99,7 +95,6 @@ impl State {
 
     /// What a run waits for.
     fn waits(&self, job: &JobState, active: &Active) -> Option<Waits> {
-        let pool = &self.pools[active.pool()];
         Some(match active.stage {
             Stage::Running => return None,
             Stage::Recording => Waits::Record,
@@ -110,12 +105,15 @@ impl State {
                 let first = others.copied().find(|id| *id != active.run.id);
                 Waits::Run(first.unwrap_or(active.run.id))
             }
-            Stage::Queued => Waits::Place {
-                pool: pool.name.to_string(),
-                limit: pool.limit,
-                waiting: pool.waiting.len(),
-                until: active.grace_until,
-            },
+            Stage::Queued => {
+                let full = self.places.full(active);
+                Waits::Place {
+                    of: full.of(),
+                    limit: full.limit,
+                    waiting: full.waiting,
+                    until: active.grace_until,
+                }
+            }
         })
     }
 

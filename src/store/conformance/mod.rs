@@ -3,6 +3,7 @@
 mod claims;
 mod marks;
 mod mending;
+mod outbox;
 mod pruning;
 mod reading;
 mod scripts;
@@ -49,6 +50,7 @@ pub async fn conformance(make: impl Fn() -> Fixture) {
         mending::CASES,
         reading::CASES,
         pruning::CASES,
+        outbox::CASES,
     ];
     for (sentence, case) in cases.concat() {
         let fixture = make();

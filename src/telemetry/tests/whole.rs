@@ -84,6 +84,8 @@ fn the_names_types_and_units_are_the_contract() {
         ("elder_config_info", "gauge"),
         ("elder_store_op_seconds", "histogram"),
         ("elder_store_errors_total", "counter"),
+        ("elder_sage_deliveries_total", "counter"),
+        ("elder_sage_waiting", "gauge"),
         ("elder_tzdata_info", "gauge"),
         ("elder_build_info", "gauge"),
         ("process_cpu_seconds_total", "counter"),
@@ -203,10 +205,11 @@ fn operations_jumps_claims_and_queues_are_counted() {
         forward: false,
     });
     telemetry.observe(&Event::Claims { won: 5, lost: 1 });
-    telemetry.observe(&Event::Queued {
-        pool: "processes",
-        length: 7,
-    });
+    let [mail, gone] = ["mail", "gone"].map(Arc::from);
+    for (pool, length) in [(&mail, 7), (&gone, 3)] {
+        telemetry.observe(&Event::Queued { pool, length });
+    }
+    telemetry.observe(&Event::PoolGone { pool: &gone });
     let families = scrape(&telemetry);
     for (name, labels, want) in [
         ("elder_store_op_seconds_count", &[("op", "commit")][..], "2"),
@@ -216,12 +219,16 @@ fn operations_jumps_claims_and_queues_are_counted() {
         ("elder_clock_jumps_total", &[("direction", "forward")], "0"),
         ("elder_claims_total", &[("result", "won")], "5"),
         ("elder_claims_total", &[("result", "lost")], "1"),
-        ("elder_queued", &[("pool", "processes")], "7"),
-        ("elder_queued", &[("pool", "requests")], "0"),
+        ("elder_queued", &[("pool", "mail")], "7"),
+        ("elder_queued", &[("pool", "default")], "0"),
     ] {
         let shown = value_of(&families, name, labels);
         assert_eq!(shown.as_deref(), Some(want), "{name} {labels:?}");
     }
+    assert_eq!(
+        value_of(&families, "elder_queued", &[("pool", "gone")]),
+        None
+    );
 }
 
 #[test]

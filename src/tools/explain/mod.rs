@@ -370,7 +370,7 @@ fn waits(head: &RunHead, words: &Words) -> String {
         Some(Waits::Record) => "for its row in the store".to_owned(),
         Some(Waits::Attempt(at)) => format!("for its next attempt at {}", words.instant(*at)),
         Some(Waits::Place {
-            pool,
+            of,
             limit,
             waiting,
             until,
@@ -379,7 +379,7 @@ fn waits(head: &RunHead, words: &Words) -> String {
                 format!("; after {} it is missed (pool)", words.instant(until))
             });
             format!(
-                "for a place: all {limit} of the pool {pool} are taken, and {waiting} wait in the order of their instants{until}"
+                "for a place: all {limit} {of} are taken, and {waiting} wait in the order of their instants{until}"
             )
         }
     }

@@ -160,7 +160,7 @@ fn each_reason_of_a_missed_fire_has_its_words_and_most_a_mend() {
 #[test]
 fn what_waits_says_for_what() {
     let place = Waits::Place {
-        pool: "database".to_owned(),
+        of: "of the pool database".to_owned(),
         limit: 2,
         waiting: 7,
         until: Some(second(490)),

@@ -5,10 +5,12 @@ mod freshness;
 mod jitter;
 mod outages;
 mod overlap;
+mod pools;
 mod random;
 mod requests;
 mod soak;
 mod steps;
+mod telling;
 mod world;
 
 use std::sync::Arc;
