@@ -97,6 +97,11 @@ impl State {
                 run.job = to.clone();
             }
         }
+        for job in &mut self.mended_jobs {
+            if job == from {
+                job.clone_from(to);
+            }
+        }
         if let Some(orphans) = self.orphans.remove(from.as_str()) {
             self.orphans.entry(to.clone()).or_default().extend(orphans);
         }

@@ -10,6 +10,7 @@ mod random;
 mod renames;
 mod requests;
 mod soak;
+mod steps;
 mod telling;
 mod world;
 
