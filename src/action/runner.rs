@@ -12,6 +12,7 @@ use crate::model::{Action, AttemptEnd, Observer};
 
 use super::failure::Failure;
 use super::http::{self, Client, Egress};
+use super::live::Live;
 use super::process::{Children, Means};
 use super::{Attempt, Attempting, Runner, process};
 
@@ -76,6 +77,12 @@ impl LocalRunner {
     pub fn failing_at(mut self, point: Option<super::FailPoint>) -> Self {
         self.fail_point = point.map(Arc::new);
         self
+    }
+
+    /// What its processes say, while they say it.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        self.means.live.clone()
     }
 
     /// The processes that it starts, for [`process::reap_strangers`].

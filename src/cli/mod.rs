@@ -10,15 +10,20 @@ pub mod environment;
 pub mod exit;
 mod git;
 mod import;
+mod jobs;
+mod logs;
 mod next;
 mod plan;
 mod report;
 mod run;
+mod runs;
 mod schema;
 pub mod settings;
 mod simulate;
+mod status;
 mod store;
 mod sync;
+mod table;
 mod test;
 mod tree;
 mod trigger;
@@ -83,6 +88,12 @@ fn carry_out(
         Command::Simulate(typed) => simulate::simulate(&typed, environment, console),
         Command::Test(typed) => test::test(&typed, environment, console),
         Command::Schema(typed) => schema::schema(&typed, console),
+        Command::Status(typed) => status::status(&typed, &environment, console),
+        Command::List(typed) => jobs::list(&typed, &environment, console),
+        Command::Show(typed) => jobs::show(&typed, &environment, console),
+        Command::Runs(typed) => runs::runs(&typed, &environment, console),
+        Command::Logs(typed) => logs::logs(&typed, &environment, console),
+        Command::Cancel(typed) => runs::cancel(&typed, &environment, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),

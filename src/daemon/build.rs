@@ -107,6 +107,7 @@ pub(super) async fn start(
     .map_err(DaemonError::environment)?;
     #[cfg(debug_assertions)]
     let runner = runner.failing_at(options.fail_point.clone());
+    let live = runner.live();
     let reaping = tokio::spawn(process::reap_strangers(runner.children()));
     let (engine, inbox) = Handle::pair();
     let parts = Parts {
@@ -139,6 +140,7 @@ pub(super) async fn start(
         sync: sync.clone(),
         store: store.clone(),
         telemetry: telemetry.clone(),
+        live,
         clock: clock.clone(),
         terms: terms(job_files, &options),
     };

@@ -42,6 +42,7 @@ use crate::model::{AttemptEnd, Ended, Process, Reason};
 
 use super::cut::{Cut, Cutter};
 use super::failure::{self, Failure};
+use super::live::Live;
 use super::output::{Collector, KEEP};
 use super::runner::Surroundings;
 use super::{Attempt, failure::never_began};
@@ -83,6 +84,7 @@ pub(super) struct Means {
     pub(super) children: Arc<Children>,
     /// Jobs of whose limits it was said that they do not hold here.
     told: Mutex<HashSet<JobName>>,
+    pub(super) live: Live,
 }
 
 /// Carries the attempt out.
@@ -97,6 +99,7 @@ pub(super) async fn carry_out(
         return never_began();
     }
     let grace = attempt.job.definition.policy.kill_grace;
+    let (run, number) = (attempt.run, attempt.attempt);
     let kin = Kin::of(HashSet::from([attempt.run]), &surroundings.state_dir);
     let of_all = Arc::clone(&means);
     let place = timeout(PATIENCE, of_all.gate.0.acquire()).await;
@@ -131,7 +134,8 @@ pub(super) async fn carry_out(
             };
         }
     };
-    let mut collector = Collector::new(started.mask.clone(), KEEP);
+    let collector = Collector::new(started.mask.clone(), KEEP);
+    let mut collector = collector.on_air(&of_all.live, run, number);
     let stdin = process.stdin.clone();
     let ending = supervise(
         &mut started,

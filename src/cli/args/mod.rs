@@ -13,7 +13,10 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
+pub use client::{
+    BackupArgs, CancelArgs, ClientArgs, ListArgs, LogsArgs, OptimizeArgs, ReportArgs, RunsArgs,
+    ShowArgs, StatusArgs, SyncArgs, TriggerArgs,
+};
 pub use doctor::DoctorArgs;
 pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
 pub use forecast::{PlanAgainst, PlanArgs, PlanFormat, SimulateArgs, SimulateFormat, TestArgs};
@@ -67,8 +70,20 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
+    /// Say how a running elder is
+    Status(StatusArgs),
+    /// List the jobs of a running elder
+    List(ListArgs),
+    /// Show one job and its last runs
+    Show(ShowArgs),
+    /// List runs, the newest first
+    Runs(RunsArgs),
+    /// Show what a run says
+    Logs(LogsArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
+    /// End a run
+    Cancel(CancelArgs),
     /// Read the files again; confirm held removals
     Sync(SyncArgs),
     /// Copy the store while elder runs
@@ -100,9 +115,10 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 15] = [
-    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "trigger",
-    "sync", "backup", "restore", "optimize", "report",
+const COMMANDS: [&str; 21] = [
+    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "status",
+    "list", "show", "runs", "logs", "trigger", "cancel", "sync", "backup", "restore", "optimize",
+    "report",
 ];
 
 #[cfg(test)]

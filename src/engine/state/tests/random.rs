@@ -31,6 +31,8 @@ enum Step {
     Remove(usize),
     Add(usize, u64),
     Hold(usize),
+    /// Some that is not over, wherever it stands.
+    Cancel(usize),
     Commit,
     Deliver,
     Pump,
@@ -63,7 +65,7 @@ impl Dice {
 
     fn step(&mut self) -> Step {
         let which = self.index(JOBS.len());
-        match self.of(0, 56) {
+        match self.of(0, 58) {
             // Now and then so long that a name that is gone becomes another job.
             0..12 if self.of(0, 300) == 0 => Step::Pass(self.seconds(600, 2000)),
             0..12 => Step::Pass(self.seconds(1, 20)),
@@ -82,6 +84,7 @@ impl Dice {
             45 => Step::Hold(which),
             46..50 => Step::Commit,
             50..54 => Step::Deliver,
+            54..56 => Step::Cancel(self.index(8)),
             _ => Step::Pump,
         }
     }
@@ -253,6 +256,13 @@ impl World {
                     held,
                     ..Change::default()
                 });
+            }
+            Step::Cancel(i) => {
+                let mut runs: Vec<_> = self.state.runs.keys().copied().collect();
+                runs.sort_unstable();
+                if !runs.is_empty() {
+                    self.feed(Input::Cancel(runs[i % runs.len()]));
+                }
             }
             Step::Commit => drop(self.commit_next()),
             Step::Deliver => drop(self.deliver_next()),
