@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run test fuzz kills peers lint format bench docs setup
+.PHONY: help run test fuzz kills soak tools peers prometheus lint format bench docs setup
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -10,18 +10,31 @@ help: ## What there is
 run: ## Build elder and run jobs.d
 	$(CARGO) run --release --locked -- run jobs.d
 
-test: setup peers lint ## Lints, then all tests
+test: setup tools peers prometheus lint ## Lints, then all tests
 	$(CARGO) test --locked
 
 fuzz: setup ## Each parser for FUZZ_SECONDS (60), on inputs that are nearly right
 	FUZZ_SECONDS="$${FUZZ_SECONDS:-60}" ELDER_SEED="$${ELDER_SEED:-$$(date +%s)}" \
 	  $(CARGO) test --locked --profile fuzz --test it fuzz:: -- --nocapture
 
-kills: setup ## Kill elder ELDER_KILLS (500) times at random moments; some three minutes
+kills: setup tools ## Kill elder ELDER_KILLS (500) times at random moments; some three minutes
 	ELDER_KILLS="$${ELDER_KILLS:-500}" $(CARGO) test --locked --test it p01_one_record -- --nocapture
+
+soak: setup ## Edits without end under hundreds of runs, for ELDER_SOAK seconds (600)
+	ELDER_SOAK="$${ELDER_SOAK:-600}" $(CARGO) test --locked --test it machine::soak -- --nocapture
+
+# Debian's names. A test that lacks its tool says so and passes.
+tools: ## Install what the tests inject faults with
+	@command -v strace >/dev/null && command -v mkfs.ext4 >/dev/null && command -v prlimit >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then as_root=; else as_root="sudo -n"; fi; \
+	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends strace e2fsprogs util-linux; } \
+	  || echo "strace, e2fsprogs or util-linux are not to be had: some faults are not tested" >&2
 
 peers: ## Install what elder's fires are compared with
 	@tests/peers/install "$${CARGO_TARGET_DIR:-target}/tmp/peers"
+
+prometheus: ## Unpack what elder's rules and metrics are tried with
+	@tests/prometheus/install "$${CARGO_TARGET_DIR:-target}/tmp/prometheus"
 
 lint: setup ## Format and clippy, without changing anything
 	$(CARGO) fmt --check

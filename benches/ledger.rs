@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
 use elder::ids::{JobName, RunId};
-use elder::model::{Outcome, Run, RunState, Trigger};
+use elder::model::{History, Outcome, Run, RunState, Trigger};
 use elder::store::{SqliteStore, Store, Write, Written};
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -265,6 +265,7 @@ fn see(runtime: &Runtime, store: &SqliteStore, jobs: &[JobName]) {
         .map(|job| Write::Seen {
             job: job.clone(),
             at: at(0),
+            history: History::default(),
         })
         .collect();
     runtime.block_on(store.commit(seen)).unwrap();

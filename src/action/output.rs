@@ -11,9 +11,6 @@ use crate::model::Output;
 use super::live::{Live, OnAir, Piece};
 use super::mask::{Mask, Masking};
 
-/// How many bytes of an output are kept.
-pub(super) const KEEP: usize = 64 * 1024;
-
 /// Takes an output in, however long it is, and keeps its two ends.
 ///
 /// Secrets are masked before anything is cut, so that no cut leaves a piece of one.
@@ -26,9 +23,9 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(mask: Mask, keep: usize) -> Self {
+    pub(super) fn new(mask: Mask, keep: u64) -> Self {
         let kept = Kept {
-            half: keep / 2,
+            half: usize::try_from(keep / 2).unwrap_or(usize::MAX),
             head: Vec::new(),
             tail: VecDeque::new(),
             total: 0,
@@ -138,7 +135,7 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
-    fn keep(bytes: &[u8], limit: usize, piece: usize) -> Output {
+    fn keep(bytes: &[u8], limit: u64, piece: usize) -> Output {
         let mut collector = Collector::new(Mask::default(), limit);
         for piece in bytes.chunks(piece) {
             collector.push(piece);
@@ -216,10 +213,11 @@ mod tests {
         #[test]
         fn no_way_of_cutting_the_stream_changes_what_is_kept(
             bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
-            half in 0usize..40, piece in 1usize..50
+            half in 0u64..40, piece in 1usize..50
         ) {
             let output = keep(&bytes, half * 2, piece);
             proptest::prop_assert_eq!(output.total, bytes.len() as u64);
+            let half = half as usize;
             if bytes.len() <= half * 2 {
                 proptest::prop_assert_eq!(output.head, bytes);
             } else {

@@ -29,6 +29,8 @@ pub struct Surroundings {
     pub elder_bin: PathBuf,
     /// The same, opened: jobs with `user` or `limits` are started by it. `None` where it cannot be opened.
     pub own_binary: Option<process::OwnBinary>,
+    /// What is delegated to elder of the control groups, if anything is.
+    pub cgroups: Option<Arc<process::Cgroups>>,
     /// Where requests may go.
     pub egress: Egress,
     /// Who is told what a start finds wanting on this machine.

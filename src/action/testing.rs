@@ -120,6 +120,10 @@ impl TestJob {
         self.policy(|policy| policy.retry.max = max)
     }
 
+    pub(super) fn keep(self, bytes: u64) -> Self {
+        self.policy(|policy| policy.output_keep = bytes)
+    }
+
     fn policy(mut self, edit: impl FnOnce(&mut Policy)) -> Self {
         edit(Arc::make_mut(&mut self.definition.policy));
         self

@@ -8,6 +8,7 @@ pub mod console;
 mod doctor;
 pub mod environment;
 pub mod exit;
+mod explain;
 mod git;
 mod import;
 mod jobs;
@@ -15,6 +16,7 @@ mod logs;
 mod next;
 mod plan;
 mod report;
+mod rules;
 mod run;
 mod runs;
 mod schema;
@@ -87,7 +89,9 @@ fn carry_out(
         Command::Doctor(typed) => doctor::doctor(&typed, environment, console),
         Command::Simulate(typed) => simulate::simulate(&typed, environment, console),
         Command::Test(typed) => test::test(&typed, environment, console),
+        Command::Rules(typed) => rules::rules(&typed, environment, console),
         Command::Schema(typed) => schema::schema(&typed, console),
+        Command::Explain(typed) => explain::explain(&typed, &environment, console),
         Command::Status(typed) => status::status(&typed, &environment, console),
         Command::List(typed) => jobs::list(&typed, &environment, console),
         Command::Show(typed) => jobs::show(&typed, &environment, console),
@@ -137,6 +141,7 @@ fn env_files(command: &Command, environment: &Environment) -> Vec<PathBuf> {
         Command::Run(typed) => &typed.env_file,
         Command::Validate(typed) => return typed.env_file.clone(),
         Command::Plan(typed) => return typed.env_file.clone(),
+        Command::Rules(typed) => return typed.env_file.clone(),
         Command::Next(typed) => return typed.env_file.clone(),
         Command::Doctor(typed) => &typed.env_file,
         Command::Simulate(typed) => return typed.env_file.clone(),

@@ -92,6 +92,7 @@ pub(super) async fn start(
     tell(&options, &telemetry);
     tell_tzdata(&zones, &telemetry);
     let remains = left_behind::end(&recalled.open, &state, &*telemetry).await;
+    let cgroups = left_behind::take_cgroups(&recalled.open, &*telemetry);
 
     let server_url = Arc::new(OnceLock::new());
     let runner = LocalRunner::new(Surroundings {
@@ -99,6 +100,7 @@ pub(super) async fn start(
         server_url: server_url.clone(),
         state_dir: state.clone(),
         elder_bin: options.program.clone().unwrap_or_default(),
+        cgroups,
         own_binary: process::OwnBinary::open().ok(),
         egress: options.egress.clone(),
         observer: telemetry.clone(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::memory;
-use crate::model::{Event, Observer};
-use crate::store::{HistoryBounds, Store};
+use crate::model::{Event, History, Observer};
+use crate::store::Store;
 
 /// How often history is looked at.
 const EVERY: Duration = Duration::from_secs(60);
@@ -41,9 +41,7 @@ pub(super) async fn prune(
         clock.sleep_until(next).await;
         loop {
             let began = clock.monotonic();
-            let pruned = store
-                .prune(HistoryBounds::default(), clock.now(), SLICE)
-                .await;
+            let pruned = store.prune(History::default(), clock.now(), SLICE).await;
             let error = pruned.as_ref().err().map(ToString::to_string);
             observer.observe(&Event::StoreOperation {
                 operation: "prune",

@@ -19,6 +19,8 @@ pub struct Diff {
     pub rescheduled: Vec<Job>,
     /// Jobs whose definition is another, but not the times.
     pub changed: Vec<Job>,
+    /// Those of the changed and rescheduled of which more or less of the past is kept now.
+    pub kept: Vec<Job>,
     /// Jobs that stand elsewhere and are the same.
     pub moved: Vec<Job>,
     /// Jobs that are gone.
@@ -44,7 +46,12 @@ pub fn diff(before: &InForce, after: &InForce) -> Diff {
     let mut rest: HashMap<&JobName, &Job> = old.iter().map(|job| (job.name(), *job)).collect();
     let mut diff = Diff::default();
     for job in new {
-        let list = match rest.remove(job.name()) {
+        let old = rest.remove(job.name());
+        let history = |job: &Job| job.definition.policy.history;
+        if old.is_some_and(|old| history(old) != history(job)) {
+            diff.kept.push(job.clone());
+        }
+        let list = match old {
             None => &mut diff.added,
             Some(old) => match compare(&old.definition, &job.definition) {
                 Difference::Times => &mut diff.rescheduled,

@@ -72,8 +72,7 @@ pub fn grace(policy: &Policy, schedule: &Schedule, fire: Fire, next: Option<Fire
     let length = match policy.grace {
         Grace::Fixed(length) => return length,
         Grace::Auto => next.map_or(AUTO_MAX, |next| {
-            let distance = next.scheduled.duration_since(fire.scheduled).unsigned_abs();
-            (distance / 4).clamp(AUTO_MIN, AUTO_MAX)
+            auto_grace(next.scheduled.duration_since(fire.scheduled).unsigned_abs())
         }),
     };
     match schedule.closes_at(fire.scheduled) {
@@ -81,6 +80,12 @@ pub fn grace(policy: &Policy, schedule: &Schedule, fire: Fire, next: Option<Fire
         Some(close) => length.min(before(close).duration_since(fire.due).unsigned_abs()),
         None => length,
     }
+}
+
+/// `misfire_grace_time: auto` of a fire that is so far from the next.
+#[must_use]
+pub fn auto_grace(distance: Duration) -> Duration {
+    (distance / 4).clamp(AUTO_MIN, AUTO_MAX)
 }
 
 fn is_in_time(

@@ -11,7 +11,7 @@ mod recover;
 mod retry;
 
 pub use admit::{Admission, admit};
-pub use due::{Due, Missed, due, grace};
+pub use due::{Due, Missed, auto_grace, due, grace};
 pub use lost_day::{carried_over, loses_today};
 pub use recover::{JobPresence, Recovery, cut_off, recover};
 pub use retry::{Failure, retry_after};

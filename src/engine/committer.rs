@@ -203,6 +203,7 @@ mod tests {
     use crate::clock::HandClock;
     use crate::engine::state::testing::second;
     use crate::ids::JobName;
+    use crate::model::History;
     use crate::store::MemoryStore;
 
     /// How many commits there were.
@@ -222,6 +223,7 @@ mod tests {
         let seen = || Write::Seen {
             job: job.clone(),
             at: second(0),
+            history: History::default(),
         };
         Batch {
             number,

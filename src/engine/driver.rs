@@ -150,6 +150,10 @@ impl Driver {
             }
             self.take_ready();
         }
+        debug_assert!(
+            self.attempts.is_empty() && self.tickets.is_empty(),
+            "nobody waits when all is over"
+        );
         for stopped in self.stopped.drain(..) {
             // Who asked may be gone.
             let _ = stopped.send(());
@@ -361,11 +365,10 @@ mod tests {
     use crate::engine::handle::{Change, Handle, TriggerRequest};
     use crate::engine::state::testing::{every, job, second};
     use crate::ids::JobName;
-    use crate::model::{Ended, NoObserver, Outcome, Output, Trigger};
+    use crate::model::{Ended, History, NoObserver, Outcome, Output, Trigger};
     use crate::schedule::{Item, Schedule};
     use crate::store::{
-        Answer, HistoryBounds, JobSummary, Mark, MemoryStore, Recalled, RunPage, RunQuery, Write,
-        Written,
+        Answer, JobSummary, Mark, MemoryStore, Recalled, RunPage, RunQuery, Write, Written,
     };
 
     /// Attempts that end as the test says, when it says.
@@ -444,6 +447,7 @@ mod tests {
         let seen = jobs.iter().map(|job| Write::Seen {
             job: job.name().clone(),
             at: second(0),
+            history: History::default(),
         });
         store.commit(seen.collect()).await.unwrap();
         let change = Change {
@@ -542,7 +546,7 @@ mod tests {
             Box::pin(async { Ok(Vec::new()) })
         }
 
-        fn prune(&self, _: HistoryBounds, _: Timestamp, _: usize) -> Answer<'_, u64> {
+        fn prune(&self, _: History, _: Timestamp, _: usize) -> Answer<'_, u64> {
             Box::pin(async { Ok(0) })
         }
 

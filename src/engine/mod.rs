@@ -10,11 +10,13 @@ mod committer;
 mod driver;
 mod handle;
 pub mod state;
+#[cfg(test)]
+mod tests;
 pub mod timetable;
 
 pub use driver::{Driver, Parts};
 pub use handle::{
     ApplyAnswer, Change, Gone, Handle, JobPage, JobQuery, JobStatus, JobView, Message, NotApplied,
-    Refusal, RunHead, Stats, TriggerRequest, Triggered,
+    Refusal, RunHead, Stats, TriggerRequest, Triggered, Waits,
 };
 pub use state::Settings;

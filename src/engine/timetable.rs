@@ -38,6 +38,18 @@ pub struct DueGroup {
 }
 
 impl Timetable {
+    /// How many entries it has in all.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        let members = self
+            .groups
+            .iter()
+            .flatten()
+            .map(|group| group.members.len());
+        let lists = self.groups.len() + self.free.len() + self.places.len();
+        lists + self.by_schedule.len() + self.deadlines.len() + members.sum::<usize>()
+    }
+
     /// Puts a job in; its next fire is the schedule's first that is due after `after`.
     pub fn insert(
         &mut self,

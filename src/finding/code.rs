@@ -58,8 +58,8 @@ codes! {
     BadCron = "E012", Error, "bad cron expression";
     /// A zone that tzdata does not have.
     UnknownZone = "E013", Error, "unknown time zone";
-    /// A length of time that is none.
-    BadDuration = "E014", Error, "bad length of time";
+    /// A length of time, or a size, that is none.
+    BadDuration = "E014", Error, "bad length of time or size";
     /// A schedule that is none, other than cron.
     BadSchedule = "E015", Error, "bad schedule";
     /// A schedule that no date could make fire.

@@ -23,7 +23,7 @@ pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
 };
 pub use job::{About, Definition, Job, Origin};
-pub use policy::{AfterCrash, Grace, Overlap, Policy, Retry, RetryOn};
+pub use policy::{AfterCrash, Grace, History, Overlap, Policy, Retry, RetryOn};
 pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Remains, Run, RunState, Trigger};
 pub use set::JobSet;
 pub use text::{Part, Text, Variable};

@@ -30,6 +30,10 @@ pub struct Policy {
     /// How long after the first fire that follows a success the next success is expected; `None`
     /// for no such bound.
     pub success_within: Option<Duration>,
+    /// How many bytes of a run's output are kept, [`Policy::MOST_OUTPUT`] at most.
+    pub output_keep: u64,
+    /// How much of the job's past is kept.
+    pub history: History,
 }
 
 impl Policy {
@@ -39,6 +43,17 @@ impl Policy {
     pub const HTTP_TIMEOUT: Duration = Duration::from_secs(60);
     /// Time between TERM and KILL when nothing is said.
     pub const KILL_GRACE: Duration = Duration::from_secs(10);
+
+    /// The name of the pool in which its attempts need a place.
+    #[must_use]
+    pub fn pool_name(&self) -> &str {
+        let pool = self.pool.as_ref();
+        pool.map_or(Pool::DEFAULT, |pool| pool.name.as_str())
+    }
+    /// How many bytes of a run's output are kept when nothing is said.
+    pub const OUTPUT: u64 = 64 * 1024;
+    /// And at most: as much is in memory for each run that is under way.
+    pub const MOST_OUTPUT: u64 = 16 << 20;
 
     /// The built-in policy with this timeout.
     #[must_use]
@@ -54,6 +69,27 @@ impl Policy {
             after_crash: AfterCrash::Record,
             pool: None,
             success_within: None,
+            output_keep: Self::OUTPUT,
+            history: History::default(),
+        }
+    }
+}
+
+/// How much of a job's past is kept; what is beyond either bound goes. Its mark is no past: no instant
+/// opens again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct History {
+    /// So many runs that started.
+    pub keep: u32,
+    /// No row that ended longer ago.
+    pub max_age: Duration,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self {
+            keep: 100,
+            max_age: Duration::from_secs(90 * 86_400),
         }
     }
 }

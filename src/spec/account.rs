@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::decode::{Decoder, Scope};
 use super::fields::LIMITS;
 use super::tree::{Node, shorten};
-use crate::duration::{self, BadQuantity, Size};
+use crate::duration;
 use crate::finding::Code;
 use crate::model::{Account, Limits};
 
@@ -86,26 +86,13 @@ pub(super) fn limits<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Opti
 }
 
 fn memory<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<u64> {
-    let text = decoder.text("memory", node)?;
-    let (code, message, help) = match Size::parse(&text) {
-        Ok(Size(bytes)) if bytes >= LEAST_MEMORY => return Some(bytes),
-        Ok(size) => (
-            Code::OutOfRange,
-            format!("`memory` is {size}, and no program starts with that"),
-            "write 1MiB at least".to_owned(),
-        ),
-        Err(BadQuantity::NoUnit(suggestion)) => (
-            Code::WrongType,
-            "`memory` needs a unit".to_owned(),
-            format!("write {suggestion}"),
-        ),
-        Err(_) => (
-            Code::WrongType,
-            format!("`{}` is no size", shorten(&text)),
-            "write 512MiB, 1GB or 2GiB".to_owned(),
-        ),
-    };
-    decoder.report(code, node.span, &message, &help);
+    let size = decoder.size("memory", node)?;
+    if size.0 >= LEAST_MEMORY {
+        return Some(size.0);
+    }
+    let message = format!("`memory` is {size}, and no program starts with that");
+    let help = "write 1MiB at least";
+    decoder.report(Code::OutOfRange, node.span, &message, help);
     None
 }
 

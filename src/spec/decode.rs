@@ -4,7 +4,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::commons::InFile;
 use super::fields::Kind;
@@ -14,7 +13,6 @@ use super::problem::{Page, Problem};
 use super::shared::Shared;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
 use super::{Options, limits, suggest};
-use crate::duration;
 use crate::finding::{Code, Finding, Severity};
 use crate::model::{Part, Text};
 
@@ -304,60 +302,6 @@ impl<'t, 's> Decoder<'t, 's> {
                 None
             }
         }
-    }
-
-    pub fn duration(&mut self, key: &str, node: &Node<'t>) -> Option<Duration> {
-        let text = self.text(key, node)?;
-        match duration::parse(&text) {
-            Ok(length) => Some(length),
-            Err(error) => {
-                self.bad_duration(key, node.span, &error);
-                None
-            }
-        }
-    }
-
-    /// A length of time, or one word beside it, which is `None`.
-    #[expect(
-        clippy::option_option,
-        reason = "outside: was it readable; inside: a length or the word"
-    )]
-    pub fn duration_or(
-        &mut self,
-        key: &str,
-        node: &Node<'t>,
-        word: &str,
-    ) -> Option<Option<Duration>> {
-        let text = self.text(key, node)?;
-        if text == word {
-            return Some(None);
-        }
-        match duration::parse(&text) {
-            Ok(length) => Some(Some(length)),
-            Err(error) => {
-                self.bad_duration(key, node.span, &error);
-                None
-            }
-        }
-    }
-
-    fn bad_duration(&mut self, key: &str, span: Span, error: &duration::BadQuantity) {
-        use duration::BadQuantity::{NoUnit, NotADuration, NotASize, TooLarge};
-        let (message, help) = match error {
-            NoUnit(suggestion) => (
-                format!("`{key}` needs a unit"),
-                format!("write {suggestion}"),
-            ),
-            NotADuration(text) | NotASize(text) => (
-                format!("`{}` is no length of time", shorten(text)),
-                "write 500ms, 90s, 1h30m, 6h, 2d or 1w".to_owned(),
-            ),
-            TooLarge(text) => (
-                format!("`{}` is too long", shorten(text)),
-                format!("at most {}", duration::print(duration::MAX)),
-            ),
-        };
-        self.report(Code::BadDuration, span, &message, &help);
     }
 
     pub fn number(&mut self, key: &str, node: &Node<'t>, least: i64, most: i64) -> Option<i64> {

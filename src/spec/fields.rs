@@ -68,6 +68,8 @@ pub(super) enum Kind {
     /// An instant or a date.
     Bound,
     Retry,
+    Output,
+    History,
     Http,
     Expect,
     Sign,
@@ -114,7 +116,7 @@ impl Level {
 /// Every level that a key could belong to.
 pub(super) const LEVELS: &[&Level] = &[
     &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &MONTHLY, &YEARLY, &RANDOM, &DST,
-    &CALENDAR, &SIGN, &TLS, &POOL, &LIMITS,
+    &CALENDAR, &SIGN, &TLS, &OUTPUT, &HISTORY, &POOL, &LIMITS,
 ];
 
 const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
@@ -199,6 +201,8 @@ pub(super) const JOB: Level = Level {
         here("after_crash", Kind::Words(&["record", "rerun"]), "What becomes of a run that elder's own death cut off: record (it ends interrupted), rerun (it is begun again under the same identity). Default: record.", "rerun"),
         here("pool", Kind::Text, "Where its runs need a place: the name of a pool, as `pools` of any file defines it. A fire whose pool is full waits in the order of instants. Default: default, which has no limit.", "default"),
         here("expect_success_within", Kind::Duration, "By when a success must exist: so long after the first fire that follows the last success; past it the job is stale. Default: none.", "26h"),
+        here("output", Kind::Output, "How much is kept of stdout and stderr, or of the answer's body: the first and the last half. Default: { keep: 64KiB }.", "{ keep: 256KiB }"),
+        here("history", Kind::History, "How many runs are kept, and for how long; beyond either bound they go. Default: { keep: 100, for: 90d }.", "{ keep: 1000, for: 1w }"),
         here("stdin", Kind::Text, "What the process reads, passed on as it stands.", "yes"),
         here("success_exit_codes", Kind::ExitCodes, "The exit codes that mean success. Default: [0].", "[0, 24]"),
         later("kubernetes"),
@@ -208,8 +212,6 @@ pub(super) const JOB: Level = Level {
         later("on_missed"),
         later("on_recovery"),
         later("on_stale"),
-        later("output"),
-        later("history"),
     ],
 };
 
@@ -265,6 +267,30 @@ pub(super) const EXPECT: Level = Level {
         here("status", Kind::Statuses, "Statuses that are success: numbers, or 2xx for a hundred of them.", "[2xx, 404]"),
         here("body_contains", Kind::Text, "Text that the body must hold.", "ok"),
         here("json", Kind::JsonMap, "JSON pointer and the value that must stand there.", "{ /status: healthy }"),
+    ],
+};
+
+/// `output`
+#[rustfmt::skip]
+pub(super) const OUTPUT: Level = Level {
+    what: "`output`",
+    place: "`output`",
+    fields: &[
+        here("keep", Kind::Size, "So much of it, at most 16MiB; 0B keeps nothing.", "256KiB"),
+    ],
+};
+
+/// More runs of one job than this are no history but a load.
+pub(super) const MOST_RUNS_KEPT: i64 = 100_000;
+
+/// `history`
+#[rustfmt::skip]
+pub(super) const HISTORY: Level = Level {
+    what: "`history`",
+    place: "`history`",
+    fields: &[
+        here("keep", Kind::Number { least: 0, most: MOST_RUNS_KEPT }, "So many runs that started. Default: 100.", "1000"),
+        here("for", Kind::Duration, "No run that ended longer ago. Default: 90d.", "30d"),
     ],
 };
 

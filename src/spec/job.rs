@@ -378,6 +378,9 @@ fn policy(settings: &Settings, is_http: bool, pool: Option<Arc<Pool>>) -> Policy
     policy.pool = pool;
     policy.coalesce = settings.coalesce.clone().given().unwrap_or(policy.coalesce);
     policy.success_within = settings.success_within.clone().given();
+    let output = settings.output_keep.clone().given();
+    policy.output_keep = output.unwrap_or(policy.output_keep);
+    policy.history = settings.history.clone().given().unwrap_or(policy.history);
     policy
 }
 

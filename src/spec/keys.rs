@@ -8,7 +8,7 @@ use super::interpolate;
 use super::paths::{self, Home};
 use super::settings::{Layered, Settings, Slot};
 use super::tree::{Entry, Node, Value, shorten};
-use super::{account, http, limits, retry, shell};
+use super::{account, http, keep, limits, retry, shell};
 use crate::finding::Code;
 use crate::model::{AfterCrash, Grace, Overlap, SecretSource, Text, TreePath};
 
@@ -72,6 +72,8 @@ impl Settings {
             "expect_success_within" => {
                 self.success_within = slot(node, || success_within(decoder, key, node));
             }
+            "output" => self.output_keep = slot(node, || keep::output(decoder, node)),
+            "history" => self.history = slot(node, || keep::history(decoder, node)),
             "misfire_grace_time" => {
                 self.grace = slot(node, || {
                     let length = decoder.duration_or(key, node, "auto")?;

@@ -16,8 +16,8 @@ use super::wire::{
     WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTls, WireTreePath,
 };
 use crate::model::{
-    Action, AfterCrash, Body, Calendar, Command, Commons, Context, Grace, Http, Job, Json, Limits,
-    Part, Placed, Policy, Pool, Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
+    Action, AfterCrash, Body, Calendar, Command, Commons, Context, Grace, History, Http, Job, Json,
+    Limits, Part, Placed, Policy, Pool, Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
 };
 use crate::schedule::Calendar as Dates;
 
@@ -329,5 +329,8 @@ fn policy(policy: &Policy) -> WirePolicy<'_> {
             limit: pool.limit,
         }),
         success_within: policy.success_within,
+        output_keep: (policy.output_keep != Policy::OUTPUT).then_some(policy.output_keep),
+        history: (policy.history != History::default())
+            .then_some((policy.history.keep, policy.history.max_age)),
     }
 }

@@ -23,8 +23,8 @@ use super::wire::{
 use crate::ids::{CalendarName, JobName, PoolName};
 use crate::model::{
     About, Account, Action, AfterCrash, Body, Calendar, Command, Commons, Context, Definition,
-    Expect, Grace, Http, Job, Json, Limits, Origin, Overlap, Part, Placed, Policy, Pool, Process,
-    Retry, RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
+    Expect, Grace, History, Http, Job, Json, Limits, Origin, Overlap, Part, Placed, Policy, Pool,
+    Process, Retry, RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
 };
 use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
@@ -377,6 +377,17 @@ impl Reader<'_> {
                 None => None,
             },
             success_within: wire.success_within,
+            // What is kept is kept in memory first.
+            output_keep: wire
+                .output_keep
+                .unwrap_or(Policy::OUTPUT)
+                .min(Policy::MOST_OUTPUT),
+            history: wire
+                .history
+                .map_or_else(History::default, |(keep, max_age)| History {
+                    keep,
+                    max_age,
+                }),
         })
     }
 }

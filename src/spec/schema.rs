@@ -4,9 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{
-    CALENDAR, DAYS, DST, EXPECT, Field, HTTP, JOB, Kind, LIMITS, Level, MONTHLY, POOL, RANDOM,
-    RANGE, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS, TOP, WEEKLY,
-    YEARLY,
+    CALENDAR, DAYS, DST, EXPECT, Field, HISTORY, HTTP, JOB, Kind, LIMITS, Level, MONTHLY, OUTPUT,
+    POOL, RANDOM, RANGE, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS,
+    TOP, WEEKLY, YEARLY,
 };
 use super::suite;
 
@@ -32,8 +32,10 @@ pub fn schema() -> String {
             "httpDefaults": level(&HTTP, Form::Defaults, &[]),
             "expect": level(&EXPECT, Form::Job, &[]),
             "sign": level(&SIGN, Form::Job, &["secret"]),
-            "tls": tls(),
-            "limits": limits(),
+            "tls": some_of(&TLS),
+            "output": level(&OUTPUT, Form::Job, &["keep"]),
+            "history": some_of(&HISTORY),
+            "limits": some_of(&LIMITS),
             "size": {
                 "type": "string",
                 "pattern": format!("^[0-9]+(GiB|MiB|KiB|GB|MB|kB|B)$|{FILLED}"),
@@ -216,6 +218,8 @@ fn kind(kind: Kind, form: Form) -> Value {
         Kind::Instants => one_or_more(json!({ "type": "string" })),
         Kind::Bound => json!({ "type": "string" }),
         Kind::Retry => refer("retry"),
+        Kind::Output => refer("output"),
+        Kind::History => refer("history"),
         Kind::Http if form == Form::Defaults => refer("httpDefaults"),
         Kind::Http => refer("http"),
         Kind::Expect => refer("expect"),
@@ -324,14 +328,9 @@ fn one_schedule() -> Value {
     ] })
 }
 
-fn tls() -> Value {
-    let mut schema = level(&TLS, Form::Job, &[]);
-    schema.insert("minProperties".into(), json!(1));
-    Value::Object(schema)
-}
-
-fn limits() -> Value {
-    let mut schema = level(&LIMITS, Form::Job, &[]);
+/// A mapping of which at least one key is there.
+fn some_of(keys: &Level) -> Value {
+    let mut schema = level(keys, Form::Job, &[]);
     schema.insert("minProperties".into(), json!(1));
     Value::Object(schema)
 }

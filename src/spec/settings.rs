@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{
-    Account, AfterCrash, Expect, Grace, Json, Limits, Overlap, Retry, SecretSource, Sign, Text,
-    Tls, TreePath,
+    Account, AfterCrash, Expect, Grace, History, Json, Limits, Overlap, Retry, SecretSource, Sign,
+    Text, Tls, TreePath,
 };
 
 /// A value of one layer.
@@ -121,6 +121,8 @@ pub(super) struct Settings {
     /// By name: it is looked up in the jobs that take it.
     pub pool: Slot<Arc<str>>,
     pub success_within: Slot<Duration>,
+    pub output_keep: Slot<u64>,
+    pub history: Slot<History>,
     pub stdin: Slot<Arc<str>>,
     pub success_exit_codes: Slot<Arc<[i32]>>,
     pub http: HttpSettings,
@@ -181,6 +183,8 @@ impl Settings {
             after_crash: self.after_crash.over(&below.after_crash),
             pool: self.pool.over(&below.pool),
             success_within: self.success_within.over(&below.success_within),
+            output_keep: self.output_keep.over(&below.output_keep),
+            history: self.history.over(&below.history),
             stdin: self.stdin.over(&below.stdin),
             success_exit_codes: self.success_exit_codes.over(&below.success_exit_codes),
             http: HttpSettings {

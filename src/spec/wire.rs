@@ -306,6 +306,11 @@ pub(super) struct WirePolicy<'a> {
     pub pool: Option<WirePool<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_within: Option<Duration>,
+    /// Absent is the built-in; so with what follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_keep: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<(u32, Duration)>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -31,7 +31,7 @@ mod tests {
 
     use super::*;
     use crate::ids::RunId;
-    use crate::model::{Outcome, Run, RunState, Trigger};
+    use crate::model::{History, Outcome, Run, RunState, Trigger};
     use crate::store::{SqliteStore, Store, Write};
 
     fn name(text: &str) -> JobName {
@@ -53,6 +53,7 @@ mod tests {
         Write::Seen {
             job: name(job),
             at: Timestamp::from_second(1_700_000_000).unwrap(),
+            history: History::default(),
         }
     }
 

@@ -25,7 +25,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ids::{JobName, RunId};
-use crate::model::{JobTimes, Outcome, Output, Run};
+use crate::model::{History, JobTimes, Outcome, Output, Run};
 
 /// What a store answers, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -69,9 +69,10 @@ pub trait Store: Send + Sync + 'static {
     fn summary(&self, since: Timestamp, until: Timestamp) -> Answer<'_, Vec<JobSummary>>;
 
     /// Deletes the ended runs beyond either bound, and at most `limit` rows at a time; says how many.
-    /// Marks stay: pruning never reopens an instant. When nothing more is too old or too many, jobs
+    /// A job that was seen with bounds of its own has these; of fires that did not run as many rows
+    /// are kept as `bounds` says, whatever its own. Marks stay: pruning never reopens an instant. When nothing more is too old or too many, jobs
     /// without rows that are gone for longer than `max_age` are forgotten.
-    fn prune(&self, bounds: HistoryBounds, now: Timestamp, limit: usize) -> Answer<'_, u64>;
+    fn prune(&self, bounds: History, now: Timestamp, limit: usize) -> Answer<'_, u64>;
 
     /// Copies the whole store to a new file while it is in use.
     fn backup(&self, to: PathBuf) -> Answer<'_, ()>;
@@ -96,6 +97,8 @@ pub enum Write {
         job: JobName,
         /// When.
         at: Timestamp,
+        /// How much of its past is kept from now on.
+        history: History,
     },
     /// A job is gone from the files.
     Gone {
@@ -268,24 +271,6 @@ pub struct RunPage {
     pub runs: Vec<Run>,
     /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
-}
-
-/// How much history is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HistoryBounds {
-    /// So many started runs a job, and as many rows of fires that did not run.
-    pub keep: u32,
-    /// No row that ended longer ago.
-    pub max_age: Duration,
-}
-
-impl Default for HistoryBounds {
-    fn default() -> Self {
-        Self {
-            keep: 100,
-            max_age: Duration::from_secs(90 * 86_400),
-        }
-    }
 }
 
 /// A job's sums over a span.

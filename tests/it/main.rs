@@ -26,6 +26,7 @@ mod machine;
 mod next;
 mod peers;
 mod plan;
+mod prometheus;
 mod promises;
 mod schedules;
 mod shipped;

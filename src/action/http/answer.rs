@@ -8,7 +8,7 @@ use crate::model::Output;
 
 use super::super::failure::Failure;
 use super::super::mask::Mask;
-use super::super::output::{Collector, KEEP};
+use super::super::output::Collector;
 use super::failing::classify;
 
 /// How much of a body is compared with what the job expects.
@@ -31,9 +31,9 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// What to keep out of everything from now on.
-    pub(super) fn mask(&mut self, mask: Mask) {
-        self.collector = Some(Collector::new(mask.clone(), KEEP));
+    /// What to keep out of everything from now on, and how much of the body is kept.
+    pub(super) fn mask(&mut self, mask: Mask, keep: u64) {
+        self.collector = Some(Collector::new(mask.clone(), keep));
         self.mask = mask;
     }
 

@@ -103,7 +103,8 @@ async fn converse(
     answer: &mut Answer,
 ) -> Result<(), Failure> {
     let secrets = read_secrets(around, attempt).await?;
-    answer.mask(secrets.mask()?);
+    let keep = attempt.job.definition.policy.output_keep;
+    answer.mask(secrets.mask()?, keep);
     let facts = Facts {
         attempt,
         secrets: &secrets,

@@ -32,6 +32,7 @@ fn runner_with(secrets: &[(&str, &str)], client: Client) -> LocalRunner {
         state_dir: "/var/lib/elder".into(),
         elder_bin: "/usr/bin/elder".into(),
         own_binary: None,
+        cgroups: None,
         observer: Arc::new(crate::model::NoObserver),
         egress: Egress::default(),
         clock: Arc::new(clock()),
@@ -486,6 +487,13 @@ async fn of_a_huge_answer_only_the_ends_are_kept_and_an_endless_one_is_not_heard
     assert_eq!((end.ended, end.output.total), (Ended::Success, 5_000_008));
     assert!(end.output.head.starts_with(b"begin") && end.output.tail.ends_with(b"end"));
     assert_eq!(end.output.head.len() + end.output.tail.len(), 64 * 1024);
+    let end = run(request(get(&server.url("/huge"))).keep(6)).await;
+    assert_eq!(
+        (&*end.output.head, &*end.output.tail),
+        (&b"beg"[..], &b"end"[..])
+    );
+    let end = run(request(get(&server.url("/huge"))).keep(10 << 20)).await;
+    assert!(!end.output.is_truncated());
     let end = run(request(get(&server.url("/endless")))).await;
     assert_eq!(end.ended, Ended::Success);
     assert!(end.output.total < 20 * 1024 * 1024, "{}", end.output.total);

@@ -16,6 +16,7 @@
 
 mod account;
 mod census;
+mod cgroup;
 mod children;
 mod command;
 mod explain;
@@ -43,10 +44,11 @@ use crate::model::{AttemptEnd, Ended, Process, Reason};
 use super::cut::{Cut, Cutter};
 use super::failure::{self, Failure};
 use super::live::Live;
-use super::output::{Collector, KEEP};
+use super::output::Collector;
 use super::runner::Surroundings;
 use super::{Attempt, failure::never_began};
 
+pub use cgroup::{Cgroups, is_delegated_to};
 pub use children::{Children, adopt_orphans, reap_strangers};
 pub use kin::{LeftBehind, end_left_behind};
 pub use limit::{close_descriptors_on_exec, raise_descriptor_limit};
@@ -55,6 +57,7 @@ pub use program::missing;
 pub use trampoline::{OwnBinary, second_face};
 pub use umask::keep_files_private;
 
+use cgroup::RunGroup;
 use kin::Kin;
 use start::{Started, start};
 use supervise::{Ending, supervise};
@@ -98,8 +101,8 @@ pub(super) async fn carry_out(
     if cutter.is_stopped() {
         return never_began();
     }
-    let grace = attempt.job.definition.policy.kill_grace;
     let (run, number) = (attempt.run, attempt.attempt);
+    let policy = attempt.job.definition.policy.clone();
     let kin = Kin::of(HashSet::from([attempt.run]), &surroundings.state_dir);
     let of_all = Arc::clone(&means);
     let place = timeout(PATIENCE, of_all.gate.0.acquire()).await;
@@ -134,7 +137,8 @@ pub(super) async fn carry_out(
             };
         }
     };
-    let collector = Collector::new(started.mask.clone(), KEEP);
+    let kin = kin.within(started.cgroup.as_ref().map(|group| group.path().into()));
+    let collector = Collector::new(started.mask.clone(), policy.output_keep);
     let mut collector = collector.on_air(&of_all.live, run, number);
     let stdin = process.stdin.clone();
     let ending = supervise(
@@ -143,7 +147,7 @@ pub(super) async fn carry_out(
         stdin,
         &mut collector,
         &mut cutter,
-        grace,
+        policy.kill_grace,
         cut,
     )
     .await;
@@ -173,7 +177,18 @@ fn end(
         (None, None, Some(_)) => Ended::Failed(Reason::Signal),
         (None, None, None) => Ended::Failed(Reason::Internal),
     };
+    let over_limit = match ended {
+        Ended::Failed(Reason::Exit | Reason::Signal) => {
+            started.cgroup.as_ref().and_then(RunGroup::over_limit)
+        }
+        _ => None,
+    };
+    let ended = match over_limit {
+        Some(_) => Ended::Failed(Reason::Limit),
+        None => ended,
+    };
     let detail = match (ended, exit_code, signal) {
+        _ if over_limit.is_some() => over_limit.map(str::to_owned),
         (Ended::Success, ..) => None,
         (Ended::TimedOut, ..) => Some(format!(
             "it took longer than {} and {}",

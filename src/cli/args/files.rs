@@ -173,3 +173,50 @@ pub enum TableFormat {
     /// For programs
     Json,
 }
+
+/// The flags of `elder rules`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder rules jobs.d > elder.rules.yml && promtool check rules elder.rules.yml
+  elder rules jobs.d --format prometheusrule | kubectl apply -f -
+  elder rules --format grafana > dashboard.json
+
+Exit status: 0 fine, 1 a file is bad, 2 no answer.")]
+pub struct RulesArgs {
+    /// Folders of job files, or single files [default: jobs.d]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// What to make
+    #[arg(long, value_name = "FORMAT", default_value = "prometheus")]
+    pub format: RulesFormat,
+    /// The severity of jobs that have no label `severity`
+    #[arg(long, value_name = "WORD", default_value = "warning")]
+    pub severity: String,
+    /// Where docs/runbook.md is; each alert then names its part of it
+    #[arg(long, value_name = "URL")]
+    pub runbook_url: Option<String>,
+    /// The zone of jobs that name none [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub timezone: Option<String>,
+    /// Files of NAME=value lines for ${NAME}
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub env_file: Vec<PathBuf>,
+    /// From when on fires are looked at [default: now]
+    #[arg(long, value_name = "RFC3339", value_parser = values::instant)]
+    pub from: Option<Timestamp>,
+    /// Whose time zone data; bundled answers alike on every machine
+    #[arg(long, value_name = "WHICH", default_value = "bundled")]
+    pub tzdata: TzdataChoice,
+}
+
+/// `--format` of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RulesFormat {
+    /// A rule file
+    Prometheus,
+    /// A PrometheusRule of the Prometheus operator
+    Prometheusrule,
+    /// A dashboard for Grafana; it needs no job files
+    Grafana,
+}

@@ -14,11 +14,14 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{
-    BackupArgs, CancelArgs, ClientArgs, ListArgs, LogsArgs, OptimizeArgs, ReportArgs, RunsArgs,
-    ShowArgs, StatusArgs, SyncArgs, TriggerArgs,
+    BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs, ReportArgs,
+    RunsArgs, ShowArgs, StatusArgs, SyncArgs, TriggerArgs,
 };
 pub use doctor::DoctorArgs;
-pub use files::{FindingFormat, NextArgs, RestoreArgs, SchemaArgs, TableFormat, ValidateArgs};
+pub use files::{
+    FindingFormat, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
+    ValidateArgs,
+};
 pub use forecast::{PlanAgainst, PlanArgs, PlanFormat, SimulateArgs, SimulateFormat, TestArgs};
 pub use import::{ImportArgs, SourceFormat};
 pub use run::RunArgs;
@@ -70,6 +73,10 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
+    /// Print Prometheus alert rules made of the definitions, or a Grafana dashboard
+    Rules(RulesArgs),
+    /// Say why a fire ran, did not or waits; or what a finding means
+    Explain(ExplainArgs),
     /// Say how a running elder is
     Status(StatusArgs),
     /// List the jobs of a running elder
@@ -115,10 +122,10 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 21] = [
-    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "status",
-    "list", "show", "runs", "logs", "trigger", "cancel", "sync", "backup", "restore", "optimize",
-    "report",
+const COMMANDS: [&str; 23] = [
+    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
+    "explain", "status", "list", "show", "runs", "logs", "trigger", "cancel", "sync", "backup",
+    "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ fn names(jobs: &[Job]) -> Vec<String> {
     jobs.iter().map(|job| job.name().to_string()).collect()
 }
 
-/// `+new ~times !other >moved -gone`
+/// `+new ~times !other >moved #history -gone`
 fn words(diff: &Diff) -> String {
     let mut words = Vec::new();
     for (sign, list) in [
@@ -37,6 +37,7 @@ fn words(diff: &Diff) -> String {
         ('~', names(&diff.rescheduled)),
         ('!', names(&diff.changed)),
         ('>', names(&diff.moved)),
+        ('#', names(&diff.kept)),
         ('-', diff.removed.iter().map(ToString::to_string).collect()),
     ] {
         words.extend(list.into_iter().map(|name| format!("{sign}{name}")));
@@ -58,6 +59,18 @@ fn each_kind_of_difference_has_its_list() {
     for (what, before, after, expected) in [
         ("nothing at all", vec![], vec![], ""),
         ("a new job", vec![], vec![("a.yaml", vec![a()])], "+a"),
+        (
+            "a job of which more of the past is kept",
+            vec![("a.yaml", vec![a()])],
+            vec![("a.yaml", vec![job("a", 60, "keep=500", "a.yaml", 2)])],
+            "!a #a",
+        ),
+        (
+            "the same, and at other times",
+            vec![("a.yaml", vec![a()])],
+            vec![("a.yaml", vec![job("a", 90, "keep=500", "a.yaml", 2)])],
+            "#a ~a",
+        ),
         ("a job gone", vec![("a.yaml", vec![a()])], vec![], "-a"),
         (
             "another schedule",

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{Event, Outcome, Reason, Run, RunState};
+use crate::model::{Event, Outcome, Output, Reason, Run, RunState};
 use crate::store::{Write, Written};
 
 use super::active::{Active, Row, Stage, is_fire};
@@ -23,6 +23,9 @@ const BATCH: usize = 512;
 
 /// So many ends of runs are kept while the store is away; their output is dropped first.
 const KEPT: usize = 50_000;
+
+/// So many bytes of output are kept with them.
+const KEPT_OUTPUT: usize = 64 << 20;
 
 /// With so many writes unanswered nothing more is decided until the store has caught up.
 const MOST_UNANSWERED: usize = 100_000;
@@ -64,6 +67,7 @@ pub(super) struct Commits {
     /// What the store refused and cannot be decided anew: ends of runs, and fires of schedules
     /// that are no longer in force.
     kept: VecDeque<(Write, Then)>,
+    kept_output: usize,
     /// Who waits until everything up to a batch is durable.
     waiting: Vec<(u64, Ticket)>,
     /// Jobs with instants that could not be recorded.
@@ -88,6 +92,14 @@ impl Commits {
         self.unanswered >= MOST_UNANSWERED
     }
 
+    /// How many entries it has in all.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        let under_way: usize = self.under_way.values().map(|thens| 1 + thens.len()).sum();
+        let now = self.writes.len() + self.thens.len() + self.waiting.len();
+        now + under_way + self.kept.len() + self.unsettled.len()
+    }
+
     #[cfg(test)]
     pub(super) fn unanswered(&self) -> usize {
         self.unanswered
@@ -103,10 +115,14 @@ impl Commits {
         if self.kept.len() >= KEPT {
             self.kept.pop_front();
         }
-        if self.kept.len() >= KEPT / 10
-            && let Write::Update { output, .. } = &mut write
-        {
-            *output = None;
+        if let Write::Update { output, .. } = &mut write {
+            let size = |output: &Output| output.head.len() + output.tail.len();
+            let bytes = output.as_ref().map_or(0, size);
+            if self.kept.len() >= KEPT / 10 || self.kept_output + bytes > KEPT_OUTPUT {
+                *output = None;
+            } else {
+                self.kept_output += bytes;
+            }
         }
         self.kept.push_back((write, then));
     }
@@ -391,6 +407,7 @@ impl State {
         }
         self.commits.back_after = None;
         self.commits.error = None;
+        self.commits.kept_output = 0;
         for (write, then) in std::mem::take(&mut self.commits.kept) {
             self.write(write, then);
         }
@@ -422,5 +439,35 @@ impl State {
         let key = self.still(key, &run.job)?;
         let since = self.job(key)?.since;
         (is_fire(run) && instant > since).then_some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Output, Trigger};
+
+    #[test]
+    fn what_is_kept_while_the_store_is_away_is_bounded_and_output_goes_first() {
+        let job = JobName::new("a").unwrap();
+        let mut commits = Commits::default();
+        for second in 0..KEPT as i64 + 10 {
+            let at = Timestamp::from_second(second).unwrap();
+            let id = RunId::of_fire(&job, at);
+            let run = Box::new(Run::new(id, job.clone(), at, Trigger::Schedule));
+            let output = Some(Output::default());
+            commits.keep(Write::Update { run, output }, Then::Nothing);
+        }
+        assert_eq!(commits.kept.len(), KEPT);
+        let (mut oldest, mut with_output) = (None, 0);
+        for (write, _) in &commits.kept {
+            let Write::Update { run, output } = write else {
+                panic!("{write:?}");
+            };
+            oldest = oldest.or(Some(run.scheduled_at.as_second()));
+            with_output += usize::from(output.is_some());
+        }
+        // The first ten are gone, and of the others the first have what they said.
+        assert_eq!((oldest, with_output), (Some(10), KEPT / 10 - 10));
     }
 }

@@ -263,6 +263,8 @@ fn of_policy(policy: &Policy, entries: &mut Entries) {
         after_crash,
         pool,
         success_within,
+        output_keep,
+        history,
     } = policy;
     let timeout = timeout.map_or_else(|| "none".to_owned(), duration::print);
     plain(entries, "timeout", timeout);
@@ -303,6 +305,9 @@ fn of_policy(policy: &Policy, entries: &mut Entries) {
     if let Some(within) = success_within {
         plain(entries, "expect_success_within", duration::print(*within));
     }
+    plain(entries, "output.keep", Size(*output_keep).to_string());
+    plain(entries, "history.keep", history.keep.to_string());
+    plain(entries, "history.for", duration::print(history.max_age));
 }
 
 fn plain(entries: &mut Entries, key: &str, value: String) {

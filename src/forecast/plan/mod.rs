@@ -259,6 +259,8 @@ pub fn plan(question: &Question<'_>) -> Plan {
         mut changed,
         moved,
         mut removed,
+        // These are among the changed and rescheduled.
+        kept: _,
     } = diff(question.before, question.after);
     for jobs in [&mut added, &mut rescheduled, &mut changed] {
         jobs.sort_by(|a, b| a.name().cmp(b.name()));

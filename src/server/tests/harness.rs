@@ -19,11 +19,10 @@ use crate::engine::{
     Handle, JobPage, JobStatus, JobView, Message, Refusal, Stats, TriggerRequest, Triggered,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{Output, Run};
+use crate::model::{History, Output, Run};
 use crate::server::{Bound, Config, Parts, bind};
 use crate::store::{
-    Answer, HistoryBounds, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write,
-    Written,
+    Answer, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write, Written,
 };
 use crate::sync::{SyncAnswer, SyncHandle, SyncRequest, SyncState, SyncStatus};
 use crate::telemetry::example::{instant, job};
@@ -204,7 +203,7 @@ impl Store for Rows {
         self.answer(|| sums)
     }
 
-    fn prune(&self, _: HistoryBounds, _: Timestamp, _: usize) -> Answer<'_, u64> {
+    fn prune(&self, _: History, _: Timestamp, _: usize) -> Answer<'_, u64> {
         self.answer(|| 0)
     }
 

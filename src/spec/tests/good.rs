@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::model::{Action, Body, Command, Grace, Json, Overlap, Part, SecretSource, StatusSet};
+use crate::model::{
+    Action, Body, Command, Grace, History, Json, Overlap, Part, SecretSource, StatusSet,
+};
 
 #[test]
 fn the_example_of_the_contract_is_good() {
@@ -260,6 +262,8 @@ overlap: skip
 misfire_grace_time: 10m
 coalesce: false
 expect_success_within: 26h
+output: { keep: 1MiB }
+history: { keep: 7 }
 stdin: "${not_ours}"
 success_exit_codes: [0, 24]
 "#));
@@ -289,6 +293,14 @@ success_exit_codes: [0, 24]
     assert_eq!(policy.overlap, Overlap::Skip);
     assert_eq!(policy.grace, Grace::Fixed(Duration::from_secs(600)));
     assert!(!policy.coalesce);
+    assert_eq!(policy.output_keep, 1 << 20);
+    assert_eq!(
+        policy.history,
+        History {
+            keep: 7,
+            ..History::default()
+        }
+    );
     assert_eq!(policy.success_within, Some(Duration::from_secs(26 * 3600)));
     let process = process(&definition);
     assert_eq!(process.stdin.as_deref(), Some("${not_ours}"));

@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::ids::{JobName, PoolName};
 use crate::model::{
-    About, Account, Action, AfterCrash, Body, Command, Context, Expect, Grace, Http, Json, Limits,
-    Origin, Overlap, Part, Policy, Pool, Process, Retry, RetryOn, SecretSource, Sign, StatusSet,
-    Text, Tls, TreePath, Variable,
+    About, Account, Action, AfterCrash, Body, Command, Context, Expect, Grace, History, Http, Json,
+    Limits, Origin, Overlap, Part, Policy, Pool, Process, Retry, RetryOn, SecretSource, Sign,
+    StatusSet, Text, Tls, TreePath, Variable,
 };
 use crate::spec::{parse_schedule, print, read};
 
@@ -122,11 +122,13 @@ fn policy() -> impl Strategy<Value = Policy> {
         })
     });
     let success_within = prop::option::of(length());
-    let more = (after_crash, success_within, prop::option::of(pool));
+    let history = (any::<u32>(), length()).prop_map(|(keep, max_age)| History { keep, max_age });
+    let kept = (0..=Policy::MOST_OUTPUT, history);
+    let more = (after_crash, success_within, prop::option::of(pool), kept);
     let rest = (any::<u32>(), overlap, grace, any::<bool>(), more);
     (prop::option::of(length()), length(), retry, rest).prop_map(
         |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, more))| {
-            let (after_crash, success_within, pool) = more;
+            let (after_crash, success_within, pool, (output_keep, history)) = more;
             Policy {
                 timeout,
                 kill_grace,
@@ -145,6 +147,8 @@ fn policy() -> impl Strategy<Value = Policy> {
                 after_crash,
                 pool,
                 success_within,
+                output_keep,
+                history,
             }
         },
     )

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{all, asked, at, cases, claim, ended, fire, mark_of, missed, name, one, seen, update};
 use crate::ids::RunId;
-use crate::model::{Outcome, Run, RunState, Trigger};
-use crate::store::{HistoryBounds, Store, Write, Written};
+use crate::model::{History, Outcome, Run, RunState, Trigger};
+use crate::store::{Store, Write, Written};
 
 cases! {
     "a fire is claimed once, and its row is there" => once,
@@ -236,6 +236,6 @@ async fn many(store: Arc<dyn Store>) {
     let again = store.commit(claims).await.unwrap();
     assert!(again.iter().all(|answer| *answer == Written::Taken));
     assert_eq!(all(&store).await.len(), 10_000);
-    let bounds = HistoryBounds::default();
+    let bounds = History::default();
     assert_eq!(store.prune(bounds, at(200), 50_000).await.unwrap(), 0);
 }

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::{Mark, MemoryStore, RunQuery, SqliteStore, Store, Write, Written};
 use crate::ids::{JobName, RunId};
-use crate::model::{Outcome, Reason, Run, RunState, Trigger};
+use crate::model::{History, Outcome, Reason, Run, RunState, Trigger};
 
 /// A store to try, and what must outlive it.
 pub struct Fixture {
@@ -148,6 +148,7 @@ pub(super) fn seen(job: &str, second: i64) -> Write {
     Write::Seen {
         job: name(job),
         at: at(second),
+        history: History::default(),
     }
 }
 

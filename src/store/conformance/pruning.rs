@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{
     all, asked, at, cases, claim, ended, fire, gone, mark_of, missed, name, one, seen, update,
 };
-use crate::model::{Outcome, Output, Run};
-use crate::store::{HistoryBounds, RunQuery, Store, Write, Written};
+use crate::model::{History, Outcome, Output, Run};
+use crate::store::{RunQuery, Store, Write, Written};
 
 cases! {
     "of each job the newest runs stay, and as many rows of fires that did not run" => by_number,
@@ -20,13 +20,15 @@ cases! {
     "output goes with its run" => output_goes,
     "a job that is long gone is forgotten with its last row" => forgets,
     "a bound of nothing keeps marks and times" => keep_nothing,
+    "a job has bounds of its own for the runs that started, from its next sight on" => own_number,
+    "a job has an age of its own, shorter or longer than that of the others" => own_age,
     "a run that is opened again and ends again counts once" => counted_once,
 }
 
 const LONG: Duration = Duration::from_secs(86_400);
 
-fn keep(keep: u32) -> HistoryBounds {
-    HistoryBounds {
+fn keep(keep: u32) -> History {
+    History {
         keep,
         max_age: LONG,
     }
@@ -85,7 +87,7 @@ async fn by_age(store: Arc<dyn Store>) {
     assert_eq!(store.prune(keep(100), now, 100).await.unwrap(), 2);
     assert_eq!(seconds_of(&store, "a").await, [4, 3]);
     assert_eq!(seconds_of(&store, "b").await, [3]);
-    let forever = HistoryBounds {
+    let forever = History {
         keep: 100,
         max_age: Duration::MAX,
     };
@@ -211,6 +213,85 @@ async fn keep_nothing(store: Arc<dyn Store>) {
     store.prune(keep(0), at(9), 100).await.unwrap();
     assert_eq!(mark_of(&store, "a").await, before);
     assert_eq!(before.unwrap().previous_success_at, Some(at(3)));
+}
+
+fn kept(job: &str, keep: u32, seconds: u64) -> Write {
+    Write::Seen {
+        job: name(job),
+        at: at(0),
+        history: History {
+            keep,
+            max_age: Duration::from_secs(seconds),
+        },
+    }
+}
+
+async fn own_number(store: Arc<dyn Store>) {
+    let year = 365 * LONG.as_secs();
+    store
+        .commit(vec![
+            kept("more", 5, year),
+            seen("plain", 0),
+            kept("less", 1, year),
+        ])
+        .await
+        .unwrap();
+    for job in ["more", "less", "plain"] {
+        fill(&store, job, 1..=6).await;
+        for second in 11..=14 {
+            one(&store, claim(missed(job, second))).await;
+        }
+    }
+    while store.prune(keep(3), at(20), 4).await.unwrap() > 0 {}
+    let quiet = [14, 13, 12];
+    let of = async |job: &str| seconds_of(&store, job).await;
+    assert_eq!(of("more").await, [&quiet[..], &[6, 5, 4, 3, 2]].concat());
+    assert_eq!(of("less").await, [&quiet[..], &[6]].concat());
+    assert_eq!(of("plain").await, [&quiet[..], &[6, 5, 4]].concat());
+    // Edits of it: more for one, the built-in for the other; and no instant opens again.
+    let before = mark_of(&store, "more").await;
+    let edit = vec![kept("more", 2, year), seen("less", 0)];
+    store.commit(edit).await.unwrap();
+    assert_eq!(mark_of(&store, "more").await, before);
+    store.prune(keep(3), at(20), 100).await.unwrap();
+    assert_eq!(of("more").await, [&quiet[..], &[6, 5]].concat());
+    for second in 1..=14 {
+        let answer = one(&store, claim(fire("more", second))).await;
+        assert_eq!(answer, Written::Taken, "{second}");
+    }
+    fill(&store, "less", 21..=22).await;
+    assert_eq!(store.prune(keep(3), at(30), 100).await.unwrap(), 0);
+    assert_eq!(of("less").await, [&[22, 21], &quiet[..], &[6]].concat());
+}
+
+async fn own_age(store: Arc<dyn Store>) {
+    store
+        .commit(vec![
+            kept("short", 100, 10),
+            kept("long", 100, 2 * LONG.as_secs()),
+        ])
+        .await
+        .unwrap();
+    for job in ["short", "long", "plain"] {
+        fill(&store, job, 1..=4).await;
+    }
+    one(&store, claim(fire("short", 5))).await;
+    // They ended a second after their instants.
+    assert_eq!(store.prune(keep(100), at(14), 1).await.unwrap(), 1);
+    assert_eq!(store.prune(keep(100), at(14), 100).await.unwrap(), 1);
+    assert_eq!(seconds_of(&store, "short").await, [5, 4, 3]);
+    assert_eq!(seconds_of(&store, "long").await.len(), 4);
+    let past = at(5) + LONG;
+    while store.prune(keep(100), past, 3).await.unwrap() > 0 {}
+    assert_eq!(
+        seconds_of(&store, "short").await,
+        [5],
+        "what is not over stays"
+    );
+    assert_eq!(seconds_of(&store, "plain").await, [4]);
+    assert_eq!(seconds_of(&store, "long").await.len(), 4);
+    store.prune(keep(100), at(5) + 2 * LONG, 100).await.unwrap();
+    assert_eq!(seconds_of(&store, "long").await, [4]);
 }
 
 async fn counted_once(store: Arc<dyn Store>) {

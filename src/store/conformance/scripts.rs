@@ -9,10 +9,10 @@ use proptest::prelude::*;
 
 use super::{asked, at, claim, fire, missed, name, sqlite, update};
 use crate::ids::JobName;
-use crate::model::{Outcome, Output, Run, RunState, Trigger};
+use crate::model::{History, Outcome, Output, Run, RunState, Trigger};
 use crate::store::{
-    AppliedFile, HistoryBounds, JobSummary, Mark, MemoryBounds, MemoryStore, Recalled, RunQuery,
-    Store, Write, Written,
+    AppliedFile, JobSummary, Mark, MemoryBounds, MemoryStore, Recalled, RunQuery, Store, Write,
+    Written,
 };
 
 const JOBS: [&str; 3] = ["a", "b", "c"];
@@ -270,7 +270,7 @@ async fn perform(steps: Vec<Step>) {
                 law.answers(&writes, &answers);
             }
             Step::Prune { keep, limit } => {
-                let bounds = HistoryBounds {
+                let bounds = History {
                     keep,
                     max_age: Duration::from_secs(MAX_AGE),
                 };
@@ -285,7 +285,7 @@ async fn perform(steps: Vec<Step>) {
 }
 
 /// Prunes in slices until nothing is left to go: in which order is each store's own affair.
-async fn prune(store: &Arc<dyn Store>, bounds: HistoryBounds, now: Timestamp, limit: usize) {
+async fn prune(store: &Arc<dyn Store>, bounds: History, now: Timestamp, limit: usize) {
     let limit = limit + 1;
     loop {
         let some = store.prune(bounds, now, limit).await.unwrap();

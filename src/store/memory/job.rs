@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::ids::RunId;
-use crate::model::Run;
+use crate::model::{History, Run};
 use crate::store::Mark;
 use crate::store::rules::{self, Class};
 
@@ -16,6 +16,8 @@ pub(super) type Place = (Timestamp, RunId);
 /// What is remembered of a job.
 pub(super) struct JobRows {
     pub(super) mark: Mark,
+    /// How much of its past is kept, where it says so.
+    pub(super) history: Option<History>,
     fires: HashMap<Timestamp, RunId>,
     pub(super) requests: HashMap<Arc<str>, RunId>,
     /// Every row, by time.
@@ -29,6 +31,7 @@ impl JobRows {
     pub(super) fn new(at: Timestamp) -> Self {
         Self {
             mark: Mark::first_sight(at),
+            history: None,
             fires: HashMap::new(),
             requests: HashMap::new(),
             order: BTreeSet::new(),

@@ -13,16 +13,15 @@ use jiff::Timestamp;
 
 use self::state::State;
 use super::{
-    Answer, HistoryBounds, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write,
-    Written, rules,
+    Answer, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write, Written, rules,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{Output, Run};
+use crate::model::{History, Output, Run};
 
 /// How much a [`MemoryStore`] keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryBounds {
-    /// So many ended rows a job, as [`HistoryBounds::keep`] has it.
+    /// So many ended rows a job, as [`History::keep`] has it.
     pub keep: u32,
     /// So many ended rows in all; the oldest go.
     pub rows: usize,
@@ -33,7 +32,7 @@ pub struct MemoryBounds {
 impl Default for MemoryBounds {
     fn default() -> Self {
         Self {
-            keep: HistoryBounds::default().keep,
+            keep: History::default().keep,
             rows: 200_000,
             output: 64 << 20,
         }
@@ -128,10 +127,10 @@ impl Store for MemoryStore {
         self.with(move |state| state.summary(since, until))
     }
 
-    fn prune(&self, bounds: HistoryBounds, now: Timestamp, limit: usize) -> Answer<'_, u64> {
+    fn prune(&self, bounds: History, now: Timestamp, limit: usize) -> Answer<'_, u64> {
         self.with(move |state| {
             let oldest_kept = rules::oldest_kept(now, bounds.max_age);
-            let aged = state.aged(oldest_kept, limit);
+            let aged = state.aged(bounds.max_age, now, limit);
             let beyond = state.beyond(bounds.keep, limit - aged, None);
             if aged < limit {
                 state.jobs.retain(|_, job| {

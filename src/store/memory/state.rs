@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::MemoryBounds;
 use super::job::{JobRows, Place};
 use crate::ids::{JobName, RunId};
-use crate::model::{Output, Run, RunState};
+use crate::model::{History, Output, Run, RunState};
 use crate::store::rules::{self, Origin};
 use crate::store::{
     AppliedFile, Cursor, JobSummary, MAX_PAGE, Mark, RunPage, RunQuery, Write, Written,
@@ -39,7 +39,17 @@ pub(super) struct Row {
 impl State {
     pub(super) fn write(&mut self, write: Write) -> Written {
         match write {
-            Write::Seen { job, at } => self.with_job(job, at, |mark| rules::seen(mark, at)),
+            Write::Seen { job, at, history } => {
+                let own = (history != History::default()).then_some(history);
+                let known = self
+                    .jobs
+                    .entry(job.clone())
+                    .or_insert_with(|| JobRows::new(at));
+                rules::seen(&mut known.mark, at);
+                known.history = own;
+                self.grown.insert(job);
+                Written::Done
+            }
             Write::Mark { job, at } => self.with_job(job, at, |mark| rules::rescheduled(mark, at)),
             Write::Gone { job, at } => {
                 if let Some(job) = self.jobs.get_mut(&job) {
@@ -216,15 +226,19 @@ impl State {
         jobs.into_values().collect()
     }
 
-    /// Deletes ended rows that are too old; says how many.
-    pub(super) fn aged(&mut self, oldest_kept: Timestamp, limit: usize) -> usize {
+    /// Deletes ended rows that are too old, by `max_age` or by what their job says; says how many.
+    pub(super) fn aged(&mut self, max_age: Duration, now: Timestamp, limit: usize) -> usize {
+        let oldest_kept = |run: &Run| {
+            let job = self.jobs.get(&run.job);
+            let own = job.and_then(|job| job.history).map(|own| own.max_age);
+            rules::oldest_kept(now, own.unwrap_or(max_age))
+        };
         let aged: Vec<RunId> = self
             .order
             .iter()
-            .take_while(|(at, _)| *at < oldest_kept)
             .filter_map(|(_, id)| Some(&self.rows.get(id)?.run))
             .filter(|run| rules::class(run).is_some())
-            .filter(|run| run.finished_at.unwrap_or(run.scheduled_at) < oldest_kept)
+            .filter(|run| run.finished_at.unwrap_or(run.scheduled_at) < oldest_kept(run))
             .map(|run| run.id)
             .take(limit)
             .collect();
@@ -232,19 +246,22 @@ impl State {
         aged.len()
     }
 
-    /// Deletes the oldest ended rows beyond `keep` of each class, of `only` these jobs or of all.
+    /// Deletes the oldest ended rows beyond `keep` of each class, or of those that started beyond what
+    /// their job says, of `only` these jobs or of all.
     pub(super) fn beyond(
         &mut self,
         keep: u32,
         limit: usize,
         only: Option<&BTreeSet<JobName>>,
     ) -> usize {
-        let keep = keep as usize;
-        let excess = |rows: &BTreeSet<Place>| -> Vec<RunId> {
-            let excess = rows.len().saturating_sub(keep);
+        let excess = |rows: &BTreeSet<Place>, keep: u32| -> Vec<RunId> {
+            let excess = rows.len().saturating_sub(keep as usize);
             rows.iter().take(excess).map(|(_, id)| *id).collect()
         };
-        let of_job = |job: &JobRows| [excess(&job.started), excess(&job.quiet)].concat();
+        let of_job = |job: &JobRows| {
+            let own = job.history.map_or(keep, |own| own.keep);
+            [excess(&job.started, own), excess(&job.quiet, keep)].concat()
+        };
         let mut beyond: Vec<RunId> = match only {
             Some(names) => names
                 .iter()

@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::rows;
 use crate::ids::{JobName, RunId};
-use crate::model::{Output, Run};
+use crate::model::{History, Output, Run};
 use crate::store::rules::{self, Class, Origin};
 use crate::store::{AppliedFile, Mark, Write, Written};
 
@@ -104,10 +104,7 @@ impl<'c> Transaction<'c> {
     /// One write of a caller.
     pub(super) fn write(&mut self, write: &Write) -> rusqlite::Result<Written> {
         match write {
-            Write::Seen { job, at } => {
-                self.with_job(job, *at, |mark| rules::seen(mark, *at))?;
-                Ok(Written::Done)
-            }
+            Write::Seen { job, at, history } => self.seen(job, *at, *history),
             Write::Mark { job, at } => {
                 self.with_job(job, *at, |mark| rules::rescheduled(mark, *at))?;
                 Ok(Written::Done)
@@ -285,6 +282,32 @@ impl<'c> Transaction<'c> {
             return Ok(Written::Taken);
         }
         rules::advance(&mut seat.mark, until);
+        Ok(Written::Done)
+    }
+
+    fn seen(
+        &mut self,
+        job: &JobName,
+        at: Timestamp,
+        history: History,
+    ) -> rusqlite::Result<Written> {
+        let own = (history != History::default()).then_some(history);
+        let (index, is_new) = match self.seat(job)? {
+            Some(index) => (index, false),
+            None => (self.new_seat(job, at)?, true),
+        };
+        let seat = &mut self.memory.seats[index];
+        rules::seen(&mut seat.mark, at);
+        // A new one says nothing yet: a first start may see a million.
+        if own.is_some() || !is_new {
+            self.conn
+                .prepare_cached("UPDATE jobs SET keep = ?2, keep_for = ?3 WHERE id = ?1")?
+                .execute(params![
+                    seat.id,
+                    own.map(|own| own.keep),
+                    own.map(|own| rows::length(own.max_age))
+                ])?;
+        }
         Ok(Written::Done)
     }
 

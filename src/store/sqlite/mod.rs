@@ -31,11 +31,11 @@ pub use self::inspect::{Inspected, Soundness};
 use self::reader::Readers;
 use self::writer::{Work, Writer};
 use super::{
-    Answer, HistoryBounds, JobSummary, Mark, Recalled, Restored, RunPage, RunQuery, Store,
-    StoreError, Write, Written, rules,
+    Answer, JobSummary, Mark, Recalled, Restored, RunPage, RunQuery, Store, StoreError, Write,
+    Written, rules,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{Output, Run};
+use crate::model::{History, Output, Run};
 
 /// So many rows are deleted in one transaction, so that commits get their turn between.
 const SLICE: usize = 500;
@@ -172,12 +172,17 @@ impl Store for SqliteStore {
         )
     }
 
-    fn prune(&self, bounds: HistoryBounds, now: Timestamp, limit: usize) -> Answer<'_, u64> {
+    fn prune(&self, bounds: History, now: Timestamp, limit: usize) -> Answer<'_, u64> {
         Box::pin(async move {
             let oldest_kept = rules::oldest_kept(now, bounds.max_age);
             let aged = self
                 .walks
-                .read(move |conn| queries::aged(conn, oldest_kept, limit))
+                .read(move |conn| {
+                    let mut aged = queries::aged(conn, oldest_kept, limit)?;
+                    let room = limit - aged.len();
+                    aged.extend(queries::aged_by_own(conn, now, room)?);
+                    Ok(aged)
+                })
                 .await?;
             let mut deleted = self.delete(&aged).await?;
             let room = limit.saturating_sub(aged.len());

@@ -233,9 +233,16 @@ pub(super) fn summary(
         .collect())
 }
 
-/// Ended rows that are too old, oldest first.
+/// Ended rows that are too old, oldest first, but for those of jobs that have bounds of their own.
 pub(super) const AGED: &str = "SELECT id FROM runs INDEXED BY runs_time WHERE scheduled_at < ?1 \
-     AND state = 'done' AND coalesce(finished_at, scheduled_at) < ?1 ORDER BY scheduled_at, id LIMIT ?2";
+     AND state = 'done' AND coalesce(finished_at, scheduled_at) < ?1 \
+     AND job NOT IN (SELECT id FROM jobs INDEXED BY jobs_kept WHERE keep IS NOT NULL) \
+     ORDER BY scheduled_at, id LIMIT ?2";
+
+/// Ended rows of a job that are too old, oldest first.
+pub(super) const AGED_OF: &str = "SELECT id FROM runs INDEXED BY runs_job WHERE job = ?1 \
+     AND state = 'done' AND scheduled_at < ?2 AND coalesce(finished_at, scheduled_at) < ?2 \
+     ORDER BY scheduled_at, id LIMIT ?3";
 
 /// A job's oldest ended rows of one class.
 pub(super) const OLDEST: &str = "SELECT id FROM runs INDEXED BY runs_job WHERE job = ?1 \
@@ -254,19 +261,49 @@ pub(super) fn aged(
         .collect()
 }
 
-/// At most `limit` rows beyond the newest `keep` of their job and class.
+/// At most `limit` rows that are too old by what their own jobs say.
+pub(super) fn aged_by_own(
+    conn: &Connection,
+    now: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Vec<RunId>> {
+    let mut kept = conn.prepare_cached(
+        "SELECT id, keep_for FROM jobs INDEXED BY jobs_kept WHERE keep IS NOT NULL",
+    )?;
+    let mut aged = conn.prepare_cached(AGED_OF)?;
+    let mut found = Vec::new();
+    let mut jobs = kept.query([])?;
+    while let Some(job) = jobs.next()? {
+        let id: i64 = job.get(0)?;
+        let oldest_kept = rules::oldest_kept(now, Duration::from_nanos(rows::unsigned(job, 1)?));
+        let room = as_limit(limit - found.len());
+        let rows = aged.query_map(params![id, rows::nanos(oldest_kept), room], |row| {
+            rows::id(row, 0)
+        })?;
+        for row in rows {
+            found.push(row?);
+        }
+        if found.len() >= limit {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// At most `limit` rows beyond the newest `keep` of their job and class; of those that started a job
+/// may have a number of its own.
 pub(super) fn beyond(conn: &Connection, keep: u32, limit: usize) -> rusqlite::Result<Vec<RunId>> {
     let mut too_many = conn.prepare_cached(
-        "SELECT id, started_rows, quiet_rows FROM jobs \
-         WHERE started_rows > ?1 OR quiet_rows > ?1",
+        "SELECT id, started_rows, quiet_rows, coalesce(keep, ?1) FROM jobs \
+         WHERE started_rows > coalesce(keep, ?1) OR quiet_rows > ?1",
     )?;
     let mut oldest = conn.prepare_cached(OLDEST)?;
     let mut found = Vec::new();
     let mut jobs = too_many.query([keep])?;
     while let Some(job) = jobs.next()? {
         let id: i64 = job.get(0)?;
-        for (column, started) in [(1, true), (2, false)] {
-            let excess = job.get::<_, i64>(column)? - i64::from(keep);
+        for (column, keep, started) in [(1, job.get(3)?, true), (2, i64::from(keep), false)] {
+            let excess = job.get::<_, i64>(column)? - keep;
             let room = as_limit(limit - found.len());
             if excess <= 0 || room == 0 {
                 continue;

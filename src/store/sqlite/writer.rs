@@ -1,6 +1,7 @@
 //! The one thread that writes. It takes what waits, puts it into one transaction, makes that
 //! durable and answers: while it waits for the disk, the next group gathers.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -78,6 +79,7 @@ impl Writer {
         let log = schema::sibling(&place, "-wal");
         let mut desk = Desk {
             conn,
+            file: file_at(&place),
             place: place.clone(),
             log,
             cut_log_at: limits.log,
@@ -125,6 +127,8 @@ impl Drop for Writer {
 struct Desk {
     conn: Connection,
     place: PathBuf,
+    /// Which file lay there when it was opened.
+    file: Option<(u64, u64)>,
     log: PathBuf,
     limits: Limits,
     /// The size at which the log is next cut back.
@@ -165,6 +169,12 @@ impl Desk {
     }
 
     fn carry_out(&mut self, group: Vec<Request>) {
+        if let Err(error) = self.is_in_place() {
+            for request in group {
+                request.reply(Err(error.clone()));
+            }
+            return;
+        }
         match self.transact(&group) {
             Ok(replies) => {
                 for (request, reply) in group.into_iter().zip(replies) {
@@ -184,6 +194,18 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// Whether the open file still has its name: what is written to one without a name is gone with
+    /// this process, and the next would begin anew.
+    fn is_in_place(&self) -> Result<(), StoreError> {
+        if file_at(&self.place) == self.file {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable(format!(
+            "{} was moved or deleted while elder has it open; put it back, or stop elder and restore a backup",
+            self.place.display()
+        )))
     }
 
     fn transact(&mut self, group: &[Request]) -> rusqlite::Result<Vec<Reply>> {
@@ -278,6 +300,12 @@ fn shrink(conn: &Connection, pages: u32) -> rusqlite::Result<u64> {
     conn.execute_batch(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let left: i64 = conn.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
     Ok(u64::try_from(left).unwrap_or(0))
+}
+
+/// Device and number of the file of that name.
+fn file_at(place: &Path) -> Option<(u64, u64)> {
+    let data = std::fs::metadata(place).ok()?;
+    Some((data.dev(), data.ino()))
 }
 
 fn log_size(log: &Path) -> u64 {

@@ -243,6 +243,30 @@ async fn requests_that_come_together_share_a_reload_and_each_gets_its_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_much_is_kept_of_a_jobs_past_goes_into_the_store_with_the_edit() {
+    let world = World::new(&[("a.yaml", "a 60 true\nb 60 keep=7")]);
+    let elder = world.start().await;
+    sync(&elder.handle).await;
+    let log = world.log();
+    let seen = |log: &[String]| {
+        let seen = log.iter().filter(|line| line.contains("seen "));
+        seen.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&log), ["commit: seen a, seen b 7 7776000s"]);
+    world.write("a.yaml", "a 60 keep=5\nb 60 true");
+    sync(&elder.handle).await;
+    assert_eq!(
+        seen(&world.log()),
+        ["commit: file a.yaml, seen a 5 7776000s, seen b"]
+    );
+    // Another edit says nothing of it.
+    world.write("a.yaml", "a 90 keep=5\nb 60 false");
+    sync(&elder.handle).await;
+    assert_eq!(seen(&world.log()), [""; 0]);
+    elder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_record_nothing_is_put_in_force_and_it_is_tried_again() {
     let world = World::new(&[("a.yaml", "a 60 true")]);
     let elder = world.start().await;

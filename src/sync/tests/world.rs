@@ -17,14 +17,14 @@ use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
 use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
 use crate::model::{
-    Commons, Definition, Event, Job, NameKind, Observer, Output, ReloadReport, Run,
+    Commons, Definition, Event, History, Job, NameKind, Observer, Output, ReloadReport, Run,
 };
 use crate::source::{Directory, DirectoryOptions};
 use crate::spec::commons::{Said, Table};
 use crate::spec::{Checked, CheckedFile, InputFile, NamePlace};
 use crate::store::{
-    Answer, AppliedFile, HistoryBounds, JobSummary, Mark, RETURN_WITHIN, Recalled, RunPage,
-    RunQuery, Store, StoreError, Write, Written,
+    Answer, AppliedFile, JobSummary, Mark, RETURN_WITHIN, Recalled, RunPage, RunQuery, Store,
+    StoreError, Write, Written,
 };
 use crate::sync::{
     BootError, DefaultsTexts, Language, Options, Refreshed, Services, Sync, SyncHandle, start,
@@ -281,8 +281,10 @@ impl Ledger {
 impl LedgerState {
     fn write(&mut self, write: Write, log: &mut Vec<String>) {
         match write {
-            Write::Seen { job, at } => {
-                log.push(format!("seen {job}"));
+            Write::Seen { job, at, history } => {
+                let own = (history != History::default())
+                    .then(|| format!(" {} {:?}", history.keep, history.max_age));
+                log.push(format!("seen {job}{}", own.unwrap_or_default()));
                 let mark = self
                     .marks
                     .entry(job)
@@ -381,7 +383,7 @@ impl Store for Ledger {
         not_here()
     }
 
-    fn prune(&self, _: HistoryBounds, _: Timestamp, _: usize) -> Answer<'_, u64> {
+    fn prune(&self, _: History, _: Timestamp, _: usize) -> Answer<'_, u64> {
         not_here()
     }
 

@@ -1,52 +1,8 @@
 //! A disk that stands still and goes on: nothing starts meanwhile, elder does not stand still with it.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 use std::time::Duration;
 
-use crate::support::{Daemon, Folder, ledger, until};
-
-/// A file system of its own in a file; unmounted when dropped.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(image: &Path, at: &Path) -> Option<Self> {
-        std::fs::create_dir_all(at).unwrap();
-        std::fs::File::create(image)
-            .unwrap()
-            .set_len(64 << 20)
-            .unwrap();
-        let done = |command: &mut Command| command.output().is_ok_and(|out| out.status.success());
-        let made = done(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image));
-        let mounted = made
-            && done(
-                Command::new("mount")
-                    .args(["-o", "loop"])
-                    .arg(image)
-                    .arg(at),
-            );
-        mounted.then(|| Self(at.to_owned()))
-    }
-
-    /// Stands still, and goes on after a while whatever becomes of the test: who writes to a frozen disk
-    /// cannot even be killed.
-    fn freeze(&self, seconds: u32) -> Option<Child> {
-        let thaw = format!("sleep {seconds}; fsfreeze -u \"$0\"");
-        let thawing = Command::new("sh").args(["-c", &thaw]).arg(&self.0).spawn();
-        let thawing = thawing.unwrap();
-        let frozen = Command::new("fsfreeze").arg("-f").arg(&self.0).status();
-        frozen
-            .is_ok_and(|status| status.success())
-            .then_some(thawing)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("fsfreeze").arg("-u").arg(&self.0).output();
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
+use crate::support::{Daemon, Disk, Folder, ledger, until};
 
 #[test]
 fn while_the_disk_stands_still_nothing_starts_and_the_loop_goes_round() {
@@ -55,7 +11,7 @@ fn while_the_disk_stands_still_nothing_starts_and_the_loop_goes_round() {
         ledger::WITNESS
     );
     let folder = Folder::with(&[("jobs.d/a.yaml", &text)]);
-    let Some(disk) = Disk::mount(&folder.join("disk.img"), &folder.join("state")) else {
+    let Some(disk) = Disk::make(&folder.join("disk.img"), &folder.join("state")) else {
         println!("not tested: this machine does not let us mount a loop device");
         return;
     };

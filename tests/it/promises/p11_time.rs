@@ -13,8 +13,8 @@ use elder::clock::{Clock, HandClock, Sleep, Wake};
 use elder::engine::{Change, Driver, Handle, Parts, Settings};
 use elder::ids::JobName;
 use elder::model::{
-    Action, AttemptEnd, Command, Context, Definition, Ended, Event, Job, Observer, Origin, Output,
-    Policy, Process,
+    Action, AttemptEnd, Command, Context, Definition, Ended, Event, History, Job, Observer, Origin,
+    Output, Policy, Process,
 };
 use elder::schedule::{Item, Schedule};
 use elder::store::{Mark, MemoryStore, RunQuery, Store, Write};
@@ -113,6 +113,7 @@ async fn bench(clock: Arc<dyn Clock>, period: u64) -> Bench {
         .commit(vec![Write::Seen {
             job: name.clone(),
             at,
+            history: History::default(),
         }])
         .await
         .unwrap();

@@ -2,56 +2,30 @@
 
 use std::process::Command;
 
-use crate::support::{Daemon, Folder, Small, ledger, until};
+use crate::support::{Daemon, Folder, Small, outage};
 
 #[test]
 fn a_full_disk_stops_every_start_and_room_brings_them_back() {
-    let text = format!(
-        "jobs:\n  often:\n    schedule: {{ every: 200ms }}\n    run: '{}'\n",
-        ledger::WITNESS
-    );
-    let folder = Folder::with(&[("jobs.d/a.yaml", &text)]);
+    let folder = Folder::with(&[("jobs.d/a.yaml", &outage::jobs())]);
     let Some(small) = Small::mount(folder.join("state")) else {
         println!("not tested: this machine does not let us mount a tmpfs");
         return;
     };
     let daemon = Daemon::start(&folder);
-    until("it runs", || {
-        (ledger::witnessed(&folder).len() > 2).then_some(())
-    });
-    // Fill the disk to the last byte.
     let filler = folder.join("state/filler");
-    let _ = Command::new("dd")
-        .args(["if=/dev/zero", "bs=4096"])
-        .arg(format!("of={}", filler.display()))
-        .output();
-    until("elder says that it cannot record", || {
-        (daemon.get("/readyz").status == 503).then_some(())
-    });
-    // Alive all the same: an outage of the store is no reason to be restarted.
-    assert_eq!(daemon.get("/healthz").status, 200);
-    let stopped = ledger::witnessed(&folder).len();
-    std::thread::sleep(std::time::Duration::from_millis(800));
-    assert_eq!(
-        ledger::witnessed(&folder).len(),
-        stopped,
-        "something ran without its record"
+    outage::is_endured(
+        &folder,
+        &daemon,
+        // To the last byte.
+        || {
+            let of = format!("of={}", filler.display());
+            let fill = Command::new("dd")
+                .args(["if=/dev/zero", "bs=4096", &of])
+                .output();
+            fill.unwrap()
+        },
+        |_| std::fs::remove_file(&filler).unwrap(),
     );
-    std::fs::remove_file(&filler).unwrap();
-    until("it runs again by itself", || {
-        (ledger::witnessed(&folder).len() > stopped + 2).then_some(())
-    });
-    assert_eq!(daemon.get("/readyz").status, 200);
-    let off = text.replace("schedule:", "enabled: false\n    schedule:");
-    folder.write("jobs.d/a.yaml", &off);
-    assert_eq!(daemon.post("/-/reload", "").status, 200);
-    until("all is over", || {
-        ledger::rows(&daemon, "often")
-            .iter()
-            .all(|row| row.state == "done")
-            .then_some(())
-    });
-    ledger::agree(&daemon, &folder, &["often"], 200);
     drop(daemon);
     drop(small);
 }

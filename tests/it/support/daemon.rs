@@ -109,6 +109,15 @@ impl Daemon {
         self.child.id()
     }
 
+    /// How much memory it holds.
+    pub fn resident_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let mut lines = status.lines();
+        let line = lines.find(|line| line.starts_with("VmRSS:")).unwrap();
+        let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kib / 1024
+    }
+
     /// The token that it left for this machine.
     pub fn token(&self) -> &str {
         self.token.as_deref().expect("elder left a token")

@@ -4,23 +4,24 @@
 pub mod checker;
 mod daemon;
 mod dice;
+mod disk;
 mod folder;
 mod http;
 pub mod ledger;
 mod metrics;
+pub mod outage;
 mod processes;
 mod program;
-mod small;
 mod stand_in;
 mod wait;
 
 pub use daemon::Daemon;
 pub use dice::{Dice, number};
+pub use disk::{Disk, Small};
 pub use folder::Folder;
 pub use http::{Reply, send};
 pub use metrics::Metrics;
 pub use processes::Processes;
 pub use program::{Finished, Program, elder};
-pub use small::Small;
 pub use stand_in::StandIn;
 pub use wait::{elapsed, now, until};

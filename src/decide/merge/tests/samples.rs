@@ -7,7 +7,8 @@ use crate::ids::JobName;
 use crate::model::{Action, Command, Context, Definition, Job, Origin, Policy, Process, RetryOn};
 use crate::schedule::{Item, Schedule};
 
-/// A job that runs `line` every so many seconds, written in `file`.
+/// A job that runs `line` every so many seconds, written in `file`; with `keep=5` in the line five
+/// runs of it are kept.
 pub(crate) fn job(name: &str, seconds: u64, line: &str, file: &str, at: u32) -> Job {
     let every = Item::Every {
         period: Duration::from_secs(seconds.max(1)),
@@ -15,6 +16,9 @@ pub(crate) fn job(name: &str, seconds: u64, line: &str, file: &str, at: u32) -> 
     };
     let mut policy = Policy::built_in(Policy::PROCESS_TIMEOUT);
     policy.retry.when = Arc::from([RetryOn::Exit]);
+    if let Some((_, keep)) = line.split_once("keep=") {
+        policy.history.keep = keep.parse().unwrap();
+    }
     Job {
         definition: Arc::new(Definition {
             name: JobName::new(name).unwrap(),

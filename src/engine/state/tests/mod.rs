@@ -6,8 +6,10 @@ mod freshness;
 mod jitter;
 mod outages;
 mod overlap;
+mod pools;
 mod random;
 mod requests;
+mod soak;
 mod world;
 
 use std::sync::Arc;

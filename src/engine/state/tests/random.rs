@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::World;
-use crate::engine::state::testing::{every, job};
+use crate::engine::state::testing::{every, job, pool, request};
 use crate::engine::state::*;
 use crate::model::{AfterCrash, Definition, Ended, Grace, Overlap, Policy};
 use crate::schedule::{Item, Modifiers, Schedule, Seed};
 
 /// One thing that happens; jobs are named by number.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Pass(i64),
     Finish(usize, bool),
     /// Dies after so many further batches were recorded.
@@ -33,13 +33,16 @@ enum Step {
     Hold(usize),
     /// Some that is not over, wherever it stands.
     Cancel(usize),
+    Limit(usize, u32),
+    Drop(usize),
+    Repool(usize, usize),
     Commit,
     Deliver,
     Pump,
 }
 
 /// SplitMix64: a script follows from its seed, on any machine.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn next(&mut self) -> u64 {
@@ -63,9 +66,9 @@ impl Dice {
         usize::try_from(self.next()).unwrap() % below
     }
 
-    fn step(&mut self) -> Step {
+    pub(super) fn step(&mut self) -> Step {
         let which = self.index(JOBS.len());
-        match self.of(0, 58) {
+        match self.of(0, 63) {
             // Now and then so long that a name that is gone becomes another job.
             0..12 if self.of(0, 300) == 0 => Step::Pass(self.seconds(600, 2000)),
             0..12 => Step::Pass(self.seconds(1, 20)),
@@ -84,7 +87,13 @@ impl Dice {
             45 => Step::Hold(which),
             46..50 => Step::Commit,
             50..54 => Step::Deliver,
-            54..56 => Step::Cancel(self.index(8)),
+            54..57 => Step::Limit(
+                self.index(POOLS.len()),
+                1 + u32::try_from(self.index(4)).unwrap(),
+            ),
+            57 => Step::Drop(self.index(POOLS.len())),
+            58 => Step::Repool(which, self.index(POOLS.len() + 1)),
+            59..61 => Step::Cancel(self.index(8)),
             _ => Step::Pump,
         }
     }
@@ -93,9 +102,19 @@ impl Dice {
 /// Name, period, policy.
 type Sample = (&'static str, u64, fn(&mut Policy));
 
-const JOBS: [Sample; 12] = [
+const POOLS: [&str; 2] = ["x", "y"];
+
+/// In the files, a job brings the limit that its pool has there; what a change says of the pool counts.
+fn in_pool(policy: &mut Policy, which: usize) {
+    policy.pool = POOLS.get(which).map(|name| pool(name, 2));
+}
+
+const JOBS: [Sample; 15] = [
     ("a", 7, |p| p.success_within = Some(Duration::from_secs(20))),
-    ("b", 7, |p| p.retry.max = 3),
+    ("b", 7, |p| {
+        p.retry.max = 3;
+        in_pool(p, 0);
+    }),
     ("c", 30, |p| {
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(120));
@@ -110,6 +129,7 @@ const JOBS: [Sample; 12] = [
         p.grace = Grace::Fixed(Duration::from_secs(60));
         p.max_instances = 5;
         p.retry.max = 1;
+        in_pool(p, 1);
     }),
     ("f", 13, |p| {
         p.coalesce = false;
@@ -125,6 +145,7 @@ const JOBS: [Sample; 12] = [
     }),
     ("g", 9, |p| {
         p.overlap = Overlap::Queue;
+        in_pool(p, 0);
         p.retry.max = 1;
         p.success_within = Some(Duration::from_secs(30));
         p.after_crash = AfterCrash::Rerun;
@@ -135,6 +156,7 @@ const JOBS: [Sample; 12] = [
     }),
     ("i", 6, |p| {
         p.overlap = Overlap::Replace;
+        in_pool(p, 1);
         p.max_instances = 3;
         p.coalesce = false;
         p.after_crash = AfterCrash::Rerun;
@@ -144,11 +166,31 @@ const JOBS: [Sample; 12] = [
         p.overlap = Overlap::Queue;
         p.retry.max = 1;
     }),
+    ("j", 10, |p| {
+        in_pool(p, 0);
+        p.max_instances = 3;
+        p.retry.max = 2;
+    }),
+    ("http", 12, |p| {
+        in_pool(p, 0);
+        p.grace = Grace::Fixed(Duration::from_secs(40));
+        p.max_instances = 2;
+    }),
+    ("http-all", 15, |p| {
+        p.coalesce = false;
+        p.overlap = Overlap::Queue;
+        p.grace = Grace::Fixed(Duration::from_secs(60));
+    }),
 ];
 
 fn sample(which: usize, period: u64) -> Job {
     let (name, _, policy) = JOBS[which];
-    job(name, schedule(which, period), policy)
+    let made = job(name, schedule(which, period), policy);
+    if name.starts_with("http") {
+        request(made)
+    } else {
+        made
+    }
 }
 
 /// Some are due later than scheduled, by up to half the way to the next.
@@ -169,6 +211,13 @@ fn schedule(which: usize, period: u64) -> Arc<Schedule> {
 }
 
 impl World {
+    /// Begins with all samples and their pools.
+    pub(super) fn first_with_samples(&mut self) {
+        self.pools = vec![pool("x", 2), pool("y", 1)];
+        let jobs = (0..JOBS.len()).map(|which| sample(which, JOBS[which].1));
+        self.first(jobs.collect());
+    }
+
     /// The files with another word on one job; `None` takes it out.
     fn edit_one(&mut self, which: usize, edit: impl FnOnce(Option<Job>) -> Option<Job>) {
         let name = JOBS[which].0;
@@ -179,7 +228,18 @@ impl World {
         self.edit(jobs);
     }
 
-    fn step(&mut self, index: usize, step: Step) {
+    /// The files with another word on one pool; jobs that use one that is gone go on by the limit that they have.
+    fn edit_pools(&mut self, which: usize, limit: Option<u32>) {
+        let before = self.pools.clone();
+        self.pools.retain(|pool| pool.name.as_str() != POOLS[which]);
+        self.pools
+            .extend(limit.map(|limit| pool(POOLS[which], limit)));
+        if !self.edit(self.jobs.clone()) {
+            self.pools = before;
+        }
+    }
+
+    pub(super) fn step(&mut self, index: usize, step: Step) {
         match step {
             Step::Pass(seconds) => self.pass(seconds),
             Step::Finish(i, ok) if !self.running.is_empty() => {
@@ -251,9 +311,11 @@ impl World {
             Step::Hold(which) => {
                 let held = vec![JobName::new(JOBS[which].0).unwrap()];
                 let at = self.now;
+                let pools = self.pools.clone();
                 self.apply(Change {
                     at,
                     held,
+                    pools,
                     ..Change::default()
                 });
             }
@@ -264,6 +326,15 @@ impl World {
                     self.feed(Input::Cancel(runs[i % runs.len()]));
                 }
             }
+            Step::Limit(which, limit) => self.edit_pools(which, Some(limit)),
+            Step::Drop(which) => self.edit_pools(which, None),
+            Step::Repool(which, into) => self.edit_one(which, |old| {
+                old.map(|mut job| {
+                    let definition = Arc::make_mut(&mut job.definition);
+                    in_pool(Arc::make_mut(&mut definition.policy), into);
+                    job
+                })
+            }),
             Step::Commit => drop(self.commit_next()),
             Step::Deliver => drop(self.deliver_next()),
             Step::Pump => self.pump(),
@@ -296,14 +367,14 @@ impl Script {
 
     /// P1, P3, P4, P5, P7: whatever happens, every fire that was due by the schedule in force is in
     /// exactly one row or under way, no other is, no attempt starts twice, no more run at once than
-    /// may, and when all is over nothing is left behind.
+    /// may (of a job, of a pool, of processes and of requests), whoever waits is served in order and as
+    /// soon as there is a place, and when all is over nothing is left behind.
     fn play(&self) {
         let mut world = World::new(Settings {
             max_workers: self.workers,
             max_requests: 2,
         });
-        let jobs = (0..JOBS.len()).map(|which| sample(which, JOBS[which].1));
-        world.first(jobs.collect());
+        world.first_with_samples();
         world.is_slow = self.is_slow;
         for (index, step) in self.steps.iter().enumerate() {
             let is_pumped = matches!(step, Step::Pump);
@@ -346,7 +417,7 @@ impl Script {
     clippy::disallowed_methods,
     reason = "a test is told by the environment"
 )]
-fn asked_seed() -> Option<u64> {
+pub(super) fn asked_seed() -> Option<u64> {
     std::env::var("ELDER_SEED").ok()?.parse().ok()
 }
 

@@ -1,0 +1,65 @@
+//! `elder rules`: alert rules out of job files.
+
+use std::sync::Arc;
+
+use crate::clock::{Clock, SystemClock};
+use crate::finding::Severity;
+use crate::spec;
+use crate::tools::rules::{DASHBOARD, Question, Wrapping, rules as made_of};
+
+use super::args::{RulesArgs, RulesFormat};
+use super::console::Console;
+use super::environment::Environment;
+use super::exit::{Exit, Failure};
+use super::tree;
+
+/// Prints the rules.
+///
+/// # Errors
+/// When the files cannot be read, or one is bad: rules without its jobs would be silent about them.
+pub fn rules(
+    typed: &RulesArgs,
+    environment: Environment,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let wrapping = match typed.format {
+        RulesFormat::Prometheus => Wrapping::File,
+        RulesFormat::Prometheusrule => Wrapping::Resource,
+        RulesFormat::Grafana => {
+            console.answer(DASHBOARD)?;
+            return Ok(Exit::Fine);
+        }
+    };
+    let tzdata = environment.tzdata(typed.tzdata).open();
+    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
+    let now = typed.from.unwrap_or_else(|| SystemClock::default().now());
+    let tree = tree::check(&tree::Query {
+        paths: &typed.paths,
+        root: None,
+        allow_empty: true,
+        options: spec::Options {
+            timezone: typed.timezone.as_deref().map(Arc::from),
+            env: Arc::new(environment.variables),
+            env_allow: None,
+            allow_missing_env: false,
+        },
+        zones: &zones,
+        now,
+    })?;
+    let errors = tree.findings.iter();
+    let errors = errors.filter(|one| one.severity == Severity::Error).count();
+    if errors > 0 {
+        let message = format!("{errors} errors in job files: rules would leave their jobs out");
+        return Err(Failure::does_not_hold(message).help("see `elder validate`"));
+    }
+    console.answer(&made_of(
+        &Question {
+            jobs: &tree.jobs,
+            now,
+            severity: &typed.severity,
+            runbook: typed.runbook_url.as_deref(),
+        },
+        wrapping,
+    ))?;
+    Ok(Exit::Fine)
+}

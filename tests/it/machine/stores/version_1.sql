@@ -1,0 +1,117 @@
+-- A store of version 1, as an elder of that time left it by kill -9: the file, then sqlite3's .dump.
+PRAGMA auto_vacuum=INCREMENTAL;
+PRAGMA application_id=1701602418;
+PRAGMA user_version=1;
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    first_seen INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
+    gone_at INTEGER,
+    previous_success_at INTEGER,
+    last_startup_at INTEGER,
+    last_success INTEGER,
+    last_failure INTEGER,
+    last_run INTEGER,
+    last_duration INTEGER,
+    -- How many ended rows there are of each class, so that pruning need not count them.
+    started_rows INTEGER NOT NULL DEFAULT 0,
+    quiet_rows INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT INTO jobs VALUES(1,'good',1795336661949203775,1795336665000000000,NULL,1795336665000000000,NULL,1795336665003417989,NULL,1795336665000193217,3225512,11,0);
+INSERT INTO jobs VALUES(2,'failing',1795336661949203775,1795336665000000000,NULL,NULL,NULL,NULL,1795336665109611505,1795336665000193217,109419468,7,0);
+INSERT INTO jobs VALUES(3,'slow',1795336661949203775,1795336665200000000,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,1);
+INSERT INTO jobs VALUES(4,'between',1795336661949203775,1795336661949203775,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,0);
+INSERT INTO jobs VALUES(5,'gone',1795336661949203775,1795336663318542184,1795336663318542184,NULL,NULL,NULL,NULL,NULL,NULL,0,0);
+CREATE TABLE runs (
+    id TEXT NOT NULL PRIMARY KEY,
+    job INTEGER NOT NULL,
+    scheduled_at INTEGER NOT NULL,
+    scheduled_until INTEGER,
+    count INTEGER NOT NULL,
+    trigger TEXT NOT NULL,
+    request TEXT,
+    state TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER,
+    next_attempt_at INTEGER,
+    outcome TEXT,
+    reason TEXT,
+    detail TEXT,
+    exit_code INTEGER,
+    signal INTEGER,
+    http_status INTEGER,
+    duration INTEGER,
+    revision TEXT,
+    source TEXT,
+    output_bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO runs VALUES('01M816ETZG07HY5QJ42N4XK76S',1,1795336662000000000,NULL,1,'schedule',NULL,'done',1,1795336662000165641,1795336662010651539,NULL,'success',NULL,NULL,0,NULL,NULL,10486668,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M816ETZGYBREPEHMQ3SKCR1M',3,1795336662000000000,NULL,1,'schedule',NULL,'running',1,1795336662000165641,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'jobs.d/shop.yaml:9',0);
+INSERT INTO runs VALUES('01M816ETZGYWVJN491JAJXCT3J',2,1795336662000000000,NULL,1,'schedule',NULL,'done',2,1795336662000165641,1795336662120974238,NULL,'failed','exit','exit code 3',3,NULL,NULL,120812927,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M816EV5RXPYX11JDMT6GACP9',3,1795336662200000000,1795336665200000000,16,'schedule',NULL,'done',0,NULL,1795336665200160440,NULL,'skipped','overlap','run 01M816ETZGYBREPEHMQ3SKCR1M was still under way',NULL,NULL,NULL,NULL,NULL,'jobs.d/shop.yaml:9',0);
+INSERT INTO runs VALUES('01M816EV8WZEGR1PYF4H7X78Q1',1,1795336662300000000,NULL,1,'schedule',NULL,'done',1,1795336662300181876,1795336662302359257,NULL,'success',NULL,NULL,0,NULL,NULL,2178261,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M816EVF4H6PWFAFRN2YB1GVF',2,1795336662500000000,NULL,1,'schedule',NULL,'done',2,1795336662500155779,1795336662611515328,NULL,'failed','exit','exit code 3',3,NULL,NULL,111360459,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M816EVJ8W01MNRR0G5ZWTZGT',1,1795336662600000000,NULL,1,'schedule',NULL,'done',1,1795336662600161090,1795336662606788345,NULL,'success',NULL,NULL,0,NULL,NULL,6628115,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M816EVN2P3SP0Q5YYKSFRTZH',4,1795336662690087505,NULL,1,'api','asked-once','waiting',1,1795336662690087505,NULL,1795340003371257295,NULL,'exit','exit code 1',1,NULL,NULL,NULL,NULL,'jobs.d/shop.yaml:12',0);
+INSERT INTO runs VALUES('01M816EVVM9EBD578FWFCMFNTW',1,1795336662900000000,NULL,1,'schedule',NULL,'done',1,1795336662900166505,1795336662913226694,NULL,'success',NULL,NULL,0,NULL,NULL,13061199,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M816EVYRX42WCCB4VS7NDCFQ',2,1795336663000000000,NULL,1,'schedule',NULL,'done',2,1795336663000130566,1795336663110625385,NULL,'failed','exit','exit code 3',3,NULL,NULL,110495809,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M816EW506PJVWBGKNM3HG6TY',1,1795336663200000000,NULL,1,'schedule',NULL,'done',1,1795336663200120309,1795336663203429102,NULL,'success',NULL,NULL,0,NULL,NULL,3309593,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M816EWECCKGT3VXDM0552WP5',1,1795336663500000000,NULL,1,'schedule',NULL,'done',1,1795336663500176444,1795336663506375239,NULL,'success',NULL,NULL,0,NULL,NULL,6200035,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M816EWECSWJWFMQG12K51JN3',2,1795336663500000000,NULL,1,'schedule',NULL,'done',2,1795336663500176444,1795336663615931797,NULL,'failed','exit','exit code 3',3,NULL,NULL,115756483,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M816EWQRWDP93C1NX83KB69K',1,1795336663800000000,NULL,1,'schedule',NULL,'done',1,1795336663800176189,1795336663805818753,NULL,'success',NULL,NULL,0,NULL,NULL,5644834,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M816EWY00N200VWF3C24HB72',2,1795336664000000000,NULL,1,'schedule',NULL,'done',2,1795336664000184422,1795336664117338986,NULL,'failed','exit','exit code 3',3,NULL,NULL,117156324,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M816EX14PKZK00AX9ATMNMG7',1,1795336664100000000,NULL,1,'schedule',NULL,'done',1,1795336664100166513,1795336664102401585,NULL,'success',NULL,NULL,0,NULL,NULL,2236282,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M816EXAGVPCJRXBFRHKHCF5M',1,1795336664400000000,NULL,1,'schedule',NULL,'done',1,1795336664400165678,1795336664413441447,NULL,'success',NULL,NULL,0,NULL,NULL,13277069,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M816EXDMJPC1ZFAFM6ND1G1P',2,1795336664500000000,NULL,1,'schedule',NULL,'done',2,1795336664500142849,1795336664605814415,NULL,'failed','exit','exit code 3',3,NULL,NULL,105671976,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M816EXKWM8R64T597MNJYHWY',1,1795336664700000000,NULL,1,'schedule',NULL,'done',1,1795336664700184432,1795336664706206077,NULL,'success',NULL,NULL,0,NULL,NULL,6023925,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M816EXX87BPH4V3P63M5W04X',2,1795336665000000000,NULL,1,'schedule',NULL,'done',2,1795336665000193217,1795336665109611505,NULL,'failed','exit','exit code 3',3,NULL,NULL,109419468,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M816EXX8CHCXMNKDMDA586YY',1,1795336665000000000,NULL,1,'schedule',NULL,'done',1,1795336665000193217,1795336665003417989,NULL,'success',NULL,NULL,0,NULL,NULL,3225512,NULL,'jobs.d/shop.yaml:2',10);
+CREATE TABLE outputs (
+    run TEXT NOT NULL PRIMARY KEY,
+    head BLOB NOT NULL,
+    tail BLOB NOT NULL,
+    total INTEGER NOT NULL
+) STRICT;
+INSERT INTO outputs VALUES('01M816ETZGYWVJN491JAJXCT3J',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M816ETZG07HY5QJ42N4XK76S',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M816EV8WZEGR1PYF4H7X78Q1',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M816EVF4H6PWFAFRN2YB1GVF',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M816EVJ8W01MNRR0G5ZWTZGT',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M816EVVM9EBD578FWFCMFNTW',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M816EVYRX42WCCB4VS7NDCFQ',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M816EW506PJVWBGKNM3HG6TY',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M816EWECCKGT3VXDM0552WP5',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M816EWECSWJWFMQG12K51JN3',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M816EWQRWDP93C1NX83KB69K',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M816EWY00N200VWF3C24HB72',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M816EX14PKZK00AX9ATMNMG7',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M816EXAGVPCJRXBFRHKHCF5M',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M816EXDMJPC1ZFAFM6ND1G1P',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M816EXKWM8R64T597MNJYHWY',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M816EXX87BPH4V3P63M5W04X',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M816EXX8CHCXMNKDMDA586YY',X'77656c6c20646f6e650a',X'',10);
+CREATE TABLE files (
+    root TEXT NOT NULL,
+    path TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    definitions TEXT NOT NULL,
+    PRIMARY KEY (root, path)
+) STRICT;
+INSERT INTO files VALUES('jobs.d','shop.yaml','4f33e7161b2db2ec37d7e79cf940526270c164abfe1ccfea314794c8b422ad5d','{"v":1,"policies":[{"timeout":{"secs":86400,"nanos":0},"kill_grace":{"secs":10,"nanos":0},"retry_max":0,"backoff":{"secs":1,"nanos":0},"factor_permille":2000,"max_backoff":{"secs":300,"nanos":0},"jitter_permille":100,"when":["exit","signal","timeout","connect","5xx","429"],"max_instances":1,"overlap":"skip","coalesce":true},{"timeout":{"secs":86400,"nanos":0},"kill_grace":{"secs":10,"nanos":0},"retry_max":1,"backoff":{"secs":0,"nanos":100000000},"factor_permille":2000,"max_backoff":{"secs":300,"nanos":0},"jitter_permille":100,"when":["exit","signal","timeout","connect","5xx","429"],"max_instances":1,"overlap":"skip","coalesce":true},{"timeout":{"secs":86400,"nanos":0},"kill_grace":{"secs":10,"nanos":0},"retry_max":3,"backoff":{"secs":3600,"nanos":0},"factor_permille":2000,"max_backoff":{"secs":3600,"nanos":0},"jitter_permille":100,"when":["exit","signal","timeout","connect","5xx","429"],"max_instances":1,"overlap":"skip","coalesce":true}],"contexts":[{"cwd":"/srv/shop/jobs.d"}],"jobs":[{"name":"good","schedule":"every: 300ms","timezone":"UTC","action":{"run":{"shell":["/bin/sh","-c"],"line":"echo well done"}},"context":0,"policy":0,"file":"jobs.d/shop.yaml","line":2},{"name":"failing","schedule":"every: 500ms","timezone":"UTC","action":{"run":{"shell":["/bin/sh","-c"],"line":"echo oh no >&2; exit 3"}},"context":0,"policy":1,"file":"jobs.d/shop.yaml","line":5},{"name":"slow","schedule":"every: 200ms","timezone":"UTC","action":{"run":{"shell":["/bin/sh","-c"],"line":"sleep 30"}},"context":0,"policy":0,"file":"jobs.d/shop.yaml","line":9},{"name":"between","schedule":"manual","timezone":"UTC","action":{"run":{"shell":["/bin/sh","-c"],"line":"exit 1"}},"context":0,"policy":2,"file":"jobs.d/shop.yaml","line":12}]}');
+CREATE TABLE probe (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    times INTEGER NOT NULL
+) STRICT;
+INSERT INTO probe VALUES(1,1);
+CREATE INDEX jobs_gone ON jobs (gone_at) WHERE gone_at IS NOT NULL;
+CREATE UNIQUE INDEX runs_fire ON runs (scheduled_at, job) WHERE request IS NULL;
+CREATE UNIQUE INDEX runs_request ON runs (job, request) WHERE request IS NOT NULL;
+CREATE INDEX runs_time ON runs (scheduled_at, id);
+CREATE INDEX runs_amiss ON runs (scheduled_at, id) WHERE outcome <> 'success';
+CREATE INDEX runs_open ON runs (job) WHERE state <> 'done';
+CREATE INDEX runs_job ON runs (job, scheduled_at, id) WHERE state = 'done';
+COMMIT;
