@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 
 pub use client::{
     BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs, ReportArgs,
-    RunsArgs, ShowArgs, StatusArgs, SyncArgs, TriggerArgs,
+    RunsArgs, ShowArgs, StatusArgs, SyncArgs, TriggerArgs, WaitArgs,
 };
 pub use doctor::DoctorArgs;
 pub use files::{
@@ -93,6 +93,8 @@ pub enum Command {
     Cancel(CancelArgs),
     /// Read the files again; confirm held removals
     Sync(SyncArgs),
+    /// Wait until a revision, or just these files, are in force
+    Wait(WaitArgs),
     /// Copy the store while elder runs
     Backup(BackupArgs),
     /// Put a backup in the place of a store that no elder uses
@@ -122,10 +124,10 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
-    "explain", "status", "list", "show", "runs", "logs", "trigger", "cancel", "sync", "backup",
-    "restore", "optimize", "report",
+    "explain", "status", "list", "show", "runs", "logs", "trigger", "cancel", "sync", "wait",
+    "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

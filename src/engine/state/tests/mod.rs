@@ -10,6 +10,7 @@ mod pools;
 mod random;
 mod requests;
 mod soak;
+mod telling;
 mod world;
 
 use std::sync::Arc;
