@@ -8,6 +8,7 @@ pub mod console;
 mod doctor;
 pub mod environment;
 pub mod exit;
+mod explain;
 mod git;
 mod import;
 mod next;
@@ -85,6 +86,7 @@ fn carry_out(
         Command::Test(typed) => test::test(&typed, environment, console),
         Command::Rules(typed) => rules::rules(&typed, environment, console),
         Command::Schema(typed) => schema::schema(&typed, console),
+        Command::Explain(typed) => explain::explain(&typed, &environment, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),

@@ -8,12 +8,12 @@
 mod claims;
 mod guard;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::finding::{Code, Excerpt, Finding};
-use crate::ids::JobName;
-use crate::model::{Commons, Job, NameKind};
+use crate::ids::{JobName, PoolName};
+use crate::model::{Commons, Job, NameKind, Pool};
 use crate::schedule;
 
 use claims::Claims;
@@ -137,6 +137,23 @@ impl InForce {
     /// Every job, held ones too.
     pub fn jobs(&self) -> impl Iterator<Item = &Job> {
         self.roots.iter().flat_map(RootInForce::jobs)
+    }
+
+    /// All named pools, ascending: those that files define, and what jobs go on by whose pool is gone.
+    #[must_use]
+    pub fn pools(&self) -> Vec<Arc<Pool>> {
+        let files = self.roots.iter().flat_map(|root| &root.files);
+        let defined = files.flat_map(|file| &file.content.commons().pools);
+        let mut pools: BTreeMap<&PoolName, &Arc<Pool>> = defined
+            .map(|pool| (&pool.value.name, &pool.value))
+            .collect();
+        for job in self.jobs() {
+            let Some(pool) = &job.definition.policy.pool else {
+                continue;
+            };
+            pools.entry(&pool.name).or_insert(pool);
+        }
+        pools.into_values().cloned().collect()
     }
 
     /// The texts of the `_defaults.yaml` files.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{JobName, RunId};
-use crate::model::{Job, Outcome, Run, RunState, Trigger};
+use crate::model::{Job, Outcome, Pool, Run, RunState, Trigger};
 use crate::store::Mark;
 
 /// A cheap, cloneable way to talk to the engine. Every call waits for its turn in a bounded queue.
@@ -57,6 +57,8 @@ pub struct Change {
     pub removed: Vec<JobName>,
     /// All names that are held at the moment.
     pub held: Vec<JobName>,
+    /// All named pools at the moment: those that files define, and those that jobs go on by.
+    pub pools: Vec<Arc<Pool>>,
     /// The revision of the whole set.
     pub revision: Option<Arc<str>>,
     /// The first change after a start: `startup` schedules fire after it.
@@ -214,6 +216,32 @@ pub struct RunHead {
     pub scheduled_at: Timestamp,
     /// Which attempt.
     pub attempt: u32,
+    /// What it waits for; `None` while an attempt is under way.
+    pub waits: Option<Waits>,
+}
+
+/// What a run that is not over waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Older late fires of its job go first.
+    Backlog,
+    /// A run of its job is to end.
+    Run(RunId),
+    /// A place.
+    Place {
+        /// Of what there are too few: `of the pool database`, `processes (--max-workers)`.
+        of: String,
+        /// How many places there are.
+        limit: u32,
+        /// How many wait in its pool.
+        waiting: u64,
+        /// Until when it waits; without an end for a request.
+        until: Option<Timestamp>,
+    },
+    /// Its row is on its way to the store.
+    Record,
+    /// Its next attempt is due then.
+    Attempt(Timestamp),
 }
 
 /// Sums since the start.

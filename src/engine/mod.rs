@@ -17,6 +17,6 @@ pub mod timetable;
 pub use driver::{Driver, Parts};
 pub use handle::{
     ApplyAnswer, Change, Gone, Handle, JobPage, JobQuery, JobStatus, JobView, Message, NotApplied,
-    Refusal, RunHead, Stats, TriggerRequest, Triggered,
+    Refusal, RunHead, Stats, TriggerRequest, Triggered, Waits,
 };
 pub use state::Settings;

@@ -4,6 +4,7 @@
 //! Checks collect all of them; nothing stops at the first.
 
 mod code;
+mod page;
 pub mod render;
 
 use std::sync::Arc;

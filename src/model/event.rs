@@ -134,10 +134,15 @@ pub enum Event<'a> {
     },
     /// How many runs wait for a place.
     Queued {
-        /// `processes` or `requests`.
-        pool: &'static str,
+        /// In the line of this pool; `default` for jobs that name none.
+        pool: &'a Arc<str>,
         /// How many.
         length: u64,
+    },
+    /// Nothing names the pool any more, and no run needs it.
+    PoolGone {
+        /// Its name.
+        pool: &'a Arc<str>,
     },
     /// The engine's loop went round.
     Tick {

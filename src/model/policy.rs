@@ -44,6 +44,12 @@ impl Policy {
     /// Time between TERM and KILL when nothing is said.
     pub const KILL_GRACE: Duration = Duration::from_secs(10);
 
+    /// The name of the pool in which its attempts need a place.
+    #[must_use]
+    pub fn pool_name(&self) -> &str {
+        let pool = self.pool.as_ref();
+        pool.map_or(Pool::DEFAULT, |pool| pool.name.as_str())
+    }
     /// How many bytes of a run's output are kept when nothing is said.
     pub const OUTPUT: u64 = 64 * 1024;
     /// And at most: as much is in memory for each run that is under way.

@@ -26,6 +26,7 @@ mod touch;
 mod tzdata;
 mod union;
 mod wall;
+mod why;
 mod zone;
 mod zones;
 
@@ -51,6 +52,7 @@ pub use times::{BadTime, parse_time};
 pub use touch::{Effect, Touch};
 pub use tzdata::{HOST_TZDATA, NoTzdata, Tzdata, TzdataChoice, TzdataMark, TzdataSource};
 pub use wall::{Fold, Gap, Wall};
+pub use why::WhyNot;
 pub use zone::{Zone, written_offset};
 pub use zones::{UnknownZone, Zones};
 

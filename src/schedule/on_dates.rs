@@ -5,7 +5,8 @@
 //! with another between, so everything here goes from one span of a constant
 //! offset to the next: within one, dates follow each other.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, civil};
 
 use super::calendar::Allowed;
 use super::dates::DAY;
@@ -54,6 +55,13 @@ impl OnDates {
             Turn::Opens(at) => (self.zone.reach(second) - at).div_euclid(DAY),
         };
         (day, span)
+    }
+
+    /// The date that is asked about at an instant; `None` outside the years that can be told.
+    pub(super) fn date_at(&self, at: Timestamp) -> Option<civil::Date> {
+        let (day, _) = self.day_at(split(at).0);
+        let midnight = Timestamp::from_second(day.checked_mul(DAY)?).ok()?;
+        Some(TimeZone::UTC.to_datetime(midnight).date())
     }
 
     /// The second at which a later date begins, or at which dates must be looked at anew.

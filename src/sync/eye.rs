@@ -17,6 +17,7 @@ use crate::decide::diff::{Diff, diff};
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::finding::{Excerpt, Finding, Place};
 use crate::ids::JobName;
+use crate::model::Pool;
 use crate::source::{Directory, Look, Snapshot, Watcher, Watching};
 
 /// As many findings are told of at once.
@@ -114,6 +115,7 @@ pub(super) struct Plan {
     /// Rows of files and holds that the store does not have like this.
     pub(super) rows: Vec<Row>,
     pub(super) held: Vec<JobName>,
+    pub(super) pools: Vec<Arc<Pool>>,
     pub(super) let_go: Vec<(Arc<str>, Vec<JobName>)>,
     /// What changed beside the files.
     pub(super) news: Option<News>,
@@ -202,6 +204,7 @@ impl Eye {
             diff,
             rows: ledger::rows(&ask.in_force, &merged.in_force),
             held: merged.in_force.held(),
+            pools: merged.in_force.pools(),
             in_force: Arc::new(merged.in_force),
             let_go: merged.let_go,
         }

@@ -10,6 +10,7 @@ mod file_state;
 mod handle;
 mod language;
 mod ledger;
+mod marks;
 mod recast;
 mod reload;
 mod status;

@@ -24,13 +24,14 @@ use jiff::Timestamp;
 
 use super::eye::{Anew, Ask, Eye, Looked, Plan, Seen};
 use super::ledger::{self, Row};
+use super::marks::{seen, unmarked};
 use super::status::{Carried, Facts, names};
 use super::{BootError, Options, Parts};
 use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
 use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
-use crate::model::{Event, Job, ReloadReport, ReloadTrigger};
+use crate::model::{Event, Job, Pool, ReloadReport, ReloadTrigger};
 use crate::source::{Look, Watching};
 use crate::store::{Mark, Recalled, StoreError, Write};
 
@@ -45,6 +46,7 @@ pub(super) struct Reloader {
     eye: Option<Eye>,
     in_force: Arc<InForce>,
     held: Vec<JobName>,
+    pools: Vec<Arc<Pool>>,
     seen: Arc<Seen>,
     pub(super) watching: Watching,
     /// What the store has of it: all, but for a time when it does not record.
@@ -77,6 +79,7 @@ impl Reloader {
             eye: Some(eye),
             in_force: Arc::new(InForce::default()),
             held: Vec::new(),
+            pools: Vec::new(),
             seen: Arc::new(Seen::default()),
             watching: Watching::Events,
             recorded: Arc::new(InForce::default()),
@@ -286,7 +289,8 @@ impl Reloader {
     /// Puts a plan in force, in the order that the module's page gives.
     async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
         let diff = plan.diff;
-        let differs = !diff.is_empty() || plan.held != self.held;
+        let has_other_names = plan.held != self.held || plan.pools != self.pools;
+        let differs = !diff.is_empty() || has_other_names;
         let mut carried = Carried {
             added: diff.added.len(),
             rescheduled: diff.rescheduled.len(),
@@ -303,7 +307,9 @@ impl Reloader {
         let rescheduled: Vec<JobName> = rescheduled.collect();
         let added: Vec<JobName> = diff.added.iter().map(|job| job.name().clone()).collect();
         if differs || first == First::Yes {
-            let answer = self.put_in_force(diff, &plan.held, at, first).await;
+            let answer = self
+                .put_in_force(diff, &plan.held, &plan.pools, at, first)
+                .await;
             let answer = answer.inspect_err(|_| {
                 // Perhaps they are seen already, and the files say something else the next time.
                 self.seen_only.extend(added.iter().cloned());
@@ -319,6 +325,7 @@ impl Reloader {
         gone.extend(self.seen_only.drain());
         self.in_force = plan.in_force;
         self.held = plan.held;
+        self.pools = plan.pools;
         for (path, gone) in plan.let_go.iter().filter(|(_, gone)| !gone.is_empty()) {
             let names = names(gone);
             self.notice(&format!(
@@ -343,6 +350,7 @@ impl Reloader {
         &self,
         diff: Diff,
         held: &[JobName],
+        pools: &[Arc<Pool>],
         at: Timestamp,
         first: First,
     ) -> Result<ApplyAnswer, Failed> {
@@ -356,6 +364,7 @@ impl Reloader {
             changed,
             removed: diff.removed,
             held: held.to_vec(),
+            pools: pools.to_vec(),
             revision: self.options.revision.clone(),
             first: first == First::Yes,
             recalled: false,
@@ -461,66 +470,5 @@ impl From<Failed> for BootError {
             Failed::Engine(NotApplied::Store(error)) => Self::Store(StoreError::Unavailable(error)),
             Failed::Engine(NotApplied::Stopped) => Self::Stopped,
         }
-    }
-}
-
-/// A job is seen, with the past that it keeps.
-fn seen(job: &Job, at: Timestamp) -> Write {
-    Write::Seen {
-        job: job.name().clone(),
-        at,
-        history: job.definition.policy.history,
-    }
-}
-
-/// The marks that move with a change, once what was due before it is recorded: no schedule fires
-/// before it was in force, also not that of a name that goes and comes back. The fires that are
-/// still `open` stay before the mark's reach.
-fn unmarked(
-    rescheduled: &[JobName],
-    gone: Vec<JobName>,
-    at: Timestamp,
-    open: &[(JobName, Timestamp)],
-) -> Vec<Write> {
-    let open: HashMap<&JobName, Timestamp> = open.iter().map(|(job, to)| (job, *to)).collect();
-    let marks = rescheduled.iter().chain(&gone).cloned();
-    let mark = |job: JobName| Write::Mark {
-        at: open.get(&job).copied().unwrap_or(at),
-        job,
-    };
-    let mut writes: Vec<Write> = marks.map(mark).collect();
-    writes.extend(gone.into_iter().map(|job| Write::Gone { job, at }));
-    writes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_goes_to_the_change_but_not_past_a_fire_that_waits() {
-        let name = |text: &str| JobName::new(text).unwrap();
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let open = [(name("late"), at(90)), (name("gone-late"), at(80))];
-        let rescheduled = [name("plain"), name("late")];
-        let gone = vec![name("gone"), name("gone-late")];
-        let writes = unmarked(&rescheduled, gone, at(100), &open);
-        let told: Vec<_> = writes
-            .iter()
-            .map(|write| match write {
-                Write::Mark { job, at } => format!("{job} {}", at.as_second()),
-                Write::Gone { job, at } => format!("{job} gone {}", at.as_second()),
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        let want = [
-            "plain 100",
-            "late 90",
-            "gone 100",
-            "gone-late 80",
-            "gone gone 100",
-            "gone-late gone 100",
-        ];
-        assert_eq!(told, want);
     }
 }

@@ -11,7 +11,7 @@ use crate::model::Reason;
 use super::Telemetry;
 use super::exposition::{Exposition, Family, Format, Kind, Written};
 use super::jobs::{ERRORS, EXECUTED, MISSED, SKIPPED, Sample};
-use super::totals::{ACTIONS, ConfigState, POOLS, RESULTS, TRIGGERS};
+use super::totals::{ACTIONS, ConfigState, RESULTS, TRIGGERS};
 
 /// What the text of one job takes, about.
 const JOB_BYTES: usize = 2_600;
@@ -242,9 +242,12 @@ fn scheduler(out: &mut Exposition, telemetry: &Telemetry) {
     ] {
         out.count(&[("status", status)], count);
     }
-    out.family(gauge("elder_queued", "Runs that wait for a place."));
-    for (pool, length) in POOLS.iter().zip(&totals.queued) {
-        out.count(&[("pool", pool)], read(length));
+    out.family(gauge(
+        "elder_queued",
+        "Runs that wait for a place, by pool.",
+    ));
+    for (pool, length) in totals.queued() {
+        out.count(&[("pool", &pool)], length);
     }
     out.family(histogram(
         "elder_run_duration_seconds",

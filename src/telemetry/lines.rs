@@ -76,7 +76,8 @@ pub(super) fn write(event: &Event<'_>) {
         ),
         Event::RunEnded { run, .. } => ended(run),
         Event::NotRun { run, added, .. } => not_run(run, *added),
-        Event::Queued { pool, length } => trace!(pool, length, "queue"),
+        Event::Queued { pool, length } => trace!(pool = &***pool, length, "queue"),
+        Event::PoolGone { pool } => trace!(pool = &***pool, "pool gone"),
         Event::ClockJump { by, forward } => warn!(
             direction = if *forward { "forward" } else { "backward" },
             seconds = by.as_secs_f64(),

@@ -181,6 +181,7 @@ impl Telemetry {
                 }
             }
             Event::Queued { pool, length } => totals.queue(pool, *length),
+            Event::PoolGone { pool } => totals.forget_queue(pool),
             Event::Tick { at } => totals.tick.set(*at),
             Event::ClockJump { forward, .. } => {
                 let jumps = if *forward {

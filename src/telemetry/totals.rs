@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::finding::Severity;
-use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
+use crate::model::{Pool, ReloadReport, ReloadResult, ReloadTrigger};
 
 use super::histogram::Histogram;
 
@@ -29,9 +29,6 @@ const STORE: &[f64] = &[
 
 /// The kinds of actions that run durations are told apart by.
 pub(super) const ACTIONS: [&str; 3] = ["run", "exec", "http"];
-
-/// The pools that exist.
-pub(super) const POOLS: [&str; 2] = ["processes", "requests"];
 
 /// Every result of a reload.
 pub(super) const RESULTS: [ReloadResult; 5] = [
@@ -129,12 +126,13 @@ pub(super) struct Operation {
 pub(super) struct Totals {
     pub(super) lateness: Histogram,
     pub(super) runs: [Histogram; ACTIONS.len()],
-    pub(super) queued: [AtomicU64; POOLS.len()],
     pub(super) tick: Instant,
     pub(super) jumps_forward: AtomicU64,
     pub(super) jumps_backward: AtomicU64,
     pub(super) claims_won: AtomicU64,
     pub(super) claims_lost: AtomicU64,
+    /// Runs that wait for a place, by pool.
+    queued: Mutex<BTreeMap<Arc<str>, u64>>,
     jobs: Mutex<JobCounts>,
     config: Mutex<ConfigState>,
     tzdata: Mutex<Option<Tzdata>>,
@@ -147,12 +145,12 @@ impl Totals {
         let totals = Self {
             lateness: Histogram::new(LATENESS),
             runs: ACTIONS.map(|_| Histogram::new(RUN)),
-            queued: POOLS.map(|_| AtomicU64::new(0)),
             tick: Instant::default(),
             jumps_forward: AtomicU64::new(0),
             jumps_backward: AtomicU64::new(0),
             claims_won: AtomicU64::new(0),
             claims_lost: AtomicU64::new(0),
+            queued: Mutex::new(BTreeMap::from([(Pool::DEFAULT.into(), 0)])),
             jobs: Mutex::default(),
             config: Mutex::default(),
             tzdata: Mutex::default(),
@@ -171,10 +169,18 @@ impl Totals {
     }
 
     /// So many wait in this pool.
-    pub(super) fn queue(&self, pool: &str, length: u64) {
-        if let Some(index) = POOLS.iter().position(|known| *known == pool) {
-            self.queued[index].store(length, Ordering::Relaxed);
-        }
+    pub(super) fn queue(&self, pool: &Arc<str>, length: u64) {
+        lock(&self.queued).insert(pool.clone(), length);
+    }
+
+    /// This pool is no more.
+    pub(super) fn forget_queue(&self, pool: &str) {
+        lock(&self.queued).remove(pool);
+    }
+
+    /// How many wait, by pool.
+    pub(super) fn queued(&self) -> BTreeMap<Arc<str>, u64> {
+        lock(&self.queued).clone()
     }
 
     /// An operation of the store came to its end.

@@ -24,6 +24,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       doctor    Say what will hurt: tree, host, state folder
       schema    Print the JSON Schema of job files
       rules     Print Prometheus alert rules made of the definitions, or a Grafana dashboard
+      explain   Say why a fire ran, did not or waits; or what a finding means
       trigger   Start a run of a job now
       sync      Read the files again; confirm held removals
       backup    Copy the store while elder runs
@@ -128,9 +129,22 @@ fn what_this_build_has_not_is_refused_and_never_ignored() {
 }
 
 #[test]
+fn a_finding_is_explained_without_any_elder() {
+    let finished = elder("explain E012").run();
+    assert_eq!(finished.code, Some(0), "{finished}");
+    assert!(finished.stdout.starts_with("E012 (error)\n\n**bad cron"));
+    let finished = elder("explain e012 --format json").run();
+    assert_eq!(finished.json()["severity"], "error");
+    let finished = elder("explain E999").run();
+    assert_eq!(finished.code, Some(2), "{finished}");
+    assert!(finished.stderr.contains("there is no finding E999"));
+}
+
+#[test]
 fn a_server_that_is_not_there_is_no_answer() {
     for line in [
         "trigger billing",
+        "explain billing",
         "sync",
         "sync --prune",
         "backup copy.db",

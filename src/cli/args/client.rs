@@ -40,6 +40,29 @@ pub struct TriggerArgs {
     pub client: ClientArgs,
 }
 
+/// The flags of `elder explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder explain billing                       its last fire: did it run, and if not, why
+  elder explain billing --at 02:00            the last one of that time, by the job's own clock
+  elder explain billing --at 2027-03-28T02:30
+  elder explain E012                          what a finding means; needs no running elder")]
+pub struct ExplainArgs {
+    /// A job's name, or the code of a finding
+    #[arg(value_name = "JOB|CODE")]
+    pub what: String,
+    /// Which fire: an instant, a time by the job's own clock, or so long ago (24h) [default: the last one, else the next]
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
 /// The flags of `elder sync`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

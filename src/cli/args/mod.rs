@@ -13,7 +13,9 @@ use std::ffi::OsString;
 
 use clap::{Parser, Subcommand};
 
-pub use client::{BackupArgs, ClientArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs};
+pub use client::{
+    BackupArgs, ClientArgs, ExplainArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs,
+};
 pub use doctor::DoctorArgs;
 pub use files::{
     FindingFormat, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
@@ -72,6 +74,8 @@ pub enum Command {
     Schema(SchemaArgs),
     /// Print Prometheus alert rules made of the definitions, or a Grafana dashboard
     Rules(RulesArgs),
+    /// Say why a fire ran, did not or waits; or what a finding means
+    Explain(ExplainArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
     /// Read the files again; confirm held removals
@@ -105,9 +109,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
-    "trigger", "sync", "backup", "restore", "optimize", "report",
+    "explain", "trigger", "sync", "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

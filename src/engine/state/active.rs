@@ -1,37 +1,12 @@
-//! A run that is not over, where it stands, and the pools that it takes a place in.
+//! A run that is not over, and where it stands.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Ticket;
-use crate::ids::{JobKey, RunId};
-use crate::model::{Action, Job, Reason, Run, Trigger};
-
-/// A bound on how many run at once, and who waits.
-pub(super) struct Pool {
-    pub(super) name: &'static str,
-    pub(super) limit: u32,
-    pub(super) in_use: u32,
-    /// In order of their instants.
-    pub(super) waiting: BTreeSet<(Timestamp, RunId)>,
-}
-
-impl Pool {
-    pub(super) fn new(name: &'static str, limit: u32) -> Self {
-        Self {
-            name,
-            limit: limit.max(1),
-            in_use: 0,
-            waiting: BTreeSet::new(),
-        }
-    }
-
-    pub(super) fn has_place(&self) -> bool {
-        self.in_use < self.limit
-    }
-}
+use crate::ids::JobKey;
+use crate::model::{Job, Reason, Run, Trigger};
 
 /// A run that is not over.
 pub(super) struct Active {
@@ -118,13 +93,6 @@ impl Active {
         self.row == Row::Absent
             && matches!(self.stage, Stage::Queued | Stage::Backlog | Stage::Behind)
             && is_fire(&self.run)
-    }
-
-    pub(super) fn pool(&self) -> usize {
-        match self.job.definition.action {
-            Action::Process(_) => 0,
-            Action::Http(_) => 1,
-        }
     }
 }
 

@@ -73,6 +73,7 @@ impl State {
             self.begin_schedule(key);
         }
         self.hold(change.held);
+        self.places.set_pools(&change.pools);
         if change.first && self.phase == Phase::Starting {
             self.phase = Phase::Running;
             self.freshness.resume(self.now.wall);

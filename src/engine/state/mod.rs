@@ -10,6 +10,7 @@ mod commits;
 mod fires;
 mod freshness;
 mod overlap;
+mod places;
 mod recovery;
 mod requests;
 mod runs;
@@ -34,9 +35,10 @@ use super::handle::{
     ApplyAnswer, Change, JobStatus, NotApplied, Refusal, Stats, TriggerRequest, Triggered,
 };
 use super::timetable::Timetable;
-use active::{Active, Pool};
+use active::Active;
 use commits::Commits;
 use freshness::Freshness;
+use places::Places;
 
 /// How many may run at once.
 #[derive(Clone, Copy, Debug)]
@@ -202,7 +204,7 @@ pub struct State {
     runs: HashMap<RunId, Active>,
     /// Runs of jobs that are gone, for the case that the name comes back.
     orphans: HashMap<JobName, Vec<RunId>>,
-    pools: [Pool; 2],
+    places: Places,
     /// Ends of graces and of waits between attempts.
     timers: BTreeSet<(Timestamp, RunId)>,
     freshness: Freshness,
@@ -290,10 +292,7 @@ impl State {
             timetable: Timetable::default(),
             runs: HashMap::new(),
             orphans: HashMap::new(),
-            pools: [
-                Pool::new("processes", settings.max_workers),
-                Pool::new("requests", settings.max_requests),
-            ],
+            places: Places::new(settings),
             timers: BTreeSet::new(),
             freshness: Freshness::default(),
             commits: Commits::default(),
@@ -374,7 +373,7 @@ impl State {
             Phase::Running => {
                 self.fire_due();
                 self.timers_due();
-                self.fill_pools();
+                self.fill_places();
             }
             Phase::Stopping(deadline) => return self.stop_due(deadline),
         }

@@ -100,9 +100,7 @@ impl State {
         active.is_ending = true;
         active.end_reason = Some(Reason::Replaced);
         let until = active.grace_until.take();
-        let place = (active.run.scheduled_at, id);
-        let pool = active.pool();
-        self.pools[pool].waiting.remove(&place);
+        self.places.leave(active);
         if let Some(until) = until {
             self.timers.remove(&(until, id));
         }

@@ -62,8 +62,9 @@ impl State {
         };
         self.add_run(active, place);
         let begins = self.phase == Phase::Running && !self.commits.is_clogged();
-        let has_place =
-            |active: &Active| begins && active.stage == Stage::Queued && self.has_place(active);
+        let has_place = |active: &Active| {
+            begins && active.stage == Stage::Queued && self.places.has_place(active)
+        };
         let waits = !self.runs.get(&id).is_some_and(has_place);
         // A full pool may take long; who asked hears at once, and the row is there.
         if let Some(active) = self.runs.get_mut(&id)

@@ -1,4 +1,4 @@
-//! Runs that are not over: places in pools, attempts, waits between them, ends.
+//! Runs that are not over: places, attempts, waits between them, ends.
 
 use jiff::Timestamp;
 
@@ -12,6 +12,7 @@ use crate::store::Write;
 use super::active::{Active, Place, Row, Stage, is_fire};
 use super::commits::Then;
 use super::fires::NotRun;
+use super::places::News;
 use super::{Effect, Order, Phase, Refusal, State, Triggered};
 
 impl State {
@@ -41,8 +42,7 @@ impl State {
             return;
         };
         active.stage = Stage::Queued;
-        let pool = &mut self.pools[active.pool()];
-        pool.waiting.insert((active.run.scheduled_at, id));
+        self.places.wait(active);
         if let Some(until) = active.grace_until {
             self.timers.insert((until, id));
         }
@@ -65,25 +65,21 @@ impl State {
     }
 
     /// Begins what waits, as far as there are places.
-    pub(super) fn fill_pools(&mut self) {
+    pub(super) fn fill_places(&mut self) {
         if self.commits.is_down() {
             return;
         }
-        for index in 0..self.pools.len() {
-            let before = self.pools[index].waiting.len();
-            while self.pools[index].has_place() {
-                let Some((_, id)) = self.pools[index].waiting.pop_first() else {
-                    break;
-                };
-                self.begin(id);
-            }
-            let pool = &self.pools[index];
-            if before != pool.waiting.len() || before > 0 {
-                self.observer.observe(&Event::Queued {
-                    pool: pool.name,
-                    length: pool.waiting.len() as u64,
-                });
-            }
+        while let Some(id) = self.places.next() {
+            self.begin(id);
+        }
+        for news in self.places.news() {
+            self.observer.observe(&match &news {
+                News::Length(pool, length) => Event::Queued {
+                    pool,
+                    length: *length,
+                },
+                News::Gone(pool) => Event::PoolGone { pool },
+            });
         }
     }
 
@@ -103,7 +99,7 @@ impl State {
         if let Some(until) = active.grace_until {
             self.timers.remove(&(until, id));
         }
-        self.pools[active.pool()].in_use += 1;
+        self.places.take(active);
         active.stage = Stage::Recording;
         active.run.state = RunState::Running;
         active.run.attempt += 1;
@@ -208,7 +204,7 @@ impl State {
             run.state = RunState::Waiting;
             run.next_attempt_at = Some(now);
         }
-        self.pools[active.pool()].in_use -= 1;
+        self.places.give_back(active);
         self.enqueue(id);
     }
 
@@ -256,7 +252,7 @@ impl State {
         run.next_attempt_at = Some(at);
         active.stage = Stage::Waiting;
         active.grace_until = None;
-        self.pools[active.pool()].in_use -= 1;
+        self.places.give_back(active);
         self.timers.insert((at, id));
         let row = Box::new(active.run.clone());
         if let Some(key) = active.key {
@@ -358,12 +354,10 @@ impl State {
     /// Takes a run out of every list, and frees the place that it held.
     pub(super) fn forget(&mut self, id: RunId) -> Option<Active> {
         let active = self.runs.remove(&id)?;
-        let pool = &mut self.pools[active.pool()];
         match active.stage {
-            Stage::Recording | Stage::Running => pool.in_use -= 1,
-            Stage::Queued | Stage::Backlog | Stage::Behind | Stage::Waiting => {
-                pool.waiting.remove(&(active.run.scheduled_at, id));
-            }
+            Stage::Recording | Stage::Running => self.places.give_back(&active),
+            Stage::Queued => self.places.leave(&active),
+            Stage::Backlog | Stage::Behind | Stage::Waiting => {}
         }
         let timers = [active.grace_until, active.run.next_attempt_at];
         for at in timers.into_iter().flatten() {
@@ -400,9 +394,13 @@ impl State {
                     self.timers.pop_first();
                 }
                 // A place that is free now still serves a fire whose grace ends now.
-                Stage::Queued if self.has_place(active) => break,
+                Stage::Queued if self.places.has_place(active) => break,
                 Stage::Queued => {
                     self.timers.pop_first();
+                    let why = self.places.full(active).why();
+                    if let Some(active) = self.runs.get_mut(&id) {
+                        active.run.detail = Some(why);
+                    }
                     self.give_up(id, Outcome::Missed, Reason::Pool);
                 }
                 Stage::Backlog | Stage::Behind | Stage::Recording | Stage::Running => {
@@ -410,10 +408,6 @@ impl State {
                 }
             }
         }
-    }
-
-    pub(super) fn has_place(&self, active: &Active) -> bool {
-        self.pools[active.pool()].has_place()
     }
 
     /// A run that did not begin is over: it waited too long, its job is gone, or a newer one replaced it.
@@ -432,8 +426,9 @@ impl State {
         let key = active.key;
         match key {
             Some(key) if active.row == Row::Absent && is_fire(&active.run) => {
-                let instant = active.run.scheduled_at;
-                self.not_run(key, NotRun::one(outcome, reason, instant));
+                let mut not_run = NotRun::one(outcome, reason, active.run.scheduled_at);
+                not_run.detail = active.run.detail;
+                self.not_run(key, not_run);
             }
             _ => self.close_unstarted(active, outcome, reason),
         }

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::ids::JobName;
-use crate::model::{Action, Command, Context, Definition, Job, Origin, Policy, Process};
+use crate::ids::{JobName, PoolName};
+use crate::model::{
+    Action, Body, Command, Context, Definition, Expect, Http, Job, Origin, Policy, Pool, Process,
+    Text,
+};
 use crate::schedule::{Item, Schedule};
 
 pub(crate) const START: i64 = 1_800_000_000;
@@ -50,4 +53,28 @@ pub(crate) fn job(name: &str, schedule: Arc<Schedule>, edit: impl FnOnce(&mut Po
             line: 1,
         },
     }
+}
+
+/// The same job with a request in place of the process.
+pub(crate) fn request(mut job: Job) -> Job {
+    let http = Http {
+        method: "GET".into(),
+        url: Text::plain("http://example.com/"),
+        query: Vec::new(),
+        headers: Vec::new(),
+        body: Body::Empty,
+        follow_redirects: false,
+        sign: None,
+        tls: None,
+        expect: Expect::default(),
+    };
+    Arc::make_mut(&mut job.definition).action = Action::Http(Box::new(http));
+    job
+}
+
+pub(crate) fn pool(name: &str, limit: u32) -> Arc<Pool> {
+    Arc::new(Pool {
+        name: PoolName::new(name).unwrap(),
+        limit,
+    })
 }

@@ -2,10 +2,11 @@
 
 use std::ops::Bound;
 
-use crate::engine::handle::{JobPage, JobQuery, JobStatus, JobView, RunHead, Stats};
+use crate::engine::handle::{JobPage, JobQuery, JobStatus, JobView, RunHead, Stats, Waits};
 use crate::ids::{JobKey, JobName};
 use crate::model::Event;
 
+use super::active::{Active, Stage};
 use super::{JobState, State};
 
 /// The largest page.
@@ -59,12 +60,8 @@ impl State {
         let mut stats = self.stats.clone();
         stats.jobs = self.names.len() as u64;
         stats.active_jobs = self.counts[JobStatus::Active as usize];
-        stats.running = self.pools.iter().map(|pool| u64::from(pool.in_use)).sum();
-        stats.queued = self
-            .pools
-            .iter()
-            .map(|pool| pool.waiting.len() as u64)
-            .sum();
+        stats.running = self.places.in_use();
+        stats.queued = self.places.waiting();
         stats.store_error = self.commits.error();
         (stats.stale_jobs, stats.stale_names) = self.freshness.stale();
         stats
@@ -78,6 +75,7 @@ impl State {
                 state: active.run.state,
                 scheduled_at: active.run.scheduled_at,
                 attempt: active.run.attempt,
+                waits: self.waits(state, active),
             })
         };
         let past = state.past.as_ref();
@@ -92,6 +90,30 @@ impl State {
             success_deadline: expected.map(|(deadline, _)| deadline),
             is_stale: expected.is_some_and(|(_, is_stale)| is_stale),
         }
+    }
+
+    /// What a run waits for.
+    fn waits(&self, job: &JobState, active: &Active) -> Option<Waits> {
+        Some(match active.stage {
+            Stage::Running => return None,
+            Stage::Recording => Waits::Record,
+            Stage::Backlog => Waits::Backlog,
+            Stage::Waiting => Waits::Attempt(active.run.next_attempt_at?),
+            Stage::Behind => {
+                let others = job.active().iter();
+                let first = others.copied().find(|id| *id != active.run.id);
+                Waits::Run(first.unwrap_or(active.run.id))
+            }
+            Stage::Queued => {
+                let full = self.places.full(active);
+                Waits::Place {
+                    of: full.of(),
+                    limit: full.limit,
+                    waiting: full.waiting,
+                    until: active.grace_until,
+                }
+            }
+        })
     }
 
     /// Finds a job's status anew after something that may have changed it.

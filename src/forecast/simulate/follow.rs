@@ -4,6 +4,7 @@
 //! in the daemon; only the store (which takes everything) and the runs (which take as long as
 //! they are said to) are made up here.
 
+mod bounds;
 mod ears;
 mod outcome;
 
@@ -19,8 +20,9 @@ use super::{Question, just_before};
 use crate::engine::Change;
 use crate::engine::state::{Effect, Input, Now, State, Ticket};
 use crate::ids::{JobName, RunId};
-use crate::model::{Action, AttemptEnd, Ended, Job, Outcome, Output, Overlap, Reason};
+use crate::model::{AttemptEnd, Ended, Job, Outcome, Output, Overlap, Pool, Reason};
 use crate::store::{Mark, Written};
+use bounds::{Bounds, Taken};
 use ears::{Ears, Said};
 pub use outcome::{Decided, Fate, Followed, Peak, PoolUse, Unrun};
 
@@ -47,6 +49,7 @@ pub(in crate::forecast) fn follow(
     let mut unrun: Vec<Unrun> = play.unrun.into_values().collect();
     unrun.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.job.cmp(&b.job)));
     play.followed.unrun = unrun;
+    play.followed.pools = play.bounds.into_uses();
     play.followed
 }
 
@@ -65,6 +68,7 @@ struct Play<'q, 'j> {
     is_over: bool,
     state: State,
     ears: Arc<Ears>,
+    pools: Vec<Arc<Pool>>,
     begin: Timestamp,
     /// What the state is told.
     now: Timestamp,
@@ -73,7 +77,8 @@ struct Play<'q, 'j> {
     shown: Timestamp,
     jobs: HashMap<&'j JobName, (&'j Job, Duration)>,
     ends: BinaryHeap<Reverse<(Timestamp, RunId)>>,
-    running: BTreeMap<(Timestamp, RunId), (JobName, usize)>,
+    running: BTreeMap<(Timestamp, RunId), (JobName, Taken)>,
+    bounds: Bounds,
     started: HashMap<RunId, Timestamp>,
     waits: HashMap<RunId, Duration>,
     /// Runs that may yet be replaced: they are told when they are over.
@@ -91,15 +96,7 @@ impl<'q, 'j> Play<'q, 'j> {
         let begin = just_before(question.from);
         let ears = Arc::new(Ears::default());
         let settings = question.settings;
-        let pool = |name, places| PoolUse {
-            name,
-            places,
-            peak: 0,
-            peak_at: None,
-            waited: 0,
-            longest: None,
-            in_use: 0,
-        };
+        let pools = Bounds::pools(question.jobs);
         let jobs = question.jobs.iter();
         Self {
             state: State::new(settings, ears.clone(), now(begin, begin)),
@@ -112,6 +109,8 @@ impl<'q, 'j> Play<'q, 'j> {
                 .collect(),
             ends: BinaryHeap::new(),
             running: BTreeMap::new(),
+            bounds: Bounds::new(settings, &pools),
+            pools,
             started: HashMap::new(),
             waits: HashMap::new(),
             open: BTreeMap::new(),
@@ -121,10 +120,7 @@ impl<'q, 'j> Play<'q, 'j> {
                 until: question.from,
                 fires: 0,
                 peak: Peak::default(),
-                pools: [
-                    pool("processes", settings.max_workers),
-                    pool("requests", settings.max_requests),
-                ],
+                pools: Vec::new(),
                 behind: 0,
                 unrun: Vec::new(),
             },
@@ -149,6 +145,7 @@ impl<'q, 'j> Play<'q, 'j> {
                 .iter()
                 .map(|job| (job.clone(), mark))
                 .collect(),
+            pools: self.pools.clone(),
             first: true,
             ..Change::default()
         };
@@ -200,8 +197,8 @@ impl<'q, 'j> Play<'q, 'j> {
     /// Takes a run out of those that run.
     fn leave(&mut self, run: RunId) -> Option<Decision> {
         let started = self.started.remove(&run)?;
-        let (job, pool) = self.running.remove(&(started, run))?;
-        self.followed.pools[pool].in_use -= 1;
+        let (job, taken) = self.running.remove(&(started, run))?;
+        self.bounds.give_back(taken, self.shown);
         match self.open.remove(&run) {
             Some(decision) => {
                 self.tell_run(&decision);
@@ -247,34 +244,19 @@ impl<'q, 'j> Play<'q, 'j> {
             .map_or(Duration::ZERO, |(_, time)| *time);
         let began = self.shown;
         let ended = began.saturating_add(time).unwrap_or(Timestamp::MAX);
-        let pool = match job.definition.action {
-            Action::Process(_) => 0,
-            Action::Http(_) => 1,
-        };
+        let taken = self.bounds.take(job, began);
         self.ends.push(Reverse((ended, run)));
         self.started.insert(run, began);
         self.running
-            .insert((began, run), (job.name().clone(), pool));
-        let used = &mut self.followed.pools[pool];
-        used.in_use += 1;
-        if used.in_use > used.peak {
-            used.peak = used.in_use;
-            used.peak_at = Some(began);
-        }
+            .insert((began, run), (job.name().clone(), taken));
         let wait = self.waits.remove(&run).unwrap_or_default();
         let overlap = job.definition.policy.overlap;
         if wait > Duration::ZERO && overlap != Overlap::Skip {
             self.followed.behind += 1;
         } else if wait > Duration::ZERO {
             let wait = wait + began.duration_since(self.now).unsigned_abs();
-            used.waited += 1;
-            if used
-                .longest
-                .as_ref()
-                .is_none_or(|(longest, ..)| wait > *longest)
-            {
-                used.longest = Some((wait, job.name().clone(), scheduled));
-            }
+            self.bounds
+                .waited(taken, wait, (job.name(), scheduled), began);
         }
         self.fires += 1;
         let decision = Decision {

@@ -40,7 +40,8 @@ pub fn render(answer: &Answer<'_>) -> Value {
             "jobs": names(followed.peak.names.iter()),
         },
         "pools": followed.pools.iter().map(|pool| json!({
-            "pool": pool.name,
+            "pool": &*pool.name,
+            "named": pool.is_named,
             "places": pool.places,
             "peak": pool.peak,
             "peak_at": pool.peak_at.map(at),

@@ -184,7 +184,8 @@ fn load(answer: &Answer<'_>, text: &mut String) {
 
 fn pool_line(pool: &PoolUse, zone: &TimeZone) -> String {
     let mut line = format!(
-        "{}: {} of {} places",
+        "{}{}: {} of {} places",
+        if pool.is_named { "pool " } else { "" },
         pool.name,
         grouped(pool.peak),
         grouped(pool.places.into())

@@ -189,7 +189,9 @@ fn a_full_pool_makes_fires_wait_and_then_miss() {
         ..ASKED
     };
     with_answer(CROWD, &asked, |answer| {
-        let [processes, requests] = &answer.followed.pools;
+        let [processes, requests] = answer.followed.pools.as_slice() else {
+            panic!("{:?}", answer.followed.pools)
+        };
         assert_eq!((processes.peak, requests.peak), (1, 1));
         // The grace of an hourly job is a quarter of an hour: the third has no place by then.
         assert_eq!(processes.waited, 1);
@@ -201,6 +203,43 @@ fn a_full_pool_makes_fires_wait_and_then_miss() {
         assert_eq!((missed.reason, missed.count), (Reason::Pool, 1));
         assert_eq!(answer.followed.peak.runs, 2);
         assert_eq!(answer.followed.peak.at, Some(at("2027-01-01T00:00:00Z")));
+    });
+}
+
+#[test]
+fn a_named_pool_is_saturated_while_workers_are_free() {
+    let text = "pools: { db: { limit: 2 }, idle: { limit: 1 } }
+jobs:
+  a: { schedule: { hourly: 0 }, run: x, pool: db }
+  b: { schedule: { hourly: 0 }, run: x, pool: db }
+  c: { schedule: { hourly: 0 }, run: x, pool: db }
+  d: { schedule: { hourly: 0 }, http: 'http://x/', pool: db }
+  e: { schedule: { hourly: 0 }, run: x }
+  f: { schedule: { hourly: 30 }, run: x, pool: idle }
+";
+    let asked = Asked {
+        fallback: 300,
+        ..ASKED
+    };
+    with_answer(text, &asked, |answer| {
+        let used = answer.followed.pools.iter();
+        let used: Vec<_> = used
+            .map(|pool| (&*pool.name, pool.places, pool.peak, pool.waited))
+            .collect();
+        assert_eq!(used[2..], [("db", 2, 2, 2), ("idle", 1, 1, 0)]);
+        assert_eq!(
+            (used[0].3, used[1].3),
+            (0, 0),
+            "nothing waited for a worker"
+        );
+        let (wait, ..) = answer.followed.pools[2].longest.clone().unwrap();
+        assert_eq!(wait.as_secs(), 300);
+        assert_eq!(answer.followed.peak.runs, 3, "two of the pool, and e");
+        let table = super::table::render(answer);
+        assert!(
+            table.contains("pool db: 2 of 2 places taken, first at"),
+            "{table}"
+        );
     });
 }
 

@@ -1,6 +1,7 @@
 //! The API's calls, one file for each kind of thing.
 
 pub(super) mod config;
+pub(super) mod explain;
 pub(super) mod jobs;
 pub(super) mod plan;
 pub(super) mod runs;

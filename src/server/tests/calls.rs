@@ -48,6 +48,7 @@ async fn a_job_has_the_names_of_the_contract_under_every_prefix() {
             state: RunState::Running,
             scheduled_at: last.scheduled_at,
             attempt: 1,
+            waits: None,
         }];
         jobs[1].last = Some(last);
     }

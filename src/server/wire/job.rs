@@ -32,6 +32,8 @@ pub(in super::super) struct JobJson {
     source: String,
     revision: Option<String>,
     max_instances: u32,
+    /// Where its runs need a place.
+    pool: String,
     active_runs: Vec<HeadJson>,
     last_run: Option<RunJson>,
     last_success_at: Option<Timestamp>,
@@ -89,6 +91,7 @@ impl JobJson {
             source: format!("{}:{}", origin.file, origin.line),
             revision: around.revision.clone(),
             max_instances: definition.policy.max_instances,
+            pool: definition.policy.pool_name().to_owned(),
             active_runs: view.active.iter().map(HeadJson::from).collect(),
             last_run: last.map(RunJson::from),
             last_success_at: view.mark.times.last_success,

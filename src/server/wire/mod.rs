@@ -2,6 +2,7 @@
 
 pub(super) mod config;
 pub(super) mod cursor;
+pub(super) mod explain;
 pub(super) mod job;
 pub(super) mod run;
 pub(super) mod stats;

@@ -203,10 +203,11 @@ fn operations_jumps_claims_and_queues_are_counted() {
         forward: false,
     });
     telemetry.observe(&Event::Claims { won: 5, lost: 1 });
-    telemetry.observe(&Event::Queued {
-        pool: "processes",
-        length: 7,
-    });
+    let [mail, gone] = ["mail", "gone"].map(Arc::from);
+    for (pool, length) in [(&mail, 7), (&gone, 3)] {
+        telemetry.observe(&Event::Queued { pool, length });
+    }
+    telemetry.observe(&Event::PoolGone { pool: &gone });
     let families = scrape(&telemetry);
     for (name, labels, want) in [
         ("elder_store_op_seconds_count", &[("op", "commit")][..], "2"),
@@ -216,12 +217,16 @@ fn operations_jumps_claims_and_queues_are_counted() {
         ("elder_clock_jumps_total", &[("direction", "forward")], "0"),
         ("elder_claims_total", &[("result", "won")], "5"),
         ("elder_claims_total", &[("result", "lost")], "1"),
-        ("elder_queued", &[("pool", "processes")], "7"),
-        ("elder_queued", &[("pool", "requests")], "0"),
+        ("elder_queued", &[("pool", "mail")], "7"),
+        ("elder_queued", &[("pool", "default")], "0"),
     ] {
         let shown = value_of(&families, name, labels);
         assert_eq!(shown.as_deref(), Some(want), "{name} {labels:?}");
     }
+    assert_eq!(
+        value_of(&families, "elder_queued", &[("pool", "gone")]),
+        None
+    );
 }
 
 #[test]

@@ -106,11 +106,7 @@ fn an_edit_does_not_lose_a_fire_that_waits_for_a_place() {
         folder.join("began").exists().then_some(())
     });
     until("the fire waits for it", || {
-        (daemon
-            .metrics()
-            .get("elder_queued", &[("pool", "processes")])
-            == Some(1.0))
-        .then_some(())
+        (daemon.metrics().get("elder_queued", &[("pool", "default")]) == Some(1.0)).then_some(())
     });
     // Other times from now on; what was due before is decided by the old ones.
     folder.write(

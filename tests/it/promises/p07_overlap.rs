@@ -1,4 +1,4 @@
-//! No more runs of a job at once than `max_instances`, whatever made them.
+//! No more runs of a job at once than `max_instances`, and of a pool than its limit, whatever made them.
 
 use crate::support::{Daemon, Folder, ledger, until};
 
@@ -176,4 +176,75 @@ fn with_replace_all_processes_of_the_old_run_are_gone_before_the_new_one_starts(
     let metrics = daemon.metrics();
     let labels = [("job_name", "one"), ("outcome", "cancelled")];
     assert!(metrics.get("elder_executed_total", &labels) >= Some(3.0));
+}
+
+/// Six jobs that are due at one second; the third of those that run at once leaves a note.
+fn crowd(more: &str) -> String {
+    // A folder can be made once: whoever finds no free one of the two is the third.
+    let run = format!(
+        "{}; h=\"$ELDER_STATE_DIR/..\"; if mkdir \"$h/first\"; then p=first; elif mkdir \"$h/second\"; then p=second; else p=none; echo \"$ELDER_RUN_ID\" >> \"$h/overlapped\"; fi; sleep 0.2; rmdir \"$h/$p\"",
+        ledger::WITNESS
+    );
+    let job = |name: &str| {
+        format!("  {name}:\n    schedule: {{ every: 2s }}\n    pool: two\n    run: '{run}'\n{more}")
+    };
+    format!("jobs:\n{}", CROWD.map(job).concat())
+}
+
+const CROWD: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+#[test]
+fn of_a_pool_no_more_run_than_its_limit_and_every_fire_has_its_turn() {
+    let folder = Folder::with(&[
+        ("jobs.d/jobs.yaml", &crowd("")),
+        ("jobs.d/pools.yaml", "pools: { two: { limit: 2 } }\n"),
+    ]);
+    let daemon = Daemon::start(&folder);
+    until("each ran three times", || {
+        let seen = ledger::witnessed(&folder);
+        let of = |job: &&str| seen.keys().filter(|(name, ..)| name == job).count();
+        CROWD.iter().all(|job| of(job) >= 3).then_some(())
+    });
+    none_overlapped(&folder);
+    let off = crowd("    enabled: false\n");
+    folder.write("jobs.d/jobs.yaml", &off);
+    until("no job fires", || {
+        let job = daemon.get("/api/v1/jobs/f").json();
+        (job["status"] == "disabled").then_some(())
+    });
+    ledger::wait_until_over(&daemon, &CROWD);
+    ledger::agree(&daemon, &folder, &CROWD, 2_000);
+    none_overlapped(&folder);
+}
+
+#[test]
+fn a_pool_is_not_overfull_after_a_crash() {
+    let long = crowd("    after_crash: rerun\n").replace("sleep 0.2", "sleep 1");
+    let folder = Folder::with(&[
+        ("jobs.d/jobs.yaml", &long),
+        ("jobs.d/pools.yaml", "pools: { two: { limit: 2 } }\n"),
+    ]);
+    let mut daemon = Daemon::start(&folder);
+    for _ in 0..2 {
+        let before = ledger::witnessed(&folder).len();
+        until("two more run", || {
+            (ledger::witnessed(&folder).len() >= before + 2).then_some(())
+        });
+        daemon.kill();
+        // What was there when elder died is ended by the next one; its marks are not.
+        daemon = Daemon::start(&folder);
+        let queued = daemon.metrics().get("elder_queued", &[("pool", "two")]);
+        assert!(queued.is_some(), "the pool is known from the first scrape");
+        let running = |daemon: &Daemon| {
+            let metrics = daemon.metrics();
+            let running = CROWD.map(|job| metrics.get("elder_running", &[("job_name", job)]));
+            running.into_iter().flatten().sum::<f64>()
+        };
+        let most = std::cell::Cell::new(0.0_f64);
+        until("some waited and ran", || {
+            most.set(most.get().max(running(&daemon)));
+            (ledger::witnessed(&folder).len() >= before + 8).then_some(())
+        });
+        assert!(most.get() <= 2.0, "{} at once", most.get());
+    }
 }

@@ -25,6 +25,7 @@ fn all_shipped_job_files_validate_without_a_warning() {
         "configmap",
         "http-retry",
         "overlap",
+        "pools",
         "secrets",
         "several-times-a-day",
         "signed-webhook",
@@ -303,6 +304,30 @@ fn overlap_skips_what_meets_a_running_one_and_names_it() {
             .contains("under way")
             .then_some(())
     });
+}
+
+#[test]
+fn pools_let_two_run_and_a_raised_limit_all() {
+    let folder = copied("examples/pools");
+    let daemon = Daemon::start(&folder);
+    let queued = |pool| daemon.metrics().get("elder_queued", &[("pool", pool)]);
+    let running = || {
+        let metrics = daemon.metrics();
+        let jobs = ["orders", "invoices", "stock", "reports"];
+        let running = jobs.map(|job| metrics.get("elder_running", &[("job_name", job)]));
+        running.into_iter().flatten().sum::<f64>()
+    };
+    assert_eq!(queued("default"), Some(0.0));
+    until("two wait", || {
+        (queued("database") == Some(2.0)).then_some(())
+    });
+    assert!(running() <= 2.0);
+    let pools = folder.read("jobs.d/pools.yaml");
+    folder.write("jobs.d/pools.yaml", &pools.replace("limit: 2", "limit: 4"));
+    until("all four run at once", || (running() == 4.0).then_some(()));
+    let job = daemon.get("/api/v1/jobs/orders").json();
+    assert_eq!(job["pool"], "database", "{job}");
+    assert_eq!(daemon.get("/api/v1/jobs/ping").json()["pool"], "default");
 }
 
 #[test]

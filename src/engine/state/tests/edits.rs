@@ -16,6 +16,34 @@ fn one_place() -> World {
     })
 }
 
+pub(super) fn is_rescheduled(old: &Job, new: &Job) -> bool {
+    old.definition.schedule != new.definition.schedule
+        || old.definition.enabled != new.definition.enabled
+}
+
+/// What a sync records once a change is in force.
+pub(super) fn edit_writes(
+    change: &Change,
+    before: &[Job],
+    open: &[(JobName, Timestamp)],
+) -> Vec<Write> {
+    let at = change.at;
+    let to = |name: &JobName| {
+        let open = open.iter().find(|(job, _)| job == name);
+        open.map_or(at, |(_, to)| *to)
+    };
+    let changed = change.changed.iter().filter(|job| {
+        let old = before.iter().find(|old| old.name() == job.name());
+        old.is_some_and(|old| is_rescheduled(old, job))
+    });
+    let marks = changed.map(Job::name).chain(&change.removed);
+    let marks = marks.cloned().map(|job| Write::Mark { at: to(&job), job });
+    let gone = change.removed.iter().cloned();
+    marks
+        .chain(gone.map(|job| Write::Gone { job, at }))
+        .collect()
+}
+
 #[test]
 fn a_fire_that_waits_for_a_place_is_not_lost_when_its_time_is_edited() {
     let mut world = one_place();

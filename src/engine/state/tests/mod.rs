@@ -5,6 +5,7 @@ mod freshness;
 mod jitter;
 mod outages;
 mod overlap;
+mod pools;
 mod random;
 mod requests;
 mod soak;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::World;
-use crate::engine::state::testing::{every, job};
+use crate::engine::state::testing::{every, job, pool, request};
 use crate::engine::state::*;
 use crate::model::{AfterCrash, Definition, Ended, Grace, Overlap, Policy};
 use crate::schedule::{Item, Modifiers, Schedule, Seed};
@@ -31,6 +31,9 @@ pub(super) enum Step {
     Remove(usize),
     Add(usize, u64),
     Hold(usize),
+    Limit(usize, u32),
+    Drop(usize),
+    Repool(usize, usize),
     Commit,
     Deliver,
     Pump,
@@ -63,7 +66,7 @@ impl Dice {
 
     pub(super) fn step(&mut self) -> Step {
         let which = self.index(JOBS.len());
-        match self.of(0, 56) {
+        match self.of(0, 61) {
             // Now and then so long that a name that is gone becomes another job.
             0..12 if self.of(0, 300) == 0 => Step::Pass(self.seconds(600, 2000)),
             0..12 => Step::Pass(self.seconds(1, 20)),
@@ -82,6 +85,12 @@ impl Dice {
             45 => Step::Hold(which),
             46..50 => Step::Commit,
             50..54 => Step::Deliver,
+            54..57 => Step::Limit(
+                self.index(POOLS.len()),
+                1 + u32::try_from(self.index(4)).unwrap(),
+            ),
+            57 => Step::Drop(self.index(POOLS.len())),
+            58 => Step::Repool(which, self.index(POOLS.len() + 1)),
             _ => Step::Pump,
         }
     }
@@ -90,9 +99,19 @@ impl Dice {
 /// Name, period, policy.
 type Sample = (&'static str, u64, fn(&mut Policy));
 
-const JOBS: [Sample; 12] = [
+const POOLS: [&str; 2] = ["x", "y"];
+
+/// In the files, a job brings the limit that its pool has there; what a change says of the pool counts.
+fn in_pool(policy: &mut Policy, which: usize) {
+    policy.pool = POOLS.get(which).map(|name| pool(name, 2));
+}
+
+const JOBS: [Sample; 15] = [
     ("a", 7, |p| p.success_within = Some(Duration::from_secs(20))),
-    ("b", 7, |p| p.retry.max = 3),
+    ("b", 7, |p| {
+        p.retry.max = 3;
+        in_pool(p, 0);
+    }),
     ("c", 30, |p| {
         p.coalesce = false;
         p.grace = Grace::Fixed(Duration::from_secs(120));
@@ -107,6 +126,7 @@ const JOBS: [Sample; 12] = [
         p.grace = Grace::Fixed(Duration::from_secs(60));
         p.max_instances = 5;
         p.retry.max = 1;
+        in_pool(p, 1);
     }),
     ("f", 13, |p| {
         p.coalesce = false;
@@ -122,6 +142,7 @@ const JOBS: [Sample; 12] = [
     }),
     ("g", 9, |p| {
         p.overlap = Overlap::Queue;
+        in_pool(p, 0);
         p.retry.max = 1;
         p.success_within = Some(Duration::from_secs(30));
         p.after_crash = AfterCrash::Rerun;
@@ -132,6 +153,7 @@ const JOBS: [Sample; 12] = [
     }),
     ("i", 6, |p| {
         p.overlap = Overlap::Replace;
+        in_pool(p, 1);
         p.max_instances = 3;
         p.coalesce = false;
         p.after_crash = AfterCrash::Rerun;
@@ -141,16 +163,31 @@ const JOBS: [Sample; 12] = [
         p.overlap = Overlap::Queue;
         p.retry.max = 1;
     }),
+    ("j", 10, |p| {
+        in_pool(p, 0);
+        p.max_instances = 3;
+        p.retry.max = 2;
+    }),
+    ("http", 12, |p| {
+        in_pool(p, 0);
+        p.grace = Grace::Fixed(Duration::from_secs(40));
+        p.max_instances = 2;
+    }),
+    ("http-all", 15, |p| {
+        p.coalesce = false;
+        p.overlap = Overlap::Queue;
+        p.grace = Grace::Fixed(Duration::from_secs(60));
+    }),
 ];
-
-pub(super) fn sample_jobs() -> Vec<Job> {
-    let jobs = (0..JOBS.len()).map(|which| sample(which, JOBS[which].1));
-    jobs.collect()
-}
 
 fn sample(which: usize, period: u64) -> Job {
     let (name, _, policy) = JOBS[which];
-    job(name, schedule(which, period), policy)
+    let made = job(name, schedule(which, period), policy);
+    if name.starts_with("http") {
+        request(made)
+    } else {
+        made
+    }
 }
 
 /// Some are due later than scheduled, by up to half the way to the next.
@@ -171,6 +208,13 @@ fn schedule(which: usize, period: u64) -> Arc<Schedule> {
 }
 
 impl World {
+    /// Begins with all samples and their pools.
+    pub(super) fn first_with_samples(&mut self) {
+        self.pools = vec![pool("x", 2), pool("y", 1)];
+        let jobs = (0..JOBS.len()).map(|which| sample(which, JOBS[which].1));
+        self.first(jobs.collect());
+    }
+
     /// The files with another word on one job; `None` takes it out.
     fn edit_one(&mut self, which: usize, edit: impl FnOnce(Option<Job>) -> Option<Job>) {
         let name = JOBS[which].0;
@@ -179,6 +223,17 @@ impl World {
         let old = found.map(|found| jobs.remove(found));
         jobs.extend(edit(old));
         self.edit(jobs);
+    }
+
+    /// The files with another word on one pool; jobs that use one that is gone go on by the limit that they have.
+    fn edit_pools(&mut self, which: usize, limit: Option<u32>) {
+        let before = self.pools.clone();
+        self.pools.retain(|pool| pool.name.as_str() != POOLS[which]);
+        self.pools
+            .extend(limit.map(|limit| pool(POOLS[which], limit)));
+        if !self.edit(self.jobs.clone()) {
+            self.pools = before;
+        }
     }
 
     pub(super) fn step(&mut self, index: usize, step: Step) {
@@ -253,12 +308,23 @@ impl World {
             Step::Hold(which) => {
                 let held = vec![JobName::new(JOBS[which].0).unwrap()];
                 let at = self.now;
+                let pools = self.pools.clone();
                 self.apply(Change {
                     at,
                     held,
+                    pools,
                     ..Change::default()
                 });
             }
+            Step::Limit(which, limit) => self.edit_pools(which, Some(limit)),
+            Step::Drop(which) => self.edit_pools(which, None),
+            Step::Repool(which, into) => self.edit_one(which, |old| {
+                old.map(|mut job| {
+                    let definition = Arc::make_mut(&mut job.definition);
+                    in_pool(Arc::make_mut(&mut definition.policy), into);
+                    job
+                })
+            }),
             Step::Commit => drop(self.commit_next()),
             Step::Deliver => drop(self.deliver_next()),
             Step::Pump => self.pump(),
@@ -291,13 +357,14 @@ impl Script {
 
     /// P1, P3, P4, P5, P7: whatever happens, every fire that was due by the schedule in force is in
     /// exactly one row or under way, no other is, no attempt starts twice, no more run at once than
-    /// may, and when all is over nothing is left behind.
+    /// may (of a job, of a pool, of processes and of requests), whoever waits is served in order and as
+    /// soon as there is a place, and when all is over nothing is left behind.
     fn play(&self) {
         let mut world = World::new(Settings {
             max_workers: self.workers,
             max_requests: 2,
         });
-        world.first(sample_jobs());
+        world.first_with_samples();
         world.is_slow = self.is_slow;
         for (index, step) in self.steps.iter().enumerate() {
             let is_pumped = matches!(step, Step::Pump);

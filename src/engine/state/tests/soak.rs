@@ -1,7 +1,7 @@
 //! Simulated days of everything that may happen: what the state holds does not grow with them.
 
 use super::World;
-use super::random::{Dice, asked_seed, sample_jobs};
+use super::random::{Dice, asked_seed};
 use crate::engine::state::*;
 use crate::model::RunState;
 
@@ -47,7 +47,7 @@ fn simulated_days_of_everything_leave_nothing_behind() {
         max_workers: 3,
         max_requests: 2,
     });
-    world.first(sample_jobs());
+    world.first_with_samples();
     let (mut index, mut largest) = (0, 0);
     let begin = world.now;
     while world.now.duration_since(begin).as_hours() < DAYS * 24 {

@@ -9,10 +9,12 @@ use jiff::Timestamp;
 use crate::engine::handle::NotApplied;
 use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
-use crate::model::{Ended, Outcome, Output, RunState};
+use crate::model::{Ended, Outcome, Output, Pool, RunState};
 use crate::schedule::Schedule;
 
+use super::edits::{edit_writes, is_rescheduled};
 use super::freshness::Staleness;
+use super::pools::Places;
 
 /// A name that is gone for so long is another job when it comes back.
 const RETURN_WITHIN: Duration = Duration::from_secs(600);
@@ -90,6 +92,8 @@ pub(super) struct World {
     pub(super) ends: Vec<(RunId, EndHow)>,
     /// What the files say, and what is in force while the process lives.
     pub(super) jobs: Vec<Job>,
+    /// The pools that the files define.
+    pub(super) pools: Vec<Arc<Pool>>,
     /// What the store has of it.
     recorded: Vec<Job>,
     /// Marks and ends of jobs that the store does not have yet.
@@ -126,6 +130,7 @@ impl World {
             answers: Vec::new(),
             ends: Vec::new(),
             jobs: Vec::new(),
+            pools: Vec::new(),
             recorded: Vec::new(),
             unrecorded: Vec::new(),
             is_unrecorded: false,
@@ -151,6 +156,7 @@ impl World {
     pub(super) fn first(&mut self, jobs: Vec<Job>) {
         let mut change = Change {
             at: self.now,
+            pools: self.pools.clone(),
             first: true,
             ..Change::default()
         };
@@ -210,7 +216,10 @@ impl World {
     pub(super) fn feed(&mut self, input: Input) {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
-            for effect in self.state.on(input, at(self.now)) {
+            let before = Places::of(&self.state);
+            let effects = self.state.on(input, at(self.now));
+            before.check(&self.state);
+            for effect in effects {
                 self.carry_out(effect, &mut inputs);
             }
         }
@@ -464,6 +473,7 @@ impl World {
     fn change_to(&self, before: &[Job], after: &[Job]) -> Change {
         let mut change = Change {
             at: self.now,
+            pools: self.pools.clone(),
             ..Change::default()
         };
         for job in after {
@@ -648,7 +658,7 @@ impl World {
     pub(super) fn check(&mut self) {
         self.pump();
         self.check_freshness();
-        assert!(self.running.len() <= self.settings.max_workers as usize);
+        Places::check_waiting(&self.state);
         for id in self.touched.drain(..) {
             was_to_fire(&self.past, &self.rows[&id]);
         }
@@ -722,30 +732,6 @@ impl World {
         let active = |job: &JobState| !job.active().is_empty();
         assert!(!state.jobs.iter().flatten().any(active));
     }
-}
-
-fn is_rescheduled(old: &Job, new: &Job) -> bool {
-    old.definition.schedule != new.definition.schedule
-        || old.definition.enabled != new.definition.enabled
-}
-
-/// What a sync records once a change is in force.
-fn edit_writes(change: &Change, before: &[Job], open: &[(JobName, Timestamp)]) -> Vec<Write> {
-    let at = change.at;
-    let to = |name: &JobName| {
-        let open = open.iter().find(|(job, _)| job == name);
-        open.map_or(at, |(_, to)| *to)
-    };
-    let changed = change.changed.iter().filter(|job| {
-        let old = before.iter().find(|old| old.name() == job.name());
-        old.is_some_and(|old| is_rescheduled(old, job))
-    });
-    let marks = changed.map(Job::name).chain(&change.removed);
-    let marks = marks.cloned().map(|job| Write::Mark { at: to(&job), job });
-    let gone = change.removed.iter().cloned();
-    marks
-        .chain(gone.map(|job| Write::Gone { job, at }))
-        .collect()
 }
 
 /// Whether a row is of a fire, and not of a request or a start.

@@ -1,5 +1,6 @@
 //! What came of the fires that were followed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -47,8 +48,8 @@ pub struct Followed {
     pub fires: u64,
     /// The most that ran at once.
     pub peak: Peak,
-    /// Processes and requests.
-    pub pools: [PoolUse; 2],
+    /// Processes, requests, then the named pools.
+    pub pools: Vec<PoolUse>,
     /// Fires that waited behind a run of their own job (`overlap: queue`), and ran.
     pub behind: u64,
     /// Fires that did not run, or not to their end, by job and reason.
@@ -66,11 +67,13 @@ pub struct Peak {
     pub names: Vec<JobName>,
 }
 
-/// How a pool was used.
+/// How a bound on what runs at once was used.
 #[derive(Clone, Debug)]
 pub struct PoolUse {
-    /// `processes` or `requests`.
-    pub name: &'static str,
+    /// `processes`, `requests` or the name of a pool.
+    pub name: Arc<str>,
+    /// Whether it is the name of a pool.
+    pub is_named: bool,
     /// How many places there are.
     pub places: u32,
     /// The most that were taken.
