@@ -402,21 +402,27 @@ impl Script {
     }
 }
 
-/// What the environment asks for: `ELDER_SEED`.
+/// A number that the environment sets.
 #[expect(
     clippy::disallowed_methods,
     reason = "a test is told by the environment"
 )]
+fn asked(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// `ELDER_SEED`, to repeat what failed.
 pub(super) fn asked_seed() -> Option<u64> {
-    std::env::var("ELDER_SEED").ok()?.parse().ok()
+    asked("ELDER_SEED")
 }
 
 #[test]
 fn a_million_random_steps_lose_double_and_invent_nothing() {
     let asked = asked_seed();
     let mut seed = asked.unwrap_or_else(|| RandomState::new().hash_one("a seed"));
+    let most = asked("ELDER_STEPS").map_or(STEPS, |steps| usize::try_from(steps).unwrap());
     let mut steps = 0;
-    while steps < STEPS {
+    while steps < most {
         let script = Script::of(seed);
         steps += script.steps.len();
         if script.fails() {
