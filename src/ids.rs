@@ -20,6 +20,9 @@ pub struct JobName(Arc<str>);
 /// A calendar's name, of the same pattern. Jobs and calendars have their names apart from each other.
 pub type CalendarName = JobName;
 
+/// A sage's name, of the same pattern.
+pub type SageName = JobName;
+
 /// A pool's name, of the same pattern.
 pub type PoolName = JobName;
 

@@ -30,6 +30,7 @@ pub mod telemetry;
 
 // Floor 5: engine.
 pub mod engine;
+pub mod sage;
 
 // Floor 6: sync and tools.
 pub mod forecast;

@@ -37,6 +37,11 @@ impl Facts<'_> {
 
     fn variable(&self, variable: &Variable) -> Result<String, Failure> {
         let attempt = self.attempt;
+        if let Some(told) = &attempt.told
+            && *variable != Variable::Server
+        {
+            return Ok(told.value(variable));
+        }
         Ok(match variable {
             Variable::RunId => attempt.run.to_string(),
             Variable::ScheduledAt => attempt.scheduled_at.to_string(),
@@ -46,6 +51,16 @@ impl Facts<'_> {
             Variable::JobName => attempt.job.name().to_string(),
             Variable::JobLabel(name) => self.label(name)?,
             Variable::Server => self.server.to_owned(),
+            Variable::Event
+            | Variable::EventCount
+            | Variable::EventAt
+            | Variable::Outcome
+            | Variable::Reason
+            | Variable::Detail
+            | Variable::Duration
+            | Variable::FinishedAt
+            | Variable::OutputTail
+            | Variable::RunUrl => return Err(Failure::setup("only a sage knows the run's end")),
         })
     }
 

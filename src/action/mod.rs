@@ -17,6 +17,7 @@ mod runner;
 mod secrets;
 #[cfg(test)]
 mod testing;
+mod told;
 mod trace;
 
 use std::future::Future;
@@ -33,6 +34,7 @@ use crate::model::{AttemptEnd, Job, Trigger};
 pub use fail_point::FailPoint;
 pub use http::{BadRule, Egress, EgressRule};
 pub use runner::{LocalRunner, NoRunner, Surroundings};
+pub use told::Told;
 pub use trace::{trace_id, traceparent};
 
 /// One attempt to carry out.
@@ -52,6 +54,8 @@ pub struct Attempt {
     pub previous_success_at: Option<Timestamp>,
     /// The revision of the definition.
     pub revision: Option<Arc<str>>,
+    /// What a sage is told by this: `job` is made of the sage, `run` is the letter. `None` for a job's own run.
+    pub told: Option<Arc<Told>>,
     /// Turns to `true` when the attempt is to end: TERM, the job's grace, KILL. [`Stop::Now`] skips the grace.
     pub stop: watch::Receiver<Stop>,
 }

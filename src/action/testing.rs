@@ -158,6 +158,7 @@ impl TestJob {
             trigger: Trigger::Schedule,
             previous_success_at: None,
             revision: None,
+            told: None,
             stop,
         };
         (attempt, stopper)

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::decide::merge::Rules;
 use crate::engine::{Driver, Handle, Parts, Settings};
 use crate::model::{Event, Observer, ReloadReport};
+use crate::sage::{self, Deliveries, Stopper};
 use crate::schedule::Zones;
 use crate::server::{self, Bound, TokensHandle};
 use crate::source::{Directory, DirectoryOptions};
@@ -29,6 +30,17 @@ use super::{DaemonError, heartbeat, housekeeping, left_behind};
 /// The version of this build.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Several observers as one.
+struct Ears(Vec<Arc<dyn Observer>>);
+
+impl Observer for Ears {
+    fn observe(&self, event: &Event<'_>) {
+        for ear in &self.0 {
+            ear.observe(event);
+        }
+    }
+}
+
 /// Everything that runs.
 pub(super) struct Running {
     pub(super) engine: Handle,
@@ -38,6 +50,8 @@ pub(super) struct Running {
     pub(super) tokens: TokensHandle,
     pub(super) telemetry: Arc<Telemetry>,
     housekeeping: Vec<JoinHandle<()>>,
+    deliveries: JoinHandle<()>,
+    stop_deliveries: Stopper,
     server: JoinHandle<()>,
     end_server: oneshot::Sender<()>,
     end_sync: oneshot::Sender<()>,
@@ -72,6 +86,8 @@ impl Running {
         // A part that has ended already hears nothing.
         let _ = self.end_sync.send(());
         let _ = self.end_server.send(());
+        self.stop_deliveries.stop();
+        let _ = self.deliveries.await;
         self.sync_task.abort();
         let _ = self.server.await;
     }
@@ -109,15 +125,29 @@ pub(super) async fn start(
     let runner = runner.failing_at(options.fail_point.clone());
     let reaping = tokio::spawn(process::reap_strangers(runner.children()));
     let (engine, inbox) = Handle::pair();
+    let runner = Arc::new(runner);
+    let (herald, hints) = sage::herald();
+    let observer: Arc<dyn Observer> = Arc::new(Ears(vec![telemetry.clone(), herald]));
+    let told = sage::Parts {
+        store: store.clone(),
+        runner: runner.clone(),
+        observer: telemetry.clone(),
+        clock: clock.clone(),
+        server_url: server_url.clone(),
+        said: recalled.said.clone(),
+    };
+    let (deliveries, sages, stop_deliveries) = Deliveries::new(told, hints);
     let parts = Parts {
         clock: clock.clone(),
         store: store.clone(),
-        runner: Arc::new(runner),
-        observer: telemetry.clone(),
+        runner,
+        observer: observer.clone(),
         settings: settings(&options),
         open: std::mem::take(&mut recalled.open),
     };
-    let engine_task = tokio::spawn(Driver::new(parts, inbox).knowing(remains).run());
+    let said = std::mem::take(&mut recalled.said);
+    let driver = Driver::new(parts, inbox).knowing(remains).remembering(said);
+    let engine_task = tokio::spawn(driver.run());
     let job_files = Arc::new(JobFiles::new(
         language_options(&options),
         options.tzdata.clone(),
@@ -128,7 +158,8 @@ pub(super) async fn start(
             language: job_files.clone(),
             store: store.clone(),
             engine: engine.clone(),
-            observer: telemetry.clone(),
+            sages,
+            observer,
             clock: clock.clone(),
         },
         directory(&options.paths),
@@ -171,6 +202,8 @@ pub(super) async fn start(
             )),
         ],
         telemetry,
+        deliveries: tokio::spawn(deliveries.run()),
+        stop_deliveries,
         server,
         end_server,
         end_sync,

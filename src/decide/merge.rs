@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::finding::{Code, Excerpt, Finding};
 use crate::ids::{JobName, PoolName};
-use crate::model::{Commons, Job, NameKind, Pool};
+use crate::model::{Commons, Job, NameKind, Pool, Sages};
 use crate::schedule;
 
 use claims::Claims;
@@ -170,6 +170,18 @@ impl InForce {
         texts
     }
 
+    /// Every sage by name, also those that no file defines any more and a job still names.
+    #[must_use]
+    pub fn sages(&self) -> Sages {
+        let files = || self.roots.iter().flat_map(|root| &root.files);
+        let kept = files().flat_map(|file| &file.content.commons().kept_sages);
+        let defined = files().flat_map(|file| &file.content.commons().sages);
+        // Later ones stand before earlier ones of the same name.
+        kept.chain(defined)
+            .map(|one| (one.value.name.clone(), one.value.clone()))
+            .collect()
+    }
+
     /// The names of held jobs, ascending.
     #[must_use]
     pub fn held(&self) -> Vec<JobName> {
@@ -324,7 +336,7 @@ impl Conflict {
                 let help = if *kept {
                     let goes_on = match kind {
                         NameKind::Job => "keeps running",
-                        NameKind::Calendar | NameKind::Pool => "stays in force",
+                        NameKind::Calendar | NameKind::Pool | NameKind::Sage => "stays in force",
                     };
                     format!(
                         "rename this one; the other has the name, and it {goes_on} from {other_file}"

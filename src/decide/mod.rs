@@ -9,9 +9,11 @@ mod lost_day;
 pub mod merge;
 mod recover;
 mod retry;
+mod tell;
 
 pub use admit::{Admission, admit};
 pub use due::{Due, Missed, auto_grace, due, grace};
 pub use lost_day::{carried_over, loses_today};
 pub use recover::{JobPresence, Recovery, cut_off, recover};
-pub use retry::{Failure, retry_after};
+pub use retry::{Failure, letter_wait, retry_after};
+pub use tell::{About, Call, Happened, Standing, Told, Trouble, letters, of_elder, tell};

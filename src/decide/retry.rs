@@ -52,6 +52,22 @@ pub fn retry_after(retry: &Retry, run: RunId, attempt: u32, failure: &Failure) -
     if attempt > retry.max || !retry.when.iter().any(|word| matches(*word, failure)) {
         return None;
     }
+    wait(retry, run, attempt, failure.retry_after)
+}
+
+/// The wait before the attempt after number `attempt` to deliver a letter; `None` when there is no
+/// further one. Whatever went wrong may be mended, so that every failure is tried again.
+#[must_use]
+pub fn letter_wait(
+    retry: &Retry,
+    letter: RunId,
+    attempt: u32,
+    asked: Option<Duration>,
+) -> Option<Duration> {
+    (attempt <= retry.max).then(|| wait(retry, letter, attempt, asked))?
+}
+
+fn wait(retry: &Retry, run: RunId, attempt: u32, asked: Option<Duration>) -> Option<Duration> {
     let factor = f64::from(retry.factor_permille) / 1000.0;
     let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
     let cap = retry.max_backoff.as_secs_f64();
@@ -60,7 +76,7 @@ pub fn retry_after(retry: &Retry, run: RunId, attempt: u32, failure: &Failure) -
     let jitter = f64::from(retry.jitter_permille) / 1000.0;
     // Out of range cannot be: both factors are finite and bounded by `max_backoff`.
     let own = Duration::try_from_secs_f64((wait * (1.0 + jitter * (2.0 * unit - 1.0))).max(0.0));
-    let Some(asked) = failure.retry_after else {
+    let Some(asked) = asked else {
         return own.ok();
     };
     let asked = asked.min(retry.max_backoff);

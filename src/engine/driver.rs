@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::action::{Attempt, Runner, Stop};
 use crate::clock::Clock;
+use crate::decide::Trouble;
 use crate::ids::RunId;
 use crate::model::{AttemptEnd, Observer, Remains, Run};
 use crate::store::Store;
@@ -118,6 +119,18 @@ impl Driver {
     pub fn knowing(mut self, remains: HashMap<RunId, Remains>) -> Self {
         // Nothing can follow from this before the first change.
         let _ = self.state.on(Input::Remains(remains), self.last);
+        self
+    }
+
+    /// Tells it what the store remembers of what sages were told.
+    #[must_use]
+    pub fn remembering(mut self, said: Vec<(String, String)>) -> Self {
+        let troubles = said
+            .iter()
+            .filter_map(|(subject, text)| Some((Trouble::job_of(subject)?, Trouble::parse(text))));
+        let troubles = Input::Troubles(troubles.collect());
+        // Nothing can follow from this before the first change.
+        let _ = self.state.on(troubles, self.last);
         self
     }
 
@@ -340,6 +353,7 @@ impl Driver {
             trigger: order.trigger,
             previous_success_at: order.previous_success_at,
             revision: order.revision,
+            told: None,
             stop: stopped,
         });
         let back = self.ended.0.clone();
@@ -360,10 +374,11 @@ mod tests {
     use crate::engine::handle::{Change, Handle, TriggerRequest};
     use crate::engine::state::testing::{every, job, second};
     use crate::ids::JobName;
-    use crate::model::{Ended, History, NoObserver, Outcome, Output, Trigger};
+    use crate::model::{Ended, History, Letter, NoObserver, Outcome, Output, Trigger};
     use crate::schedule::{Item, Schedule};
     use crate::store::{
-        Answer, JobSummary, Mark, MemoryStore, Recalled, RunPage, RunQuery, Write, Written,
+        Answer, AuditPage, AuditQuery, JobSummary, Mark, MemoryStore, Recalled, RunPage, RunQuery,
+        Waiting, Write, Written,
     };
 
     /// Attempts that end as the test says, when it says.
@@ -535,6 +550,18 @@ mod tests {
 
         fn run_of_request(&self, _: JobName, _: String) -> Answer<'_, Option<Run>> {
             Box::pin(async { Ok(None) })
+        }
+
+        fn outbox(&self, _: u64, _: usize) -> Answer<'_, Vec<Waiting>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn letter(&self, _: RunId) -> Answer<'_, Option<Letter>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn audit(&self, _: AuditQuery) -> Answer<'_, AuditPage> {
+            Box::pin(async { Ok(AuditPage::default()) })
         }
 
         fn summary(&self, _: Timestamp, _: Timestamp) -> Answer<'_, Vec<JobSummary>> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{JobName, RunId};
-use crate::model::{Job, Outcome, Pool, Run, RunState, Trigger};
+use crate::model::{Job, Outcome, Pool, Run, RunState, Sages, Trigger};
 use crate::store::Mark;
 
 /// A cheap, cloneable way to talk to the engine. Every call waits for its turn in a bounded queue.
@@ -57,6 +57,8 @@ pub struct Change {
     pub removed: Vec<JobName>,
     /// All names that are held at the moment.
     pub held: Vec<JobName>,
+    /// All sages from now on; `None` for those of before.
+    pub sages: Option<Arc<Sages>>,
     /// All named pools at the moment: those that files define, and those that jobs go on by.
     pub pools: Vec<Arc<Pool>>,
     /// The revision of the whole set.

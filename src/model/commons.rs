@@ -1,11 +1,11 @@
-//! What a file defines for the whole tree beside jobs: calendars and pools, each under a name.
+//! What a file defines for the whole tree beside jobs: calendars, pools and sages, each under a name.
 
 use std::sync::Arc;
 
 use crate::ids::{CalendarName, JobName, PoolName};
 use crate::schedule;
 
-use super::Origin;
+use super::{Origin, Sage};
 
 /// What one file defines for the whole tree, beside its jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,10 @@ pub struct Commons {
     pub calendars: Vec<Calendar>,
     /// Places for runs.
     pub pools: Vec<Placed<Pool>>,
+    /// Who is told.
+    pub sages: Vec<Placed<Sage>>,
+    /// Sages that its jobs name and that no file defines any more, as they last were.
+    pub kept_sages: Vec<Placed<Sage>>,
 }
 
 impl Commons {
@@ -21,12 +25,14 @@ impl Commons {
     pub const NONE: &'static Self = &Self {
         calendars: Vec::new(),
         pools: Vec::new(),
+        sages: Vec::new(),
+        kept_sages: Vec::new(),
     };
 
     /// Whether there is nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.calendars.is_empty() && self.pools.is_empty()
+        *self == *Self::NONE
     }
 
     /// Every name, of what it is the name, and where it was written.
@@ -35,7 +41,9 @@ impl Commons {
         let calendars = calendars.map(|one| (NameKind::Calendar, &one.name, &one.origin));
         let pools = self.pools.iter();
         let pools = pools.map(|one| (NameKind::Pool, &one.value.name, &one.origin));
-        calendars.chain(pools)
+        let sages = self.sages.iter();
+        let sages = sages.map(|one| (NameKind::Sage, &one.value.name, &one.origin));
+        calendars.chain(pools).chain(sages)
     }
 }
 
@@ -82,11 +90,13 @@ pub enum NameKind {
     Calendar,
     /// A pool.
     Pool,
+    /// A sage.
+    Sage,
 }
 
 impl NameKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Job, Self::Calendar, Self::Pool];
+    pub const ALL: [Self; 4] = [Self::Job, Self::Calendar, Self::Pool, Self::Sage];
 
     /// The word for it.
     #[must_use]
@@ -95,6 +105,7 @@ impl NameKind {
             NameKind::Job => "job",
             NameKind::Calendar => "calendar",
             NameKind::Pool => "pool",
+            NameKind::Sage => "sage",
         }
     }
 
@@ -105,6 +116,7 @@ impl NameKind {
             NameKind::Job => "jobs",
             NameKind::Calendar => "calendars",
             NameKind::Pool => "pools",
+            NameKind::Sage => "sages",
         }
     }
 }

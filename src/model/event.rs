@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::finding::Finding;
-use crate::ids::JobKey;
+use crate::ids::{JobKey, SageName};
 
-use super::{Job, Outcome, Reason, Run};
+use super::{AuditEntry, Delivery, Job, Outcome, Reason, Run};
 
 /// Receives events. Must not block: it is called from the engine's own loop.
 pub trait Observer: Send + Sync + 'static {
@@ -190,6 +190,35 @@ pub enum Event<'a> {
         /// A sentence that says so.
         text: &'a str,
     },
+    /// Letters are in the outbox.
+    LettersWritten,
+    /// These are all sages from now on.
+    SagesKnown {
+        /// Their names.
+        names: &'a [SageName],
+    },
+    /// A sage was told, or could not be.
+    SageDelivery {
+        /// Who.
+        sage: &'a SageName,
+        /// What came of it.
+        result: Delivery,
+        /// How many letters.
+        count: u64,
+        /// Why not, in a sentence; no secrets.
+        detail: Option<&'a str>,
+        /// When the next attempt follows.
+        again_at: Option<Timestamp>,
+    },
+    /// How many letters wait for a sage.
+    SageWaiting {
+        /// Who.
+        sage: &'a SageName,
+        /// How many.
+        count: u64,
+    },
+    /// Something was done to elder, or asked for in vain.
+    Audit(&'a AuditEntry),
     /// Anything else worth a line: start, stop, listening, legacy variables.
     Notice {
         /// A warning rather than information.

@@ -5,11 +5,13 @@
 //! fields; the rest are plain records with public fields, compared by value.
 
 mod action;
+mod audit;
 mod commons;
 mod event;
 mod job;
 mod policy;
 mod run;
+mod sage;
 mod set;
 mod text;
 mod words;
@@ -18,6 +20,7 @@ pub use action::{
     Account, Action, Body, Command, Context, Expect, Http, Json, Limits, Process, SecretSource,
     Sign, StatusSet, Tls, TreePath,
 };
+pub use audit::{AuditEntry, AuditResult};
 pub use commons::{Calendar, Commons, NameKind, Placed, Pool};
 pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
@@ -25,5 +28,6 @@ pub use event::{
 pub use job::{About, Definition, Job, Origin};
 pub use policy::{AfterCrash, Grace, History, Overlap, Policy, Retry, RetryOn};
 pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Remains, Run, RunState, Trigger};
+pub use sage::{Audience, Delivery, Letter, Sage, SageEvent, Sages};
 pub use set::JobSet;
 pub use text::{Part, Text, Variable};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Pool;
 use super::words::words;
+use super::{Audience, Pool};
 
 /// Everything about running a job that is not the action itself; many jobs share one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +25,8 @@ pub struct Policy {
     pub coalesce: bool,
     /// What becomes of a run that elder's own death cut off.
     pub after_crash: AfterCrash,
+    /// Who hears what became of it; `None` when nobody does.
+    pub audience: Option<Arc<Audience>>,
     /// Where its attempts need a place beside that of a process or request; `None` for the pool `default`.
     pub pool: Option<Arc<Pool>>,
     /// How long after the first fire that follows a success the next success is expected; `None`
@@ -67,6 +69,7 @@ impl Policy {
             grace: Grace::Auto,
             coalesce: true,
             after_crash: AfterCrash::Record,
+            audience: None,
             pool: None,
             success_within: None,
             output_keep: Self::OUTPUT,

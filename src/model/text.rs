@@ -46,6 +46,26 @@ pub enum Variable {
     JobLabel(Arc<str>),
     /// `${elder.server}`
     Server,
+    /// `${event}`, as all that follow only for sages.
+    Event,
+    /// `${event.count}`
+    EventCount,
+    /// `${event.at}`
+    EventAt,
+    /// `${run.outcome}`
+    Outcome,
+    /// `${run.reason}`
+    Reason,
+    /// `${run.detail}`
+    Detail,
+    /// `${run.duration}`
+    Duration,
+    /// `${run.finished_at}`
+    FinishedAt,
+    /// `${run.output_tail}`
+    OutputTail,
+    /// `${run.url}`
+    RunUrl,
 }
 
 impl Text {

@@ -56,6 +56,17 @@ pub fn name_notes(files: &[Arc<CheckedFile>], now: Timestamp) -> Vec<Vec<Finding
         let policies = file.jobs.iter().map(|job| &job.definition.policy);
         let pools = policies.filter_map(|policy| policy.pool.as_ref());
         used.extend(pools.map(|pool| (NameKind::Pool, pool.name.as_str())));
+        let audiences = file
+            .jobs
+            .iter()
+            .filter_map(|job| job.definition.policy.audience.as_ref());
+        let told = audiences.flat_map(|audience| audience.all());
+        let told = told.flat_map(|(_, names)| names);
+        used.extend(told.map(|name| (NameKind::Sage, name.as_str())));
+        // A sage may hear of elder's own troubles alone.
+        let sages = file.commons.sages.iter();
+        let hears = sages.filter(|sage| !sage.value.events.is_empty());
+        used.extend(hears.map(|sage| (NameKind::Sage, sage.value.name.as_str())));
     }
     let all_good = files.iter().all(|file| !file.is_bad());
     let today = now.to_zoned(TimeZone::UTC).date();
@@ -75,6 +86,9 @@ pub fn name_notes(files: &[Arc<CheckedFile>], now: Timestamp) -> Vec<Vec<Finding
                     format!("nothing uses the {} `{name}`", kind.word()),
                     match kind {
                         NameKind::Calendar => "name it in `only` or `except`, or remove it",
+                        NameKind::Sage => {
+                            "name it in `on_failure` or the like of a job, give it `events`, or remove it"
+                        }
                         NameKind::Pool | NameKind::Job => {
                             "name it in `pool` of a job, or remove it"
                         }

@@ -33,6 +33,8 @@ pub(super) struct Decoder<'t, 's> {
     pub naming: Naming<'t>,
     /// What the file has to do with names of the whole tree.
     pub commons: InFile,
+    /// Whether a sage is read: its texts may tell of a run's end.
+    pub for_sage: bool,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
 }
@@ -76,6 +78,7 @@ impl<'t, 's> Decoder<'t, 's> {
             inherited: 0,
             naming: Naming::default(),
             commons: InFile::default(),
+            for_sage: false,
             filled: 0,
         }
     }

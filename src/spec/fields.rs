@@ -92,6 +92,7 @@ pub(super) enum Kind {
     Jobs,
     Calendars,
     Pools,
+    Sages,
     Ranges,
     Defaults,
     /// Whatever: the key is refused.
@@ -116,7 +117,7 @@ impl Level {
 /// Every level that a key could belong to.
 pub(super) const LEVELS: &[&Level] = &[
     &JOB, &HTTP, &RETRY, &SCHEDULE, &EXPECT, &TOP, &WEEKLY, &MONTHLY, &YEARLY, &RANDOM, &DST,
-    &CALENDAR, &SIGN, &TLS, &OUTPUT, &HISTORY, &POOL, &LIMITS,
+    &CALENDAR, &SAGE, &SIGN, &TLS, &OUTPUT, &HISTORY, &POOL, &LIMITS,
 ];
 
 const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
@@ -162,7 +163,7 @@ pub(super) const TOP: Level = Level {
     fields: &[
         here("jobs", Kind::Jobs, "The jobs, each under its name.", "{}"),
         here("defaults", Kind::Defaults, "What every job of this file takes when it says nothing itself.", "{ timezone: UTC }"),
-        later("sages"),
+        here("sages", Kind::Sages, "Who is told, by name, for `on_failure` and its kin of any file of the tree.", "{ ops: { http: https://hooks.example.com/ops } }"),
         here("calendars", Kind::Calendars, "Dates by name, for `only` and `except` of any file of the tree.", "{ weekend: { weekdays: [sat, sun] } }"),
         here("pools", Kind::Pools, "How many runs at once, by name, for `pool` of any file of the tree.", "{ database: { limit: 2 } }"),
     ],
@@ -207,11 +208,11 @@ pub(super) const JOB: Level = Level {
         here("success_exit_codes", Kind::ExitCodes, "The exit codes that mean success. Default: [0].", "[0, 24]"),
         later("kubernetes"),
         later("aliases"),
-        later("on_success"),
-        later("on_failure"),
-        later("on_missed"),
-        later("on_recovery"),
-        later("on_stale"),
+        here("on_success", Kind::TextOrTexts, "The sages that are told of each success. Default: none.", "ops"),
+        here("on_failure", Kind::TextOrTexts, "The sages that are told when a run failed, timed out or was interrupted, after its last attempt. Default: none.", "ops"),
+        here("on_missed", Kind::TextOrTexts, "The sages that are told when a fire came too late to start. Default: none.", "ops"),
+        here("on_recovery", Kind::TextOrTexts, "The sages that are told of the first success after a failure. Default: none.", "ops"),
+        here("on_stale", Kind::TextOrTexts, "The sages that are told when a success is overdue (expect_success_within). Default: none.", "ops"),
     ],
 };
 
@@ -426,6 +427,25 @@ pub(super) const CALENDAR: Level = Level {
         here("ranges", Kind::Ranges, "Dates from one to another, both in.", "[{ from: 2027-12-29, until: 2028-01-03 }]"),
         here("ics", Kind::Text, "A file of the tree with events, as calendar programs export it; relative to this file's folder.", "holidays.ics"),
         here("include", Kind::TextOrTexts, "Other calendars, whose dates are in this one too.", "[weekend]"),
+    ],
+};
+
+/// One sage.
+#[rustfmt::skip]
+pub(super) const SAGE: Level = Level {
+    what: "a sage",
+    place: "a sage",
+    fields: &[
+        here("http", Kind::Http, "A request to send. A URL alone means POST; without a body it carries everything about the event as JSON.", "https://hooks.example.com/ops"),
+        here("run", Kind::Text, "A line for a shell, passed on as it stands; it reads everything about the event as JSON.", "./tell.sh"),
+        here("exec", Kind::Texts, "A program and its arguments, without a shell; it reads everything about the event as JSON.", "[/usr/local/bin/tell, \"${job.name}\"]"),
+        here("env", Kind::TextMap, "Variables of the process.", "{ EVENT: \"${event}\" }"),
+        here("secrets", Kind::Secrets, "Secrets by name, each from a variable or a file, read anew at each attempt.", "{ TOKEN: { file: /run/secrets/token } }"),
+        here("timeout", Kind::Duration, "One attempt's length. Default: 30s.", "10s"),
+        here("retry", Kind::Retry, "Further attempts after the first: a number, or how. Default: ever more seldom, for three days.", "{ max: 5, backoff: 10s }"),
+        here("after", Kind::Number { least: 1, most: 10_000, }, "So many failures in a row before it is told of any. Default: 1.", "3"),
+        here("remind", Kind::Duration, "It is told of one kind of trouble at most once per job in this time, until recovery. Default: 1h.", "4h"),
+        here("events", Kind::TextOrTexts, "Elder's own troubles of which it is told: config_rejected, config_held, source_lost, store_lost.", "[config_rejected, store_lost]"),
     ],
 };
 

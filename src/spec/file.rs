@@ -110,10 +110,11 @@ fn top<'t>(
             "jobs" if !entry.value.is_null() => jobs_node = Some(&entry.value),
             "calendars" => calendars = calendars::read(decoder, &entry.value, home),
             "pools" => commons.pools = commons::define(decoder, &entry.value, home),
+            "sages" => commons.sages = commons::define(decoder, &entry.value, home),
             _ => {}
         }
     }
-    let is_empty = calendars.good.is_empty() && commons.pools.is_empty();
+    let is_empty = calendars.good.is_empty() && commons.is_empty();
     decoder.commons.unread_calendars = calendars.unread;
     if let Some(known) = setting.shared.commons {
         let (bound, own) = calendars::bind(decoder, &calendars.good, input, &known.calendars);
@@ -139,7 +140,9 @@ fn top<'t>(
         }
         return (Vec::new(), commons);
     };
-    (jobs(decoder, node, &around), commons)
+    let jobs = jobs(decoder, node, &around);
+    commons.kept_sages = std::mem::take(&mut decoder.commons.kept_sages);
+    (jobs, commons)
 }
 
 /// The jobs under `jobs:`.
@@ -217,7 +220,7 @@ pub(super) fn check_defaults(
                 "defaults" if !entry.value.is_null() => {
                     settings = defaults(&mut decoder, &entry.value, &home);
                 }
-                "jobs" | "calendars" | "pools" => decoder.report(
+                "jobs" | "calendars" | "pools" | "sages" => decoder.report(
                     Code::UnknownKey,
                     entry.key_span,
                     "`_defaults.yaml` holds `defaults:` and nothing else",

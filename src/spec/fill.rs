@@ -21,6 +21,10 @@ impl Decoder<'_, '_> {
                     literal.push_str(text);
                     continue;
                 }
+                Piece::Env {
+                    name: "event",
+                    default: None,
+                } if self.for_sage && later != Later::Nothing => Part::Variable(Variable::Event),
                 Piece::Env { name, default } => {
                     let value = self.environment(name, default, span);
                     if !self.may_fill_in(value.len(), span) {
@@ -37,7 +41,10 @@ impl Decoder<'_, '_> {
                 }
                 Piece::Run(variable) => {
                     self.may_use_run(&variable, span, later);
-                    if let Variable::JobLabel(label) = &variable {
+                    // A sage is told of many jobs: one without the label leaves its place empty.
+                    if let Variable::JobLabel(label) = &variable
+                        && !self.for_sage
+                    {
                         self.refer(Reference::Label(label.clone()), span);
                     }
                     Part::Variable(variable)
@@ -92,10 +99,17 @@ impl Decoder<'_, '_> {
     }
 
     fn may_use_run(&mut self, variable: &Variable, span: Span, later: Later) {
+        let name = interpolate::variable_name(variable);
+        if interpolate::is_told(variable) && !self.for_sage {
+            let message =
+                format!("`${{{name}}}` cannot stand here: a run does not know its own end");
+            let help = "it works in a sage";
+            self.report(Code::BadVariable, span, &message, help);
+            return;
+        }
         if later != Later::Nothing {
             return;
         }
-        let name = interpolate::variable_name(variable);
         let message =
             format!("`${{{name}}}` cannot stand here: it is known only when the run starts");
         self.report(

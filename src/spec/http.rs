@@ -42,9 +42,11 @@ pub(super) fn read<'t>(
     home: &Home,
 ) -> (Option<Request>, HttpSettings) {
     let mut settings = HttpSettings::default();
+    // A sage tells, a job asks.
+    let usual = if decoder.for_sage { "POST" } else { "GET" };
     if matches!(node.value, Value::Scalar(_)) {
         let request = address::read(decoder, node).map(|url| Request {
-            method: decoder.shared.text("GET"),
+            method: decoder.shared.text(usual),
             url,
             body: Body::Empty,
         });
@@ -55,7 +57,7 @@ pub(super) fn read<'t>(
         return (None, settings);
     };
     let mut asked = None;
-    let mut method = Some(decoder.shared.text("GET"));
+    let mut method = Some(decoder.shared.text(usual));
     let mut body = Body::Empty;
     let mut body_key: Option<(&str, Span)> = None;
     let mut has_url = false;

@@ -80,7 +80,8 @@ fn reference(inner: &str) -> Piece<'_> {
             )
         };
     }
-    if let Some(variable) = variable(inner) {
+    // `${event}` alone may as well be a variable of the environment: the decoder knows.
+    if let Some(variable) = variable(inner).filter(|one| *one != Variable::Event) {
         return Piece::Run(variable);
     }
     if let Some((space, _)) = inner.split_once('.')
@@ -96,11 +97,20 @@ fn reference(inner: &str) -> Piece<'_> {
             "job.labels.NAME",
             "elder.server",
             "secrets.NAME",
+            "run.outcome",
+            "run.reason",
+            "run.detail",
+            "run.duration",
+            "run.finished_at",
+            "run.output_tail",
+            "run.url",
+            "event.count",
+            "event.at",
         ];
         let help = match super::suggest::nearest(inner, known.iter().copied()) {
             Some(near) => format!("did you mean `${{{near}}}`?"),
             None if space == "env" => "elder's environment is `${NAME}`, without `env.`".to_owned(),
-            None => format!("there are {}", known.join(", ")),
+            None => format!("there are {}", known[..9].join(", ")),
         };
         return bad(format!("`${{{inner}}}` does not exist"), help);
     }
@@ -133,6 +143,16 @@ pub(super) fn variable(text: &str) -> Option<Variable> {
         "run.previous_success_at" => Variable::PreviousSuccessAt,
         "job.name" => Variable::JobName,
         "elder.server" => Variable::Server,
+        "event" => Variable::Event,
+        "event.count" => Variable::EventCount,
+        "event.at" => Variable::EventAt,
+        "run.outcome" => Variable::Outcome,
+        "run.reason" => Variable::Reason,
+        "run.detail" => Variable::Detail,
+        "run.duration" => Variable::Duration,
+        "run.finished_at" => Variable::FinishedAt,
+        "run.output_tail" => Variable::OutputTail,
+        "run.url" => Variable::RunUrl,
         _ => match text.strip_prefix("job.labels.") {
             Some(label) if !label.is_empty() => Variable::JobLabel(label.into()),
             _ => return None,
@@ -151,6 +171,40 @@ pub(super) fn variable_name(variable: &Variable) -> String {
         Variable::JobName => "job.name".to_owned(),
         Variable::JobLabel(label) => format!("job.labels.{label}"),
         Variable::Server => "elder.server".to_owned(),
+        Variable::Event => "event".to_owned(),
+        Variable::EventCount => "event.count".to_owned(),
+        Variable::EventAt => "event.at".to_owned(),
+        Variable::Outcome => "run.outcome".to_owned(),
+        Variable::Reason => "run.reason".to_owned(),
+        Variable::Detail => "run.detail".to_owned(),
+        Variable::Duration => "run.duration".to_owned(),
+        Variable::FinishedAt => "run.finished_at".to_owned(),
+        Variable::OutputTail => "run.output_tail".to_owned(),
+        Variable::RunUrl => "run.url".to_owned(),
+    }
+}
+
+/// Whether only a sage knows it: what came of a run.
+pub(super) fn is_told(variable: &Variable) -> bool {
+    match variable {
+        Variable::RunId
+        | Variable::ScheduledAt
+        | Variable::Attempt
+        | Variable::Trigger
+        | Variable::PreviousSuccessAt
+        | Variable::JobName
+        | Variable::JobLabel(_)
+        | Variable::Server => false,
+        Variable::Event
+        | Variable::EventCount
+        | Variable::EventAt
+        | Variable::Outcome
+        | Variable::Reason
+        | Variable::Detail
+        | Variable::Duration
+        | Variable::FinishedAt
+        | Variable::OutputTail
+        | Variable::RunUrl => true,
     }
 }
 
@@ -164,7 +218,17 @@ pub(super) fn environment_name(variable: &Variable) -> Option<&'static str> {
         Variable::PreviousSuccessAt => "ELDER_PREVIOUS_SUCCESS_AT",
         Variable::JobName => "ELDER_JOB",
         Variable::Server => "ELDER_SERVER",
-        Variable::JobLabel(_) => return None,
+        Variable::JobLabel(_)
+        | Variable::Event
+        | Variable::EventCount
+        | Variable::EventAt
+        | Variable::Outcome
+        | Variable::Reason
+        | Variable::Detail
+        | Variable::Duration
+        | Variable::FinishedAt
+        | Variable::OutputTail
+        | Variable::RunUrl => return None,
     })
 }
 
@@ -270,6 +334,16 @@ mod tests {
             "job.name",
             "job.labels.team",
             "elder.server",
+            "event",
+            "event.count",
+            "event.at",
+            "run.outcome",
+            "run.reason",
+            "run.detail",
+            "run.duration",
+            "run.finished_at",
+            "run.output_tail",
+            "run.url",
         ] {
             assert_eq!(variable_name(&variable(text).unwrap()), text);
         }

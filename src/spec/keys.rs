@@ -69,6 +69,11 @@ impl Settings {
                     Some(decoder.shared.text(name.trim()))
                 });
             }
+            "on_success" => self.on_success = slot(node, || names(decoder, key, node)),
+            "on_failure" => self.on_failure = slot(node, || names(decoder, key, node)),
+            "on_missed" => self.on_missed = slot(node, || names(decoder, key, node)),
+            "on_recovery" => self.on_recovery = slot(node, || names(decoder, key, node)),
+            "on_stale" => self.on_stale = slot(node, || names(decoder, key, node)),
             "expect_success_within" => {
                 self.success_within = slot(node, || success_within(decoder, key, node));
             }
@@ -128,6 +133,25 @@ pub(super) fn layered<'t, 's, T>(
         }
     }
     layered
+}
+
+/// A name or several, each once.
+fn names<'t>(decoder: &mut Decoder<'t, '_>, key: &str, node: &Node<'t>) -> Option<Vec<Arc<str>>> {
+    let items = decoder.one_or_more(key, node)?;
+    if items.len() > limits::AUDIENCE {
+        let message = format!("`{key}` names more than {} sages", limits::AUDIENCE);
+        decoder.report(Code::Limit, node.span, &message, "");
+        return None;
+    }
+    let mut names: Vec<Arc<str>> = Vec::with_capacity(items.len());
+    for item in items {
+        let name = decoder.text(key, item)?;
+        let name = decoder.shared.text(name.trim());
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Some(names)
 }
 
 fn owner<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Arc<str>> {

@@ -36,8 +36,10 @@ pub(super) const LABEL: usize = 1_024;
 pub(super) const DESCRIPTION: usize = 10_000;
 /// Characters of a finding's message, and of its mend.
 pub(super) const MESSAGE: usize = 500;
-/// Calendars, and pools, of one file.
+/// Calendars, and pools, and sages, of one file.
 pub(super) const COMMONS: usize = 1_000;
+/// How many sages one key of a job may name.
+pub(super) const AUDIENCE: usize = 16;
 /// The largest `limit` of a pool.
 pub(super) const POOL: i64 = 10_000;
 /// Dates and ranges of one calendar, with what it includes.

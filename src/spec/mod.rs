@@ -5,6 +5,7 @@
 //! a clock, a file or the environment.
 
 mod account;
+mod action;
 mod address;
 mod alike;
 mod bytes;

@@ -13,18 +13,19 @@ use super::interpolate::variable_name;
 use super::wire::{
     Sheet, VERSION, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireDates,
     WireHttp, WireJob, WireLimits, WirePart, WirePath, WirePlacedPool, WirePolicy, WirePool,
-    WireProcess, WireRetryOn, WireSecret, WireStatus, WireText, WireTls, WireTreePath,
+    WireProcess, WireRetryOn, WireSage, WireSecret, WireStatus, WireText, WireTls, WireTreePath,
 };
 use crate::model::{
-    Action, AfterCrash, Body, Calendar, Command, Commons, Context, Grace, History, Http, Job, Json,
-    Limits, Part, Placed, Policy, Pool, Process, RetryOn, SecretSource, StatusSet, Text, TreePath,
+    Action, AfterCrash, Audience, Body, Calendar, Command, Commons, Context, Grace, History, Http,
+    Job, Json, Limits, Part, Placed, Policy, Pool, Process, RetryOn, Sage, SecretSource, StatusSet,
+    Text, TreePath,
 };
 use crate::schedule::Calendar as Dates;
 
 /// The canonical text of checked definitions and their origins, as last-good is stored:
 /// defaults and `${NAME}` filled in, secrets as references. [`read`](super::read()) takes it back.
 #[must_use]
-pub fn print(jobs: &[Job], commons: &Commons) -> String {
+pub fn print<'a>(jobs: &'a [Job], commons: &'a Commons) -> String {
     let mut policies = Table::default();
     let mut dates: Table<'_, (Arc<str>, Arc<Dates>)> = Table::default();
     let mut contexts = Table::default();
@@ -55,6 +56,26 @@ pub fn print(jobs: &[Job], commons: &Commons) -> String {
             }
         })
         .collect();
+    let mut sages = |sages: &'a [Placed<Sage>]| -> Vec<_> {
+        let sages = sages.iter();
+        sages
+            .map(|placed| {
+                let sage = &*placed.value;
+                WireSage {
+                    name: sage.name.as_str().into(),
+                    action: action(&sage.action),
+                    context: contexts.number(&sage.context),
+                    policy: policies.number(&sage.policy),
+                    after: sage.after,
+                    remind: sage.remind,
+                    events: sage.events.iter().map(|one| one.as_str().into()).collect(),
+                    file: (&*placed.origin.file).into(),
+                    line: placed.origin.line,
+                }
+            })
+            .collect()
+    };
+    let (defined, kept) = (sages(&commons.sages), sages(&commons.kept_sages));
     let sheet = Sheet {
         v: VERSION,
         policies: policies.rows.iter().map(|row| policy(row)).collect(),
@@ -62,6 +83,8 @@ pub fn print(jobs: &[Job], commons: &Commons) -> String {
         dates: dates.rows.iter().map(|row| dates_row(row)).collect(),
         calendars: commons.calendars.iter().map(calendar).collect(),
         pools: commons.pools.iter().map(pool).collect(),
+        sages: defined,
+        kept_sages: kept,
         jobs: wire_jobs,
     };
     // These shapes hold nothing that JSON could refuse: keys of maps are strings, numbers are whole.
@@ -329,8 +352,19 @@ fn policy(policy: &Policy) -> WirePolicy<'_> {
             limit: pool.limit,
         }),
         success_within: policy.success_within,
+        told: policy.audience.as_deref().map(told).unwrap_or_default(),
         output_keep: (policy.output_keep != Policy::OUTPUT).then_some(policy.output_keep),
         history: (policy.history != History::default())
             .then_some((policy.history.keep, policy.history.max_age)),
     }
+}
+
+fn told(audience: &Audience) -> Vec<(Cow<'_, str>, Vec<Cow<'_, str>>)> {
+    let all = audience.all().into_iter();
+    let told = all.filter(|(_, names)| !names.is_empty());
+    told.map(|(event, names)| {
+        let names = names.iter().map(|name| name.as_str().into());
+        (event.as_str().into(), names.collect())
+    })
+    .collect()
 }

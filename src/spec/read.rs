@@ -1,5 +1,7 @@
 //! The stored form back to checked definitions.
 
+mod commons;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -9,6 +11,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use commons::{audience, calendar, placed_pool, pool};
+
 use super::calendars::dates_of;
 use super::commons::Table;
 use super::expression::{self, Asked};
@@ -16,15 +20,15 @@ use super::interpolate::variable;
 use super::retry::parse_word;
 use super::shared::Shared;
 use super::wire::{
-    Sheet, VERSION, Version, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireHttp,
-    WireJob, WirePart, WirePath, WirePlacedPool, WirePolicy, WireProcess, WireRetryOn, WireSecret,
-    WireStatus, WireText, WireTreePath,
+    Sheet, VERSION, Version, WireAbout, WireAction, WireBody, WireContext, WireHttp, WireJob,
+    WirePart, WirePath, WirePolicy, WireProcess, WireRetryOn, WireSage, WireSecret, WireStatus,
+    WireText, WireTreePath,
 };
-use crate::ids::{CalendarName, JobName, PoolName};
+use crate::ids::JobName;
 use crate::model::{
-    About, Account, Action, AfterCrash, Body, Calendar, Command, Commons, Context, Definition,
-    Expect, Grace, History, Http, Job, Json, Limits, Origin, Overlap, Part, Placed, Policy, Pool,
-    Process, Retry, RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
+    About, Account, Action, AfterCrash, Body, Command, Commons, Context, Definition, Expect, Grace,
+    History, Http, Job, Json, Limits, Origin, Overlap, Part, Policy, Process, Retry, RetryOn,
+    SecretSource, Sign, StatusSet, Text, Tls, TreePath,
 };
 use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
@@ -71,42 +75,18 @@ pub fn read(text: &str, zones: &Zones) -> Result<(Vec<Job>, Commons), String> {
         let context = reader.context(context)?;
         reader.contexts.push(Arc::new(context));
     }
+    let mut sages = |wire: Vec<WireSage<'_>>| -> Result<Vec<_>, String> {
+        wire.into_iter().map(|wire| reader.sage(wire)).collect()
+    };
+    let (sages, kept_sages) = (sages(sheet.sages)?, sages(sheet.kept_sages)?);
     let jobs: Result<Vec<_>, _> = sheet.jobs.into_iter().map(|job| reader.job(job)).collect();
     let commons = Commons {
         calendars: calendars?,
         pools: pools?,
+        sages,
+        kept_sages,
     };
     Ok((jobs?, commons))
-}
-
-fn placed_pool(wire: &WirePlacedPool<'_>, shared: &Shared<'_>) -> Result<Placed<Pool>, String> {
-    Ok(Placed {
-        value: Arc::new(pool(&wire.name, wire.limit)?),
-        origin: Origin {
-            file: shared.text(&wire.file),
-            line: wire.line,
-        },
-    })
-}
-
-fn pool(name: &str, limit: u32) -> Result<Pool, String> {
-    let name = PoolName::new(name).map_err(|e| format!("pool {name:?}: {e}"))?;
-    Ok(Pool {
-        name,
-        limit: limit.max(1),
-    })
-}
-
-fn calendar(wire: &WireCalendar<'_>, shared: &Shared<'_>) -> Result<Calendar, String> {
-    let bad = |why: String| format!("calendar {:?}: {why}", wire.name);
-    Ok(Calendar {
-        name: CalendarName::new(&wire.name).map_err(|e| bad(e.to_string()))?,
-        dates: Arc::new(dates_of(&wire.dates).map_err(bad)?),
-        origin: Origin {
-            file: shared.text(&wire.file),
-            line: wire.line,
-        },
-    })
 }
 
 /// Zone, text, and the places of what it names.
@@ -372,6 +352,7 @@ impl Reader<'_> {
             grace: wire.grace.map_or(Grace::Auto, Grace::Fixed),
             coalesce: wire.coalesce,
             after_crash,
+            audience: audience(&wire.told)?,
             pool: match wire.pool {
                 Some(wire) => Some(Arc::new(pool(&wire.name, wire.limit)?)),
                 None => None,

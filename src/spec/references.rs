@@ -26,7 +26,9 @@ pub(super) fn check(
         for part in text.parts() {
             let reference = match part {
                 Part::Secret(name) => Reference::Secret(name),
-                Part::Variable(Variable::JobLabel(name)) => Reference::Label(name),
+                Part::Variable(Variable::JobLabel(name)) if !decoder.for_sage => {
+                    Reference::Label(name)
+                }
                 _ => continue,
             };
             if seen.insert(reference.clone()) {
@@ -58,9 +60,10 @@ pub(super) fn check(
             .iter()
             .find(|(used, _)| *used == reference)
             .map(|(_, span)| *span);
+        let who = if decoder.for_sage { "sage" } else { "job" };
         let message = match span {
             Some(_) => format!(
-                "`${{{shown}}}`: the job has no such {}",
+                "`${{{shown}}}`: the {who} has no such {}",
                 kind_of(&reference)
             ),
             None => format!(

@@ -7,11 +7,14 @@ use super::fields::{RETRY, RETRY_WORDS};
 use super::tree::{Node, Value, shorten};
 use crate::duration;
 use crate::finding::Code;
-use crate::model::{Retry, RetryOn};
+use crate::model::{Retry, RetryOn, Sage};
 
 /// A number of further attempts, or how they are made.
 pub(super) fn read<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Retry> {
-    let mut retry = Retry::built_in();
+    let mut retry = match decoder.for_sage {
+        true => Sage::built_in_retry(),
+        false => Retry::built_in(),
+    };
     if matches!(node.value, Value::Scalar(_)) {
         retry.max = max(decoder, "retry", node)?;
         return Some(retry);
@@ -39,6 +42,12 @@ pub(super) fn read<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option
                 let jitter = decoder.permille(key, node, 0, 1_000);
                 retry.jitter_permille = jitter.unwrap_or(retry.jitter_permille);
             }
+            "when" if decoder.for_sage => decoder.report(
+                Code::NoEffect,
+                entry.key_span,
+                "`when` says nothing in a sage: whatever went wrong is tried again, but for 410",
+                "remove it",
+            ),
             "when" => {
                 if let Some(when) = when(decoder, node) {
                     retry.when = when;

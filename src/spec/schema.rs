@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{
     CALENDAR, DAYS, DST, EXPECT, Field, HISTORY, HTTP, JOB, Kind, LIMITS, Level, MONTHLY, OUTPUT,
-    POOL, RANDOM, RANGE, RETRY, RETRY_WORDS, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State, TLS,
-    TOP, WEEKLY, YEARLY,
+    POOL, RANDOM, RANGE, RETRY, RETRY_WORDS, SAGE, SCHEDULE, SCHEDULE_WORDS, SECRET, SIGN, State,
+    TLS, TOP, WEEKLY, YEARLY,
 };
 use super::suite;
 
@@ -50,6 +50,7 @@ pub fn schema() -> String {
             "random": level(&RANDOM, Form::Job, &["times", "between"]),
             "calendar": level(&CALENDAR, Form::Job, &[]),
             "pool": level(&POOL, Form::Job, &["limit"]),
+            "sage": one_action(level(&SAGE, Form::Job, &[])),
             "range": level(&RANGE, Form::Job, &["from", "until"]),
             "secret": secret(),
             "text": text(),
@@ -256,6 +257,11 @@ fn kind(kind: Kind, form: Form) -> Value {
             "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
             "additionalProperties": refer("pool"),
         }),
+        Kind::Sages => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" },
+            "additionalProperties": refer("sage"),
+        }),
         Kind::Ranges => one_or_more(refer("range")),
         Kind::Defaults => refer("defaults"),
     }
@@ -298,7 +304,10 @@ fn nullable(kind: Value) -> Value {
 }
 
 fn job() -> Value {
-    let mut schema = level(&JOB, Form::Job, &["schedule"]);
+    one_action(level(&JOB, Form::Job, &["schedule"]))
+}
+
+fn one_action(mut schema: Map<String, Value>) -> Value {
     let actions = ["run", "exec", "http"].map(|key| json!({ "required": [key] }));
     schema.insert("oneOf".into(), json!(actions));
     Value::Object(schema)
@@ -505,9 +514,8 @@ mod tests {
             } else {
                 "schedule: manual"
             };
-            try_both(tests::job(&format!(
-                "{schedule}\n{action}\n{key}: {example}"
-            )));
+            let job = tests::job(&format!("{schedule}\n{action}\n{key}: {example}"));
+            try_both(format!("sages: {{ ops: {{ run: x }} }}\n{job}"));
             if field.state == State::Here && *key != "http" {
                 try_both(format!("defaults: {{ {key}: {example} }}"));
                 try_both(format!("defaults: {{ {key}: null }}"));
@@ -571,6 +579,15 @@ mod tests {
             let text = format!("pools: {{ a: {{ {}: {} }} }}\n", field.key, field.example);
             assert!(!tests::file(&text).is_bad() && is_valid(&text), "{text}");
         }
+        for field in SAGE.fields {
+            let Field { key, example, .. } = field;
+            let action = match *key {
+                "http" | "run" | "exec" => "",
+                _ => "run: x, ",
+            };
+            let text = format!("sages: {{ a: {{ {action}{key}: {example} }} }}\n");
+            assert!(!tests::file(&text).is_bad() && is_valid(&text), "{text}");
+        }
         for field in CALENDAR.fields {
             let Field { key, example, .. } = field;
             let text = format!(
@@ -591,7 +608,7 @@ mod tests {
             "schedule: manual",
             "run: x",
             "schedule: manual\nrun: x\nexec: [x]",
-            "schedule: manual\nrun: x\non_failure: database",
+            "schedule: manual\nrun: x\non_failure: { a: b }",
             "schedule: manual\nrun: x\nshedule: manual",
             "schedule: manual\nrun: x\nenabled: 7",
             "schedule: { monthly: { day: 1 } }\nrun: x",
@@ -616,7 +633,11 @@ mod tests {
             assert!(!is_valid(&text), "{text}");
         }
         for text in [
-            "sages: {}",
+            "sages: []",
+            "sages: { a: {} }",
+            "sages: { a: { run: x, http: \"http://x\" } }",
+            "sages: { a: { run: x, after: 0 } }",
+            "sages: { a: { run: x, stdin: y } }",
             "calendars: []",
             "pools: []",
             "pools: { a: {} }",

@@ -28,6 +28,11 @@ pub(super) struct Sheet<'a> {
     /// What the file defines too.
     #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
     pub pools: Vec<WirePlacedPool<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub sages: Vec<WireSage<'a>>,
+    /// Those that its jobs name and that no file defines any more.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_sages: Vec<WireSage<'a>>,
     #[serde(borrow)]
     pub jobs: Vec<WireJob<'a>>,
 }
@@ -72,6 +77,25 @@ pub(super) struct WirePlacedPool<'a> {
     #[serde(borrow)]
     pub name: Cow<'a, str>,
     pub limit: u32,
+    #[serde(borrow)]
+    pub file: Cow<'a, str>,
+    pub line: u32,
+}
+
+/// A sage as a file defines it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WireSage<'a> {
+    #[serde(borrow)]
+    pub name: Cow<'a, str>,
+    #[serde(borrow)]
+    pub action: WireAction<'a>,
+    pub context: usize,
+    pub policy: usize,
+    pub after: u32,
+    pub remind: Duration,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Cow<'a, str>>,
     #[serde(borrow)]
     pub file: Cow<'a, str>,
     pub line: u32,
@@ -306,6 +330,9 @@ pub(super) struct WirePolicy<'a> {
     pub pool: Option<WirePool<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success_within: Option<Duration>,
+    /// The word of an event, and who hears of it.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<(Cow<'a, str>, Vec<Cow<'a, str>>)>,
     /// Absent is the built-in; so with what follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_keep: Option<u64>,

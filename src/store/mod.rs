@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::ids::{JobName, RunId};
-use crate::model::{History, JobTimes, Outcome, Output, Run};
+use crate::ids::{JobName, RunId, SageName};
+use crate::model::{AuditEntry, History, JobTimes, Letter, Outcome, Output, Run};
 
 /// What a store answers, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -35,6 +35,11 @@ pub const RETURN_WITHIN: Duration = Duration::from_secs(600);
 
 /// The largest page that a store gives, whatever was asked for.
 pub const MAX_PAGE: usize = 10_000;
+
+/// So many rows of the audit trail are kept, and none that is older.
+pub const AUDIT_ROWS: u64 = 100_000;
+/// No row of the audit trail is kept for longer.
+pub const AUDIT_AGE: Duration = Duration::from_secs(365 * 86_400);
 
 /// Where elder remembers.
 pub trait Store: Send + Sync + 'static {
@@ -64,6 +69,16 @@ pub trait Store: Send + Sync + 'static {
     /// The run of `job` under this request.
     fn run_of_request(&self, job: JobName, request: String) -> Answer<'_, Option<Run>>;
 
+    /// Letters that wait in the outbox, of those that came after number `after`, in the order in
+    /// which they came, at most `limit`.
+    fn outbox(&self, after: u64, limit: usize) -> Answer<'_, Vec<Waiting>>;
+
+    /// A letter that waits.
+    fn letter(&self, id: RunId) -> Answer<'_, Option<Letter>>;
+
+    /// One page of the audit trail, newest first.
+    fn audit(&self, query: AuditQuery) -> Answer<'_, AuditPage>;
+
     /// Sums per job, by name, over the ended rows whose `scheduled_at` is at or after `since` and
     /// before `until`, for reports: spans that follow each other count nothing twice.
     fn summary(&self, since: Timestamp, until: Timestamp) -> Answer<'_, Vec<JobSummary>>;
@@ -71,7 +86,8 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes the ended runs beyond either bound, and at most `limit` rows at a time; says how many.
     /// A job that was seen with bounds of its own has these; of fires that did not run as many rows
     /// are kept as `bounds` says, whatever its own. Marks stay: pruning never reopens an instant. When nothing more is too old or too many, jobs
-    /// without rows that are gone for longer than `max_age` are forgotten.
+    /// without rows that are gone for longer than `max_age` are forgotten. The audit trail is cut to
+    /// its own bounds, [`AUDIT_ROWS`] and [`AUDIT_AGE`].
     fn prune(&self, bounds: History, now: Timestamp, limit: usize) -> Answer<'_, u64>;
 
     /// Copies the whole store to a new file while it is in use.
@@ -143,6 +159,25 @@ pub enum Write {
         /// What it said.
         output: Option<Output>,
     },
+    /// Letters into the outbox, and what is to be remembered of them. A letter that waits already
+    /// stays as it is.
+    Tell(Box<Telling>),
+    /// A letter was tried in vain: so often by now, and when it is tried again.
+    LetterTried {
+        /// Which.
+        id: RunId,
+        /// Attempts so far.
+        attempts: u32,
+        /// When the next one is due.
+        next_attempt_at: Timestamp,
+    },
+    /// A letter leaves the outbox.
+    LetterOver {
+        /// Which.
+        id: RunId,
+    },
+    /// A row of the audit trail. Nothing ever changes one.
+    Audit(Box<AuditEntry>),
     /// What a file defines, as applied; replaces what it defined before.
     File(AppliedFile),
     /// A file defines nothing any more.
@@ -154,6 +189,34 @@ pub enum Write {
     },
 }
 
+/// What is told, and what is remembered of that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Telling {
+    /// For the outbox, in order.
+    pub letters: Vec<Letter>,
+    /// What is remembered from now on under these names; `None` forgets.
+    pub said: Vec<(String, Option<String>)>,
+}
+
+/// A letter that waits in the outbox, without its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The place in the order in which they came; never used again.
+    pub number: u64,
+    /// Its identity.
+    pub id: RunId,
+    /// For whom.
+    pub sage: SageName,
+    /// Of which job.
+    pub job: Option<JobName>,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When the next one is due; `None` for the first.
+    pub next_attempt_at: Option<Timestamp>,
+}
+
 /// What became of a [`Write`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
@@ -161,6 +224,7 @@ pub enum Written {
     Done,
     /// The key was there already, or the instant is at or before the mark: not ours to start.
     /// For [`Write::Extend`] and [`Write::Update`]: that job has no such row (any more), and nothing was written.
+    /// For what is written of a letter: it waits no more.
     Taken,
 }
 
@@ -208,6 +272,8 @@ pub struct Recalled {
     pub open: Vec<Run>,
     /// What was applied last.
     pub files: Vec<AppliedFile>,
+    /// What is remembered of what sages were told, in no order.
+    pub said: Vec<(String, String)>,
 }
 
 /// What came of a restore.
@@ -271,6 +337,26 @@ pub struct RunPage {
     pub runs: Vec<Run>,
     /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
+}
+
+/// Which rows of the audit trail to read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// At or after.
+    pub since: Option<Timestamp>,
+    /// Only rows before this number: where the page before ended.
+    pub before: Option<u64>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A page of the audit trail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditPage {
+    /// Newest first, each with its number.
+    pub rows: Vec<(u64, AuditEntry)>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<u64>,
 }
 
 /// A job's sums over a span.

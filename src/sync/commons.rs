@@ -48,6 +48,7 @@ impl Tree {
 
     /// Lets files go on by what names meant that they use and that are gone.
     fn hold(&self, table: &mut Table, in_force: &InForce) {
+        let mut sages = None;
         for root in &self.roots {
             for file in &root.files {
                 let uses = file.commons().map_or(&[][..], |file| &file.uses);
@@ -56,7 +57,8 @@ impl Tree {
                 }
                 let last = last_content(in_force, &root.path, &file.path);
                 let jobs = last.map_or(&[][..], Defined::jobs);
-                table.hold(&root.path, &file.path, jobs);
+                let sages = sages.get_or_insert_with(|| in_force.sages());
+                table.hold(&root.path, &file.path, jobs, sages);
             }
         }
     }

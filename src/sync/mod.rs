@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::engine;
 use crate::finding::Finding;
 use crate::model::Observer;
+use crate::sage;
 use crate::source::{Directory, Watcher};
 use crate::store::{Store, StoreError};
 
@@ -74,6 +75,8 @@ pub struct Services {
     pub store: Arc<dyn Store>,
     /// Puts it in force.
     pub engine: engine::Handle,
+    /// Is told which sages there are.
+    pub sages: sage::Book,
     /// Is told of each reload.
     pub observer: Arc<dyn Observer>,
     /// The time.
@@ -85,6 +88,7 @@ struct Parts {
     language: Arc<dyn Language>,
     store: Arc<dyn Store>,
     engine: engine::Handle,
+    sages: sage::Book,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     status: watch::Sender<Arc<SyncStatus>>,
@@ -138,11 +142,18 @@ pub fn start(services: Services, directory: Directory, options: Options) -> (Syn
         Missing::Lost
     };
     let paths = directory.paths();
-    let eye = Eye::new(directory, watcher, services.language.clone(), missing);
+    let eye = Eye::new(
+        directory,
+        watcher,
+        services.language.clone(),
+        missing,
+        options.revision.clone(),
+    );
     let parts = Parts {
         language: services.language,
         store: services.store,
         engine: services.engine,
+        sages: services.sages,
         observer: services.observer,
         clock: services.clock,
         status,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
-use crate::model::Reason;
+use crate::model::{Delivery, Reason};
 
 use super::Telemetry;
 use super::exposition::{Exposition, Family, Format, Kind, Written};
@@ -63,6 +63,7 @@ pub(super) fn encode(telemetry: &Telemetry, format: Format) -> String {
     scheduler(&mut out, telemetry);
     configuration(&mut out, &config);
     store(&mut out, telemetry);
+    sages(&mut out, telemetry);
     process(&mut out, telemetry);
     out.finish()
 }
@@ -339,6 +340,27 @@ fn store(out: &mut Exposition, telemetry: &Telemetry) {
     ));
     for (op, operation) in &operations {
         out.count(&[("op", op)], read(&operation.errors));
+    }
+}
+
+fn sages(out: &mut Exposition, telemetry: &Telemetry) {
+    let sages = telemetry.totals.sages();
+    out.family(counter(
+        "elder_sage_deliveries",
+        "Letters to sages by what came of them: delivered, failed (it is tried again), given_up, gone, dropped.",
+    ));
+    for (sage, counts) in &sages {
+        for (result, count) in Delivery::ALL.iter().zip(counts.deliveries) {
+            let labels = [("sage", sage.as_str()), ("result", result.as_str())];
+            out.count(&labels, count);
+        }
+    }
+    out.family(gauge(
+        "elder_sage_waiting",
+        "Letters that wait for a sage, or are on their way.",
+    ));
+    for (sage, counts) in &sages {
+        out.count(&[("sage", sage.as_str())], counts.waiting);
     }
 }
 

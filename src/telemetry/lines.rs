@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use tracing::{debug, error, info, trace, warn};
 
 use crate::finding::{Finding, Severity};
-use crate::model::{Definition, Event, Outcome, Reason, ReloadReport, ReloadResult, Run};
+use crate::model::{
+    AuditEntry, AuditResult, Definition, Delivery, Event, Outcome, Reason, ReloadReport,
+    ReloadResult, Run,
+};
 
 /// How many findings of one reload get a line.
 const FINDINGS: usize = 20;
@@ -46,6 +49,9 @@ pub(super) fn write(event: &Event<'_>) {
         | Event::SuccessDeadline { .. }
         | Event::JobCounts { .. }
         | Event::Tick { .. }
+        | Event::LettersWritten
+        | Event::SagesKnown { .. }
+        | Event::SageWaiting { .. }
         | Event::JobRemoved { .. } => {}
         Event::AttemptStarted {
             run,
@@ -113,10 +119,69 @@ pub(super) fn write(event: &Event<'_>) {
             source = source.as_ref(),
             "{text}"
         ),
+        Event::SageDelivery {
+            sage,
+            result,
+            count,
+            detail,
+            again_at,
+        } => delivery(sage.as_str(), *result, *count, *detail, *again_at),
+        Event::Audit(entry) => audit(entry),
         Event::Notice { warning, text } => match warning {
             true => warn!("{text}"),
             false => info!("{text}"),
         },
+    }
+}
+
+fn delivery(
+    sage: &str,
+    result: Delivery,
+    letters: u64,
+    detail: Option<&str>,
+    again_at: Option<Timestamp>,
+) {
+    let again_at = again_at.map(|at| at.to_string());
+    match result {
+        Delivery::Delivered => debug!(sage, letters, "sage told"),
+        Delivery::Failed => warn!(
+            sage,
+            letters,
+            detail,
+            next_attempt_at = again_at,
+            "sage not told, another attempt follows"
+        ),
+        Delivery::GivenUp => warn!(
+            sage,
+            letters, detail, "sage not told, no further attempt follows"
+        ),
+        Delivery::Gone => warn!(sage, letters, detail, "sage is gone for good"),
+        Delivery::Dropped => warn!(sage, letters, detail, "letters to a sage dropped"),
+    }
+}
+
+/// One line for a row of the audit trail, at a level that its result chooses.
+macro_rules! audit_line {
+    ($level:ident, $entry:expr) => {
+        $level!(
+            target: "audit",
+            actor = &*$entry.actor,
+            from = $entry.from.as_deref(),
+            subject = $entry.subject.as_deref(),
+            result = $entry.result.as_str(),
+            detail = $entry.detail.as_deref(),
+            before = $entry.before.as_deref(),
+            after = $entry.after.as_deref(),
+            request = $entry.request.as_deref(),
+            "{}", $entry.action
+        )
+    };
+}
+
+fn audit(entry: &AuditEntry) {
+    match entry.result {
+        AuditResult::Done => audit_line!(info, entry),
+        AuditResult::Refused | AuditResult::Partial => audit_line!(warn, entry),
     }
 }
 

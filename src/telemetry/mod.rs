@@ -210,7 +210,17 @@ impl Telemetry {
             Event::Tzdata {
                 version, source, ..
             } => totals.set_tzdata(version, source),
+            Event::SagesKnown { names } => totals.set_sages(names),
+            Event::SageDelivery {
+                sage,
+                result,
+                count,
+                ..
+            } => totals.delivery(sage, *result, *count),
+            Event::SageWaiting { sage, count } => totals.letters_wait(sage, *count),
             Event::SourceState { .. }
+            | Event::LettersWritten
+            | Event::Audit(_)
             | Event::Notice { .. }
             | Event::Stale { .. }
             | Event::Fresh { .. } => {}

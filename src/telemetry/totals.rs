@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::finding::Severity;
-use crate::model::{Pool, ReloadReport, ReloadResult, ReloadTrigger};
+use crate::ids::SageName;
+use crate::model::{Delivery, Pool, ReloadReport, ReloadResult, ReloadTrigger};
 
 use super::histogram::Histogram;
 
@@ -112,6 +113,14 @@ pub(super) struct Tzdata {
     pub(super) source: Arc<str>,
 }
 
+/// What came of a sage's letters, and how many wait.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SageCounts {
+    /// In the order of [`Delivery::ALL`].
+    pub(super) deliveries: [u64; Delivery::ALL.len()],
+    pub(super) waiting: u64,
+}
+
 /// One kind of operation of the store.
 #[derive(Debug)]
 pub(super) struct Operation {
@@ -137,6 +146,7 @@ pub(super) struct Totals {
     config: Mutex<ConfigState>,
     tzdata: Mutex<Option<Tzdata>>,
     store: Mutex<BTreeMap<&'static str, Arc<Operation>>>,
+    sages: Mutex<BTreeMap<SageName, SageCounts>>,
 }
 
 impl Totals {
@@ -155,6 +165,7 @@ impl Totals {
             config: Mutex::default(),
             tzdata: Mutex::default(),
             store: Mutex::default(),
+            sages: Mutex::default(),
         };
         // The one operation that every store has is there from the first scrape.
         totals.operation("commit");
@@ -246,6 +257,35 @@ impl Totals {
     /// Which rules of time zones are in use.
     pub(super) fn tzdata(&self) -> Option<Tzdata> {
         lock(&self.tzdata).clone()
+    }
+
+    /// These are all sages: each has its series from now on, and the others have none.
+    pub(super) fn set_sages(&self, names: &[SageName]) {
+        let mut sages = lock(&self.sages);
+        sages.retain(|name, _| names.contains(name));
+        for name in names {
+            sages.entry(name.clone()).or_default();
+        }
+    }
+
+    /// So many letters came to this end.
+    pub(super) fn delivery(&self, sage: &SageName, result: Delivery, count: u64) {
+        // One that is no sage any more has no series.
+        if let Some(counts) = lock(&self.sages).get_mut(sage) {
+            counts.deliveries[result as usize] += count;
+        }
+    }
+
+    /// So many letters wait for this sage.
+    pub(super) fn letters_wait(&self, sage: &SageName, count: u64) {
+        if let Some(counts) = lock(&self.sages).get_mut(sage) {
+            counts.waiting = count;
+        }
+    }
+
+    /// All sages by name.
+    pub(super) fn sages(&self) -> BTreeMap<SageName, SageCounts> {
+        lock(&self.sages).clone()
     }
 
     /// How the configuration stands.

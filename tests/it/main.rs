@@ -27,6 +27,8 @@ mod peers;
 mod plan;
 mod prometheus;
 mod promises;
+mod revisions;
+mod sages;
 mod schedules;
 mod shipped;
 mod simulate;

@@ -98,7 +98,12 @@ impl Prepared {
 
     fn body(&mut self, body: &Body, facts: &Facts<'_>) -> Result<(), Failure> {
         let (text, kind, private) = match body {
-            Body::Empty => return Ok(()),
+            Body::Empty => match &facts.attempt.told {
+                Some(told) if self.method != Method::GET && self.method != Method::HEAD => {
+                    (told.body().to_string(), "application/json", false)
+                }
+                _ => return Ok(()),
+            },
             Body::Text(text) => (
                 facts.fill(text)?,
                 "text/plain; charset=utf-8",

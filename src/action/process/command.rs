@@ -103,7 +103,14 @@ fn environment(
         put(&mut all, "SHELL", &user.shell)?;
     }
     let attempt = facts.attempt;
-    put(&mut all, "ELDER_JOB", attempt.job.name().as_str())?;
+    match &attempt.told {
+        None => put(&mut all, "ELDER_JOB", attempt.job.name().as_str())?,
+        Some(told) => {
+            put(&mut all, "ELDER_JOB", told.job())?;
+            put(&mut all, "ELDER_SAGE", told.sage().as_str())?;
+            put(&mut all, "ELDER_EVENT", told.event().as_str())?;
+        }
+    }
     put(&mut all, "ELDER_RUN_ID", attempt.run.as_str())?;
     put(
         &mut all,

@@ -98,6 +98,8 @@ pub(super) async fn carry_out(
     }
     let policy = attempt.job.definition.policy.clone();
     let kin = Kin::of(HashSet::from([attempt.run]), &surroundings.state_dir);
+    let told = attempt.told.as_ref().map(|told| told.body().clone());
+    let stdin = process.stdin.clone().or(told);
     let of_all = Arc::clone(&means);
     let place = timeout(PATIENCE, of_all.gate.0.acquire()).await;
     // Files are read and a process is started off the loop: both can take their time.
@@ -132,7 +134,6 @@ pub(super) async fn carry_out(
         }
     };
     let mut collector = Collector::new(started.mask.clone(), policy.output_keep);
-    let stdin = process.stdin.clone();
     let ending = supervise(
         &mut started,
         &kin,

@@ -61,9 +61,9 @@ pub(super) fn start(
     };
     let masked = |failure: Failure| Failure::new(failure.reason, mask.text(&failure.message));
     let launch = prepare(process, &facts, around).map_err(masked)?;
-    let stdin = match process.stdin {
-        Some(_) => Stdio::piped(),
-        None => Stdio::null(),
+    let stdin = match (&process.stdin, &attempt.told) {
+        (None, None) => Stdio::null(),
+        _ => Stdio::piped(),
     };
     let limits = definition.context.limits;
     let children = &means.children;

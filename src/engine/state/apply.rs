@@ -38,6 +38,9 @@ impl State {
             return;
         }
         let at = change.at.min(self.now.wall);
+        if let Some(sages) = &change.sages {
+            self.sages = sages.clone();
+        }
         if change.recalled {
             self.take_back(change.added);
             self.answer(ticket, Vec::new(), Vec::new());
@@ -51,9 +54,7 @@ impl State {
             self.fire_due();
         }
         self.incoming.clear();
-        if change.revision.is_some() {
-            self.revision = change.revision;
-        }
+        self.revision = change.revision;
         let mut lost = Vec::new();
         let mut open = Vec::new();
         for name in &change.removed {
@@ -167,6 +168,9 @@ impl State {
         let mut state = JobState::new(job, mark);
         // Runs that the name left behind when it went count again.
         let orphans = self.orphans.remove(name.as_str()).unwrap_or_default();
+        if let Some(trouble) = self.troubles.remove(name.as_str()) {
+            state.past().trouble = Some(Box::new(trouble));
+        }
         if !orphans.is_empty() {
             state.past().active.clone_from(&orphans);
         }
@@ -290,6 +294,8 @@ impl State {
         if !state.active().is_empty() {
             self.orphans.insert(name.clone(), state.active().to_vec());
         }
+        let trouble = state.past.and_then(|past| past.trouble);
+        self.keep_trouble(name, trouble.map(|trouble| *trouble));
         self.counts[state.status as usize] -= 1;
         self.held.remove(name.as_str());
         self.undecided.retain(|other| *other != key);

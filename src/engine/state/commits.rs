@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{Event, Outcome, Output, Reason, Run, RunState};
+use crate::model::{Event, Job, Outcome, Output, Reason, Run, RunState};
 use crate::store::{Write, Written};
 
 use super::active::{Active, Row, Stage, is_fire};
@@ -39,6 +39,10 @@ pub(super) enum Then {
     Start(RunId),
     /// A waiting run has its row.
     Recorded(RunId),
+    /// Letters are in the outbox, of this job; the row that they are about comes next.
+    Told(JobName),
+    /// Letters are in the outbox, about no row.
+    ToldAlone,
     /// Fires that did not run are told.
     NotRun {
         key: Option<JobKey>,
@@ -111,6 +115,13 @@ impl Commits {
             .map_or(u64::MAX, |(batch, _)| *batch)
     }
 
+    fn keep_with(&mut self, telling: Option<(Write, Then)>, write: Write, then: Then) {
+        if let Some((write, then)) = telling {
+            self.keep(write, then);
+        }
+        self.keep(write, then);
+    }
+
     fn keep(&mut self, mut write: Write, then: Then) {
         if self.kept.len() >= KEPT {
             self.kept.pop_front();
@@ -130,8 +141,13 @@ impl Commits {
 
 impl State {
     pub(super) fn write(&mut self, write: Write, then: Then) {
+        // What is told goes with the row that it is about, which follows.
+        let goes_on = matches!(then, Then::Told(_));
         self.commits.writes.push(write);
         self.commits.thens.push(then);
+        if goes_on {
+            return;
+        }
         if self.commits.writes.len() >= self.commits.batch_size.max(FIRST_BATCH) {
             self.flush();
             let next = self.commits.batch_size.max(FIRST_BATCH) * 2;
@@ -172,7 +188,7 @@ impl State {
             Ok(written) => {
                 let (mut won, mut lost) = (0, 0);
                 for (then, written) in thens.into_iter().zip(written) {
-                    if !matches!(then, Then::Nothing) {
+                    if !matches!(then, Then::Nothing | Then::Told(_) | Then::ToldAlone) {
                         match written {
                             Written::Done => won += 1,
                             Written::Taken => lost += 1,
@@ -214,6 +230,7 @@ impl State {
     fn durable(&mut self, then: Then, written: Written) {
         match (then, written) {
             (Then::Nothing, _) => {}
+            (Then::Told(_) | Then::ToldAlone, _) => self.told(),
             (Then::Start(id), Written::Done) => self.launch(id),
             (Then::Recorded(id), Written::Done) => {
                 let Some(active) = self.runs.get_mut(&id) else {
@@ -303,7 +320,13 @@ impl State {
     }
 
     fn refused(&mut self, batch: u64, error: String, thens: Vec<Then>, writes: Vec<Write>) {
+        let mut telling = None;
         for (then, write) in thens.into_iter().zip(writes) {
+            if matches!(then, Then::Told(_)) {
+                telling = Some((write, then));
+                continue;
+            }
+            let telling = telling.take();
             match then {
                 Then::Start(id) | Then::Recorded(id) => self.not_recorded(id, write, &error),
                 Then::NotRun {
@@ -312,10 +335,17 @@ impl State {
                     first,
                     ..
                 } => match self.undecided_again(key, run, first) {
-                    Some(key) => self.reopen(key, first),
-                    None => self.commits.keep(write, then),
+                    Some(key) => {
+                        if let Some((_, Then::Told(job))) = telling {
+                            self.untold(&job);
+                        }
+                        self.reopen(key, first);
+                    }
+                    None => self.commits.keep_with(telling, write, then),
                 },
-                Then::Nothing => self.commits.keep(write, then),
+                Then::Nothing | Then::Told(_) | Then::ToldAlone => {
+                    self.commits.keep_with(telling, write, then);
+                }
             }
         }
         for (_, ticket) in std::mem::take(&mut self.commits.waiting) {
@@ -362,7 +392,7 @@ impl State {
         if is_fire(&active.run) {
             match self.undecided_again(key, &active.run, first) {
                 Some(key) => self.reopen(key, first),
-                None => self.keep_missed(active.run, key),
+                None => self.keep_missed(active.run, &active.job, key),
             }
         }
         if let Some(key) = key {
@@ -371,7 +401,7 @@ impl State {
     }
 
     /// A fire that cannot be decided anew, for its job or its schedule is gone, is missed.
-    fn keep_missed(&mut self, run: Run, key: Option<JobKey>) {
+    fn keep_missed(&mut self, run: Run, job: &Job, key: Option<JobKey>) {
         let first = run.scheduled_at;
         let run = Box::new(Run {
             state: RunState::Done,
@@ -388,7 +418,8 @@ impl State {
             first,
             added: 1,
         };
-        self.commits.keep(Write::Claim { run }, then);
+        let telling = self.telling(key, job, &run, 1, None);
+        self.commits.keep_with(telling, Write::Claim { run }, then);
     }
 
     /// The store can be written again.

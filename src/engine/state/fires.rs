@@ -216,7 +216,8 @@ impl State {
         };
         self.move_mark(key, not_run.last);
         let Some(job) = self.job_mut(key) else { return };
-        let name = job.job.name().clone();
+        let source = job.job.clone();
+        let name = source.name().clone();
         if let Some(span) = job.past().span.as_mut()
             && span.run.reason == Some(reason)
         {
@@ -231,6 +232,7 @@ impl State {
                 until: not_run.last,
                 at,
             };
+            self.tell(Some(key), &source, &run, not_run.count, None);
             self.write(
                 write,
                 Then::NotRun {
@@ -243,7 +245,6 @@ impl State {
             return;
         }
         let id = RunId::of_fire(&name, not_run.first);
-        let source = job.job.clone();
         let mut run = Run::new(id, name, not_run.first, Trigger::Schedule);
         run.count = not_run.count;
         run.scheduled_until = (not_run.last > not_run.first).then_some(not_run.last);
@@ -257,6 +258,7 @@ impl State {
         if let Some(job) = self.job_mut(key) {
             job.past().span = Some(Span { run: run.clone() });
         }
+        self.tell(Some(key), &source, &run, not_run.count, None);
         self.write(
             Write::Claim { run: run.clone() },
             Then::NotRun {

@@ -165,6 +165,7 @@ impl State {
         });
         let name = job.job.name().clone();
         self.freshness.stale.insert(name);
+        self.tell_stale(key, deadline, last_success);
     }
 
     fn fresh_again(&mut self, key: JobKey) {

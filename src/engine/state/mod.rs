@@ -15,6 +15,7 @@ mod recovery;
 mod requests;
 mod runs;
 mod stopping;
+mod telling;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -27,8 +28,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::decide::Trouble;
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Remains, Run, Trigger};
+use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Remains, Run, Sages, Trigger};
 use crate::store::{Mark, Write, Written};
 
 use super::handle::{
@@ -71,6 +73,8 @@ pub enum Input {
     Recalled(Vec<Run>),
     /// What was left of those rows' attempts, with [`Input::Recalled`].
     Remains(HashMap<RunId, Remains>),
+    /// What the store remembers of jobs in trouble; before the first change.
+    Troubles(HashMap<JobName, Trouble>),
     /// Other jobs from now on.
     Apply(Ticket, Box<Change>),
     /// Somebody wants to know when everything that was decided so far is in the store.
@@ -221,6 +225,9 @@ pub struct State {
     /// Why a fire that is late now is late.
     lateness: Reason,
     revision: Option<Arc<str>>,
+    sages: Arc<Sages>,
+    /// Of jobs that are not there, for the case that the name comes back.
+    troubles: HashMap<JobName, Trouble>,
     stats: Stats,
 }
 
@@ -269,6 +276,8 @@ struct Past {
     last_startup_at: Option<Timestamp>,
     times: crate::model::JobTimes,
     last: Option<Box<Run>>,
+    /// What sages were told, from a failure to the next success.
+    trouble: Option<Box<Trouble>>,
 }
 
 /// A row of successive fires that did not run for the same reason.
@@ -304,6 +313,8 @@ impl State {
             phase: Phase::Starting,
             lateness: Reason::Downtime,
             revision: None,
+            sages: Arc::default(),
+            troubles: HashMap::new(),
             stats: Stats {
                 since: now.wall,
                 last_tick: now.wall,
@@ -324,6 +335,7 @@ impl State {
             Input::Tick => self.observer.observe(&Event::Tick { at: now.wall }),
             Input::Recalled(open) => self.recalled = open,
             Input::Remains(remains) => self.remains = remains,
+            Input::Troubles(troubles) => self.troubles = troubles,
             Input::Apply(ticket, change) => self.apply(ticket, *change),
             Input::Recorded(ticket) => self.recorded(ticket),
             Input::Trigger(ticket, request) => self.trigger(ticket, request),

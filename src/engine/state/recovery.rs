@@ -52,6 +52,10 @@ impl State {
             });
         }
         let run = Box::new(run);
+        let job = key.and_then(|key| self.job(key));
+        if let Some(job) = job.map(|job| job.job.clone()) {
+            self.tell(key, &job, &run, run.count, None);
+        }
         self.write(Write::Update { run, output: None }, Then::Nothing);
     }
 

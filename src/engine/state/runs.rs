@@ -297,6 +297,7 @@ impl State {
         if let Some(key) = active.key {
             self.next_of_job(key);
         }
+        self.tell(active.key, &active.job, &run, 1, output.as_ref());
         self.write(Write::Update { run, output }, Then::Nothing);
     }
 
@@ -439,12 +440,13 @@ impl State {
 
     fn close_unstarted(&mut self, active: Active, outcome: Outcome, reason: Reason) {
         let key = active.key;
-        let mut run = active.run;
+        let mut run = active.run.clone();
         run.state = RunState::Done;
         run.outcome = Some(outcome);
         run.reason = Some(reason);
         run.finished_at = Some(self.now.wall);
         let run = Box::new(run);
+        self.tell(key, &active.job, &run, 1, None);
         if active.row == Row::Absent {
             let first = run.scheduled_at;
             let then = Then::NotRun {

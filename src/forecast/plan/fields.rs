@@ -261,6 +261,7 @@ fn of_policy(policy: &Policy, entries: &mut Entries) {
         grace,
         coalesce,
         after_crash,
+        audience,
         pool,
         success_within,
         output_keep,
@@ -301,6 +302,10 @@ fn of_policy(policy: &Policy, entries: &mut Entries) {
             &format!("pools.{named}.limit"),
             pool.limit.to_string(),
         );
+    }
+    let told = audience.iter().flat_map(|audience| audience.all());
+    for (event, names) in told.filter(|(_, names)| !names.is_empty()) {
+        plain(entries, &format!("on_{event}"), list(names.iter()));
     }
     if let Some(within) = success_within {
         plain(entries, "expect_success_within", duration::print(*within));

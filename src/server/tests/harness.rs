@@ -18,10 +18,11 @@ use crate::engine::{
     Handle, JobPage, JobStatus, JobView, Message, Refusal, Stats, TriggerRequest, Triggered,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{History, Output, Run};
+use crate::model::{AuditEntry, History, Letter, Output, Run};
 use crate::server::{Bound, Config, Parts, bind};
 use crate::store::{
-    Answer, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write, Written,
+    Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, RunPage, RunQuery, Store,
+    StoreError, Waiting, Write, Written,
 };
 use crate::sync::{SyncAnswer, SyncHandle, SyncRequest, SyncState, SyncStatus};
 use crate::telemetry::example::{instant, job};
@@ -100,6 +101,7 @@ impl Engine {
 #[derive(Default)]
 pub(super) struct Rows {
     pub(super) rows: Mutex<Vec<(Run, Output)>>,
+    pub(super) trail: Mutex<Vec<AuditEntry>>,
     pub(super) down: AtomicBool,
     pub(super) stuck: AtomicBool,
     pub(super) checks: AtomicUsize,
@@ -174,6 +176,30 @@ impl Store for Rows {
 
     fn run_of_request(&self, _: JobName, _: String) -> Answer<'_, Option<Run>> {
         self.answer(|| None)
+    }
+
+    fn outbox(&self, _: u64, _: usize) -> Answer<'_, Vec<Waiting>> {
+        self.answer(Vec::new)
+    }
+
+    fn letter(&self, _: RunId) -> Answer<'_, Option<Letter>> {
+        self.answer(|| None)
+    }
+
+    fn audit(&self, query: AuditQuery) -> Answer<'_, AuditPage> {
+        let trail = self.trail.lock().unwrap();
+        let before = |number: u64| query.before.is_none_or(|before| number < before);
+        let mut rows: Vec<_> = (1..)
+            .zip(trail.iter().cloned())
+            .filter(|(number, row)| {
+                before(*number) && query.since.is_none_or(|since| row.at >= since)
+            })
+            .collect();
+        rows.reverse();
+        let more = rows.len() > query.limit;
+        rows.truncate(query.limit);
+        let next = rows.last().filter(|_| more).map(|(number, _)| *number);
+        self.answer(|| AuditPage { rows, next })
     }
 
     fn summary(&self, _: Timestamp, _: Timestamp) -> Answer<'_, Vec<JobSummary>> {

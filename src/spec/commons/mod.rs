@@ -1,16 +1,17 @@
-//! What files define for the whole tree: calendars and pools, each under a name.
+//! What files define for the whole tree: calendars, pools and sages, each under a name.
 //!
 //! A file is read for these first ([`said`]). From what all files say,
 //! [`Table::resolve`] makes one table of names for each kind, and with that each
 //! file is checked. What of it a file used is kept with the file ([`Use`]), so
 //! that a name that changes in one file touches those that use it and no other.
 //!
-//! A kind whose entries mean something by their own lines alone, as pools do, is
+//! A kind whose entries mean something by their own lines alone, as pools and sages do, is
 //! a [`Common`] and needs nothing beside it. Calendars include each other and
 //! files of their own; their part is in `calendars`.
 
 mod names;
 mod pools;
+mod sages;
 mod section;
 
 use std::collections::{BTreeSet, HashMap, hash_map::DefaultHasher};
@@ -26,12 +27,13 @@ use super::tree::{self, Entry, Node, Span, Value, shorten};
 use super::{InputFile, Options, bytes};
 use crate::finding::Code;
 use crate::ids::JobName;
-use crate::model::{self, Job, NameKind, Origin, Placed, Pool};
+use crate::model::{self, Job, NameKind, Origin, Placed, Pool, Sage, Sages};
 use crate::schedule::{self, Zones};
 
 pub(in crate::spec) use names::{FileKey, Found};
 pub use names::{Names, SaidNames};
 pub(in crate::spec) use pools::pool;
+pub(in crate::spec) use sages::audience;
 pub(in crate::spec) use section::{Section, section};
 
 /// Something that is defined under a name for the whole tree, by its own lines alone.
@@ -67,6 +69,8 @@ pub struct Said {
     pub calendars: calendars::Said,
     /// Of pools.
     pub pools: SaidNames<Pool>,
+    /// Of sages.
+    pub sages: SaidNames<Sage>,
 }
 
 /// A file and what is to be taken for what it says.
@@ -109,6 +113,8 @@ pub struct Table {
     pub calendars: Calendars,
     /// Places for runs.
     pub pools: Names<Pool>,
+    /// Who is told.
+    pub sages: Names<Sage>,
 }
 
 /// What a file says for the whole tree, by itself; its findings left out, for its check tells them.
@@ -142,13 +148,15 @@ pub fn said(input: &InputFile, options: &Options, zones: &Zones) -> Said {
     let calendars = node(NameKind::Calendar);
     let calendars = calendars.map(|node| calendars::read(&mut decoder, node, &home));
     let pools = node(Pool::KIND).map(|node| read::<Pool>(&mut decoder, node, &home));
-    let is_any = calendars.is_some() || pools.is_some();
+    let sages = node(Sage::KIND).map(|node| read::<Sage>(&mut decoder, node, &home));
+    let is_any = calendars.is_some() || pools.is_some() || sages.is_some();
     if decoder.errors_since(0) || !tree.complete || is_any && !tree.problems.is_empty() {
         return Said::bad(Some(top));
     }
     Said {
         calendars: calendars.map_or_else(calendars::Said::default, calendars::Said::of),
         pools: pools.map_or_else(SaidNames::default, said_names),
+        sages: sages.map_or_else(SaidNames::default, said_names),
     }
 }
 
@@ -163,6 +171,7 @@ impl Said {
         Self {
             calendars: calendars::Said::Bad(names(NameKind::Calendar)),
             pools: SaidNames::Bad(names(NameKind::Pool)),
+            sages: SaidNames::Bad(names(NameKind::Sage)),
         }
     }
 
@@ -307,11 +316,13 @@ impl Table {
                 holds(source.root, source.path, NameKind::Calendar, name)
             }),
             pools: of_kind(sources, |said| &said.pools, holds),
+            sages: of_kind(sources, |said| &said.sages, holds),
         }
     }
 
-    /// Lets the jobs of a file, as they last were, go on by what names meant that are gone.
-    pub fn hold(&mut self, root: &Arc<str>, path: &Arc<str>, jobs: &[Job]) {
+    /// Lets the jobs of a file, as they last were, go on by what names meant that are gone. Jobs
+    /// bring along what they name, but for sages: these are as `sages` has them.
+    pub fn hold(&mut self, root: &Arc<str>, path: &Arc<str>, jobs: &[Job], sages: &Sages) {
         let file = || (root.clone(), path.clone());
         let schedules = jobs.iter().map(|job| &job.definition.schedule);
         let dates = schedules.flat_map(|schedule| schedule.calendars());
@@ -321,6 +332,14 @@ impl Table {
             .filter_map(|job| job.definition.policy.pool.as_ref());
         let pools = pools.map(|pool| (Arc::from(pool.name.as_str()), pool.clone()));
         self.pools.hold(file(), pools);
+        let audiences = jobs
+            .iter()
+            .filter_map(|job| job.definition.policy.audience.as_ref());
+        let names = audiences.flat_map(|audience| audience.all());
+        let named = names.flat_map(|(_, names)| names);
+        let known =
+            named.filter_map(|name| Some((Arc::from(name.as_str()), sages.get(name)?.clone())));
+        self.sages.hold(file(), known);
     }
 
     /// Whether something that was used is defined no more.
@@ -329,6 +348,7 @@ impl Table {
         match one {
             Use::Name(NameKind::Calendar, name) => !self.calendars.knows(name),
             Use::Name(NameKind::Pool, name) => !self.pools.knows(name),
+            Use::Name(NameKind::Sage, name) => !self.sages.knows(name),
             Use::Name(NameKind::Job, _) | Use::Ics(_) => false,
         }
     }
@@ -348,6 +368,7 @@ impl Table {
                     self.calendars.find(&file, name).hash(&mut hash);
                 }
                 Use::Name(NameKind::Pool, name) => self.pools.find(&file, name).hash(&mut hash),
+                Use::Name(NameKind::Sage, name) => self.sages.find(&file, name).hash(&mut hash),
                 Use::Name(NameKind::Job, _) => {}
                 Use::Ics(path) => self.calendars.find_ics(root, path).hash(&mut hash),
             }
@@ -405,6 +426,10 @@ pub(in crate::spec) struct InFile {
     pub unread_calendars: Vec<Arc<str>>,
     /// The pools that it defines itself.
     pub pools: Own<Pool>,
+    /// The sages that it defines itself.
+    pub sages: Own<Sage>,
+    /// Those that its jobs name and that no file defines any more.
+    pub kept_sages: Vec<Placed<Sage>>,
     uses: BTreeSet<Use>,
 }
 

@@ -176,7 +176,7 @@ fn bytes_that_are_no_text() {
 #[test]
 #[rustfmt::skip] // A table is read by its lines.
 fn keys_that_do_not_belong() {
-    use Code::{DuplicateKey, DuplicateName, NoEffect, NotInThisBuild, UnknownKey};
+    use Code::{DuplicateKey, DuplicateName, NoEffect, UnknownKey};
     let http = "http: { url: \"http://x\" }";
     check_rows(vec![
         row("one letter off", with("timeot: 5s"), UnknownKey, (3, 5), "did you mean `timeout`?"),
@@ -190,7 +190,6 @@ fn keys_that_do_not_belong() {
         row("a key twice", with("run: a\nrun: b"), DuplicateKey, (4, 5), "twice"),
         row("a job twice", "jobs:\n  a: {}\n  b: {}\n  a: {}\n", DuplicateName, (4, 3), "twice"),
         row("names that differ in case", "jobs:\n  a: {}\n  A: {}\n", DuplicateName, (3, 3), "case"),
-        row("sages", "sages: {}\n", NotInThisBuild, (1, 1), "`sages` is known, but not in this build"),
         row("overlap of nothing known", with("overlap: parallel"), Code::WrongType, (3, 14), "write `skip`, `queue` or `replace`"),
         row("overlap misspelt", with("overlap: quue"), Code::WrongType, (3, 14), "did you mean `queue`?"),
         row("stdin beside http", with(&format!("{http}\nstdin: x")), NoEffect, (4, 5), "body"),
@@ -224,16 +223,7 @@ fn every_key_of_a_later_build_is_refused_by_name() {
         seen > 0,
         "the list of what is to come is empty: this test can go"
     );
-    let contract = [
-        "sages",
-        "kubernetes",
-        "aliases",
-        "on_success",
-        "on_failure",
-        "on_missed",
-        "on_recovery",
-        "on_stale",
-    ];
+    let contract = ["kubernetes", "aliases"];
     for key in contract {
         let known = LEVELS.iter().filter_map(|level| level.find(key));
         assert!(known.into_iter().any(|f| f.state == State::Later), "{key}");

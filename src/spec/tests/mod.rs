@@ -6,6 +6,7 @@ mod calendars;
 mod good;
 mod layers;
 mod pools;
+mod sages;
 mod stored;
 mod words;
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::ids::{JobName, PoolName};
+use crate::ids::{JobName, PoolName, SageName};
 use crate::model::{
-    About, Account, Action, AfterCrash, Body, Command, Context, Expect, Grace, History, Http, Json,
-    Limits, Origin, Overlap, Part, Policy, Pool, Process, Retry, RetryOn, SecretSource, Sign,
-    StatusSet, Text, Tls, TreePath, Variable,
+    About, Account, Action, AfterCrash, Audience, Body, Command, Context, Expect, Grace, History,
+    Http, Json, Limits, Origin, Overlap, Part, Placed, Policy, Pool, Process, Retry, RetryOn, Sage,
+    SageEvent, SecretSource, Sign, StatusSet, Text, Tls, TreePath, Variable,
 };
 use crate::spec::{parse_schedule, print, read};
 
@@ -28,6 +28,10 @@ fn part() -> impl Strategy<Value = Part> {
         Just(Variable::RunId),
         Just(Variable::ScheduledAt),
         Just(Variable::Attempt),
+        Just(Variable::Event),
+        Just(Variable::EventCount),
+        Just(Variable::Outcome),
+        Just(Variable::OutputTail),
         Just(Variable::Trigger),
         Just(Variable::PreviousSuccessAt),
         Just(Variable::JobName),
@@ -122,13 +126,31 @@ fn policy() -> impl Strategy<Value = Policy> {
         })
     });
     let success_within = prop::option::of(length());
+    let names = || prop::collection::vec("[a-z]{1,8}", 0..3);
+    let audience = (names(), names(), names(), names(), names()).prop_map(|names| {
+        let sages = |names: Vec<String>| -> Vec<SageName> {
+            names
+                .iter()
+                .map(|name| SageName::new(name).unwrap())
+                .collect()
+        };
+        let audience = Audience {
+            success: sages(names.0),
+            failure: sages(names.1),
+            missed: sages(names.2),
+            recovery: sages(names.3),
+            stale: sages(names.4),
+        };
+        (!audience.is_empty()).then(|| Arc::new(audience))
+    });
     let history = (any::<u32>(), length()).prop_map(|(keep, max_age)| History { keep, max_age });
     let kept = (0..=Policy::MOST_OUTPUT, history);
-    let more = (after_crash, success_within, prop::option::of(pool), kept);
+    let told = (prop::option::of(pool), audience);
+    let more = (after_crash, success_within, told, kept);
     let rest = (any::<u32>(), overlap, grace, any::<bool>(), more);
     (prop::option::of(length()), length(), retry, rest).prop_map(
         |(timeout, kill_grace, retry, (max_instances, overlap, grace, coalesce, more))| {
-            let (after_crash, success_within, pool, (output_keep, history)) = more;
+            let (after_crash, success_within, (pool, audience), (output_keep, history)) = more;
             Policy {
                 timeout,
                 kill_grace,
@@ -145,6 +167,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 grace,
                 coalesce,
                 after_crash,
+                audience,
                 pool,
                 success_within,
                 output_keep,
@@ -334,6 +357,35 @@ fn a_job() -> impl Strategy<Value = Job> {
         )
 }
 
+fn a_sage() -> impl Strategy<Value = Placed<Sage>> {
+    let events = prop::sample::subsequence(SageEvent::OF_ELDER.to_vec(), 0..4);
+    let rest = (1..=u32::MAX, length(), events, (word(), any::<u32>()));
+    (
+        "[A-Za-z0-9][A-Za-z0-9._-]{0,20}",
+        action(),
+        context(),
+        policy(),
+        rest,
+    )
+        .prop_map(
+            |(name, action, context, policy, (after, remind, events, origin))| Placed {
+                value: Arc::new(Sage {
+                    name: SageName::new(&name).unwrap(),
+                    action,
+                    context: Arc::new(context),
+                    policy: Arc::new(policy),
+                    after,
+                    remind,
+                    events,
+                }),
+                origin: Origin {
+                    file: origin.0,
+                    line: origin.1,
+                },
+            },
+        )
+}
+
 fn assert_same(before: &[Job], after: &[Job]) {
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(after) {
@@ -346,11 +398,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn whatever_the_model_can_hold_is_read_back(jobs in prop::collection::vec(a_job(), 0..4)) {
-        let text = print(&jobs, Commons::NONE);
-        let again = read(&text, zones()).unwrap().0;
+    fn whatever_the_model_can_hold_is_read_back(
+        jobs in prop::collection::vec(a_job(), 0..4),
+        sages in prop::collection::vec(a_sage(), 0..3),
+        kept_sages in prop::collection::vec(a_sage(), 0..2),
+    ) {
+        let commons = Commons { sages, kept_sages, ..Commons::default() };
+        let text = print(&jobs, &commons);
+        let (again, read) = read(&text, zones()).unwrap();
         assert_same(&jobs, &again);
-        prop_assert_eq!(print(&again, Commons::NONE), text);
+        prop_assert_eq!(&read, &commons);
+        prop_assert_eq!(print(&again, &read), text);
     }
 
     #[test]

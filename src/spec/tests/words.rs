@@ -53,10 +53,10 @@ E022 jobs.d/a.yaml:5:11: no pool is called `database`
   help: define it under `pools:` at the top level of a job file
 "##);
     insta::assert_snapshot!(seen("schedule: manual\nrun: x\non_failure: database"), @r##"
-E007 jobs.d/a.yaml:5:5: `on_failure` is known, but not in this build
+E022 jobs.d/a.yaml:5:17: no sage is called `database`
   |     on_failure: database
-  |     ^^^^^^^^^^
-  help: remove it: nothing would come of it
+  |                 ^^^^^^^^
+  help: define it under `sages:` at the top level of a job file
 "##);
     insta::assert_snapshot!(seen("schedule: manual\nrun: curl ${secrets.TOKEN}"), @r##"
 E017 jobs.d/a.yaml:4:10: `${secrets.TOKEN}` is not filled in in `run`

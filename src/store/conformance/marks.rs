@@ -107,7 +107,9 @@ async fn asked_order(store: Arc<dyn Store>) {
 }
 
 async fn recalls_marks(store: Arc<dyn Store>) {
-    let Recalled { marks, open, files } = store.recall().await.unwrap();
+    let Recalled {
+        marks, open, files, ..
+    } = store.recall().await.unwrap();
     assert!(marks.is_empty() && open.is_empty() && files.is_empty());
     store
         .commit(vec![

@@ -2,6 +2,7 @@
 
 mod claims;
 mod marks;
+mod outbox;
 mod pruning;
 mod reading;
 mod scripts;
@@ -42,7 +43,15 @@ pub(crate) use cases;
 /// Tries every promise on a fresh store from `make`, and says which ones do not hold.
 pub async fn conformance(make: impl Fn() -> Fixture) {
     let mut broken = Vec::new();
-    for (sentence, case) in [claims::CASES, marks::CASES, reading::CASES, pruning::CASES].concat() {
+    for (sentence, case) in [
+        claims::CASES,
+        marks::CASES,
+        reading::CASES,
+        pruning::CASES,
+        outbox::CASES,
+    ]
+    .concat()
+    {
         let fixture = make();
         if tokio::spawn(case(Arc::clone(&fixture.store)))
             .await

@@ -167,6 +167,7 @@ async fn view(store: &Arc<dyn Store>) -> View {
         marks: mut recalled,
         open,
         files,
+        ..
     } = store.recall().await.unwrap();
     recalled.sort_by(|a, b| a.0.cmp(&b.0));
     let mut query = RunQuery {

@@ -3,7 +3,9 @@
 //! It keeps the same promises about rows as the others, but nothing survives the process. As there
 //! is no disk to fill, it bounds itself: history as pruning would, and a total of rows and output.
 
+mod audit;
 mod job;
+mod outbox;
 mod state;
 
 use std::path::PathBuf;
@@ -13,10 +15,11 @@ use jiff::Timestamp;
 
 use self::state::State;
 use super::{
-    Answer, JobSummary, Mark, Recalled, RunPage, RunQuery, Store, StoreError, Write, Written, rules,
+    AUDIT_AGE, Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, RunPage, RunQuery, Store,
+    StoreError, Waiting, Write, Written, rules,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{History, Output, Run};
+use crate::model::{History, Letter, Output, Run};
 
 /// How much a [`MemoryStore`] keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +97,7 @@ impl Store for MemoryStore {
                 .filter_map(|(_, id)| Some(state.rows.get(id)?.run.clone()))
                 .collect(),
             files: state.files.values().cloned().collect(),
+            said: state.outbox.said(),
         })
     }
 
@@ -123,6 +127,18 @@ impl Store for MemoryStore {
         })
     }
 
+    fn outbox(&self, after: u64, limit: usize) -> Answer<'_, Vec<Waiting>> {
+        self.with(move |state| state.outbox.waiting(after, limit))
+    }
+
+    fn letter(&self, id: RunId) -> Answer<'_, Option<Letter>> {
+        self.with(move |state| state.outbox.letter(id))
+    }
+
+    fn audit(&self, query: AuditQuery) -> Answer<'_, AuditPage> {
+        self.with(move |state| state.trail.page(&query))
+    }
+
     fn summary(&self, since: Timestamp, until: Timestamp) -> Answer<'_, Vec<JobSummary>> {
         self.with(move |state| state.summary(since, until))
     }
@@ -136,6 +152,9 @@ impl Store for MemoryStore {
                 state.jobs.retain(|_, job| {
                     !job.is_bare() || job.mark.gone_at.is_none_or(|gone| gone >= oldest_kept)
                 });
+                let jobs = &state.jobs;
+                state.outbox.forget(|job| jobs.contains_key(job));
+                state.trail.age(rules::oldest_kept(now, AUDIT_AGE));
             }
             (aged + beyond) as u64
         })

@@ -7,7 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::MemoryBounds;
+use super::audit::Trail;
 use super::job::{JobRows, Place};
+use super::outbox::Outbox;
 use crate::ids::{JobName, RunId};
 use crate::model::{History, Output, Run, RunState};
 use crate::store::rules::{self, Origin};
@@ -23,6 +25,8 @@ pub(super) struct State {
     order: BTreeSet<Place>,
     pub(super) open: BTreeSet<Place>,
     pub(super) files: BTreeMap<(String, String), AppliedFile>,
+    pub(super) outbox: Outbox,
+    pub(super) trail: Trail,
     /// Rows with output, in the order in which it came; rows that are gone may be among them.
     with_output: VecDeque<RunId>,
     output_bytes: usize,
@@ -69,6 +73,14 @@ impl State {
                 rules::advance(&mut job.mark, until);
             }),
             Write::Update { run, output } => self.update(*run, output),
+            Write::Tell(telling) => self.outbox.take(*telling),
+            Write::LetterTried {
+                id,
+                attempts,
+                next_attempt_at,
+            } => self.outbox.tried(id, attempts, next_attempt_at),
+            Write::LetterOver { id } => self.outbox.over(id),
+            Write::Audit(entry) => self.trail.add(*entry),
             Write::File(file) => {
                 let key = (file.root.clone(), file.path.clone());
                 self.files.insert(key, file);

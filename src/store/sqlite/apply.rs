@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::rows;
+use super::{audit, outbox, rows};
 use crate::ids::{JobName, RunId};
 use crate::model::{History, Output, Run};
 use crate::store::rules::{self, Class, Origin};
@@ -124,6 +124,14 @@ impl<'c> Transaction<'c> {
                 at,
             } => self.extend(id, job, *count, *until, *at),
             Write::Update { run, output } => self.update(run, output.as_ref()),
+            Write::Tell(telling) => outbox::take(self.conn, telling),
+            Write::LetterTried {
+                id,
+                attempts,
+                next_attempt_at,
+            } => outbox::tried(self.conn, *id, *attempts, *next_attempt_at),
+            Write::LetterOver { id } => outbox::over(self.conn, *id),
+            Write::Audit(entry) => audit::add(self.conn, entry),
             Write::File(file) => self.file(file),
             Write::DropFile { root, path } => {
                 self.conn
@@ -179,7 +187,15 @@ impl<'c> Transaction<'c> {
                  WHERE job = jobs.id AND state <> 'done') LIMIT ?2)",
             )?
             .execute([rows::nanos(gone_before), limit])?;
+        if forgotten > 0 {
+            outbox::forget(self.conn)?;
+        }
         Ok(forgotten as u64)
+    }
+
+    /// Cuts the audit trail.
+    pub(super) fn cut_trail(&mut self, oldest: Timestamp, limit: i64) -> rusqlite::Result<u64> {
+        audit::cut(self.conn, oldest, limit)
     }
 
     /// Writes something that means nothing.

@@ -5,11 +5,13 @@
 //! or not elder's is refused and left as it is. Nothing here reads a clock.
 
 mod apply;
+mod audit;
 mod backup;
 mod fault;
 mod history;
 mod inspect;
 mod lock;
+mod outbox;
 mod queries;
 mod reader;
 mod restore;
@@ -31,11 +33,11 @@ pub use self::inspect::{Inspected, Soundness};
 use self::reader::Readers;
 use self::writer::{Work, Writer};
 use super::{
-    Answer, JobSummary, Mark, Recalled, Restored, RunPage, RunQuery, Store, StoreError, Write,
-    Written, rules,
+    AUDIT_AGE, Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, Restored, RunPage,
+    RunQuery, Store, StoreError, Waiting, Write, Written, rules,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{History, Output, Run};
+use crate::model::{History, Letter, Output, Run};
 
 /// So many rows are deleted in one transaction, so that commits get their turn between.
 const SLICE: usize = 500;
@@ -165,6 +167,21 @@ impl Store for SqliteStore {
         )
     }
 
+    fn outbox(&self, after: u64, limit: usize) -> Answer<'_, Vec<Waiting>> {
+        Box::pin(
+            self.lookups
+                .read(move |conn| outbox::waiting(conn, after, limit)),
+        )
+    }
+
+    fn letter(&self, id: RunId) -> Answer<'_, Option<Letter>> {
+        Box::pin(self.lookups.read(move |conn| outbox::letter(conn, id)))
+    }
+
+    fn audit(&self, query: AuditQuery) -> Answer<'_, AuditPage> {
+        Box::pin(self.walks.read(move |conn| audit::page(conn, &query)))
+    }
+
     fn summary(&self, since: Timestamp, until: Timestamp) -> Answer<'_, Vec<JobSummary>> {
         Box::pin(
             self.walks
@@ -197,6 +214,11 @@ impl Store for SqliteStore {
                     limit,
                 };
                 self.writer.ask(forget).await?;
+                let cut = Work::CutTrail {
+                    oldest: rules::oldest_kept(now, AUDIT_AGE),
+                    limit,
+                };
+                self.writer.ask(cut).await?;
             }
             Ok(deleted)
         })

@@ -46,7 +46,13 @@ pub(super) fn recall(conn: &Connection) -> rusqlite::Result<Recalled> {
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(Recalled { marks, open, files })
+    let said = super::outbox::said(&moment)?;
+    Ok(Recalled {
+        marks,
+        open,
+        files,
+        said,
+    })
 }
 
 /// The marks of these jobs, as of one moment.

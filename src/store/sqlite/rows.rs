@@ -179,7 +179,8 @@ pub(super) fn instant(row: &Row<'_>, index: usize) -> rusqlite::Result<Timestamp
     Timestamp::from_nanosecond(nanos.into()).map_err(|error| unreadable(index, &error.to_string()))
 }
 
-fn maybe_instant(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
+/// Reads an instant that may not be there.
+pub(super) fn maybe_instant(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Timestamp>> {
     match row.get_ref(index)? {
         ValueRef::Null => Ok(None),
         _ => instant(row, index).map(Some),
@@ -193,11 +194,17 @@ fn maybe_length(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Duration
     }
 }
 
-fn maybe_text(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Arc<str>>> {
+/// Reads text that may not be there.
+pub(super) fn maybe_text(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Arc<str>>> {
     Ok(row.get_ref(index)?.as_str_or_null()?.map(Arc::from))
 }
 
-fn word<T>(row: &Row<'_>, index: usize, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+/// Reads a word of a closed list.
+pub(super) fn word<T>(
+    row: &Row<'_>,
+    index: usize,
+    parse: impl Fn(&str) -> Option<T>,
+) -> rusqlite::Result<T> {
     let text = row.get_ref(index)?.as_str()?;
     parse(text).ok_or_else(|| unreadable(index, text))
 }

@@ -20,6 +20,7 @@ const APPLICATION: i32 = 0x656c_6472;
 const STEPS: &[&str] = &[
     include_str!("steps/0001_ledger.sql"),
     include_str!("steps/0002_since_and_kept.sql"),
+    include_str!("steps/0003_outbox_and_audit.sql"),
 ];
 
 /// Older libraries have a defect in the write-ahead log that can damage a file.
@@ -284,7 +285,7 @@ fn connect(
         // Wider modes come from copying the file by hand; a foreign owner is no reason not to start.
         let _ = fs::set_permissions(place, Permissions::from_mode(0o600));
         conn.set_db_config(keep_log, false)?;
-        conn.set_prepared_statement_cache_capacity(32);
+        conn.set_prepared_statement_cache_capacity(64);
         let mode: String =
             conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
         conn.pragma_update(None, "synchronous", "FULL")?;
@@ -333,7 +334,8 @@ mod tests {
         jiff::Timestamp::from_nanosecond(nanosecond).unwrap()
     }
 
-    const SECOND: &str = "ALTER TABLE jobs ADD COLUMN paused_until INTEGER;";
+    const KNOWN: i64 = STEPS.len().cast_signed() as i64;
+    const NEXT: &str = "ALTER TABLE jobs ADD COLUMN paused_until INTEGER;";
 
     fn open_at(place: &Path, steps: &[&str]) -> Result<Connection, StoreError> {
         open_with(place, steps, &Limits::default())
@@ -355,9 +357,9 @@ mod tests {
         )
         .unwrap();
         drop(conn);
-        let steps = [STEPS[0], SECOND];
+        let steps = [STEPS, &[NEXT]].concat();
         let conn = open_at(&place, &steps).unwrap();
-        assert_eq!(version(&conn), 2);
+        assert_eq!(version(&conn), KNOWN + 1);
         let mark: i64 = conn
             .query_row(
                 "SELECT mark FROM jobs WHERE paused_until IS NULL",
@@ -396,14 +398,14 @@ mod tests {
         let place = folder.path().join("elder.db");
         drop(open_at(&place, &STEPS[..1]).unwrap());
         let broken = [
-            STEPS[0],
-            SECOND,
-            "CREATE TABLE extra (a INTEGER); SELECT nonsense;",
-        ];
+            STEPS,
+            &[NEXT, "CREATE TABLE extra (a INTEGER); SELECT nonsense;"],
+        ]
+        .concat();
         let error = open_at(&place, &broken).unwrap_err().to_string();
         assert!(error.contains("nonsense"), "{error}");
         let conn = Connection::open(&place).unwrap();
-        assert_eq!(version(&conn), 2);
+        assert_eq!(version(&conn), KNOWN + 1);
         let extra: i64 = conn
             .query_row(
                 "SELECT count(*) FROM sqlite_schema WHERE name = 'extra'",
@@ -420,7 +422,7 @@ mod tests {
         let place = folder.path().join("elder.db");
         let copy = folder.path().join("copy.db");
         let conn = open_at(&place, STEPS).unwrap();
-        conn.execute_batch("PRAGMA user_version = 9").unwrap();
+        conn.execute_batch("PRAGMA user_version = 99").unwrap();
         for suffix in ["", "-wal"] {
             fs::copy(sibling(&place, suffix), sibling(&copy, suffix)).unwrap();
         }
@@ -432,7 +434,7 @@ mod tests {
             matches!(
                 error,
                 StoreError::Newer {
-                    found: 9,
+                    found: 99,
                     known,
                     ..
                 } if known == STEPS.len() as i64

@@ -39,6 +39,13 @@ pub(super) enum Work {
         /// At most so many.
         limit: usize,
     },
+    /// Rows of the audit trail to delete.
+    CutTrail {
+        /// Those from before this, and whatever is too much.
+        oldest: Timestamp,
+        /// At most so many.
+        limit: usize,
+    },
     /// Find out whether writing works.
     Probe,
     /// Give so many free pages back to the disk; answers how many are left.
@@ -225,6 +232,10 @@ impl Desk {
                     let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
                     reply.count = transaction.forget(*gone_before, limit)?;
                 }
+                Work::CutTrail { oldest, limit } => {
+                    let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+                    reply.count = transaction.cut_trail(*oldest, limit)?;
+                }
                 Work::Probe => transaction.probe()?,
                 Work::Shrink(_) | Work::EmptyLog => {}
             }
@@ -238,7 +249,11 @@ impl Desk {
         let done = match work {
             Work::Shrink(pages) => shrink(&self.conn, *pages),
             Work::EmptyLog => self.empty_log().map(|()| 0),
-            Work::Writes(_) | Work::Delete(_) | Work::Forget { .. } | Work::Probe => Ok(0),
+            Work::Writes(_)
+            | Work::Delete(_)
+            | Work::Forget { .. }
+            | Work::CutTrail { .. }
+            | Work::Probe => Ok(0),
         };
         done.map(|count| Reply {
             count,

@@ -4,4 +4,5 @@ mod boot;
 mod calendars;
 mod pools;
 mod running;
+mod sages;
 mod world;

@@ -17,14 +17,15 @@ use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
 use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
 use crate::model::{
-    Commons, Definition, Event, History, Job, NameKind, Observer, Output, ReloadReport, Run,
+    Commons, Definition, Event, History, Job, Letter, NameKind, Observer, Output, ReloadReport,
+    Run, Sages,
 };
 use crate::source::{Directory, DirectoryOptions};
 use crate::spec::commons::{Said, Table};
 use crate::spec::{Checked, CheckedFile, InputFile, NamePlace};
 use crate::store::{
-    Answer, AppliedFile, JobSummary, Mark, RETURN_WITHIN, Recalled, RunPage, RunQuery, Store,
-    StoreError, Write, Written,
+    Answer, AppliedFile, AuditPage, AuditQuery, JobSummary, Mark, RETURN_WITHIN, Recalled, RunPage,
+    RunQuery, Store, StoreError, Waiting, Write, Written,
 };
 use crate::sync::{
     BootError, DefaultsTexts, Language, Options, Refreshed, Services, Sync, SyncHandle, start,
@@ -247,6 +248,7 @@ impl Ledger {
                 .collect(),
             open: Vec::new(),
             files: state.files.values().cloned().collect(),
+            said: Vec::new(),
         }
     }
 
@@ -320,8 +322,8 @@ impl LedgerState {
                 log.push(format!("drop {path}"));
                 self.files.remove(&(root, path));
             }
-            Write::Claim { .. } | Write::Extend { .. } | Write::Update { .. } => {
-                panic!("a sync writes no runs");
+            other => {
+                panic!("a sync writes no {other:?}");
             }
         }
     }
@@ -379,6 +381,18 @@ impl Store for Ledger {
         not_here()
     }
 
+    fn outbox(&self, _: u64, _: usize) -> Answer<'_, Vec<Waiting>> {
+        not_here()
+    }
+
+    fn letter(&self, _: RunId) -> Answer<'_, Option<Letter>> {
+        not_here()
+    }
+
+    fn audit(&self, _: AuditQuery) -> Answer<'_, AuditPage> {
+        not_here()
+    }
+
     fn summary(&self, _: Timestamp, _: Timestamp) -> Answer<'_, Vec<JobSummary>> {
         not_here()
     }
@@ -413,12 +427,16 @@ pub(super) struct Heard {
     /// What it decided is not in the store.
     pub(super) refuses_to_record: bool,
     is_running: bool,
+    pub(super) sages: Arc<Sages>,
 }
 
 impl Heard {
     /// As the real engine would refuse or misread it, a wrong change fails the test.
     fn take(&mut self, change: Change) -> String {
         let mut words = Vec::new();
+        if let Some(sages) = &change.sages {
+            self.sages = sages.clone();
+        }
         if change.recalled {
             assert!(self.jobs.is_empty() && !change.first);
             words.push("recalled".to_owned());
@@ -586,6 +604,7 @@ impl World {
             language: self.language.clone(),
             store: self.store.clone(),
             engine,
+            sages: crate::sage::Book::default(),
             observer: ear.clone(),
             clock: Arc::new(SystemClock::default()) as Arc<dyn Clock>,
         };

@@ -84,6 +84,8 @@ fn the_names_types_and_units_are_the_contract() {
         ("elder_config_info", "gauge"),
         ("elder_store_op_seconds", "histogram"),
         ("elder_store_errors_total", "counter"),
+        ("elder_sage_deliveries_total", "counter"),
+        ("elder_sage_waiting", "gauge"),
         ("elder_tzdata_info", "gauge"),
         ("elder_build_info", "gauge"),
         ("process_cpu_seconds_total", "counter"),

@@ -26,6 +26,7 @@ fn all_shipped_job_files_validate_without_a_warning() {
         "http-retry",
         "overlap",
         "pools",
+        "sages",
         "secrets",
         "several-times-a-day",
         "signed-webhook",

@@ -3,6 +3,7 @@
 mod documents;
 mod examples;
 mod pipelines;
+mod sages;
 mod tasks;
 
 use std::path::{Path, PathBuf};

@@ -9,6 +9,7 @@ mod pools;
 mod random;
 mod requests;
 mod soak;
+mod telling;
 mod world;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::World;
+use super::telling::{audience, sages};
 use crate::engine::state::testing::{every, job, pool, request};
 use crate::engine::state::*;
 use crate::model::{AfterCrash, Definition, Ended, Grace, Overlap, Policy};
@@ -182,12 +183,21 @@ const JOBS: [Sample; 15] = [
 
 fn sample(which: usize, period: u64) -> Job {
     let (name, _, policy) = JOBS[which];
-    let made = job(name, schedule(which, period), policy);
+    let told = |p: &mut Policy| {
+        policy(p);
+        p.audience = tells(which).then(audience);
+    };
+    let made = job(name, schedule(which, period), told);
     if name.starts_with("http") {
         request(made)
     } else {
         made
     }
+}
+
+/// Of these a sage hears.
+fn tells(which: usize) -> bool {
+    which % 3 != 2
 }
 
 /// Some are due later than scheduled, by up to half the way to the next.
@@ -364,6 +374,10 @@ impl Script {
             max_workers: self.workers,
             max_requests: 2,
         });
+        world.sages = sages(1, Duration::ZERO);
+        let told = (0..JOBS.len()).filter(|which| tells(*which));
+        let told = told.map(|which| JobName::new(JOBS[which].0).unwrap());
+        world.tells = told.collect();
         world.first_with_samples();
         world.is_slow = self.is_slow;
         for (index, step) in self.steps.iter().enumerate() {

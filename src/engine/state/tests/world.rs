@@ -1,5 +1,7 @@
 //! A store, a committer, a sync and a world that keep count, around a state.
 
+mod checks;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,7 +11,7 @@ use jiff::Timestamp;
 use crate::engine::handle::NotApplied;
 use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
-use crate::model::{Ended, Outcome, Output, Pool, RunState};
+use crate::model::{Ended, Letter, Outcome, Output, Pool, RunState, Sages};
 use crate::schedule::Schedule;
 
 use super::edits::{edit_writes, is_rescheduled};
@@ -80,6 +82,11 @@ pub(super) struct World {
     counts: HashMap<JobName, u64>,
     touched: Vec<RunId>,
     pub(super) marks: HashMap<JobName, Mark>,
+    pub(super) letters: BTreeMap<RunId, Letter>,
+    pub(super) said: BTreeMap<String, String>,
+    pub(super) sages: Arc<Sages>,
+    /// The jobs of which a sage hears each failure and each fire that was missed.
+    pub(super) tells: HashSet<JobName>,
     pub(super) is_store_up: bool,
     /// Batches and answers move only when the test says so.
     pub(super) is_slow: bool,
@@ -122,6 +129,10 @@ impl World {
             counts: HashMap::new(),
             touched: Vec::new(),
             marks: HashMap::new(),
+            letters: BTreeMap::new(),
+            said: BTreeMap::new(),
+            sages: Arc::default(),
+            tells: HashSet::new(),
             is_store_up: true,
             is_slow: false,
             between: Between::default(),
@@ -158,6 +169,7 @@ impl World {
             at: self.now,
             pools: self.pools.clone(),
             first: true,
+            sages: Some(self.sages.clone()),
             ..Change::default()
         };
         for job in &jobs {
@@ -409,7 +421,23 @@ impl World {
             Write::Gone { job, at } => {
                 self.marks.get_mut(&job).unwrap().gone_at = Some(at);
             }
-            Write::Seen { .. } | Write::File(_) | Write::DropFile { .. } => {}
+            Write::Tell(telling) => {
+                for letter in telling.letters {
+                    self.letters.entry(letter.id).or_insert(letter);
+                }
+                for (subject, text) in telling.said {
+                    match text {
+                        Some(text) => drop(self.said.insert(subject, text)),
+                        None => drop(self.said.remove(&subject)),
+                    }
+                }
+            }
+            Write::Seen { .. }
+            | Write::File(_)
+            | Write::DropFile { .. }
+            | Write::LetterTried { .. }
+            | Write::LetterOver { .. }
+            | Write::Audit(_) => {}
         }
         Written::Done
     }
@@ -417,7 +445,7 @@ impl World {
     fn put(&mut self, run: Run) {
         self.touched.push(run.id);
         let (job, count) = (run.job.clone(), run.count);
-        let is_counted = is_by_schedule(&run);
+        let is_counted = checks::is_by_schedule(&run);
         let old = self.rows.insert(run.id, run);
         if is_counted {
             let counted = self.counts.entry(job).or_default();
@@ -599,6 +627,10 @@ impl World {
         self.told_ends.1.forget();
         self.state = State::new(self.settings, self.told_ends.clone(), at(self.now));
         self.feed(Input::Recalled(open));
+        let said = self.said.iter();
+        let troubles =
+            said.map(|(name, text)| (Trouble::job_of(name).unwrap(), Trouble::parse(text)));
+        self.feed(Input::Troubles(troubles.collect()));
         let added = recorded
             .iter()
             .map(|job| (job.clone(), self.marks[job.name()]));
@@ -606,6 +638,7 @@ impl World {
             at: self.now,
             added: added.collect(),
             recalled: true,
+            sages: Some(self.sages.clone()),
             ..Change::default()
         });
         let mut change = self.change_to(&recorded, &jobs);
@@ -653,130 +686,4 @@ impl World {
         let mut running = self.running.iter();
         running.position(|id| self.rows[id].job.as_str() == name)
     }
-
-    /// Nothing lost, nothing invented, nothing doubled, no bound broken.
-    pub(super) fn check(&mut self) {
-        self.pump();
-        self.check_freshness();
-        Places::check_waiting(&self.state);
-        for id in self.touched.drain(..) {
-            was_to_fire(&self.past, &self.rows[&id]);
-        }
-        let mut unrecorded: HashMap<&JobName, u64> = HashMap::new();
-        for Active { run, .. } in self.state.runs.values() {
-            if is_by_schedule(run) && !self.rows.contains_key(&run.id) {
-                *unrecorded.entry(&run.job).or_default() += 1;
-            }
-        }
-        for (name, past) in &self.past {
-            if self.state.commits.is_down() || !self.is_store_up {
-                continue;
-            }
-            let in_rows = self.counts.get(name).copied().unwrap_or(0);
-            let over = self.over.entry(name.clone());
-            let over = *over.or_insert_with(|| due_before_the_last(past));
-            assert_eq!(
-                in_rows + unrecorded.get(name).copied().unwrap_or(0),
-                over + due_by_the_last(past, self.now),
-                "{name} at {}: {:?}, in force {past:?}",
-                self.now.as_second() - START,
-                self.told()
-            );
-        }
-    }
-
-    /// Once everything is over, nothing is left behind.
-    pub(super) fn check_rest(&mut self) {
-        self.store_back();
-        self.pump();
-        self.record_the_rest();
-        let mut off = self.jobs.clone();
-        for job in &mut off {
-            Arc::make_mut(&mut job.definition).enabled = false;
-        }
-        assert!(
-            self.edit(off),
-            "an edit is refused although the store is up"
-        );
-        self.record_the_rest();
-        for _ in 0..10_000 {
-            if !self.running.is_empty() {
-                self.finish(0, Ended::Success);
-            } else if let Some(wake) = self.state.next_wake() {
-                self.now = self.now.max(wake);
-                self.feed(Input::Tick);
-            } else {
-                break;
-            }
-            self.pump();
-        }
-        self.touched = self.rows.keys().copied().collect();
-        self.check();
-        for row in self.rows.values() {
-            assert_eq!(row.state, RunState::Done, "left open: {:?}", self.told());
-            assert!(
-                row.outcome.is_some()
-                    && (row.outcome == Some(Outcome::Success)) == row.reason.is_none()
-            );
-            let told = self.told_ends.0.lock().unwrap().get(&row.id).copied();
-            let once = (row.attempt > 0).then_some(1);
-            assert_eq!(told, once, "ends told of {row:?}");
-        }
-        assert!(self.asking.is_empty(), "never answered: {:?}", self.asking);
-        let state = &self.state;
-        assert!(state.runs.is_empty() && state.timers.is_empty());
-        assert!(state.commits.is_quiet() && state.commits.unsettled.is_empty());
-        assert!(state.orphans.is_empty() && state.incoming.is_empty());
-        assert!(state.undecided.is_empty() && state.recalled.is_empty());
-        assert_eq!((state.stats().running, state.stats().queued), (0, 0));
-        let active = |job: &JobState| !job.active().is_empty();
-        assert!(!state.jobs.iter().flatten().any(active));
-    }
-}
-
-/// Whether a row is of a fire, and not of a request or a start.
-fn is_by_schedule(run: &Run) -> bool {
-    run.request.is_none() && run.trigger != Trigger::Startup
-}
-
-/// A row's instants were due by the schedule that was in force.
-fn was_to_fire(past: &BTreeMap<JobName, Past>, row: &Run) {
-    if !is_by_schedule(row) {
-        return;
-    }
-    let (name, past) = (&row.job, &past[&row.job]);
-    for instant in [Some(row.scheduled_at), row.scheduled_until] {
-        let instant = instant.unwrap_or(row.scheduled_at);
-        assert!(
-            was_due(past, instant),
-            "{name} was not to fire at {instant}: {past:?}"
-        );
-    }
-}
-
-/// How many fires were due by all schedules but the one that is in force.
-fn due_before_the_last(past: &Past) -> u64 {
-    let pairs = past.windows(2).filter_map(|pair| {
-        let (since, schedule) = &pair[0];
-        Some(schedule.as_ref()?.count_between(*since, pair[1].0))
-    });
-    pairs.sum()
-}
-
-/// How many fires were due by the one that is in force.
-fn due_by_the_last(past: &Past, now: Timestamp) -> u64 {
-    let Some((since, Some(schedule))) = past.last() else {
-        return 0;
-    };
-    schedule.count_between(*since, schedule.due_up_to(now))
-}
-
-/// Whether the schedule that was in force at that instant had it.
-fn was_due(past: &Past, instant: Timestamp) -> bool {
-    let in_force = past.iter().rev().find(|(since, _)| *since < instant);
-    let Some((_, Some(schedule))) = in_force else {
-        return false;
-    };
-    let next = schedule.next_after(just_before(instant));
-    next.is_some_and(|fire| fire.scheduled == instant)
 }

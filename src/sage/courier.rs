@@ -1,0 +1,485 @@
+//! The loop that fetches letters, has them delivered, and records what came of it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::action::{Attempt, Stop, Told};
+use crate::decide::{self, Standing};
+use crate::ids::{RunId, SageName};
+use crate::model::{
+    AttemptEnd, Definition, Delivery, Ended, Event, Job, Letter, Origin, Sage, SageEvent, Sages,
+    Trigger,
+};
+use crate::schedule::{Item as ScheduleItem, Schedule};
+use crate::store::{Telling, Write};
+
+pub(super) use super::queue::Bounds as Limits;
+use super::queue::{Item, Queue, Took};
+use super::{Hints, Parts};
+
+/// So many deliveries at once, of all sages together.
+const AT_ONCE: usize = 8;
+
+/// So many letters are read from the store at once.
+const PAGE: usize = 1_000;
+
+/// No letter is tried for longer than this.
+const MAX_AGE: Duration = Duration::from_secs(3 * 86_400);
+
+/// A sage may ask to be left alone for so long at most.
+const MOST_ASKED: Duration = Duration::from_secs(86_400);
+
+/// From this number on letters are those that the store does not have.
+const KEPT: u64 = 1 << 62;
+
+/// When elder stops: how long deliveries that are under way may take to end by themselves, and to be ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+const BURIAL: Duration = Duration::from_secs(1);
+
+/// When the store failed to answer: how long until it is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+pub(super) struct Courier {
+    pub(super) parts: Parts,
+    hints: Hints,
+    known: watch::Receiver<Option<Arc<Sages>>>,
+    stopped: oneshot::Receiver<()>,
+    pub(super) limits: Limits,
+    pub(super) queue: Queue,
+    /// The number up to which the outbox was read.
+    read_to: u64,
+    /// Sages as jobs, for the runner; made anew when a definition is another.
+    pub(super) sages: HashMap<SageName, (Arc<Sage>, Job)>,
+    /// Sages that answered that they are gone for good.
+    closed: BTreeSet<SageName>,
+    /// What the store does not know yet of letters that it has.
+    unrecorded: Vec<Write>,
+    /// Letters that the store does not have.
+    pub(super) kept: BTreeMap<u64, Letter>,
+    pub(super) last_kept: u64,
+    pub(super) standing: Standing,
+    /// Kinds of troubles whose standing the store does not have yet.
+    pub(super) unsaid: BTreeSet<SageEvent>,
+    /// PATHs that were lost since the start, until the first reload tells that these are all.
+    pub(super) lost: Option<BTreeSet<String>>,
+    /// When which sage was last told of a lost store.
+    pub(super) store_told: HashMap<SageName, Timestamp>,
+    under_way: JoinSet<(u64, Option<AttemptEnd>)>,
+    stop: watch::Sender<Stop>,
+    /// The store did not answer: when it is asked again.
+    pub(super) ask_again: Option<Timestamp>,
+    told_waiting: BTreeMap<SageName, u64>,
+}
+
+impl Courier {
+    pub(super) fn new(
+        mut parts: Parts,
+        hints: Hints,
+        known: watch::Receiver<Option<Arc<Sages>>>,
+        stopped: oneshot::Receiver<()>,
+    ) -> Self {
+        let said = std::mem::take(&mut parts.said);
+        let (stop, _) = watch::channel(Stop::No);
+        Self {
+            parts,
+            hints,
+            known,
+            stopped,
+            limits: Limits::default(),
+            queue: Queue::default(),
+            read_to: 0,
+            sages: HashMap::new(),
+            closed: BTreeSet::new(),
+            unrecorded: Vec::new(),
+            kept: BTreeMap::new(),
+            last_kept: KEPT,
+            standing: Standing::of(&said),
+            unsaid: BTreeSet::new(),
+            lost: Some(BTreeSet::new()),
+            store_told: HashMap::new(),
+            under_way: JoinSet::new(),
+            stop,
+            ask_again: None,
+            told_waiting: BTreeMap::new(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        // The first definitions come with the first sync; letters of before wait for them.
+        let mut is_begun = false;
+        loop {
+            if is_begun {
+                self.record().await;
+                self.fetch().await;
+                self.bound();
+                self.send_off();
+                self.tell_waiting();
+            }
+            let wake = if is_begun { self.next_wake() } else { None };
+            let clock = self.parts.clock.clone();
+            tokio::select! {
+                biased;
+                _ = &mut self.stopped => break,
+                Some(done) = self.under_way.join_next() => self.came_back(done),
+                changed = self.known.changed() => match changed {
+                    Ok(()) => {
+                        is_begun = true;
+                        self.definitions();
+                    }
+                    // Whoever says which sages there are has ended: so does this.
+                    Err(_) => break,
+                },
+                Some(heard) = self.hints.news.recv(), if is_begun => self.heard(heard),
+                () = self.hints.letters.notified() => {}
+                _ = clock.sleep_until(wake) => {}
+            }
+        }
+        self.end().await;
+    }
+
+    /// What is under way may end by itself for a little while, then it is ended; what is not
+    /// delivered waits for the next start.
+    async fn end(&mut self) {
+        // The last runs of all may have ended a moment ago.
+        let fetched = async {
+            self.record().await;
+            self.fetch().await;
+        };
+        if timeout(LAST_WORDS, fetched).await.is_ok() {
+            self.send_off();
+        }
+        if timeout(LAST_WORDS, self.drain()).await.is_err() {
+            self.stop.send_replace(Stop::Now);
+            // What hangs even then is not waited for.
+            let _ = timeout(BURIAL, self.drain()).await;
+        }
+        let _ = timeout(BURIAL, self.record()).await;
+    }
+
+    async fn drain(&mut self) {
+        while let Some(done) = self.under_way.join_next().await {
+            self.came_back(done);
+        }
+    }
+
+    fn next_wake(&self) -> Option<Timestamp> {
+        let now = self.parts.clock.now();
+        let has_room = self.under_way.len() < AT_ONCE;
+        let queue = self.queue.next_wake(now).filter(|_| has_room);
+        [self.ask_again, queue].into_iter().flatten().min()
+    }
+
+    /// Others are sages now.
+    fn definitions(&mut self) {
+        let known = self.known.borrow_and_update().clone().unwrap_or_default();
+        let before = std::mem::take(&mut self.sages);
+        for (name, sage) in known.iter() {
+            let same = before.get(name).filter(|(before, _)| before == sage);
+            if same.is_none() {
+                self.closed.remove(name);
+                self.queue.renewed(name);
+            }
+            let entry = match same {
+                Some(same) => same.clone(),
+                None => (sage.clone(), as_job(sage)),
+            };
+            self.sages.insert(name.clone(), entry);
+        }
+        self.closed.retain(|name| known.contains_key(name));
+        let names: Vec<SageName> = known.keys().cloned().collect();
+        let observer = &self.parts.observer;
+        observer.observe(&Event::SagesKnown { names: &names });
+    }
+
+    /// Tells the store what it does not know yet.
+    async fn record(&mut self) {
+        let now = self.parts.clock.now();
+        if self.ask_again.is_some_and(|at| at > now) {
+            return;
+        }
+        self.ask_again = None;
+        let mut writes = std::mem::take(&mut self.unrecorded);
+        let (letters, numbers): (Vec<_>, Vec<_>) = self
+            .kept
+            .iter()
+            // One that is under way is not to be found a second time in the outbox.
+            .filter(|(number, _)| self.queue.is_idle(**number))
+            .map(|(number, letter)| (letter.clone(), *number))
+            .unzip();
+        let said = self.unsaid.iter().map(|event| {
+            let text = self.standing.print(*event);
+            (Standing::subject(*event), text)
+        });
+        let telling = Telling {
+            letters,
+            said: said.collect(),
+        };
+        if telling != Telling::default() {
+            writes.push(Write::Tell(Box::new(telling)));
+        }
+        if writes.is_empty() {
+            return;
+        }
+        match self.parts.store.commit(writes.clone()).await {
+            Ok(_) => {
+                self.unsaid.clear();
+                for number in numbers {
+                    self.kept.remove(&number);
+                    // It comes back as one of the store's.
+                    self.queue.over(number, Took::No);
+                }
+            }
+            Err(_) => {
+                // The committer tells that the store fails; here it is only asked again.
+                let letters_only = |write: &Write| !matches!(write, Write::Tell(_));
+                self.unrecorded = writes.into_iter().filter(letters_only).collect();
+                self.ask_again = now.saturating_add(ASK_AGAIN).ok();
+            }
+        }
+    }
+
+    /// Reads what is new in the outbox.
+    async fn fetch(&mut self) {
+        loop {
+            let page = self.parts.store.outbox(self.read_to, PAGE).await;
+            let Ok(page) = page else {
+                let now = self.parts.clock.now();
+                self.ask_again = now.saturating_add(ASK_AGAIN).ok();
+                return;
+            };
+            let is_last = page.len() < PAGE;
+            for waiting in page {
+                self.read_to = waiting.number;
+                self.queue.add(waiting.number, Item::of(waiting));
+            }
+            self.bound();
+            if is_last {
+                return;
+            }
+        }
+    }
+
+    /// Lets the oldest go where too many wait.
+    fn bound(&mut self) {
+        let mut dropped: BTreeMap<SageName, u64> = BTreeMap::new();
+        for number in self.queue.excess(self.limits) {
+            if let Some(item) = self.leave(number, Took::No) {
+                *dropped.entry(item.sage).or_default() += 1;
+            }
+        }
+        for (sage, count) in dropped {
+            let why = "too many letters wait for it: the oldest are dropped";
+            self.tell(&sage, Delivery::Dropped, count, Some(why), None);
+        }
+        for sage in self.closed.clone() {
+            let idle = self.queue.idle_of(&sage);
+            let count = idle.len() as u64;
+            for number in idle {
+                self.leave(number, Took::No);
+            }
+            if count > 0 {
+                let why = "it answered 410: nothing is sent to it until its definition is another";
+                self.tell(&sage, Delivery::Gone, count, Some(why), None);
+            }
+        }
+    }
+
+    /// A letter waits no more.
+    fn leave(&mut self, number: u64, took: Took) -> Option<Item> {
+        let item = self.queue.over(number, took)?;
+        if self.kept.remove(&number).is_none() {
+            self.unrecorded.push(Write::LetterOver { id: item.id });
+        }
+        Some(item)
+    }
+
+    /// Begins what may go.
+    fn send_off(&mut self) {
+        let now = self.parts.clock.now();
+        while self.under_way.len() < AT_ONCE {
+            let Some((number, item)) = self.queue.next(now) else {
+                return;
+            };
+            let Some((_, job)) = self.sages.get(&item.sage) else {
+                self.no_such_sage(number, &item);
+                continue;
+            };
+            let delivering = deliver(
+                self.parts.store.clone(),
+                self.parts.runner.clone(),
+                self.parts.server_url.get().cloned().unwrap_or_default(),
+                self.kept.get(&number).cloned(),
+                (item.id, item.attempts + 1, job.clone()),
+                self.stop.subscribe(),
+            );
+            self.under_way
+                .spawn(async move { (number, delivering.await) });
+        }
+    }
+
+    fn no_such_sage(&mut self, number: u64, item: &Item) {
+        let why = "no job file defines it any more";
+        self.leave(number, Took::No);
+        self.tell(&item.sage, Delivery::GivenUp, 1, Some(why), None);
+    }
+
+    /// A delivery came to its end.
+    fn came_back(&mut self, done: Result<(u64, Option<AttemptEnd>), tokio::task::JoinError>) {
+        // A panic in an attempt is its failure already; nothing else is cancelled.
+        let Ok((number, end)) = done else { return };
+        let Some(item) = self.queue.get(number) else {
+            return;
+        };
+        let (id, sage, at, attempts) = (item.id, item.sage.clone(), item.at, item.attempts + 1);
+        let Some(end) = end else {
+            // The store did not give the letter out.
+            self.queue.untried(number);
+            let now = self.parts.clock.now();
+            self.ask_again = now.saturating_add(ASK_AGAIN).ok();
+            return;
+        };
+        match end.ended {
+            Ended::Success => {
+                self.leave(number, Took::Yes);
+                self.tell(&sage, Delivery::Delivered, 1, None, None);
+            }
+            Ended::Stopped => self.queue.untried(number),
+            Ended::Failed(_) | Ended::TimedOut if end.http_status == Some(410) => {
+                self.leave(number, Took::No);
+                self.closed.insert(sage.clone());
+                let detail = end.detail.as_deref();
+                self.tell(&sage, Delivery::Gone, 1, detail, None);
+            }
+            Ended::Failed(_) | Ended::TimedOut => {
+                self.failed(number, (id, sage, at, attempts), &end);
+            }
+        }
+    }
+
+    fn failed(
+        &mut self,
+        number: u64,
+        (id, sage, at, attempts): (RunId, SageName, Timestamp, u32),
+        end: &AttemptEnd,
+    ) {
+        let now = self.parts.clock.now();
+        let detail = end.detail.as_deref();
+        let definition = self.sages.get(&sage).map(|(definition, _)| definition);
+        let retry = definition.map_or_else(Sage::built_in_retry, |definition| {
+            definition.policy.retry.clone()
+        });
+        let wait = decide::letter_wait(&retry, id, attempts, None);
+        let is_old = now >= at && now.duration_since(at).unsigned_abs() > MAX_AGE;
+        let Some(wait) = wait.filter(|_| !is_old) else {
+            self.leave(number, Took::No);
+            self.tell(&sage, Delivery::GivenUp, 1, detail, None);
+            return;
+        };
+        let asked = end.retry_after.unwrap_or_default().min(MOST_ASKED);
+        let due = now.saturating_add(wait.max(asked));
+        let due = due.unwrap_or(Timestamp::MAX);
+        let rest = |failures| {
+            let own = decide::letter_wait(&retry, id, failures, None);
+            own.unwrap_or(retry.max_backoff).max(asked)
+        };
+        self.queue.failed(number, due, now, rest);
+        if !self.kept.contains_key(&number) {
+            self.unrecorded.push(Write::LetterTried {
+                id,
+                attempts,
+                next_attempt_at: due,
+            });
+        }
+        self.tell(&sage, Delivery::Failed, 1, detail, Some(due));
+    }
+
+    pub(super) fn tell(
+        &self,
+        sage: &SageName,
+        result: Delivery,
+        count: u64,
+        detail: Option<&str>,
+        again_at: Option<Timestamp>,
+    ) {
+        self.parts.observer.observe(&Event::SageDelivery {
+            sage,
+            result,
+            count,
+            detail,
+            again_at,
+        });
+    }
+
+    /// Tells how many wait, where that is another number than before.
+    fn tell_waiting(&mut self) {
+        let known = self.sages.keys();
+        let names: BTreeSet<&SageName> = known.chain(self.queue.sages()).collect();
+        let now: BTreeMap<SageName, u64> = names
+            .into_iter()
+            .map(|sage| (sage.clone(), self.queue.len_of(sage)))
+            .collect();
+        for (sage, count) in &now {
+            if self.told_waiting.get(sage) != Some(count) {
+                let count = *count;
+                let observer = &self.parts.observer;
+                observer.observe(&Event::SageWaiting { sage, count });
+            }
+        }
+        self.told_waiting = now;
+    }
+}
+
+/// One delivery; `None` when the letter could not be had.
+async fn deliver(
+    store: Arc<dyn crate::store::Store>,
+    runner: Arc<dyn crate::action::Runner>,
+    server: String,
+    kept: Option<Letter>,
+    (id, attempt, job): (RunId, u32, Job),
+    stop: watch::Receiver<Stop>,
+) -> Option<AttemptEnd> {
+    let letter = match kept {
+        Some(letter) => letter,
+        None => store.letter(id).await.ok()??,
+    };
+    let told = Arc::new(Told::new(&letter, &server));
+    let attempt = Attempt {
+        run: letter.id,
+        job,
+        scheduled_at: letter.at,
+        attempt,
+        trigger: Trigger::Api,
+        previous_success_at: None,
+        revision: None,
+        told: Some(told),
+        stop,
+    };
+    Some(runner.attempt(attempt).await)
+}
+
+/// A sage as the runner knows jobs.
+fn as_job(sage: &Sage) -> Job {
+    Job {
+        definition: Arc::new(Definition {
+            name: sage.name.clone(),
+            enabled: true,
+            schedule: Arc::new(Schedule::new(vec![ScheduleItem::Manual])),
+            schedule_text: "manual".into(),
+            timezone: "UTC".into(),
+            action: sage.action.clone(),
+            context: sage.context.clone(),
+            policy: sage.policy.clone(),
+            about: None,
+        }),
+        origin: Origin {
+            file: "sages".into(),
+            line: 0,
+        },
+    }
+}

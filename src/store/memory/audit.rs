@@ -1,0 +1,47 @@
+//! The audit trail in memory: its newest rows.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use crate::model::AuditEntry;
+use crate::store::{AuditPage, AuditQuery, MAX_PAGE, Written};
+
+/// So many rows are kept: memory is no place for a year of them.
+const ROWS: usize = 10_000;
+
+/// The trail.
+#[derive(Default)]
+pub(super) struct Trail {
+    rows: VecDeque<(u64, AuditEntry)>,
+    last: u64,
+}
+
+impl Trail {
+    pub(super) fn add(&mut self, entry: AuditEntry) -> Written {
+        self.last += 1;
+        self.rows.push_back((self.last, entry));
+        if self.rows.len() > ROWS {
+            self.rows.pop_front();
+        }
+        Written::Done
+    }
+
+    pub(super) fn age(&mut self, oldest_kept: Timestamp) {
+        self.rows.retain(|(_, entry)| entry.at >= oldest_kept);
+    }
+
+    pub(super) fn page(&self, query: &AuditQuery) -> AuditPage {
+        let mut found = self
+            .rows
+            .iter()
+            .rev()
+            .skip_while(|(number, _)| query.before.is_some_and(|before| *number >= before))
+            .filter(|(_, entry)| query.since.is_none_or(|since| entry.at >= since));
+        let limit = query.limit.min(MAX_PAGE);
+        let rows: Vec<_> = found.by_ref().take(limit).cloned().collect();
+        let more = limit > 0 && found.next().is_some();
+        let next = rows.last().filter(|_| more).map(|(number, _)| *number);
+        AuditPage { rows, next }
+    }
+}
