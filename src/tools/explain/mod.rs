@@ -190,6 +190,14 @@ fn without_a_row(
     let Some(fire) = fire else {
         return no_fire(facts, at, words);
     };
+    if at > now && at <= mark.mark {
+        let summary = format!(
+            "the fire of {when} was decided already, before the clock was set back; the job fires again after {}",
+            words.instant(mark.mark)
+        );
+        return Explanation::new(Verdict::NotKept, summary)
+            .detail("A clock that is set back by a day or less repeats nothing: it is waited for. Further back the job goes on at once.");
+    }
     if at > now {
         return to_come(facts, fire, words);
     }

@@ -24,6 +24,7 @@ fn view() -> JobView {
         },
         success_deadline: None,
         is_stale: false,
+        ahead: None,
     }
 }
 
@@ -216,6 +217,18 @@ fn without_a_row_the_mark_and_the_schedule_tell() {
         &["no instant of the schedule", "elder next a"],
     );
     says(&ask(&view, 500, None), Verdict::ToCome, &["(in 40s)"]);
+}
+
+#[test]
+fn what_a_clock_decided_that_was_set_back_is_waited_for() {
+    let mut view = view();
+    view.mark.mark = second(620);
+    says(
+        &ask(&view, 500, None),
+        Verdict::NotKept,
+        &["before the clock was set back"],
+    );
+    says(&ask(&view, 700, None), Verdict::ToCome, &["not come yet"]);
 }
 
 #[test]

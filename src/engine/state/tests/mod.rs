@@ -9,6 +9,7 @@ mod pools;
 mod random;
 mod requests;
 mod soak;
+mod steps;
 mod telling;
 mod world;
 
