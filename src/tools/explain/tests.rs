@@ -303,4 +303,15 @@ fn whoever_names_no_instant_means_the_last_fire_and_whoever_names_a_minute_the_o
         store_error: None,
     });
     says(&told, Verdict::NoFire, &["never fires by itself"]);
+    let startup = Arc::new(Schedule::new(vec![Item::Startup]));
+    view.job = job("a", startup, |_| {});
+    let told = explain(&Facts {
+        now,
+        view: &view,
+        at: None,
+        row: None,
+        blocking: None,
+        store_error: None,
+    });
+    says(&told, Verdict::NoFire, &["fires when elder starts"]);
 }
