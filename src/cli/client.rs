@@ -34,6 +34,8 @@ pub struct Client {
     /// As it was named.
     shown: String,
     token: Option<Secret>,
+    /// How long the whole of an answer may take.
+    patience: Duration,
 }
 
 /// What it answered, when that was an answer to the question.
@@ -69,7 +71,6 @@ impl Client {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
-            .timeout(ANSWER)
             .user_agent(concat!("elder/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| failed(&error))?;
@@ -79,6 +80,7 @@ impl Client {
             server,
             shown: typed.server.clone(),
             token,
+            patience: ANSWER,
         })
     }
 
@@ -173,6 +175,11 @@ impl Client {
         self.ask(Method::POST, path, &[], Some(body))
     }
 
+    /// From now on, no answer takes longer: whoever listens there may not be an elder.
+    pub fn be_patient_for(&mut self, length: Duration) {
+        self.patience = length.min(ANSWER);
+    }
+
     /// Lets time pass between two questions.
     pub fn pause(&self, length: Duration) {
         // A sleep is made inside of the runtime that wakes it.
@@ -194,7 +201,7 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self.http.request(method, url);
+        let mut request = self.http.request(method, url).timeout(self.patience);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {}", token.expose()));
         }

@@ -207,6 +207,8 @@ pub struct JobView {
     pub success_deadline: Option<Timestamp>,
     /// It did not succeed by then.
     pub is_stale: bool,
+    /// Until when everything is decided although that time has not come: the clock was set back.
+    pub ahead: Option<Timestamp>,
 }
 
 /// A run that is not over.

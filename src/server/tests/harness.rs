@@ -323,6 +323,7 @@ pub(super) fn view(name: &str) -> JobView {
         mark: Mark::first_sight(seen),
         success_deadline: None,
         is_stale: false,
+        ahead: None,
     }
 }
 

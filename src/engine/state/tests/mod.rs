@@ -10,6 +10,7 @@ mod pools;
 mod random;
 mod requests;
 mod soak;
+mod steps;
 mod telling;
 mod world;
 
