@@ -269,6 +269,11 @@ impl Driver {
                 let ticket = self.ticket(Waiting::Triggered(answer));
                 self.feed(Input::Trigger(ticket, request));
             }
+            Message::Cancel(run, answer) => {
+                let can = self.state.can_cancel(run);
+                self.feed(Input::Cancel(run));
+                drop(answer.send(can));
+            }
             Message::Jobs(query, answer) => drop(answer.send(self.state.jobs(&query))),
             Message::Job(name, answer) => drop(answer.send(self.state.job_view(&name))),
             Message::Stats(answer) => drop(answer.send(self.state.stats())),

@@ -15,6 +15,7 @@ mod problem;
 mod query;
 mod routes;
 mod shared;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpListener;
 
+use crate::action::Live;
 use crate::clock::Clock;
 use crate::engine::Handle;
 use crate::forecast::plan::Terms;
@@ -87,6 +89,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The metrics.
     pub telemetry: Arc<Telemetry>,
+    /// What runs say, while they say it.
+    pub live: Live,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What plans depend on, as it is now.

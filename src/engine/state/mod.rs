@@ -6,6 +6,7 @@
 
 mod active;
 mod apply;
+mod cancel;
 mod commits;
 mod fires;
 mod freshness;
@@ -83,6 +84,8 @@ pub enum Input {
     Recorded(Ticket),
     /// A run is asked for.
     Trigger(Ticket, TriggerRequest),
+    /// A run is to end.
+    Cancel(RunId),
     /// The answer to [`Effect::FindRequest`].
     RequestFound {
         /// Who waits.
@@ -348,6 +351,7 @@ impl State {
             Input::Apply(ticket, change) => self.apply(ticket, *change),
             Input::Recorded(ticket) => self.recorded(ticket),
             Input::Trigger(ticket, request) => self.trigger(ticket, request),
+            Input::Cancel(run) => self.cancel_asked(run),
             Input::RequestFound {
                 ticket,
                 run,

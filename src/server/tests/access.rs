@@ -351,6 +351,7 @@ fn parts() -> Parts {
             version: "0".into(),
             started_at: now,
         })),
+        live: crate::action::Live::default(),
         clock: std::sync::Arc::new(crate::clock::HandClock::new(now)),
         terms: std::sync::Arc::new(super::harness::terms),
     }

@@ -1,5 +1,6 @@
 //! Scripts of (time, input) → effects, and random scripts that keep the promises.
 
+mod cancel;
 mod edits;
 mod freshness;
 mod jitter;
