@@ -548,6 +548,7 @@ fn report(bad: &[&str], held: &[&str]) -> crate::model::ReloadReport {
         rescheduled: 0,
         changed: 0,
         removed: 0,
+        touched: Vec::new(),
         held: held.iter().map(ToString::to_string).collect(),
         will_not_fire_today: Vec::new(),
         jobs: 0,

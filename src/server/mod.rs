@@ -5,6 +5,7 @@
 //! about jobs. Every request passes one guard before it reaches a route.
 
 mod api;
+mod audit;
 mod auth;
 mod connection;
 mod guard;
@@ -32,6 +33,7 @@ use tokio::net::TcpListener;
 use crate::clock::Clock;
 use crate::engine::Handle;
 use crate::forecast::plan::Terms;
+use crate::model::Observer;
 use crate::store::Store;
 use crate::sync::SyncHandle;
 use crate::telemetry::Telemetry;
@@ -87,6 +89,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The metrics.
     pub telemetry: Arc<Telemetry>,
+    /// Who hears what calls change.
+    pub observer: Arc<dyn Observer>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What plans depend on, as it is now.

@@ -13,6 +13,7 @@ use crate::store::{Answer, Store, StoreError};
 use crate::sync::SyncHandle;
 use crate::telemetry::Telemetry;
 
+use super::audit::Trail;
 use super::auth::Access;
 use super::problem::Problem;
 
@@ -40,6 +41,7 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) state_dir: PathBuf,
     pub(super) access: Access,
+    pub(super) trail: Trail,
     pub(super) scrapes: Semaphore,
     pub(super) terms: super::TermsNow,
     pub(super) large_bodies: Semaphore,
@@ -64,6 +66,7 @@ impl Shared {
             clock: parts.clock,
             state_dir,
             access,
+            trail: Trail::new(parts.observer),
             scrapes: Semaphore::new(SCRAPES),
             terms: parts.terms,
             large_bodies: Semaphore::new(LARGE_BODIES),

@@ -293,14 +293,7 @@ impl Reloader {
         let has_other_names =
             plan.held != self.held || plan.pools != self.pools || *sages != self.in_force.sages();
         let differs = !diff.is_empty() || has_other_names;
-        let mut carried = Carried {
-            added: diff.added.len(),
-            rescheduled: diff.rescheduled.len(),
-            changed: diff.changed.len(),
-            removed: diff.removed.len(),
-            will_not_fire_today: Vec::new(),
-            differs,
-        };
+        let mut carried = Carried::of(&diff, differs);
         let at = self.parts.clock.now();
         let mut open = Vec::new();
         let mut gone = diff.removed.clone();

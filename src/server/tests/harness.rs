@@ -18,7 +18,7 @@ use crate::engine::{
     Handle, JobPage, JobStatus, JobView, Message, Refusal, Stats, TriggerRequest, Triggered,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{AuditEntry, History, Letter, Output, Run};
+use crate::model::{AuditEntry, Event, History, Letter, Observer, Output, Run};
 use crate::server::{Bound, Config, Parts, bind};
 use crate::store::{
     Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, RunPage, RunQuery, Store,
@@ -119,6 +119,14 @@ impl Rows {
             false => Ok(value()),
         };
         Box::pin(async move { answer })
+    }
+}
+
+impl Observer for Rows {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::Audit(entry) = event {
+            self.trail.lock().unwrap().push((*entry).clone());
+        }
     }
 }
 
@@ -363,6 +371,7 @@ impl Server {
             sync,
             store: store.clone(),
             telemetry: telemetry.clone(),
+            observer: store.clone(),
             clock: Arc::new(clock.clone()),
             terms: Arc::new(terms),
         };
