@@ -58,9 +58,8 @@ impl Trail {
     ) {
         let result = match status.as_u16() {
             200..=299 => AuditResult::Done,
-            409 | 422 if call.route.ends_with("sync") || call.route.ends_with("reload") => {
-                AuditResult::Partial
-            }
+            // A reload that refuses a file or holds a removal has done the rest.
+            409 | 422 if is_reload(&call.route) && !call.prunes => AuditResult::Partial,
             _ => AuditResult::Refused,
         };
         let mut detail = why.map(str::to_owned);
@@ -114,7 +113,7 @@ pub(super) fn request(headers: &HeaderMap) -> Option<Arc<str>> {
 
 /// Whether the body of a sync confirms removals.
 pub(super) fn prunes(route: &str, body: &[u8]) -> bool {
-    if !(route.ends_with("/config/sync") || route.ends_with("/-/reload")) {
+    if !is_reload(route) {
         return false;
     }
     let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
@@ -122,6 +121,10 @@ pub(super) fn prunes(route: &str, body: &[u8]) -> bool {
         body["prune"],
         serde_json::Value::Null | serde_json::Value::Bool(false)
     )
+}
+
+fn is_reload(route: &str) -> bool {
+    route.ends_with("/config/sync") || route.ends_with("/-/reload")
 }
 
 /// The last word of the route: `run`, `sync`, `backup`, …
