@@ -25,6 +25,7 @@ mod test;
 mod tree;
 mod trigger;
 mod validate;
+mod wait;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -89,6 +90,7 @@ fn carry_out(
         Command::Explain(typed) => explain::explain(&typed, &environment, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
+        Command::Wait(typed) => wait::wait(&typed, &environment, console),
         Command::Backup(typed) => store::backup(&typed, &environment, console),
         Command::Restore(typed) => store::restore(&typed, &SystemClock::default(), console),
         Command::Optimize(typed) => store::optimize(&typed, &environment, console),

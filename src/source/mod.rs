@@ -5,17 +5,21 @@
 //! is what counts.
 
 mod directory;
+mod revision;
 mod watch;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use crate::spec::InputFile;
 
 pub use directory::{
     Directory, DirectoryOptions, FileKind, Look, MAX_DEPTH, MAX_FILE, is_test_file,
 };
+pub use revision::Revisions;
 pub use watch::{Wakeups, Watcher, Watching};
 
 /// Everything that the sources hold at one moment. What did not change since
@@ -24,6 +28,32 @@ pub use watch::{Wakeups, Watcher, Watching};
 pub struct Snapshot {
     /// Each PATH, in the order of the command line.
     pub roots: Vec<Root>,
+}
+
+impl Snapshot {
+    /// SHA-256 over all files, in hexadecimal; alike wherever the tree lies. A lost PATH counts as empty.
+    #[must_use]
+    pub fn content_hash(&self) -> String {
+        let files = self.roots.iter().enumerate().flat_map(|(index, root)| {
+            let files = root.files.iter();
+            files.map(move |file| (index, &*file.path, &file.hash))
+        });
+        content_hash(files)
+    }
+}
+
+/// The same of files as they stand elsewhere: the number of the PATH, the path below it, the file's hash.
+#[must_use]
+pub fn content_hash<'a>(files: impl Iterator<Item = (usize, &'a str, &'a [u8; 32])>) -> String {
+    let mut hash = Sha256::new();
+    for (index, path, content) in files {
+        hash.update((index as u64).to_be_bytes());
+        hash.update((path.len() as u64).to_be_bytes());
+        hash.update(path.as_bytes());
+        hash.update(content);
+    }
+    let bytes = hash.finalize();
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// One PATH.

@@ -10,15 +10,15 @@ use jiff::Timestamp;
 
 use super::handle::SourceView;
 use super::language::Language;
-use super::ledger::{self, Row};
+use super::ledger::{self, Row, hex};
 use super::recast::{News, Recast};
-use super::tree::{Around, At, Tree, content_hash, hex};
+use super::tree::{Around, At, Tree};
 use crate::decide::diff::{Diff, diff};
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::finding::{Excerpt, Finding, Place};
 use crate::ids::JobName;
 use crate::model::Pool;
-use crate::source::{Directory, Look, Snapshot, Watcher, Watching};
+use crate::source::{Directory, Look, Revisions, Snapshot, Watcher, Watching};
 
 /// As many findings are told of at once.
 const MAX_FINDINGS: usize = 10_000;
@@ -40,6 +40,9 @@ pub(super) struct Eye {
     missing: Missing,
     /// What changed beside the files and is not in force yet.
     recast: Option<Recast>,
+    /// Where revisions come from; `None` where somebody said which one it is.
+    revisions: Option<Revisions>,
+    revision: Option<Arc<str>>,
 }
 
 /// What a PATH is that is missing and never held anything.
@@ -103,6 +106,8 @@ impl Seen {
 /// What a look came to.
 pub(super) struct Looked {
     pub(super) seen: Arc<Seen>,
+    /// Which revision the files are, if that is known.
+    pub(super) revision: Option<Arc<str>>,
     pub(super) watching: Watching,
     /// `None` when nothing is to be decided.
     pub(super) plan: Option<Plan>,
@@ -127,6 +132,7 @@ impl Eye {
         watcher: Watcher,
         language: Arc<dyn Language>,
         missing: Missing,
+        revision: Option<Arc<str>>,
     ) -> Self {
         Self {
             missing,
@@ -136,6 +142,8 @@ impl Eye {
             tree: Tree::default(),
             seen: Arc::new(Seen::default()),
             recast: None,
+            revisions: revision.is_none().then(Revisions::default),
+            revision,
         }
     }
 
@@ -152,6 +160,9 @@ impl Eye {
             self.recast = Some(recast);
         }
         let mut snapshot = self.directory.scan(ask.now, ask.look);
+        if let Some(revisions) = &mut self.revisions {
+            revisions.look(&mut snapshot.roots);
+        }
         let watching = self.watcher.update(&snapshot);
         if self.missing == Missing::Empty {
             let new = snapshot.roots.iter_mut();
@@ -166,12 +177,26 @@ impl Eye {
             &*language,
             &ask.in_force,
         );
-        let plan = (changed || ask.anew == Anew::Always).then(|| self.decide(ask, &mut snapshot));
+        let moved = self.is_at_another_revision(changed);
+        let anew = changed || moved || ask.anew == Anew::Always;
+        let plan = anew.then(|| self.decide(ask, &mut snapshot));
         Looked {
             seen: self.seen.clone(),
+            revision: self.revision.clone(),
             watching,
             plan,
         }
+    }
+
+    /// Looks which revision the files are, and says whether it is another than before.
+    fn is_at_another_revision(&mut self, changed: bool) -> bool {
+        let Some(revisions) = &mut self.revisions else {
+            return false;
+        };
+        let revision = revisions.revision(changed);
+        let moved = revision != self.revision;
+        self.revision = revision;
+        moved
     }
 
     fn decide(&mut self, ask: &Ask, snapshot: &mut Snapshot) -> Plan {
@@ -218,7 +243,7 @@ impl Eye {
         in_force: &InForce,
     ) -> Seen {
         let mut seen = Seen {
-            content_hash: content_hash(snapshot),
+            content_hash: snapshot.content_hash().into(),
             ..Seen::default()
         };
         conflicts.reverse();

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::language::Language;
-use super::tree::{hex, is_defaults};
+use super::tree::is_defaults;
 use crate::decide::merge::{Defined, FileInForce, HeldJob, HoldCause, InForce, RootInForce};
 use crate::ids::JobName;
 use crate::model::{Commons, Job};
@@ -195,6 +195,11 @@ fn held(root: &RootInForce, cause: HoldCause) -> Vec<Job> {
 }
 
 /// Zeros for what is no hash: then the row is written anew.
+/// Bytes as hexadecimal text.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn from_hex(text: &str) -> [u8; 32] {
     let mut hash = [0; 32];
     if text.len() != 64 {

@@ -142,7 +142,13 @@ pub fn start(services: Services, directory: Directory, options: Options) -> (Syn
         Missing::Lost
     };
     let paths = directory.paths();
-    let eye = Eye::new(directory, watcher, services.language.clone(), missing);
+    let eye = Eye::new(
+        directory,
+        watcher,
+        services.language.clone(),
+        missing,
+        options.revision.clone(),
+    );
     let parts = Parts {
         language: services.language,
         store: services.store,

@@ -15,6 +15,8 @@
 //! recorded, and they would be lost. What 3 could not record is recorded before
 //! anything else is put in force.
 
+mod record;
+
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::eye::{Anew, Ask, Eye, Looked, Plan, Seen};
-use super::ledger::{self, Row};
+use super::ledger;
 use super::marks::{seen, unmarked};
 use super::status::{Carried, Facts, names};
 use super::{BootError, Options, Parts};
@@ -34,9 +36,6 @@ use crate::ids::JobName;
 use crate::model::{Event, Job, Pool, ReloadReport, ReloadTrigger, Sages};
 use crate::source::{Look, Watching};
 use crate::store::{Mark, Recalled, StoreError, Write};
-
-/// As many rows of new files are written in one transaction.
-const ROWS_AT_ONCE: usize = 4096;
 
 /// What is in force, and everything that changes it.
 pub(super) struct Reloader {
@@ -58,6 +57,9 @@ pub(super) struct Reloader {
     /// Why what the files say is not in force, or not recorded.
     pub(super) out_of_sync: Option<String>,
     applied_at: Option<Timestamp>,
+    /// The revision that was last looked at, and the one that runs carry.
+    revision: Option<Arc<str>>,
+    applied_revision: Option<Arc<str>>,
     jobs: usize,
     /// Which PATHs were last said to be lost.
     lost: Vec<Arc<str>>,
@@ -87,6 +89,8 @@ impl Reloader {
             seen_only: HashSet::new(),
             out_of_sync: None,
             applied_at: None,
+            revision: None,
+            applied_revision: None,
             jobs: 0,
             lost: Vec::new(),
         }
@@ -119,6 +123,7 @@ impl Reloader {
         };
         let looked = self.look(&request).await.map_err(BootError::Broken)?;
         self.seen = looked.seen;
+        self.revision = looked.revision;
         self.heed(looked.watching);
         self.refuse_to_start()?;
         let Some(plan) = looked.plan else {
@@ -152,49 +157,13 @@ impl Reloader {
         self.record_the_rest().await?;
         let looked = self.look(request).await?;
         self.seen = looked.seen;
+        self.revision = looked.revision;
         self.heed(looked.watching);
         let Some(plan) = looked.plan else {
             return Ok(Carried::default());
         };
         let carried = self.carry_out(plan, First::No).await;
         carried.map_err(|failed| failed.to_string())
-    }
-
-    /// Records what a reload before this one could not.
-    async fn record_the_rest(&mut self) -> Result<(), String> {
-        if Arc::ptr_eq(&self.recorded, &self.in_force) && self.unmarked.is_empty() {
-            return Ok(());
-        }
-        let rows = ledger::rows(&self.recorded, &self.in_force);
-        self.record(rows).await.map_err(|error| error.to_string())
-    }
-
-    /// Writes rows and marks: what replaces, drops or marks anything in one transaction. Only a
-    /// great many rows that are new altogether follow in further ones, so that the text of a
-    /// large tree is never in memory as a whole; a start that is cut off among these finds files
-    /// that the store does not know, as at first.
-    async fn record(&mut self, rows: Vec<Row>) -> Result<(), Failed> {
-        let mut marks = self.unmarked.clone();
-        if !marks.is_empty() {
-            self.parts.engine.recorded().await?;
-        }
-        let vital = rows.iter().filter(|row| !row.is_new).count();
-        let (mut rest, mut size) = (rows, vital.max(ROWS_AT_ONCE));
-        while !rest.is_empty() || !marks.is_empty() {
-            let after = rest.split_off(size.min(rest.len()));
-            let (now, language) = (rest, self.parts.language.clone());
-            let print = move || now.iter().map(|row| row.write(&*language)).collect();
-            let printed = tokio::task::spawn_blocking(print).await;
-            let mut writes: Vec<Write> = printed.map_err(|_| {
-                StoreError::Unavailable("a definition cannot be printed".to_owned())
-            })?;
-            writes.append(&mut marks);
-            self.parts.store.commit(writes).await?;
-            (rest, size) = (after, ROWS_AT_ONCE);
-        }
-        self.unmarked = Vec::new();
-        self.recorded = self.in_force.clone();
-        Ok(())
     }
 
     /// Looks and plans on a thread that may block. A panic there is this reload's end, not elder's.
@@ -278,7 +247,7 @@ impl Reloader {
             at: now,
             added,
             held: self.held.clone(),
-            revision: self.options.revision.clone(),
+            revision: self.revision.clone(),
             recalled: true,
             ..Change::default()
         };
@@ -290,9 +259,10 @@ impl Reloader {
     async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
         let diff = plan.diff;
         let sages = Arc::new(plan.in_force.sages());
+        let moved = self.revision != self.applied_revision;
         let has_other_names =
             plan.held != self.held || plan.pools != self.pools || *sages != self.in_force.sages();
-        let differs = !diff.is_empty() || has_other_names;
+        let differs = !diff.is_empty() || has_other_names || moved;
         let mut carried = Carried::of(&diff, differs);
         let at = self.parts.clock.now();
         let mut open = Vec::new();
@@ -312,6 +282,7 @@ impl Reloader {
             carried.will_not_fire_today = answer.will_not_fire_today;
             open = answer.open;
             self.applied_at = Some(at);
+            self.applied_revision = self.revision.clone();
             self.parts.sages.replace(sages);
         }
         for name in &added {
@@ -361,7 +332,7 @@ impl Reloader {
             held: held.to_vec(),
             sages: Some(sages.clone()),
             pools: pools.to_vec(),
-            revision: self.options.revision.clone(),
+            revision: self.revision.clone(),
             first: first == First::Yes,
             recalled: false,
         };
@@ -429,7 +400,7 @@ impl Reloader {
             seen: &self.seen,
             in_force: &self.in_force,
             held: &self.held,
-            revision: self.options.revision.clone(),
+            revision: self.applied_revision.clone(),
             applied_at: self.applied_at,
             out_of_sync: self.out_of_sync.as_deref(),
         }

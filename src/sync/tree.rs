@@ -8,8 +8,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 use super::file_state::FileState;
 use super::language::{DefaultsTexts, Language};
 use crate::decide::merge::{FileNow, InForce, RootNow};
@@ -325,20 +323,6 @@ fn forget_text(file: &mut Arc<File>) {
     }
 }
 
-/// SHA-256 over all files, in hexadecimal; alike wherever the tree lies. A lost PATH counts as empty.
-pub(super) fn content_hash(snapshot: &Snapshot) -> Arc<str> {
-    let mut hash = Sha256::new();
-    for (index, root) in snapshot.roots.iter().enumerate() {
-        for file in &root.files {
-            hash.update((index as u64).to_be_bytes());
-            hash.update((file.path.len() as u64).to_be_bytes());
-            hash.update(file.path.as_bytes());
-            hash.update(file.hash);
-        }
-    }
-    hex(&hash.finalize()).into()
-}
-
 pub(super) fn is_defaults(path: &str) -> bool {
     path.rsplit('/').next() == Some(DEFAULTS)
 }
@@ -346,9 +330,4 @@ pub(super) fn is_defaults(path: &str) -> bool {
 /// The folder of a path; empty for the root and for what lies in it.
 fn folder(path: &str) -> &str {
     path.rfind('/').map_or("", |slash| &path[..slash])
-}
-
-/// Bytes as hexadecimal text.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

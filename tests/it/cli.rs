@@ -27,6 +27,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       explain   Say why a fire ran, did not or waits; or what a finding means
       trigger   Start a run of a job now
       sync      Read the files again; confirm held removals
+      wait      Wait until a revision, or just these files, are in force
       backup    Copy the store while elder runs
       restore   Put a backup in the place of a store that no elder uses
       optimize  Tidy the store while elder runs

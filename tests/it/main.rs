@@ -28,6 +28,7 @@ mod peers;
 mod plan;
 mod prometheus;
 mod promises;
+mod revisions;
 mod sages;
 mod schedules;
 mod shipped;

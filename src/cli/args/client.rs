@@ -122,3 +122,26 @@ pub struct ReportArgs {
     #[command(flatten)]
     pub client: ClientArgs,
 }
+
+/// The flags of `elder wait`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder wait --revision $(git rev-parse HEAD) --timeout 5m
+  elder wait jobs.d       until that elder has just these files
+
+Exit status: 0 in force, 1 refused or held, 2 not there in time, or nobody answers.")]
+pub struct WaitArgs {
+    /// Folders of job files, in the order of that elder's own, whose content is to be in force
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// The commit that is to be in force, or what `--revision` of that elder says; 7 digits are enough
+    #[arg(long, value_name = "REV")]
+    pub revision: Option<String>,
+    /// How long to wait
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = values::duration)]
+    pub timeout: Duration,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{
-    BackupArgs, ClientArgs, ExplainArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs,
+    BackupArgs, ClientArgs, ExplainArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs, WaitArgs,
 };
 pub use doctor::DoctorArgs;
 pub use files::{
@@ -80,6 +80,8 @@ pub enum Command {
     Trigger(TriggerArgs),
     /// Read the files again; confirm held removals
     Sync(SyncArgs),
+    /// Wait until a revision, or just these files, are in force
+    Wait(WaitArgs),
     /// Copy the store while elder runs
     Backup(BackupArgs),
     /// Put a backup in the place of a store that no elder uses
@@ -109,9 +111,9 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
-    "explain", "trigger", "sync", "backup", "restore", "optimize", "report",
+    "explain", "trigger", "sync", "wait", "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

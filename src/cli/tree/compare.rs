@@ -75,6 +75,20 @@ pub fn inputs(query: &Query<'_>) -> Result<Vec<Vec<InputFile>>, Failure> {
     Ok(looked.into_iter().map(|one| one.inputs).collect())
 }
 
+/// The number of its PATH, the path below it and the hash of each file.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn hashes(paths: &[String]) -> Result<Vec<(usize, String, [u8; 32])>, Failure> {
+    let mut all = Vec::new();
+    for (index, path) in distinct_paths(paths.to_vec())?.iter().enumerate() {
+        let root = look(path)?;
+        let files = root.files.iter();
+        all.extend(files.map(|file| (index, file.path.to_string(), file.hash)));
+    }
+    Ok(all)
+}
+
 fn now(query: &Query<'_>) -> Result<Vec<Looked>, Failure> {
     let targets = targets(query)?;
     targets

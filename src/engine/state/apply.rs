@@ -54,9 +54,7 @@ impl State {
             self.fire_due();
         }
         self.incoming.clear();
-        if change.revision.is_some() {
-            self.revision = change.revision;
-        }
+        self.revision = change.revision;
         let mut lost = Vec::new();
         let mut open = Vec::new();
         for name in &change.removed {

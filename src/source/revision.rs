@@ -1,0 +1,332 @@
+//! Which revision the files are: from a git-sync link, else from a git checkout.
+//!
+//! git-sync puts each commit into a folder of its own that is named after it; of a checkout HEAD
+//! is read, and git is asked whether something below the PATH differs from it. Nobody needs git
+//! for the rest.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use super::{Root, Watch};
+
+/// The longest file of git's that is read: `packed-refs` of a large repository.
+const MOST: u64 = 16 << 20;
+
+/// What is added where files differ from the commit.
+const DIRTY: &str = "-dirty";
+
+/// The revisions of PATHs, remembered from look to look.
+#[derive(Debug, Default)]
+pub struct Revisions {
+    known: Vec<Known>,
+}
+
+/// What was last seen of a PATH.
+#[derive(Debug)]
+struct Known {
+    folder: Arc<Path>,
+    commit: String,
+    /// Whether files differ from the commit; `None` until somebody asks.
+    is_dirty: Option<bool>,
+}
+
+/// The commit of a PATH.
+struct Head {
+    commit: String,
+    /// Where a checkout says which commit it is: the files that are replaced when it moves.
+    files: Vec<PathBuf>,
+}
+
+impl Revisions {
+    /// Looks where each PATH's HEAD is, and adds to what is to be watched for it. Costs a few
+    /// small reads.
+    pub fn look(&mut self, roots: &mut [Root]) {
+        let before = std::mem::take(&mut self.known);
+        for root in roots {
+            let Some(head) = head(&root.folder) else {
+                continue;
+            };
+            let was = before.iter().find(|known| known.folder == root.folder);
+            let same = was.filter(|known| known.commit == head.commit);
+            self.known.push(Known {
+                folder: root.folder.clone(),
+                is_dirty: match same {
+                    Some(known) => known.is_dirty,
+                    None => head.files.is_empty().then_some(false),
+                },
+                commit: head.commit,
+            });
+            root.watch
+                .extend(head.files.iter().filter_map(|file| watch(file)));
+        }
+    }
+
+    /// The revision of all PATHs, `None` where there is none; those of several repositories stand
+    /// beside each other with a comma. git is asked only where HEAD moved or a file `changed`.
+    pub fn revision(&mut self, changed: bool) -> Option<Arc<str>> {
+        let mut texts: Vec<String> = Vec::new();
+        for known in &mut self.known {
+            let is_fixed = of_git_sync(&known.folder).is_some();
+            let is_dirty = match known.is_dirty {
+                Some(is_dirty) if !changed || is_fixed => is_dirty,
+                _ => differs(&known.folder),
+            };
+            known.is_dirty = Some(is_dirty);
+            let suffix = if is_dirty { DIRTY } else { "" };
+            let text = format!("{}{suffix}", known.commit);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        (!texts.is_empty()).then(|| Arc::from(texts.join(",")))
+    }
+}
+
+fn watch(file: &Path) -> Option<Watch> {
+    let folder = fs::canonicalize(file.parent()?).ok()?;
+    let about = fs::metadata(&folder).ok()?;
+    Some(Watch {
+        identity: (about.dev(), about.ino()),
+        only: Some(file.file_name()?.to_owned()),
+        folder,
+    })
+}
+
+fn head(folder: &Path) -> Option<Head> {
+    if let Some(commit) = of_git_sync(folder) {
+        return Some(Head {
+            commit,
+            files: Vec::new(),
+        });
+    }
+    let git = folder.ancestors().map(|above| above.join(".git"));
+    of_head(&git_folder(&git.into_iter().find(|git| git.exists())?)?)
+}
+
+/// A part of the resolved path that is a commit: `<commit>` or `rev-<commit>`.
+fn of_git_sync(folder: &Path) -> Option<String> {
+    folder.components().find_map(|part| match part {
+        Component::Normal(name) => {
+            let name = name.to_str()?;
+            let name = name.strip_prefix("rev-").unwrap_or(name);
+            is_commit(name).then(|| name.to_owned())
+        }
+        _ => None,
+    })
+}
+
+fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Where the repository is: `.git` itself, or what that file names in a further work tree.
+fn git_folder(git: &Path) -> Option<PathBuf> {
+    if git.is_dir() {
+        return Some(git.to_owned());
+    }
+    let text = read(git)?;
+    let named = Path::new(text.strip_prefix("gitdir: ")?.trim_end());
+    Some(git.parent()?.join(named))
+}
+
+fn of_head(git: &Path) -> Option<Head> {
+    let file = git.join("HEAD");
+    let head = read(&file)?;
+    let head = head.trim_end();
+    let Some(name) = head.strip_prefix("ref: ") else {
+        return is_commit(head).then(|| Head {
+            commit: head.to_owned(),
+            files: vec![file],
+        });
+    };
+    // Branches of a further work tree are those of the first.
+    let common = match read(&git.join("commondir")) {
+        Some(text) => git.join(text.trim_end()),
+        None => git.to_owned(),
+    };
+    let plain = Path::new(name)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    if !plain {
+        return None;
+    }
+    let (loose, packed) = (common.join(name), common.join("packed-refs"));
+    let commit = read(&loose).map(|text| text.trim_end().to_owned());
+    let commit = commit.filter(|text| is_commit(text)).or_else(|| {
+        let packed = read(&packed)?;
+        let mut lines = packed.lines();
+        lines.find_map(|line| {
+            let (commit, of) = line.split_once(' ')?;
+            (of == name && is_commit(commit)).then(|| commit.to_owned())
+        })
+    })?;
+    Some(Head {
+        commit,
+        files: vec![file, loose, packed],
+    })
+}
+
+fn read(file: &Path) -> Option<String> {
+    let about = fs::metadata(file).ok()?;
+    if !about.is_file() || about.len() > MOST {
+        return None;
+    }
+    fs::read_to_string(file).ok()
+}
+
+/// Whether git says that something below the folder is not as the commit has it. Without git, or
+/// where git does not trust the repository's owner, nothing is said.
+fn differs(folder: &Path) -> bool {
+    let child = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        // Nothing that the repository names is run, and nothing is written.
+        .args(["-c", "core.fsmonitor=false", "--no-optional-locks"])
+        .args(["status", "--porcelain=v2", "--", "."])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn();
+    let Ok(mut child) = child else {
+        return false;
+    };
+    let mut line = String::new();
+    let said = child
+        .stdout
+        .take()
+        .map(|stdout| BufReader::new(stdout).read_line(&mut line));
+    // One line is enough, and its end is nobody's business but that it is no zombie.
+    let _ = child.kill();
+    let _ = child.wait();
+    matches!(said, Some(Ok(length)) if length > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "3f2a91c0de3f2a91c0de3f2a91c0de3f2a91c0de";
+    const B: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    fn root(folder: &Path) -> Root {
+        Root {
+            path: Arc::from("jobs.d"),
+            folder: Arc::from(folder),
+            lost: None,
+            is_missing: false,
+            files: Vec::new(),
+            watch: Vec::new(),
+        }
+    }
+
+    fn look(folder: &Path) -> Option<String> {
+        let mut revisions = Revisions::default();
+        revisions.look(&mut [root(folder)]);
+        let found = revisions.revision(true);
+        found.map(|text| text.to_string())
+    }
+
+    fn git(folder: &Path, line: &str) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=x", "-c", "user.email=x@example.com"])
+            .args(line.split_whitespace())
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "git {line}: {output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A repository with `ops/jobs.d/a.yaml`, committed.
+    fn repository(folder: &Path) -> PathBuf {
+        let jobs = folder.join("ops/jobs.d");
+        fs::create_dir_all(&jobs).unwrap();
+        fs::write(jobs.join("a.yaml"), "jobs: {}\n").unwrap();
+        git(folder, "init -q -b main .");
+        git(folder, "add .");
+        git(folder, "commit -q -m one");
+        jobs
+    }
+
+    #[test]
+    fn a_folder_of_git_sync_is_named_after_its_commit() {
+        for (path, want) in [
+            (format!("/git/.worktrees/{A}/jobs.d"), Some(A)),
+            (format!("/tmp/git/rev-{A}/jobs.d"), Some(A)),
+            ("/srv/deadbeef/jobs.d".to_owned(), None),
+        ] {
+            assert_eq!(of_git_sync(Path::new(&path)).as_deref(), want, "{path}");
+        }
+    }
+
+    #[test]
+    fn head_is_read_loose_packed_detached_and_of_a_further_work_tree() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("top");
+        fs::create_dir(&top).unwrap();
+        let jobs = repository(&top);
+        let one = git(&top, "rev-parse HEAD");
+        assert_eq!(look(&jobs), Some(one.clone()));
+        git(&top, "pack-refs --all");
+        assert!(!top.join(".git/refs/heads/main").exists());
+        assert_eq!(look(&jobs), Some(one.clone()));
+        fs::write(top.join("other"), "x").unwrap();
+        git(&top, "add .");
+        git(&top, "commit -q -m two");
+        let two = git(&top, "rev-parse HEAD");
+        assert_eq!(look(&jobs), Some(two.clone()));
+        git(
+            &top,
+            &format!("worktree add -q ../further -b further {one}"),
+        );
+        assert_eq!(
+            look(&folder.path().join("further/ops/jobs.d")),
+            Some(one.clone())
+        );
+        git(&top, &format!("checkout -q --detach {one}"));
+        assert_eq!(look(&jobs), Some(one));
+        assert_eq!(look(Path::new("/proc")), None);
+    }
+
+    #[test]
+    fn what_differs_from_the_commit_is_dirty_until_it_is_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = repository(folder.path());
+        let mut revisions = Revisions::default();
+        let mut look = |changed| {
+            revisions.look(&mut [root(&jobs)]);
+            revisions.revision(changed).unwrap().to_string()
+        };
+        let one = git(folder.path(), "rev-parse HEAD");
+        assert_eq!(look(true), one);
+        fs::write(folder.path().join("README"), "elsewhere").unwrap();
+        assert_eq!(look(true), one, "what is beside the PATH is not of it");
+        for edit in ["b.yaml", "a.yaml"] {
+            fs::write(jobs.join(edit), "jobs: { }\n").unwrap();
+            assert_eq!(look(true), format!("{one}-dirty"), "{edit}");
+            git(folder.path(), "add .");
+            assert_eq!(look(false), format!("{one}-dirty"), "{edit}");
+            git(folder.path(), "stash -q");
+            assert_eq!(look(true), one);
+            git(folder.path(), "stash pop -q");
+        }
+        git(folder.path(), "add .");
+        git(folder.path(), "commit -q -m two");
+        let two = git(folder.path(), "rev-parse HEAD");
+        assert_eq!(look(false), two, "a commit moves HEAD and no file");
+    }
+
+    #[test]
+    fn paths_of_several_repositories_have_their_revisions_side_by_side() {
+        let folder = |commit: &str| PathBuf::from(format!("/git/{commit}/jobs.d"));
+        let (a, b) = (root(&folder(A)), root(&folder(B)));
+        let mut revisions = Revisions::default();
+        revisions.look(&mut [a, b, root(&folder(A))]);
+        let found = revisions.revision(true);
+        assert_eq!(found.unwrap().to_string(), format!("{A},{B}"));
+    }
+}
