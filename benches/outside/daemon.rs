@@ -87,17 +87,60 @@ impl Daemon {
         Some((status, body))
     }
 
+    /// Its process, for what `/proc` says of it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory in MiB.
     pub fn resident(&self) -> f64 {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(path).expect("it lives");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kib: f64 = line
-            .and_then(|line| line.split_whitespace().nth(1))
-            .and_then(|kib| kib.parse().ok())
-            .expect("a figure");
-        kib / 1024.0
+        status(&format!("/proc/{}/status", self.pid()), "VmRSS:") / 1024.0
     }
+
+    /// How many entries a folder of its `/proc` has: `task` or `fd`.
+    pub fn entries(&self, folder: &str) -> usize {
+        let path = format!("/proc/{}/{folder}", self.pid());
+        std::fs::read_dir(path).expect("it lives").count()
+    }
+
+    /// How often its threads have gone to sleep so far.
+    pub fn sleeps(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid()));
+        let paths = threads.expect("it lives").flatten().map(|it| it.path());
+        paths
+            .map(|it| {
+                let path = it.join("status").display().to_string();
+                status(&path, "voluntary_ctxt_switches:")
+            })
+            .sum()
+    }
+
+    /// Processor time in seconds: its own, and that of children that have ended.
+    pub fn cpu(&self) -> (f64, f64) {
+        cpu(&self.pid().to_string())
+    }
+}
+
+fn status(path: &str, name: &str) -> f64 {
+    let status = std::fs::read_to_string(path).unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.split_whitespace().nth(1))
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(0.0)
+}
+
+/// Processor time in seconds of a process, by number or `self`: its own, and its ended children's.
+pub fn cpu(pid: &str) -> (f64, f64) {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
+    let after = stat.rsplit_once(") ").expect("a stat").1;
+    // utime, stime, cutime and cstime are the 14th to 17th, in hundredths; the state is the 3rd.
+    let ticks: Vec<f64> = after
+        .split(' ')
+        .skip(11)
+        .take(4)
+        .filter_map(|ticks| ticks.parse().ok())
+        .collect();
+    ((ticks[0] + ticks[1]) / 100.0, (ticks[2] + ticks[3]) / 100.0)
 }
 
 impl Drop for Daemon {

@@ -1,10 +1,14 @@
 //! Drives the release binary from outside, beside a bare compiled loop that
 //! starts the same processes and requests without a scheduler.
 //!
-//! `cargo bench --bench outside` runs all of it; a word after `--` runs the
-//! parts whose name holds it, and `--quick` makes everything smaller. It prints
-//! tables and writes the figures as JSON beside them. Everything stays on
-//! loopback and in a folder of its own below the system's temporary folder.
+//! `cargo bench --bench outside` runs all of it. Words after `--`: `PART` runs
+//! the parts whose name holds it (storm, alone, each-second, idle, validate,
+//! reload, restart, reads), `--quick` makes everything smaller, and `NAME=N`
+//! sets a size: `http=500 sh=100 seconds=5` (each-second), `jobs=10000` (idle,
+//! the largest), `rows=100000 kills=5` (restart), `flight=1000` (reads). It
+//! prints tables and writes the figures as JSON beside them. Everything stays
+//! on loopback and in a folder of its own below the system's temporary folder.
+//! What was lost, doubled or late is said by the checker of the tests.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -13,18 +17,26 @@
     reason = "a program of its own that measures time and tells people"
 )]
 
+#[path = "../../tests/it/support/checker/mod.rs"]
+mod checker;
 mod daemon;
+mod each_second;
+mod idle;
 mod limit;
+mod reads;
 mod report;
-mod sink;
+mod restart;
 mod standing;
 mod storm;
+mod witness;
 
 use std::path::PathBuf;
 
 /// What was asked for.
 pub struct Plan {
     only: Option<String>,
+    /// `NAME=N` as given.
+    sizes: Vec<(String, usize)>,
     /// Everything smaller.
     pub quick: bool,
     /// Where everything is written.
@@ -34,6 +46,13 @@ pub struct Plan {
 impl Plan {
     fn wants(&self, part: &str) -> bool {
         self.only.as_deref().is_none_or(|word| part.contains(word))
+    }
+
+    /// The size of that name: as asked for, else small or usual.
+    pub fn size(&self, name: &str, quick: usize, usual: usize) -> usize {
+        let asked = self.sizes.iter().find(|(known, _)| known == name);
+        let default = if self.quick { quick } else { usual };
+        asked.map_or(default, |(_, size)| *size)
     }
 }
 
@@ -54,14 +73,23 @@ fn main() {
     }
     let folder = std::env::temp_dir().join(format!("elder-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for the bench");
+    let is_part = |word: &&String| !word.starts_with('-') && !word.contains('=');
+    let sizes = words.iter().filter_map(|word| word.split_once('='));
     let plan = Plan {
-        only: words.iter().find(|word| !word.starts_with('-')).cloned(),
+        only: words.iter().find(is_part).cloned(),
+        sizes: sizes
+            .map(|(name, size)| (name.to_owned(), size.parse().expect("NAME=N")))
+            .collect(),
         quick: words.iter().any(|word| word == "--quick"),
         folder,
     };
     let mut report = report::Report::default();
     storm::run(&plan, &mut report);
+    each_second::run(&plan, &mut report);
+    idle::run(&plan, &mut report);
     standing::run(&plan, &mut report);
+    restart::run(&plan, &mut report);
+    reads::run(&plan, &mut report);
     report.finish();
     // Only what this program made.
     let _ = std::fs::remove_dir_all(&plan.folder);

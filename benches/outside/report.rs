@@ -4,69 +4,47 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::checker::{Kind, Report as Checked};
+
 /// All rows.
 #[derive(Default)]
 pub struct Report {
     rows: Vec<Value>,
 }
 
-/// How late the parts of one storm were.
-#[derive(Clone, Debug, Default)]
-pub struct Lateness {
-    /// In nanoseconds after the instant, sorted.
-    pub late: Vec<i64>,
-    /// Actions that never came.
-    pub lost: usize,
-    /// Actions that came more than once.
-    pub doubled: usize,
-}
-
-impl Lateness {
-    /// From when each action came: `None` never, and how often.
-    pub fn of(instant: i64, came: &[Vec<i64>]) -> Self {
-        let mut late: Vec<_> = came
-            .iter()
-            .filter_map(|times| times.first())
-            .map(|at| at - instant)
-            .collect();
-        late.sort_unstable();
-        Self {
-            late,
-            lost: came.iter().filter(|times| times.is_empty()).count(),
-            doubled: came.iter().filter(|times| times.len() > 1).count(),
-        }
+/// The lateness below which `part` of all lie, in milliseconds.
+pub fn quantile(late: &[i64], part: f64) -> f64 {
+    if late.is_empty() {
+        return f64::NAN;
     }
-
-    /// The value below which `part` of all lie, in milliseconds.
-    pub fn quantile(&self, part: f64) -> f64 {
-        if self.late.is_empty() {
-            return f64::NAN;
-        }
-        let index = ((self.late.len() - 1) as f64 * part).round() as usize;
-        self.late[index] as f64 / 1e6
-    }
-
-    fn early(&self) -> usize {
-        self.late.iter().filter(|late| **late < 0).count()
-    }
+    let index = ((late.len() - 1) as f64 * part).round() as usize;
+    late[index] as f64 / 1e6
 }
 
 impl Report {
     /// A storm: elder beside the bare loop, one pair a round.
-    pub fn storm(&mut self, name: &str, n: usize, rounds: &[(Lateness, Lateness)], bound: f64) {
+    pub fn storm(&mut self, name: &str, n: usize, rounds: &[(Checked, Checked)], bound: f64) {
         let median = |mut values: Vec<f64>| {
             values.sort_by(f64::total_cmp);
             values[values.len() / 2]
         };
         let of =
-            |pick: &dyn Fn(&(Lateness, Lateness)) -> f64| median(rounds.iter().map(pick).collect());
-        let elder = (of(&|r| r.0.quantile(0.5)), of(&|r| r.0.quantile(0.99)));
-        let bare = (of(&|r| r.1.quantile(0.5)), of(&|r| r.1.quantile(0.99)));
-        let ratio = of(&|r| r.0.quantile(0.99) / r.1.quantile(0.99));
-        let lost: usize = rounds.iter().map(|r| r.0.lost).sum();
-        let doubled: usize = rounds.iter().map(|r| r.0.doubled).sum();
-        let early: usize = rounds.iter().map(|r| r.0.early()).sum();
-        let (first, most) = (of(&|r| r.0.quantile(0.0)), of(&|r| r.0.quantile(1.0)));
+            |pick: &dyn Fn(&(Checked, Checked)) -> f64| median(rounds.iter().map(pick).collect());
+        let elder = (
+            of(&|r| quantile(&r.0.late, 0.5)),
+            of(&|r| quantile(&r.0.late, 0.99)),
+        );
+        let bare = (
+            of(&|r| quantile(&r.1.late, 0.5)),
+            of(&|r| quantile(&r.1.late, 0.99)),
+        );
+        let ratio = of(&|r| quantile(&r.0.late, 0.99) / quantile(&r.1.late, 0.99));
+        let all = |kind| -> usize { rounds.iter().map(|r| r.0.count(kind)).sum() };
+        let (lost, doubled, early) = (all(Kind::Lost), all(Kind::Doubled), all(Kind::Early));
+        let (first, most) = (
+            of(&|r| quantile(&r.0.late, 0.0)),
+            of(&|r| quantile(&r.0.late, 1.0)),
+        );
         println!(
             "{name:<6} {n:>6}  elder first {first:>7.2} ms  p50 {:>9.2} ms  p99 {:>9.2} ms  max {most:>9.2} ms | bare loop p50 {:>9.2} ms  p99 {:>9.2} ms | p99 ratio {ratio:>5.2} (to reach {bound}) | lost {lost} doubled {doubled} early {early} in {} rounds",
             elder.0,
@@ -82,6 +60,12 @@ impl Report {
             "p99_ratio": ratio, "p99_ratio_to_reach": bound,
             "lost": lost, "doubled": doubled, "early": early,
         }));
+    }
+
+    /// A line of a table that is no comparison with a figure to reach.
+    pub fn line(&mut self, text: &str, row: Value) {
+        println!("{text}");
+        self.rows.push(row);
     }
 
     /// One figure beside the one to reach.

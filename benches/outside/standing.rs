@@ -1,14 +1,17 @@
-//! What many jobs cost while nothing happens: start, memory, checks, a reload, a scrape.
+//! What many jobs cost where one of them changes: checks, a reload, a scrape.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::Plan;
+use super::checker::{self, Demand, Span};
 use super::daemon::{Daemon, binary};
-use super::report::{Report, millis};
-use super::sink::{self, Stamps, wall};
+use super::report::{Report, millis, quantile};
+use super::witness::Witness;
 
 pub fn run(plan: &Plan, report: &mut Report) {
     let small = if plan.quick { 1_000 } else { 10_000 };
@@ -24,48 +27,6 @@ pub fn run(plan: &Plan, report: &mut Report) {
             );
         }
     }
-    if plan.wants("idle") {
-        let jobs = idle_jobs(plan, "idle", large, 1_000);
-        let daemon = Daemon::start(&jobs, &plan.folder.join("idle-state"), &[]);
-        report.figure(
-            &format!("{large} idle jobs: ready after"),
-            millis(daemon.ready_after),
-            "ms",
-            1_500.0,
-        );
-        std::thread::sleep(Duration::from_secs(2));
-        report.figure(
-            &format!("{large} idle jobs: resident memory"),
-            daemon.resident(),
-            "MiB",
-            80.0,
-        );
-        drop(daemon);
-        let daemon = Daemon::start(&jobs, &plan.folder.join("idle-state"), &[]);
-        report.figure(
-            &format!("{large} idle jobs: ready again after kill -9"),
-            millis(daemon.ready_after),
-            "ms",
-            1_500.0,
-        );
-    }
-    if plan.wants("million") && !plan.quick {
-        let jobs = idle_jobs(plan, "million", 1_000_000, 10_000);
-        let daemon = Daemon::start(&jobs, &plan.folder.join("million-state"), &[]);
-        report.figure(
-            "1000000 idle jobs: ready after",
-            millis(daemon.ready_after),
-            "ms",
-            20_000.0,
-        );
-        std::thread::sleep(Duration::from_secs(3));
-        report.figure(
-            "1000000 idle jobs: resident memory",
-            daemon.resident(),
-            "MiB",
-            800.0,
-        );
-    }
     for (n, bound) in [(small, 100.0), (large, 500.0)] {
         if plan.wants("reload") {
             reload(plan, report, n, bound);
@@ -78,9 +39,12 @@ fn best_of(rounds: usize, measure: impl Fn() -> f64) -> f64 {
 }
 
 /// Jobs that are due on the first of January, `per_file` in a file.
-fn idle_jobs(plan: &Plan, name: &str, n: usize, per_file: usize) -> PathBuf {
+pub fn idle_jobs(plan: &Plan, name: &str, n: usize, per_file: usize) -> PathBuf {
     let folder = plan.folder.join(format!("{name}-{n}"));
     std::fs::create_dir_all(&folder).expect("a folder");
+    if n == 0 {
+        std::fs::write(folder.join("0.yaml"), "jobs: {}\n").expect("a job file");
+    }
     let all: Vec<usize> = (0..n).collect();
     for (file, part) in all.chunks(per_file).enumerate() {
         let mut text = String::from("jobs:\n");
@@ -113,12 +77,14 @@ fn validate(jobs: &Path) -> f64 {
 /// One file of many is edited while another job fires each second.
 fn reload(plan: &Plan, report: &mut Report, n: usize, bound: f64) {
     let jobs = idle_jobs(plan, "reload", n, 10);
-    let stamps = Stamps::new(1);
-    let target = sink::http(stamps.clone());
-    let each_second =
-        format!("jobs:\n  second:\n    schedule: {{ every: 1s }}\n    http: http://{target}/0\n");
+    let witness = Witness::of("http", &plan.folder);
+    let target = witness.target();
+    let each_second = format!(
+        "jobs:\n  second:\n    schedule: {{ every: 1s }}\n    http: http://{target}/second\n"
+    );
     std::fs::write(jobs.join("second.yaml"), each_second).expect("a job file");
     let daemon = Daemon::start(&jobs, &plan.folder.join(format!("reload-{n}-state")), &[]);
+    let began_all = Timestamp::now();
     std::thread::sleep(Duration::from_secs(2));
     let mut took = Vec::new();
     for round in 0..5 {
@@ -163,18 +129,17 @@ fn reload(plan: &Plan, report: &mut Report, n: usize, bound: f64) {
         "ms",
         if n > 10_000 { 500.0 } else { 50.0 },
     );
+    let span = Span::exact(began_all, Timestamp::now() - Duration::from_secs(1));
     drop(daemon);
-    let came = stamps.take().remove(0);
-    let seconds = (wall() - came[0]) / 1_000_000_000;
-    let mut late: Vec<i64> = came.iter().map(|at| at.rem_euclid(1_000_000_000)).collect();
-    late.sort_unstable();
-    let most = late.last().copied().unwrap_or(i64::MAX) as f64 / 1e6;
+    let demand = Demand::of_schedule("second", "{ every: 1s }", span);
+    let mut seen = witness.seen();
+    seen.retain(|one| one.began > Some(span.surely.0) && one.began <= Some(span.surely.1));
+    let patience = Some(Duration::from_secs(1));
+    let checked = checker::check(&[demand], &seen, None, patience);
+    let (ran, of) = (checked.ran, checked.demanded);
     report.figure(
-        &format!(
-            "  the latest of {} fires beside it in {seconds} s",
-            came.len()
-        ),
-        most,
+        &format!("  the latest of {ran} fires beside it, of {of}"),
+        quantile(&checked.late, 1.0),
         "ms",
         50.0,
     );

@@ -4,9 +4,12 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::checker::{self, Demand, Kind, Report as Checked, Span, Target};
 use super::daemon::Daemon;
-use super::report::{Lateness, Report};
-use super::sink::{self, Stamps, wall};
+use super::report::{Report, quantile};
+use super::witness::Witness;
 use super::{Plan, limit};
 
 pub fn run(plan: &Plan, report: &mut Report) {
@@ -32,58 +35,71 @@ pub fn run(plan: &Plan, report: &mut Report) {
     }
 }
 
-fn elder(plan: &Plan, action: &str, n: usize, round: usize) -> Lateness {
-    let stamps = Stamps::new(n);
+fn elder(plan: &Plan, action: &str, n: usize, round: usize) -> Checked {
     let folder = plan.folder.join(format!("{action}-{n}-{round}"));
     let jobs = folder.join("jobs.d");
     std::fs::create_dir_all(&jobs).expect("a folder");
-    let target = target(action, &folder, &stamps);
+    let witness = Witness::of(action, &folder);
     // Far enough ahead to be ready, on a whole second.
-    let ahead = 4 + i64::try_from(n).expect("few") / 2_000;
-    let instant = (wall() / 1_000_000_000 + ahead) * 1_000_000_000;
-    write_jobs(&jobs, action, &target, n, instant);
+    let instant = whole_second(4 + n / 2_000);
+    let schedule = format!("{{ at: {instant} }}");
+    write_jobs(
+        &jobs,
+        action,
+        &witness.target(),
+        n,
+        &schedule,
+        &instant.to_string(),
+    );
     let daemon = Daemon::start(&jobs, &folder.join("state"), &["--job-metrics", "off"]);
     assert!(
-        wall() < instant,
+        Timestamp::now() < instant,
         "elder was not ready in time for the storm"
     );
-    stamps.wait(n, Duration::from_secs(20));
+    witness.wait(n, Duration::from_secs(20));
     drop(daemon);
-    Lateness::of(instant, &stamps.take())
+    at_once(n, instant, &witness)
 }
 
-fn bare(plan: &Plan, action: &str, n: usize) -> Lateness {
-    let stamps = Stamps::new(n);
-    let target = target(action, &plan.folder, &stamps);
-    let instant = (wall() / 1_000_000_000 + 2) * 1_000_000_000;
-    let mut child = limit::start(action, &target, n, instant);
-    stamps.wait(n, Duration::from_secs(20));
-    let _ = child.wait();
-    Lateness::of(instant, &stamps.take())
+fn bare(plan: &Plan, action: &str, n: usize) -> Checked {
+    let witness = Witness::of(action, &plan.folder);
+    let instant = whole_second(2);
+    let child = limit::start(action, &witness.target(), n, instant, 1);
+    witness.wait(n, Duration::from_secs(20));
+    limit::wait(child);
+    at_once(n, instant, &witness)
 }
 
-fn target(action: &str, folder: &Path, stamps: &Stamps) -> String {
-    match action {
-        "http" => sink::http(stamps.clone()).to_string(),
-        _ => sink::fifo(folder, stamps.clone()).display().to_string(),
-    }
+/// So many seconds from now.
+pub fn whole_second(ahead: usize) -> Timestamp {
+    let ahead = i64::try_from(ahead).expect("few");
+    Timestamp::from_second(Timestamp::now().as_second() + ahead).expect("soon")
 }
 
-fn write_jobs(folder: &Path, action: &str, target: &str, n: usize, instant: i64) {
-    let at = jiff::Timestamp::from_nanosecond(instant.into()).expect("an instant");
+/// Each job once at this instant.
+fn at_once(n: usize, instant: Timestamp, witness: &Witness) -> Checked {
+    let target = Target {
+        scheduled: instant,
+        due: instant,
+        is_sure: true,
+    };
+    let demands: Vec<_> = (0..n)
+        .map(|i| Demand::new(&format!("job-{i}"), vec![target]))
+        .collect();
+    checker::check(&demands, &witness.seen(), None, None)
+}
+
+/// Jobs that tell the witness who they are, and for which instant; `at` in the words of their action.
+pub fn write_jobs(folder: &Path, action: &str, target: &str, n: usize, schedule: &str, at: &str) {
     let all: Vec<usize> = (0..n).collect();
     for (file, part) in all.chunks(1_000).enumerate() {
         let mut text = String::from("jobs:\n");
         for i in part {
             let action = match action {
-                "http" => format!("http: http://{target}/{i}"),
-                _ => format!("run: \"echo {i} > {target}\""),
+                "http" => format!("http: \"http://{target}/job-{i}/{at}/run-{at}/1\""),
+                _ => format!("run: 'echo job-{i} {at} 1 run-{at} > {target}'"),
             };
-            writeln!(
-                text,
-                "  job-{i}:\n    schedule: {{ at: {at} }}\n    {action}"
-            )
-            .expect("text");
+            writeln!(text, "  job-{i}:\n    schedule: {schedule}\n    {action}").expect("text");
         }
         std::fs::write(folder.join(format!("{file}.yaml")), text).expect("a job file");
     }
@@ -91,30 +107,47 @@ fn write_jobs(folder: &Path, action: &str, target: &str, n: usize, instant: i64)
 
 /// One job four times a second on a quiet machine.
 fn alone(plan: &Plan, report: &mut Report) {
-    let seconds = if plan.quick { 5 } else { 30 };
+    let seconds = plan.size("seconds", 5, 30) as u64;
     let folder = plan.folder.join("alone");
     let jobs = folder.join("jobs.d");
     std::fs::create_dir_all(&jobs).expect("a folder");
-    let stamps = Stamps::new(1);
-    let target = sink::http(stamps.clone());
+    let witness = Witness::of("http", &folder);
+    let target = witness.target();
+    let schedule = "{ every: 250ms }";
     let text =
-        format!("jobs:\n  alone:\n    schedule: {{ every: 250ms }}\n    http: http://{target}/0\n");
+        format!("jobs:\n  alone:\n    schedule: {schedule}\n    http: http://{target}/alone\n");
     std::fs::write(jobs.join("a.yaml"), text).expect("a job file");
     let daemon = Daemon::start(&jobs, &folder.join("state"), &[]);
-    std::thread::sleep(Duration::from_secs(seconds));
+    let span = Span::exact(
+        Timestamp::now(),
+        Timestamp::now() + Duration::from_secs(seconds),
+    );
+    std::thread::sleep(Duration::from_secs(seconds + 1));
     drop(daemon);
-    let came = stamps.take().remove(0);
-    let mut late: Vec<i64> = came.iter().map(|at| at.rem_euclid(250_000_000)).collect();
-    late.sort_unstable();
-    let all = Lateness {
-        late,
-        ..Lateness::default()
-    };
+    let seen: Vec<_> = witness
+        .seen()
+        .into_iter()
+        .filter(|one| one.began > Some(span.surely.0) && one.began <= Some(span.surely.1))
+        .collect();
+    let demand = Demand::of_schedule("alone", schedule, span);
+    let patience = Some(Duration::from_millis(250));
+    let checked = checker::check(&[demand], &seen, None, patience);
     report.figure(
         "one job alone, half of all fires within",
-        all.quantile(0.5),
+        quantile(&checked.late, 0.5),
         "ms",
         1.0,
     );
-    report.figure("one job alone, p99", all.quantile(0.99), "ms", 3.0);
+    report.figure(
+        "one job alone, p99",
+        quantile(&checked.late, 0.99),
+        "ms",
+        3.0,
+    );
+    report.figure(
+        "one job alone, fires that never came",
+        checked.count(Kind::Lost) as f64,
+        "",
+        0.0,
+    );
 }

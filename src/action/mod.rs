@@ -10,6 +10,7 @@ mod fail_point;
 mod failure;
 mod fill;
 mod http;
+mod live;
 mod mask;
 mod output;
 pub mod process;
@@ -33,6 +34,7 @@ use crate::model::{AttemptEnd, Job, Trigger};
 #[cfg(debug_assertions)]
 pub use fail_point::FailPoint;
 pub use http::{BadRule, Egress, EgressRule};
+pub use live::{Listener, Live, Piece};
 pub use runner::{LocalRunner, NoRunner, Surroundings};
 pub use told::Told;
 pub use trace::{trace_id, traceparent};

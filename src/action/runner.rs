@@ -12,6 +12,7 @@ use crate::model::{Action, AttemptEnd, Observer};
 
 use super::failure::Failure;
 use super::http::{self, Client, Egress};
+use super::live::Live;
 use super::process::{Children, Means};
 use super::{Attempt, Attempting, Runner, process};
 
@@ -28,6 +29,8 @@ pub struct Surroundings {
     pub elder_bin: PathBuf,
     /// The same, opened: jobs with `user` or `limits` are started by it. `None` where it cannot be opened.
     pub own_binary: Option<process::OwnBinary>,
+    /// What is delegated to elder of the control groups, if anything is.
+    pub cgroups: Option<Arc<process::Cgroups>>,
     /// Where requests may go.
     pub egress: Egress,
     /// Who is told what a start finds wanting on this machine.
@@ -76,6 +79,12 @@ impl LocalRunner {
     pub fn failing_at(mut self, point: Option<super::FailPoint>) -> Self {
         self.fail_point = point.map(Arc::new);
         self
+    }
+
+    /// What its processes say, while they say it.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        self.means.live.clone()
     }
 
     /// The processes that it starts, for [`process::reap_strangers`].

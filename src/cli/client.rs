@@ -19,6 +19,10 @@ use super::exit::Failure;
 const CONNECT: Duration = Duration::from_secs(5);
 /// A copy of a large store or a reload of a large tree takes its time.
 const ANSWER: Duration = Duration::from_secs(600);
+/// Elder says something now and then, if only that there is nothing to say.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Longer than a run takes that anybody watches.
+const LONGEST_STREAM: Duration = Duration::from_secs(30 * 24 * 3600);
 /// More than any answer is meant to be.
 const MAX_BODY: usize = 64 << 20;
 
@@ -30,6 +34,8 @@ pub struct Client {
     /// As it was named.
     shown: String,
     token: Option<Secret>,
+    /// How long the whole of an answer may take.
+    patience: Duration,
 }
 
 /// What it answered, when that was an answer to the question.
@@ -65,7 +71,6 @@ impl Client {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
-            .timeout(ANSWER)
             .user_agent(concat!("elder/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| failed(&error))?;
@@ -75,6 +80,7 @@ impl Client {
             server,
             shown: typed.server.clone(),
             token,
+            patience: ANSWER,
         })
     }
 
@@ -86,12 +92,92 @@ impl Client {
         self.ask(Method::GET, path, query, None)
     }
 
+    /// Reads something that is text, as it is: whoever shows it makes it harmless.
+    ///
+    /// # Errors
+    /// When there is no answer, or elder refuses one.
+    pub fn text(&self, path: &[&str], query: &[(&str, &str)]) -> Result<String, Failure> {
+        let request = self.request(Method::GET, path, query, None);
+        let (status, bytes) = self.runtime.block_on(self.exchange(request))?;
+        if status.is_success() {
+            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+        }
+        let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
+        let body = harmless(body);
+        let said = problem(&body).unwrap_or_else(|| status.to_string());
+        self.judge(Answer { status, body })?;
+        Err(Failure::does_not_hold(said))
+    }
+
+    /// Reads events as they come, until there are no more or `each` has heard enough and says `false`.
+    ///
+    /// # Errors
+    /// When there is no answer, elder refuses one, falls silent, or `each` fails.
+    pub fn events(
+        &self,
+        path: &[&str],
+        mut each: impl FnMut(&str, Value) -> Result<bool, Failure>,
+    ) -> Result<(), Failure> {
+        let request = self.request(Method::GET, path, &[], None);
+        let request = request
+            .header("accept", "text/event-stream")
+            .timeout(LONGEST_STREAM);
+        self.runtime.block_on(async {
+            let mut response = request.send().await.map_err(|error| self.lost(&error))?;
+            let status = response.status();
+            if !status.is_success() {
+                let bytes = response.bytes().await.unwrap_or_default();
+                let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
+                self.judge(Answer {
+                    status,
+                    body: harmless(body),
+                })?;
+                return Ok(());
+            }
+            let mut waiting = String::new();
+            let mut bytes = Vec::new();
+            loop {
+                let part = tokio::time::timeout(SILENCE, response.chunk()).await;
+                let silent = |_| Failure::no_answer(format!("{} fell silent", self.shown));
+                let part = part.map_err(silent)?.map_err(|error| self.lost(&error))?;
+                let Some(part) = part else { return Ok(()) };
+                bytes.extend_from_slice(&part);
+                // Elder's events are JSON in ASCII-compatible lines: a cut inside of a character waits.
+                let end = match std::str::from_utf8(&bytes) {
+                    Ok(_) => bytes.len(),
+                    Err(error) => error.valid_up_to(),
+                };
+                waiting.push_str(&String::from_utf8_lossy(&bytes[..end]));
+                bytes.drain(..end);
+                while let Some((event, rest)) = waiting.split_once("\n\n") {
+                    let (name, data) = fields(event);
+                    let goes_on = match serde_json::from_str(data) {
+                        Ok(data) => each(name, data)?,
+                        Err(_) => true,
+                    };
+                    if !goes_on {
+                        return Ok(());
+                    }
+                    waiting = rest.to_owned();
+                }
+                if waiting.len() > MAX_BODY {
+                    return Err(self.stranger(status));
+                }
+            }
+        })
+    }
+
     /// Asks for something to be done.
     ///
     /// # Errors
     /// When there is no answer, or elder refuses one.
     pub fn post(&self, path: &[&str], body: &Value) -> Result<Answer, Failure> {
         self.ask(Method::POST, path, &[], Some(body))
+    }
+
+    /// From now on, no answer takes longer: whoever listens there may not be an elder.
+    pub fn be_patient_for(&mut self, length: Duration) {
+        self.patience = length.min(ANSWER);
     }
 
     /// Lets time pass between two questions.
@@ -101,13 +187,13 @@ impl Client {
             .block_on(async move { tokio::time::sleep(length).await });
     }
 
-    fn ask(
+    fn request(
         &self,
         method: Method,
         path: &[&str],
         query: &[(&str, &str)],
         body: Option<&Value>,
-    ) -> Result<Answer, Failure> {
+    ) -> reqwest::RequestBuilder {
         let mut url = self.server.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["api", "v1"]).extend(path);
@@ -115,7 +201,7 @@ impl Client {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self.http.request(method, url);
+        let mut request = self.http.request(method, url).timeout(self.patience);
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {}", token.expose()));
         }
@@ -124,6 +210,17 @@ impl Client {
                 .header("content-type", "application/json")
                 .body(body.to_string());
         }
+        request
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
+        let request = self.request(method, path, query, body);
         let (status, bytes) = self.runtime.block_on(self.exchange(request))?;
         let body = if bytes.is_empty() {
             Value::Null
@@ -188,6 +285,18 @@ impl Client {
         let message = format!("{} does not answer like an elder ({status})", self.shown);
         Failure::no_answer(message).help("name another with --server URL (ELDER_SERVER)")
     }
+}
+
+/// Name and data of an event.
+fn fields(event: &str) -> (&str, &str) {
+    let of = |key: &str| {
+        let mut lines = event.lines();
+        lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(": "))
+    };
+    (
+        of("event").unwrap_or_default(),
+        of("data").unwrap_or_default(),
+    )
 }
 
 /// An answer whose texts may be shown: what a job file holds may stand in them, and a terminal

@@ -11,16 +11,21 @@ pub mod exit;
 mod explain;
 mod git;
 mod import;
+mod jobs;
+mod logs;
 mod next;
 mod plan;
 mod report;
 mod rules;
 mod run;
+mod runs;
 mod schema;
 pub mod settings;
 mod simulate;
+mod status;
 mod store;
 mod sync;
+mod table;
 mod test;
 mod tree;
 mod trigger;
@@ -88,6 +93,12 @@ fn carry_out(
         Command::Rules(typed) => rules::rules(&typed, environment, console),
         Command::Schema(typed) => schema::schema(&typed, console),
         Command::Explain(typed) => explain::explain(&typed, &environment, console),
+        Command::Status(typed) => status::status(&typed, &environment, console),
+        Command::List(typed) => jobs::list(&typed, &environment, console),
+        Command::Show(typed) => jobs::show(&typed, &environment, console),
+        Command::Runs(typed) => runs::runs(&typed, &environment, console),
+        Command::Logs(typed) => logs::logs(&typed, &environment, console),
+        Command::Cancel(typed) => runs::cancel(&typed, &environment, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Wait(typed) => wait::wait(&typed, &environment, console),

@@ -54,7 +54,8 @@ pub fn trigger(
     })
 }
 
-fn wait(client: &Client, run_id: &str) -> Result<Value, Failure> {
+/// Comes back when the run is over.
+pub(super) fn wait(client: &Client, run_id: &str) -> Result<Value, Failure> {
     let mut pause = FIRST_PAUSE;
     loop {
         let run = client.get(&["runs", run_id], &[])?.body;
@@ -67,7 +68,7 @@ fn wait(client: &Client, run_id: &str) -> Result<Value, Failure> {
 }
 
 /// `billing: run 01J… failed (exit) after 1.204 s, exit code 3`, and what it said.
-fn told(job: &str, run_id: &str, run: &Value) -> String {
+pub(super) fn told(job: &str, run_id: &str, run: &Value) -> String {
     let word = |key: &str| run.get(key).and_then(Value::as_str);
     let mut text = format!("{job}: run {run_id} {}", word("outcome").unwrap_or("ended"));
     if let Some(reason) = word("reason") {

@@ -17,6 +17,9 @@ use super::tree::compare::hashes;
 /// So long between two questions.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
 
+/// An answer may take so long, also to the last question.
+const LEAST: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// The shortest beginning of a revision that is taken for one.
 const SHORTEST: usize = 7;
 
@@ -53,10 +56,12 @@ pub fn wait(
             ))
         }
     };
-    let client = Client::new(&typed.client, environment)?;
+    let mut client = Client::new(&typed.client, environment)?;
     let clock = SystemClock::default();
     let end = clock.monotonic().saturating_add(typed.timeout);
     loop {
+        let left = end.saturating_sub(clock.monotonic());
+        client.be_patient_for(left.max(LEAST));
         let answer = client.get(&["config"], &[]);
         let seen =
             answer.map(|answer| judge(&answer.body, typed.revision.as_deref(), hash.as_deref()));

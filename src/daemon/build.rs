@@ -114,6 +114,7 @@ pub(super) async fn start(
     tell(&options, &telemetry);
     tell_tzdata(&zones, &telemetry);
     let remains = left_behind::end(&recalled.open, &state, &*telemetry).await;
+    let cgroups = left_behind::take_cgroups(&recalled.open, &*telemetry);
 
     let server_url = Arc::new(OnceLock::new());
     let runner = LocalRunner::new(Surroundings {
@@ -121,6 +122,7 @@ pub(super) async fn start(
         server_url: server_url.clone(),
         state_dir: state.clone(),
         elder_bin: options.program.clone().unwrap_or_default(),
+        cgroups,
         own_binary: process::OwnBinary::open().ok(),
         egress: options.egress.clone(),
         observer: telemetry.clone(),
@@ -129,6 +131,7 @@ pub(super) async fn start(
     .map_err(DaemonError::environment)?;
     #[cfg(debug_assertions)]
     let runner = runner.failing_at(options.fail_point.clone());
+    let live = runner.live();
     let reaping = tokio::spawn(process::reap_strangers(runner.children()));
     let (engine, inbox) = Handle::pair();
     let runner = Arc::new(runner);
@@ -181,6 +184,7 @@ pub(super) async fn start(
         sync: sync.clone(),
         store: store.clone(),
         telemetry: telemetry.clone(),
+        live,
         observer,
         clock: clock.clone(),
         terms: terms(job_files, &options),

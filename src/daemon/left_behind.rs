@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::action::process::{LeftBehind, end_left_behind};
+use crate::action::process::{Cgroups, LeftBehind, end_left_behind};
 use crate::ids::RunId;
 use crate::model::{Event, Observer, Policy, Remains, Run, RunState};
 
@@ -27,6 +28,34 @@ pub(super) async fn end(
         }
     }
     remains(&found)
+}
+
+/// Takes what is delegated of the control groups, and kills what is left in those of the runs that were
+/// under way: whoever hid from [`end`] is in there.
+pub(super) fn take_cgroups(open: &[Run], observer: &dyn Observer) -> Option<Arc<Cgroups>> {
+    let say = |text: &str| {
+        observer.observe(&Event::Notice {
+            warning: true,
+            text,
+        });
+    };
+    let groups = match Cgroups::take() {
+        Ok(groups) => groups?,
+        Err(error) => {
+            say(&format!(
+                "control groups are delegated and cannot be used: {error}"
+            ));
+            return None;
+        }
+    };
+    let under_way = open.iter().filter(|run| run.state == RunState::Running);
+    let ended = groups.end_left_behind(&under_way.map(|run| run.id).collect());
+    if ended > 0 {
+        say(&format!(
+            "an elder that is no more had left processes in {ended} control groups of runs; they were killed"
+        ));
+    }
+    Some(Arc::new(groups))
 }
 
 fn remains(found: &[LeftBehind]) -> HashMap<RunId, Remains> {

@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::action::{Attempt, Runner, Stop};
 use crate::clock::Clock;
 use crate::decide::Trouble;
-use crate::ids::RunId;
+use crate::ids::{JobName, RunId};
 use crate::model::{AttemptEnd, Observer, Remains, Run};
-use crate::store::Store;
+use crate::store::{Mark, Store};
 
 use super::committer::{self, Batch};
 use super::handle::{ApplyAnswer, Message, NotApplied, Refusal, Triggered};
@@ -269,6 +269,11 @@ impl Driver {
                 let ticket = self.ticket(Waiting::Triggered(answer));
                 self.feed(Input::Trigger(ticket, request));
             }
+            Message::Cancel(run, answer) => {
+                let can = self.state.can_cancel(run);
+                self.feed(Input::Cancel(run));
+                drop(answer.send(can));
+            }
             Message::Jobs(query, answer) => drop(answer.send(self.state.jobs(&query))),
             Message::Job(name, answer) => drop(answer.send(self.state.job_view(&name))),
             Message::Stats(answer) => drop(answer.send(self.state.stats())),
@@ -319,6 +324,7 @@ impl Driver {
                     drop(to.send(answer));
                 }
             }
+            Effect::ReadMarks(jobs) => self.read_marks(jobs),
             Effect::FindRequest {
                 ticket,
                 job,
@@ -339,6 +345,29 @@ impl Driver {
                 });
             }
         }
+    }
+
+    /// Reads marks until the store has answered: without them their jobs would not fire.
+    fn read_marks(&self, jobs: Vec<JobName>) {
+        let (store, clock) = (self.parts.store.clone(), self.parts.clock.clone());
+        let back = self.found.0.clone();
+        tokio::spawn(async move {
+            let marks = loop {
+                match store.marks(jobs.clone()).await {
+                    Ok(marks) => break marks,
+                    // The loop has ended.
+                    Err(_) if back.is_closed() => return,
+                    Err(_) => {
+                        let again = clock.now().saturating_add(HEARTBEAT).ok();
+                        clock.sleep_until(again).await;
+                    }
+                }
+            };
+            let known = |(job, mark): (JobName, Option<Mark>)| Some((job, mark?));
+            let marks = jobs.into_iter().zip(marks).filter_map(known).collect();
+            // The loop may have ended meanwhile.
+            let _ = back.send(Input::Marks(marks)).await;
+        });
     }
 
     fn attempt(&mut self, order: Order) {

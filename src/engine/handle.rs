@@ -28,6 +28,8 @@ pub enum Message {
     Recorded(oneshot::Sender<Result<(), NotApplied>>),
     /// Run a job now.
     Trigger(TriggerRequest, oneshot::Sender<Result<Triggered, Refusal>>),
+    /// End a run that is not over; answers whether there is one, or why its row cannot be closed.
+    Cancel(RunId, oneshot::Sender<Result<bool, String>>),
     /// A page of jobs.
     Jobs(JobQuery, oneshot::Sender<JobPage>),
     /// One job.
@@ -205,6 +207,8 @@ pub struct JobView {
     pub success_deadline: Option<Timestamp>,
     /// It did not succeed by then.
     pub is_stale: bool,
+    /// Until when everything is decided although that time has not come: the clock was set back.
+    pub ahead: Option<Timestamp>,
 }
 
 /// A run that is not over.
@@ -318,6 +322,15 @@ impl Handle {
             .unwrap_or(Err(Refusal::Stopping))
     }
 
+    /// Ends a run, whatever it waits for: it will be `cancelled (request)`. Says whether there is such a run that
+    /// is not over; or the store's words when it cannot record the end of a run that does not run.
+    ///
+    /// # Errors
+    /// When the engine has ended.
+    pub async fn cancel(&self, run: RunId) -> Result<Result<bool, String>, Gone> {
+        self.ask(|answer| Message::Cancel(run, answer)).await
+    }
+
     /// A page of jobs.
     ///
     /// # Errors
@@ -340,6 +353,12 @@ impl Handle {
     /// When the engine has ended.
     pub async fn stats(&self) -> Result<Stats, Gone> {
         self.ask(Message::Stats).await
+    }
+
+    /// Whether the engine has ended.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.inbox.is_closed()
     }
 
     /// Takes no more fires, lets runs end until `deadline`, then ends them; comes back when all is over and recorded.

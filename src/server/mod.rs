@@ -16,6 +16,7 @@ mod problem;
 mod query;
 mod routes;
 mod shared;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpListener;
 
+use crate::action::Live;
 use crate::clock::Clock;
 use crate::engine::Handle;
 use crate::forecast::plan::Terms;
@@ -91,6 +93,8 @@ pub struct Parts {
     pub telemetry: Arc<Telemetry>,
     /// Who hears what calls change.
     pub observer: Arc<dyn Observer>,
+    /// What runs say, while they say it.
+    pub live: Live,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What plans depend on, as it is now.

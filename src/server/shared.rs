@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore};
 
+use crate::action::Live;
 use crate::clock::Clock;
 use crate::engine::{Gone, Handle};
 use crate::store::{Answer, Store, StoreError};
@@ -29,6 +30,9 @@ pub(super) const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 /// Scrapes at once: each holds the whole text.
 const SCRAPES: usize = 2;
 
+/// Readers of live outputs at once: each holds a connection for as long as its run takes.
+const STREAMS: usize = 64;
+
 /// Trees of job files that are read and planned at once: each is held whole.
 const LARGE_BODIES: usize = 1;
 
@@ -38,11 +42,13 @@ pub(super) struct Shared {
     pub(super) sync: SyncHandle,
     pub(super) store: Arc<dyn Store>,
     pub(super) telemetry: Arc<Telemetry>,
+    pub(super) live: Live,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) state_dir: PathBuf,
     pub(super) access: Access,
     pub(super) trail: Trail,
     pub(super) scrapes: Semaphore,
+    pub(super) streams: Arc<Semaphore>,
     pub(super) terms: super::TermsNow,
     pub(super) large_bodies: Semaphore,
     look: Mutex<Option<Look>>,
@@ -63,11 +69,13 @@ impl Shared {
             sync: parts.sync,
             store: parts.store,
             telemetry: parts.telemetry,
+            live: parts.live,
             clock: parts.clock,
             state_dir,
             access,
             trail: Trail::new(parts.observer),
             scrapes: Semaphore::new(SCRAPES),
+            streams: Arc::new(Semaphore::new(STREAMS)),
             terms: parts.terms,
             large_bodies: Semaphore::new(LARGE_BODIES),
             look: Mutex::new(None),

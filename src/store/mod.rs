@@ -8,7 +8,7 @@ mod address;
 mod conformance;
 mod history;
 mod memory;
-mod rules;
+pub(crate) mod rules;
 mod sqlite;
 
 pub use address::{OpenError, file_of, open, restore};
@@ -32,6 +32,10 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Se
 
 /// A name that is gone for less than this is the same job when it comes back.
 pub const RETURN_WITHIN: Duration = Duration::from_secs(600);
+
+/// A mark that lies further in the future than this was made by a clock that was ahead. One that does
+/// not may be of a clock that was set back by hand or for another zone: it is waited for.
+pub const AHEAD: Duration = Duration::from_secs(86_400);
 
 /// The largest page that a store gives, whatever was asked for.
 pub const MAX_PAGE: usize = 10_000;
@@ -131,8 +135,16 @@ pub enum Write {
         /// To where.
         at: Timestamp,
     },
+    /// The clock says `at`: a mark beyond it by more than [`AHEAD`] goes back there, and so does all else
+    /// that is remembered of later instants. What ran under the clock that was ahead stays closed.
+    Mend {
+        /// Whose.
+        job: JobName,
+        /// What the clock says.
+        at: Timestamp,
+    },
     /// Inserts a row unless its key is there: (job, scheduled instant) for fires, (job, request)
-    /// for requests. For fires it also refuses an instant at or before the job's mark, and moves the
+    /// for requests. For fires it also refuses an instant at or before the job's mark, or closed beyond it, and moves the
     /// mark to the row's last instant. The answer says whether it was inserted.
     Claim {
         /// The row.
@@ -245,6 +257,11 @@ pub struct Mark {
     pub last_startup_at: Option<Timestamp>,
     /// Instants for metrics.
     pub times: JobTimes,
+    /// The last stretch of more than [`AHEAD`] that was late as a whole: in `from < instant <= until`
+    /// nothing ran.
+    pub leap: Option<(Timestamp, Timestamp)>,
+    /// What is decided beyond the mark, `from < instant <= until`: it ran under a clock that was ahead.
+    pub closed: Option<(Timestamp, Timestamp)>,
 }
 
 impl Mark {
@@ -259,6 +276,8 @@ impl Mark {
             previous_success_at: None,
             last_startup_at: None,
             times: JobTimes::default(),
+            leap: None,
+            closed: None,
         }
     }
 }

@@ -4,8 +4,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Mark, RETURN_WITHIN};
-use crate::model::{Outcome, Output, Run, RunState, Trigger};
+use super::{AHEAD, Mark, RETURN_WITHIN};
+use crate::model::{Outcome, Output, Reason, Run, RunState, Trigger};
+
+/// `from < instant <= until`
+type Stretch = (Timestamp, Timestamp);
 
 /// What makes a row the only one of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,16 +68,96 @@ pub(super) fn key(run: &Run) -> Key {
 }
 
 /// Whether the mark lets this row in; the key is looked up by the adapter.
-pub(super) fn admits(mark: &Mark, run: &Run) -> bool {
-    key(run) != Key::Fire || run.scheduled_at > mark.mark
+pub(crate) fn admits(mark: &Mark, run: &Run) -> bool {
+    let is_closed = |(from, until)| run.scheduled_at > from && run.scheduled_at <= until;
+    key(run) != Key::Fire || run.scheduled_at > mark.mark && !mark.closed.is_some_and(is_closed)
 }
 
 /// The row was inserted.
-pub(super) fn claimed(mark: &mut Mark, run: &Run) {
+pub(crate) fn claimed(mark: &mut Mark, run: &Run) {
     if key(run) == Key::Fire {
+        remember_leap(mark, run);
         advance(mark, last_instant(run));
     }
     written(mark, run, Origin::of(run));
+}
+
+/// What is late by a long stretch tells where a clock that was set forward began to be ahead, should
+/// it turn out that it was.
+fn remember_leap(mark: &mut Mark, run: &Run) {
+    let until = match (run.trigger, run.reason) {
+        (_, Some(Reason::Downtime | Reason::Clock | Reason::Store)) => last_instant(run),
+        (Trigger::CatchUp, None) => just_before(run.scheduled_at),
+        _ => return,
+    };
+    // The fire that is caught up after the rest was missed is of the same stretch.
+    let from = match mark.leap {
+        Some((from, until)) if until == mark.mark => from,
+        _ => mark.mark,
+    };
+    if until.duration_since(from) > ahead() {
+        mark.leap = Some((from, until));
+    }
+}
+
+/// The clock says `now`, and the mark is of a time that has not come: the clock was ahead when it was
+/// made. The mark goes back to now, or to where the leap began that led there, and what ran after that
+/// leap stays closed: when its time comes it does not run again.
+pub(crate) fn mended(mark: &mut Mark, now: Timestamp) {
+    let latest = now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+    if mark.mark <= latest {
+        return;
+    }
+    let decided = mark.mark;
+    let (to, ran_after) = match mark.leap {
+        Some((from, until)) if from <= latest && until > now => (from.max(now), Some(until)),
+        _ if mark.first_seen > latest => (now, Some(mark.first_seen)),
+        // Nobody knows any more; the rows that are kept hold their keys.
+        _ => (now, None),
+    };
+    let closed = ran_after.filter(|from| *from < decided);
+    let closed = closed.map(|from| (from, decided));
+    // What a clock had closed before stays closed as well.
+    let before = mark.closed.filter(|(_, until)| *until > now);
+    mark.closed = match (closed, before) {
+        (Some(one), Some(other)) => Some(joined(one, other)),
+        (closed, before) => closed.or(before),
+    };
+    mark.mark = to;
+    mark.leap = None;
+    mark.first_seen = mark.first_seen.min(now);
+    mark.since = mark.since.min(now);
+    let times = &mut mark.times;
+    for at in [
+        &mut mark.previous_success_at,
+        &mut mark.last_startup_at,
+        &mut times.last_success,
+        &mut times.last_failure,
+        &mut times.last_run,
+    ] {
+        *at = at.map(|at| at.min(now));
+    }
+}
+
+/// Both stretches where they meet; else the longer one, for of the shorter one more of the rows are
+/// kept, and these hold their keys as well.
+fn joined(one: Stretch, other: Stretch) -> Stretch {
+    let meet = one.0 <= other.1 && other.0 <= one.1;
+    match meet {
+        true => (one.0.min(other.0), one.1.max(other.1)),
+        false if one.1.duration_since(one.0) >= other.1.duration_since(other.0) => one,
+        false => other,
+    }
+}
+
+fn ahead() -> SignedDuration {
+    SignedDuration::try_from(AHEAD).unwrap_or(SignedDuration::MAX)
+}
+
+fn just_before(instant: Timestamp) -> Timestamp {
+    instant
+        .checked_sub(SignedDuration::from_nanos(1))
+        .unwrap_or(Timestamp::MIN)
 }
 
 /// What a row began with and keeps, whatever an update says.

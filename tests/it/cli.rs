@@ -25,7 +25,13 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       schema    Print the JSON Schema of job files
       rules     Print Prometheus alert rules made of the definitions, or a Grafana dashboard
       explain   Say why a fire ran, did not or waits; or what a finding means
+      status    Say how a running elder is
+      list      List the jobs of a running elder
+      show      Show one job and its last runs
+      runs      List runs, the newest first
+      logs      Show what a run says
       trigger   Start a run of a job now
+      cancel    End a run
       sync      Read the files again; confirm held removals
       wait      Wait until a revision, or just these files, are in force
       backup    Copy the store while elder runs

@@ -22,6 +22,7 @@ mod doctor;
 mod fuzz;
 mod http_actions;
 mod import;
+mod live;
 mod machine;
 mod next;
 mod peers;

@@ -122,6 +122,15 @@ fn a_wait_ends_as_the_commit_fared() {
     assert_eq!(finished.code, Some(2), "{finished}");
     assert!(finished.stderr.contains(&emptied), "{finished}");
     assert_eq!(wait(&folder, &daemon, "").code, Some(2));
+
+    // Somebody listens there and never answers.
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = format!("http://{}", deaf.local_addr().unwrap());
+    let finished = elder(&format!(
+        "wait --revision {one} --timeout 1s --server {server}"
+    ))
+    .run();
+    assert_eq!(finished.code, Some(2), "{finished}");
 }
 
 #[test]

@@ -32,6 +32,7 @@ fn runner_with(secrets: &[(&str, &str)], client: Client) -> LocalRunner {
         state_dir: "/var/lib/elder".into(),
         elder_bin: "/usr/bin/elder".into(),
         own_binary: None,
+        cgroups: None,
         observer: Arc::new(crate::model::NoObserver),
         egress: Egress::default(),
         clock: Arc::new(clock()),

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::ids::RunId;
 
 use super::census::{self, Seen};
+use super::cgroup;
 
 /// How soon and how seldom is looked whether they are gone.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
@@ -27,6 +28,8 @@ type Found = Vec<(Seen, RunId)>;
 pub(super) struct Kin {
     runs: Arc<HashSet<RunId>>,
     state_dir: Arc<Path>,
+    /// The folder of the control group that all of them are in, where there is one.
+    cgroup: Option<Arc<Path>>,
 }
 
 impl Kin {
@@ -34,7 +37,18 @@ impl Kin {
         Self {
             runs: Arc::new(runs),
             state_dir: state_dir.into(),
+            cgroup: None,
         }
+    }
+
+    /// The same, and whatever is in this control group.
+    pub(super) fn within(self, cgroup: Option<Arc<Path>>) -> Self {
+        Self { cgroup, ..self }
+    }
+
+    /// Whether something lives in the control group.
+    fn is_populated(&self) -> bool {
+        self.cgroup.as_deref().is_some_and(cgroup::is_populated)
     }
 
     /// Those that are there now, each after it got `signal`, if there is one.
@@ -60,6 +74,13 @@ impl Kin {
             let found = census::look_for(&kin.runs, &kin.state_dir);
             let outside = found.iter().filter(|(one, _)| Some(one.group) != group);
             outside.for_each(|(one, _)| census::signal(one, Signal::TERM));
+            if let Some(path) = &kin.cgroup {
+                // Each is asked once: a second word means "at once" to many programs.
+                let asked: HashSet<i32> = found.iter().map(|(one, _)| one.pid).collect();
+                cgroup::terminate(path, |pid, in_group| {
+                    !asked.contains(&pid) && Some(in_group) != group
+                });
+            }
         });
         // Only a panic keeps it from asking.
         let _ = asking.await;
@@ -68,7 +89,7 @@ impl Kin {
     /// Ends when there is none.
     pub(super) async fn gone(&self) {
         let mut pause = FIRST_LOOK;
-        while !self.look(None).await.is_empty() {
+        while self.is_populated() || !self.look(None).await.is_empty() {
             sleep(pause).await;
             pause = LATER_LOOKS.min(pause * 2);
         }
@@ -76,7 +97,13 @@ impl Kin {
 
     /// Kills each, and what they start meanwhile, until there is none.
     pub(super) async fn kill(&self) {
-        while !self.look(Some(Signal::KILL)).await.is_empty() {
+        loop {
+            if let Some(path) = &self.cgroup {
+                cgroup::kill(path);
+            }
+            if self.look(Some(Signal::KILL)).await.is_empty() && !self.is_populated() {
+                return;
+            }
             sleep(FIRST_LOOK).await;
         }
     }

@@ -2,9 +2,10 @@
 
 use std::sync::PoisonError;
 
-use super::Means;
+use super::super::runner::Surroundings;
+use super::{Cgroups, Means};
 use crate::ids::JobName;
-use crate::model::{Context, Event, Observer};
+use crate::model::{Context, Event};
 
 /// Lets nothing that elder starts get more rights than elder has, by a setuid program or otherwise;
 /// for good. To be called before there is a second thread: what comes later inherits it.
@@ -17,8 +18,8 @@ pub fn take_no_new_privileges() -> std::io::Result<()> {
 
 impl Means {
     /// Says which limits of this job do not hold here, unless it was said before.
-    pub(super) fn tell_of_limits(&self, job: &JobName, context: &Context, to: &dyn Observer) {
-        let unkept = unkept(context);
+    pub(super) fn tell_of_limits(&self, job: &JobName, context: &Context, around: &Surroundings) {
+        let unkept = unkept(context, around.cgroups.as_deref());
         if unkept.is_empty() {
             return;
         }
@@ -36,7 +37,7 @@ impl Means {
                     _ => "the controllers memory and pids".to_owned(),
                 },
             );
-            to.observe(&Event::Notice {
+            around.observer.observe(&Event::Notice {
                 warning: true,
                 text: &text,
             });
@@ -45,14 +46,15 @@ impl Means {
 }
 
 /// Keys, and the controllers that would keep them.
-fn unkept(context: &Context) -> Vec<(&'static str, &'static str)> {
+fn unkept(context: &Context, groups: Option<&Cgroups>) -> Vec<(&'static str, &'static str)> {
     let limits = &context.limits;
     let mut unkept = Vec::new();
-    if limits.memory.is_some() {
+    if limits.memory.is_some() && !groups.is_some_and(Cgroups::limits_memory) {
         unkept.push(("memory", "memory"));
     }
     // With a user of its own, the system's count of that user's processes stands in.
-    if limits.processes.is_some() && context.user.is_none() {
+    let is_kept = context.user.is_some() || groups.is_some_and(Cgroups::limits_processes);
+    if limits.processes.is_some() && !is_kept {
         unkept.push(("processes", "pids"));
     }
     unkept

@@ -16,6 +16,7 @@
 
 mod account;
 mod census;
+mod cgroup;
 mod children;
 mod command;
 mod explain;
@@ -42,10 +43,12 @@ use crate::model::{AttemptEnd, Ended, Process, Reason};
 
 use super::cut::{Cut, Cutter};
 use super::failure::{self, Failure};
+use super::live::Live;
 use super::output::Collector;
 use super::runner::Surroundings;
 use super::{Attempt, failure::never_began};
 
+pub use cgroup::{Cgroups, is_delegated_to};
 pub use children::{Children, adopt_orphans, reap_strangers};
 pub use kin::{LeftBehind, end_left_behind};
 pub use limit::{close_descriptors_on_exec, raise_descriptor_limit};
@@ -54,6 +57,7 @@ pub use program::missing;
 pub use trampoline::{OwnBinary, second_face};
 pub use umask::keep_files_private;
 
+use cgroup::RunGroup;
 use kin::Kin;
 use start::{Started, start};
 use supervise::{Ending, supervise};
@@ -83,6 +87,7 @@ pub(super) struct Means {
     pub(super) children: Arc<Children>,
     /// Jobs of whose limits it was said that they do not hold here.
     told: Mutex<HashSet<JobName>>,
+    pub(super) live: Live,
 }
 
 /// Carries the attempt out.
@@ -96,6 +101,7 @@ pub(super) async fn carry_out(
     if cutter.is_stopped() {
         return never_began();
     }
+    let (run, number) = (attempt.run, attempt.attempt);
     let policy = attempt.job.definition.policy.clone();
     let kin = Kin::of(HashSet::from([attempt.run]), &surroundings.state_dir);
     let told = attempt.told.as_ref().map(|told| told.body().clone());
@@ -133,7 +139,9 @@ pub(super) async fn carry_out(
             };
         }
     };
-    let mut collector = Collector::new(started.mask.clone(), policy.output_keep);
+    let kin = kin.within(started.cgroup.as_ref().map(|group| group.path().into()));
+    let collector = Collector::new(started.mask.clone(), policy.output_keep);
+    let mut collector = collector.on_air(&of_all.live, run, number);
     let ending = supervise(
         &mut started,
         &kin,
@@ -170,7 +178,18 @@ fn end(
         (None, None, Some(_)) => Ended::Failed(Reason::Signal),
         (None, None, None) => Ended::Failed(Reason::Internal),
     };
+    let over_limit = match ended {
+        Ended::Failed(Reason::Exit | Reason::Signal) => {
+            started.cgroup.as_ref().and_then(RunGroup::over_limit)
+        }
+        _ => None,
+    };
+    let ended = match over_limit {
+        Some(_) => Ended::Failed(Reason::Limit),
+        None => ended,
+    };
     let detail = match (ended, exit_code, signal) {
+        _ if over_limit.is_some() => over_limit.map(str::to_owned),
         (Ended::Success, ..) => None,
         (Ended::TimedOut, ..) => Some(format!(
             "it took longer than {} and {}",

@@ -11,7 +11,7 @@ use rustix::process::Pid;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
-use crate::model::{Action, Limits};
+use crate::model::{Action, Limits, Reason};
 
 use super::super::Attempt;
 use super::super::failure::Failure;
@@ -20,6 +20,7 @@ use super::super::mask::Mask;
 use super::super::runner::Surroundings;
 use super::super::secrets::Secrets;
 use super::Means;
+use super::cgroup::RunGroup;
 use super::children::{Children, Own};
 use super::command::{Launch, prepare};
 use super::explain::{explain, explain_step};
@@ -36,6 +37,8 @@ pub(super) struct Started {
     pub(super) output: Option<pipe::Receiver>,
     pub(super) mask: Mask,
     pub(super) limits: Limits,
+    /// Its control group, where there are any.
+    pub(super) cgroup: Option<RunGroup>,
     /// Dropped after the child.
     _own: Own,
 }
@@ -67,11 +70,21 @@ pub(super) fn start(
     };
     let limits = definition.context.limits;
     let children = &means.children;
-    means.tell_of_limits(attempt.job.name(), &definition.context, &*around.observer);
-    let spawned = if launch.identity.is_none() && limits == Limits::default() {
+    means.tell_of_limits(attempt.job.name(), &definition.context, around);
+    let groups = around.cgroups.as_ref();
+    let cgroup = groups.map(|all| all.begin(attempt.run, attempt.attempt, &limits));
+    let cgroup = cgroup.transpose().map_err(|error| {
+        let text = format!("no control group could be made for it: {error}");
+        Failure::new(Reason::Spawn, text)
+    })?;
+    let spawned = if launch.identity.is_none() && limits == Limits::default() && cgroup.is_none() {
         straight(children, &launch, stdin)
     } else {
-        let plan = plan(&launch, &limits, definition.policy.kill_grace);
+        let mut plan = plan(&launch, &limits, definition.policy.kill_grace);
+        plan.cgroup = cgroup.as_ref().map(|group| group.path().to_owned());
+        if groups.is_some_and(|all| all.limits_processes()) {
+            plan.processes = None;
+        }
         around_by(children, &launch, &plan, around, stdin)
     };
     let Spawned { child, own, output } = spawned.map_err(masked)?;
@@ -81,6 +94,7 @@ pub(super) fn start(
         output: Some(output),
         mask,
         limits,
+        cgroup,
         _own: own,
     })
 }
@@ -206,6 +220,7 @@ fn plan(launch: &Launch, limits: &Limits, kill_grace: Duration) -> Plan {
             .open_files
             .map(|most| (most, most))
             .or_else(descriptor_limit),
+        no_core: launch.identity.is_some() || *limits != Limits::default(),
         cpu_seconds,
         // The system counts them by user: with elder's own, everything else of elder's would count.
         processes: limits.processes.filter(|_| launch.identity.is_some()),

@@ -35,6 +35,7 @@ fn runner_with(more: &[(&str, &str)]) -> LocalRunner {
         state_dir: "/var/lib/elder".into(),
         elder_bin: "/usr/bin/elder".into(),
         own_binary: None,
+        cgroups: None,
         observer: Arc::new(crate::model::NoObserver),
         egress: crate::action::Egress::default(),
         clock: Arc::new(crate::action::testing::clock()),

@@ -105,6 +105,118 @@ pub struct OptimizeArgs {
     pub client: ClientArgs,
 }
 
+/// The flags of `elder status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder list`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder list
+  elder list --status held
+  elder list --name backup --format json")]
+pub struct ListArgs {
+    /// Only jobs that are this: active, idle, paused, disabled, held
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<String>,
+    /// Only names that hold this text
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The job's name
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder runs`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder runs
+  elder runs billing -n 50
+  elder runs --outcome failed,timed_out --since 24h")]
+pub struct RunsArgs {
+    /// Only of this job
+    #[arg(value_name = "JOB")]
+    pub job: Option<String>,
+    /// How many, the newest first
+    #[arg(short = 'n', value_name = "N", default_value = "20", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub count: u16,
+    /// Only those that ended so: success, failed, timed_out, cancelled, skipped, missed, interrupted
+    #[arg(long, value_name = "OUTCOMES")]
+    pub outcome: Option<String>,
+    /// Only what was due within this time, or since this instant
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder logs`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder logs 01KG…        what a run said, so far or in all
+  elder logs billing -f   the newest run of a job, as it speaks, to its end")]
+pub struct LogsArgs {
+    /// The run; or a job, for its newest run
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Go on until the run is over
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder cancel`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A process gets SIGTERM, its job's kill_grace, SIGKILL; a run that has not begun does not begin.")]
+pub struct CancelArgs {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Wait until it is over
+    #[arg(long)]
+    pub wait: bool,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
 /// The flags of `elder report`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

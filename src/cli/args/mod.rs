@@ -14,7 +14,8 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{
-    BackupArgs, ClientArgs, ExplainArgs, OptimizeArgs, ReportArgs, SyncArgs, TriggerArgs, WaitArgs,
+    BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs, ReportArgs,
+    RunsArgs, ShowArgs, StatusArgs, SyncArgs, TriggerArgs, WaitArgs,
 };
 pub use doctor::DoctorArgs;
 pub use files::{
@@ -76,8 +77,20 @@ pub enum Command {
     Rules(RulesArgs),
     /// Say why a fire ran, did not or waits; or what a finding means
     Explain(ExplainArgs),
+    /// Say how a running elder is
+    Status(StatusArgs),
+    /// List the jobs of a running elder
+    List(ListArgs),
+    /// Show one job and its last runs
+    Show(ShowArgs),
+    /// List runs, the newest first
+    Runs(RunsArgs),
+    /// Show what a run says
+    Logs(LogsArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
+    /// End a run
+    Cancel(CancelArgs),
     /// Read the files again; confirm held removals
     Sync(SyncArgs),
     /// Wait until a revision, or just these files, are in force
@@ -111,9 +124,10 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 24] = [
     "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
-    "explain", "trigger", "sync", "wait", "backup", "restore", "optimize", "report",
+    "explain", "status", "list", "show", "runs", "logs", "trigger", "cancel", "sync", "wait",
+    "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use rustix::fs::{Access, access, inotify, statvfs};
+use rustix::fs::{inotify, statvfs};
 use rustix::process::{Resource, getrlimit};
 
+use crate::action::process::is_delegated_to;
 use crate::tools::doctor::{Cgroup, DiskFacts, InotifyFacts, Mount, Synchronised};
 
 use super::super::args::{Cli, Command};
@@ -57,17 +58,11 @@ pub(super) fn disk(there: &Path, state: &Path, all: &[Mount]) -> Option<DiskFact
 
 /// Whether a process, else this one, may make control groups below its own.
 pub(super) fn cgroup(pid: Option<u32>) -> Cgroup {
-    let top = Path::new("/sys/fs/cgroup");
-    if !top.join("cgroup.controllers").exists() {
-        return Cgroup::Absent;
-    }
     let process = pid.map_or("self".to_owned(), |pid| pid.to_string());
-    let text = std::fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
-    let own = text.lines().find_map(|line| line.strip_prefix("0::/"));
-    let own = own.map(|own| top.join(own));
-    match own {
-        Some(own) if access(&own, Access::WRITE_OK).is_ok() => Cgroup::Delegated,
-        _ => Cgroup::NotDelegated,
+    match is_delegated_to(&process) {
+        None => Cgroup::Absent,
+        Some(false) => Cgroup::NotDelegated,
+        Some(true) => Cgroup::Delegated,
     }
 }
 

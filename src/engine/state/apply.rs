@@ -69,6 +69,10 @@ impl State {
             }
             open.extend(changed.open.map(|mark| (name, mark)));
         }
+        let is_ahead = change
+            .added
+            .iter()
+            .any(|(_, mark)| mark.mark > self.now.wall);
         for (job, mark) in change.added {
             let key = self.insert_job(job, &mark);
             self.begin_schedule(key);
@@ -78,7 +82,10 @@ impl State {
         if change.first && self.phase == Phase::Starting {
             self.phase = Phase::Running;
             self.freshness.resume(self.now.wall);
+            self.mend_marks();
             self.start_up();
+        } else if is_ahead {
+            self.mend_marks();
         }
         self.tell_counts();
         self.answer(ticket, lost, open);
@@ -150,7 +157,8 @@ impl State {
             if self.phase != Phase::Starting || job.mark < self.now.wall {
                 self.settle(key, &schedule, self.punctual());
             }
-            let next = self.timetable.insert(key, &schedule, self.now.wall);
+            self.timetable.insert(key, &schedule, self.now.wall);
+            let next = self.next_fire(key);
             self.tell_next(key, next.map(|fire| fire.due));
         } else {
             self.timetable.remove(key);

@@ -39,6 +39,8 @@ pub(super) enum Then {
     Start(RunId),
     /// A waiting run has its row.
     Recorded(RunId),
+    /// The job's mark is no longer ahead of the clock.
+    Mended(JobName),
     /// Letters are in the outbox, of this job; the row that they are about comes next.
     Told(JobName),
     /// Letters are in the outbox, about no row.
@@ -244,6 +246,7 @@ impl State {
                 self.replace_by_request(id);
                 self.end_withdrawn(id);
             }
+            (Then::Mended(job), _) => self.mended_jobs.push(job),
             (Then::Start(id) | Then::Recorded(id), Written::Taken) => self.taken(id),
             (
                 Then::NotRun {
@@ -343,6 +346,8 @@ impl State {
                     }
                     None => self.commits.keep_with(telling, write, then),
                 },
+                // It is looked at again when the store is back.
+                Then::Mended(_) => {}
                 Then::Nothing | Then::Told(_) | Then::ToldAlone => {
                     self.commits.keep_with(telling, write, then);
                 }
@@ -446,6 +451,7 @@ impl State {
         if self.phase != Phase::Running {
             return;
         }
+        self.mend_marks();
         for key in std::mem::take(&mut self.commits.unsettled) {
             let Some(job) = self.job(key) else { continue };
             if job.job.definition.enabled {

@@ -43,11 +43,11 @@ impl State {
     pub(super) fn fire_due(&mut self) {
         let now = self.now.wall;
         while let Some(group) = self.timetable.pop_due(now) {
-            let next = group.next.map(|fire| fire.due);
             // The usual case, decided once for the whole group: exactly one fire is due.
             let second = group.schedule.next_after(group.first.scheduled);
             let only = second == group.next;
             for key in group.members {
+                let next = self.next_fire(key).map(|fire| fire.due);
                 self.tell_next(key, next);
                 if only {
                     self.settle_one(key, &group.schedule, group.first, second);

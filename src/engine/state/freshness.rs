@@ -36,6 +36,12 @@ struct Expected {
 }
 
 impl Freshness {
+    /// How many entries it has in all.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        self.known.len() + self.deadlines.len() + self.stale.len()
+    }
+
     /// The first deadline of all.
     pub(super) fn first(&self) -> Option<Timestamp> {
         self.deadlines.first().map(|(at, _)| *at)

@@ -6,9 +6,11 @@
 
 mod active;
 mod apply;
+mod cancel;
 mod commits;
 mod fires;
 mod freshness;
+mod mending;
 mod overlap;
 mod places;
 mod recovery;
@@ -81,6 +83,8 @@ pub enum Input {
     Recorded(Ticket),
     /// A run is asked for.
     Trigger(Ticket, TriggerRequest),
+    /// A run is to end.
+    Cancel(RunId),
     /// The answer to [`Effect::FindRequest`].
     RequestFound {
         /// Who waits.
@@ -104,6 +108,8 @@ pub enum Input {
         /// What became of it.
         result: Result<Vec<Written>, (String, Vec<Write>)>,
     },
+    /// The answer to [`Effect::ReadMarks`].
+    Marks(Vec<(JobName, Mark)>),
     /// The store can be written again.
     StoreBack,
     /// The wall clock was set, or the machine slept.
@@ -154,6 +160,8 @@ pub enum Effect {
     Recorded(Ticket, Result<(), String>),
     /// Answer a trigger.
     Triggered(Ticket, Result<Triggered, Refusal>),
+    /// Read the marks of these jobs again, for they were mended.
+    ReadMarks(Vec<JobName>),
     /// Look for the run of a request.
     FindRequest {
         /// Who waits.
@@ -212,6 +220,8 @@ pub struct State {
     /// Ends of graces and of waits between attempts.
     timers: BTreeSet<(Timestamp, RunId)>,
     freshness: Freshness,
+    /// Jobs whose marks were mended since they were last read.
+    mended_jobs: Vec<JobName>,
     commits: Commits,
     effects: Vec<Effect>,
     /// Rows that another process left open, until the first change decides them.
@@ -304,6 +314,7 @@ impl State {
             places: Places::new(settings),
             timers: BTreeSet::new(),
             freshness: Freshness::default(),
+            mended_jobs: Vec::new(),
             commits: Commits::default(),
             effects: Vec::new(),
             recalled: Vec::new(),
@@ -339,6 +350,7 @@ impl State {
             Input::Apply(ticket, change) => self.apply(ticket, *change),
             Input::Recorded(ticket) => self.recorded(ticket),
             Input::Trigger(ticket, request) => self.trigger(ticket, request),
+            Input::Cancel(run) => self.cancel_asked(run),
             Input::RequestFound {
                 ticket,
                 run,
@@ -346,6 +358,7 @@ impl State {
             } => self.request_found(ticket, run, otherwise),
             Input::Ended { run, end } => self.ended(run, *end),
             Input::Committed { batch, result } => self.committed(batch, result),
+            Input::Marks(marks) => self.mended(marks),
             Input::StoreBack => self.store_back(),
             Input::ClockSet { by, direction } => self.clock_set(by, direction),
             Input::Stop(deadline) => self.stop(deadline),
@@ -353,6 +366,7 @@ impl State {
         }
         self.go_on();
         self.finish_round();
+        self.read_mended();
         std::mem::take(&mut self.effects)
     }
 
@@ -406,6 +420,7 @@ impl State {
             }
             // Marks see to it that nothing is repeated.
             Direction::Backward => {
+                self.mend_marks();
                 self.tell_all_next();
                 self.expect_all();
             }
@@ -426,8 +441,7 @@ impl State {
 
     fn tell_all_next(&self) {
         for key in self.names.values() {
-            let next = self.timetable.next_of(*key);
-            self.tell_next(*key, next.map(|fire| fire.due));
+            self.tell_next(*key, self.next_fire(*key).map(|fire| fire.due));
         }
     }
 }
@@ -473,6 +487,9 @@ impl JobState {
             previous_success_at: past.and_then(|past| past.previous_success_at),
             last_startup_at: past.and_then(|past| past.last_startup_at),
             times: past.map(|past| past.times).unwrap_or_default(),
+            // The store's alone.
+            leap: None,
+            closed: None,
         }
     }
 }

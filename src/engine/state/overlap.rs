@@ -10,9 +10,9 @@ use crate::ids::{JobKey, RunId};
 use crate::model::{Outcome, Overlap, Reason, Run, RunState};
 use crate::schedule::Fire;
 
-use super::active::{Active, Row, Stage};
+use super::active::Stage;
 use super::fires::NotRun;
-use super::{Effect, EndHow, JobState, State};
+use super::{JobState, State};
 
 impl State {
     /// What becomes of one more run of this job, and the run that is in its way. Before the first
@@ -64,41 +64,17 @@ impl State {
         let Some(id) = waiting.or_else(|| others().find(|id| !is_ending(id))) else {
             return;
         };
-        let Some(active) = self.runs.get_mut(&id) else {
-            return;
-        };
-        match active.stage {
-            Stage::Recording | Stage::Running => {
-                active.is_ending = true;
-                active.end_reason = Some(Reason::Replaced);
-                if active.stage == Stage::Running {
-                    let how = EndHow::Gracefully;
-                    self.effects.push(Effect::End { run: id, how });
-                }
-            }
-            // Between two attempts: there is nothing to end but the run.
-            Stage::Waiting => self.close(id, Outcome::Cancelled, Some(Reason::Replaced), None),
-            Stage::Queued | Stage::Backlog | Stage::Behind if active.run.attempt > 0 => {
-                self.close(id, Outcome::Cancelled, Some(Reason::Replaced), None);
-            }
-            // Until the store has answered nobody knows which row to close.
-            Stage::Queued | Stage::Backlog | Stage::Behind if active.row == Row::OnItsWay => {
-                self.withdraw(id);
-            }
-            Stage::Queued | Stage::Backlog | Stage::Behind => {
-                self.give_up(id, Outcome::Cancelled, Reason::Replaced);
-            }
-        }
+        self.cancel(id, Reason::Replaced);
     }
 
     /// Takes a run that has not begun out of its line; it is over when its row is there.
-    fn withdraw(&mut self, id: RunId) {
+    pub(super) fn withdraw(&mut self, id: RunId, why: Reason) {
         let Some(active) = self.runs.get_mut(&id) else {
             return;
         };
         active.stage = Stage::Behind;
         active.is_ending = true;
-        active.end_reason = Some(Reason::Replaced);
+        active.end_reason = Some(why);
         let until = active.grace_until.take();
         self.places.leave(active);
         if let Some(until) = until {
@@ -108,10 +84,12 @@ impl State {
 
     /// The row of a run that has not begun is there: it may be over already.
     pub(super) fn end_withdrawn(&mut self, id: RunId) {
-        let active = self.runs.get(&id);
-        let is_over = |active: &Active| active.stage == Stage::Behind && active.is_ending;
-        if active.is_some_and(is_over) {
-            self.give_up(id, Outcome::Cancelled, Reason::Replaced);
+        let Some(active) = self.runs.get(&id) else {
+            return;
+        };
+        if active.stage == Stage::Behind && active.is_ending {
+            let why = active.end_reason.unwrap_or(Reason::Request);
+            self.give_up(id, Outcome::Cancelled, why);
         }
     }
 

@@ -119,6 +119,15 @@ impl Line {
 }
 
 impl Places {
+    /// How many entries it has in all.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        let waiting = self.lines.iter().flat_map(|line| &line.waiting);
+        let ready = self.ready.iter().map(BTreeSet::len).sum::<usize>();
+        let lists = self.lines.len() + self.numbers.len() + self.free.len() + self.touched.len();
+        lists + ready + waiting.map(BTreeSet::len).sum::<usize>()
+    }
+
     pub(super) fn new(settings: Settings) -> Self {
         let kind = |limit: u32| Kind {
             limit: limit.max(1),

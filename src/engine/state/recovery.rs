@@ -13,7 +13,10 @@ use super::{Incoming, State};
 impl State {
     pub(super) fn recover_rows(&mut self) {
         let remains = std::mem::take(&mut self.remains);
-        for run in std::mem::take(&mut self.recalled) {
+        let mut recalled = std::mem::take(&mut self.recalled);
+        // What had begun has its place before what waited for it, also where both are of one instant.
+        recalled.sort_by_key(|run| run.state == RunState::Queued);
+        for run in recalled {
             let remains = remains.get(&run.id).copied().unwrap_or_default();
             let key = self.names.get(run.job.as_str()).copied();
             let presence = match key.map(|key| (self.incoming.get(&key), self.job(key))) {

@@ -83,12 +83,13 @@ impl State {
         JobView {
             job: state.job.clone(),
             status: state.status,
-            next: self.timetable.next_of(key).map(|fire| fire.due),
+            next: self.next_fire(key).map(|fire| fire.due),
             active: state.active().iter().filter_map(head).collect(),
             last: past.and_then(|past| past.last.as_deref().cloned()),
             mark: state.mark(),
             success_deadline: expected.map(|(deadline, _)| deadline),
             is_stale: expected.is_some_and(|(_, is_stale)| is_stale),
+            ahead: (state.mark > self.now.wall).then_some(state.mark),
         }
     }
 

@@ -22,15 +22,16 @@ const FOLLOWED: u64 = 100_000;
 /// So many collisions are told, and so many names of each.
 const COLLISIONS: usize = 5;
 const NAMES: usize = 5;
-/// So many fires of each job are looked at for collisions.
-const FIRES: usize = 50;
+/// Who fires more often a day says nothing about a minute.
+const OFTEN: u64 = 288;
 
 /// How much begins and runs at once in the next 24 hours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Load {
     /// The minute in which most begins.
     pub busiest_minute: Change<Option<Busy>>,
-    /// Minutes that gain fires beside others, those with most fires first.
+    /// Minutes that gain fires beside others, those with most fires first. Jobs that fire more
+    /// often than every five minutes are not counted: they are everywhere.
     pub collisions: Vec<Collision>,
     /// The most that run at once.
     pub peak: Change<Peak>,
@@ -74,12 +75,13 @@ pub(super) fn of<'a>(question: &Question<'_>, new: impl Iterator<Item = &'a Job>
     let before = Side::of(question.before);
     let after = Side::of(question.after);
     let (old, now) = (before.counted(question.now), after.counted(question.now));
+    let (calm_before, calm_after) = (before.calm(&old), after.calm(&now));
     Load {
         busiest_minute: Change {
             before: busiest(&old),
             after: busiest(&now),
         },
-        collisions: collisions(&old, &now, new),
+        collisions: collisions(&calm_before, &calm_after, new),
         peak: Change {
             before: before.peak(question),
             after: after.peak(question),
@@ -102,6 +104,14 @@ impl Side {
 
     fn counted(&self, now: Timestamp) -> Counted<'_> {
         Counted::of(self.jobs.iter(), now, tomorrow(now))
+    }
+
+    /// The same of jobs that do not fire all the time.
+    fn calm<'a>(&'a self, all: &Counted<'a>) -> Counted<'a> {
+        let groups = all.groups.iter();
+        let calm = groups.filter(|group| group.fires <= OFTEN);
+        let jobs = calm.flat_map(|group| group.members.iter().copied());
+        Counted::of(jobs, all.from, all.until)
     }
 
     fn peak(&self, question: &Question<'_>) -> Peak {
@@ -158,7 +168,14 @@ fn collisions<'a>(
         let schedule = &job.definition.schedule;
         let first = schedule.next_after(after.from);
         let all = std::iter::successors(first, |fire| schedule.next_after(fire.scheduled));
-        let within = all.take(FIRES).take_while(|fire| fire.due < after.until);
+        let within = all.take_while(|fire| fire.due < after.until);
+        // One more says that there are too many.
+        let within: Vec<_> = within
+            .take(usize::try_from(OFTEN).unwrap_or(0) + 1)
+            .collect();
+        if within.len() as u64 > OFTEN {
+            continue;
+        }
         for fire in within {
             let minute = (fire.due.as_second() - after.start).div_euclid(60);
             let Ok(index) = usize::try_from(minute) else {

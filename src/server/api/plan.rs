@@ -61,7 +61,10 @@ pub(in super::super) async fn plan(
     let status = shared.sync.status();
     let inputs = inputs(body.paths, &status)?;
     let terms = (shared.terms)();
-    let now = body.from.unwrap_or_else(|| shared.clock.now());
+    let now = body.from.unwrap_or_else(|| {
+        let now = shared.clock.now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    });
     let planned = tokio::task::spawn_blocking(move || {
         let roots: Vec<Arc<str>> = status.sources.iter().map(|one| one.path.clone()).collect();
         let files = Files {

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{JobName, RunId};
 use crate::store::RunQuery;
@@ -50,11 +53,50 @@ pub(in super::super) async fn one(
     pairs: Pairs,
 ) -> Result<Json<RunJson>, Problem> {
     pairs.check(&[])?;
-    let no_run = || Problem::not_found("there is no such run; its history may have been pruned");
     let id = RunId::parse(&id).ok_or_else(no_run)?;
     let found = shared.read(shared.store.run(id)).await?;
     let (run, output) = found.ok_or_else(no_run)?;
     Ok(Json(RunJson::with_output(&run, &output)))
+}
+
+/// `POST /runs/{id}/cancel`: the run will be cancelled; it is not over yet when this answers.
+pub(in super::super) async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    pairs: Pairs,
+    body: Bytes,
+) -> Result<Json<CancelJson>, Problem> {
+    pairs.check(&[])?;
+    let CancelBody {} = super::body(&body)?;
+    let id = RunId::parse(&id).ok_or_else(no_run)?;
+    let is_there = shared.ask(shared.engine.cancel(id)).await?;
+    if is_there.map_err(|_| Problem::store_unreachable())? {
+        return Ok(Json(CancelJson {
+            run_id: id.to_string(),
+            status: "cancelling",
+        }));
+    }
+    let found = shared.read(shared.store.run(id)).await?;
+    let (run, _) = found.ok_or_else(no_run)?;
+    let outcome = run.outcome.map_or("over", |outcome| outcome.as_str());
+    let detail = format!("the run is over already: {outcome}");
+    Err(Problem::new(StatusCode::CONFLICT, "run-over", detail).with("outcome", outcome))
+}
+
+/// There is nothing to say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CancelBody {}
+
+/// The run that will end.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct CancelJson {
+    run_id: String,
+    status: &'static str,
+}
+
+pub(super) fn no_run() -> Problem {
+    Problem::not_found("there is no such run; its history may have been pruned")
 }
 
 async fn page(

@@ -352,6 +352,7 @@ fn parts() -> Parts {
             started_at: now,
         })),
         observer: std::sync::Arc::new(crate::model::NoObserver),
+        live: crate::action::Live::default(),
         clock: std::sync::Arc::new(crate::clock::HandClock::new(now)),
         terms: std::sync::Arc::new(super::harness::terms),
     }

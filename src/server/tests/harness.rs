@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use crate::action::Live;
 use crate::clock::HandClock;
 use crate::engine::{
     Handle, JobPage, JobStatus, JobView, Message, Refusal, Stats, TriggerRequest, Triggered,
@@ -58,7 +59,7 @@ impl Engine {
     }
 
     fn answer(&self, message: Message) {
-        let jobs = self.jobs.lock().unwrap();
+        let jobs = self.jobs.lock().unwrap().clone();
         match message {
             Message::Jobs(query, to) => {
                 let after = query.after.unwrap_or_default();
@@ -78,8 +79,16 @@ impl Engine {
             }
             Message::Stats(to) => drop(to.send(self.stats.lock().unwrap().clone())),
             Message::Trigger(request, to) => drop(to.send(self.trigger(request))),
+            Message::Cancel(run, to) => drop(to.send(Ok(self.cancel(run)))),
             Message::Apply(..) | Message::Recorded(_) | Message::Stop(..) | Message::StopNow => {}
         }
+    }
+
+    /// The runs that its jobs show as active can be cancelled.
+    fn cancel(&self, run: RunId) -> bool {
+        let jobs = self.jobs.lock().unwrap();
+        let mut active = jobs.iter().flat_map(|view| &view.active);
+        active.any(|head| head.id == run)
     }
 
     fn trigger(&self, request: TriggerRequest) -> Result<Triggered, Refusal> {
@@ -322,6 +331,7 @@ pub(super) fn view(name: &str) -> JobView {
         mark: Mark::first_sight(seen),
         success_deadline: None,
         is_stale: false,
+        ahead: None,
     }
 }
 
@@ -372,6 +382,7 @@ impl Server {
             store: store.clone(),
             telemetry: telemetry.clone(),
             observer: store.clone(),
+            live: Live::default(),
             clock: Arc::new(clock.clone()),
             terms: Arc::new(terms),
         };

@@ -42,6 +42,8 @@ pub(in super::super) struct JobJson {
     /// It did not succeed by `success_deadline`.
     stale: bool,
     success_deadline: Option<Timestamp>,
+    /// Until when everything is decided although that time has not come: the clock was set back.
+    decided_until: Option<Timestamp>,
 }
 
 /// What the jobs of a page share.
@@ -99,6 +101,7 @@ impl JobJson {
             first_seen_at: view.mark.first_seen,
             stale: view.is_stale,
             success_deadline: view.success_deadline,
+            decided_until: view.ahead,
         }
     }
 }

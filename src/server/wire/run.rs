@@ -84,15 +84,20 @@ impl RunJson {
 }
 
 /// Output as text: what is no UTF-8 is replaced, and a cut is named.
-fn text(output: &Output) -> String {
+pub(in super::super) fn text(output: &Output) -> String {
     let mut text = String::from_utf8_lossy(&output.head).into_owned();
     if output.is_truncated() {
         let kept = (output.head.len() + output.tail.len()) as u64;
         let cut = output.total.saturating_sub(kept);
-        text.push_str(&format!("\n[… {cut} bytes left out …]\n"));
+        text.push_str(&left_out(cut));
     }
     text.push_str(&String::from_utf8_lossy(&output.tail));
     text
+}
+
+/// What stands for bytes that are not kept.
+pub(in super::super) fn left_out(bytes: u64) -> String {
+    format!("\n[… {bytes} bytes left out …]\n")
 }
 
 /// A page of runs, newest first.

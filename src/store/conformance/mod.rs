@@ -2,6 +2,7 @@
 
 mod claims;
 mod marks;
+mod mending;
 mod outbox;
 mod pruning;
 mod reading;
@@ -43,15 +44,15 @@ pub(crate) use cases;
 /// Tries every promise on a fresh store from `make`, and says which ones do not hold.
 pub async fn conformance(make: impl Fn() -> Fixture) {
     let mut broken = Vec::new();
-    for (sentence, case) in [
+    let cases = [
         claims::CASES,
         marks::CASES,
+        mending::CASES,
         reading::CASES,
         pruning::CASES,
         outbox::CASES,
-    ]
-    .concat()
-    {
+    ];
+    for (sentence, case) in cases.concat() {
         let fixture = make();
         if tokio::spawn(case(Arc::clone(&fixture.store)))
             .await

@@ -147,7 +147,7 @@ impl Store for MemoryStore {
         self.with(move |state| {
             let oldest_kept = rules::oldest_kept(now, bounds.max_age);
             let aged = state.aged(bounds.max_age, now, limit);
-            let beyond = state.beyond(bounds.keep, limit - aged, None);
+            let beyond = state.beyond(bounds.keep, now, limit - aged, None);
             if aged < limit {
                 state.jobs.retain(|_, job| {
                     !job.is_bare() || job.mark.gone_at.is_none_or(|gone| gone >= oldest_kept)

@@ -55,6 +55,12 @@ impl State {
                 Written::Done
             }
             Write::Mark { job, at } => self.with_job(job, at, |mark| rules::rescheduled(mark, at)),
+            Write::Mend { job, at } => {
+                if let Some(job) = self.jobs.get_mut(&job) {
+                    rules::mended(&mut job.mark, at);
+                }
+                Written::Done
+            }
             Write::Gone { job, at } => {
                 if let Some(job) = self.jobs.get_mut(&job) {
                     rules::gone(&mut job.mark, at);
@@ -263,11 +269,14 @@ impl State {
     pub(super) fn beyond(
         &mut self,
         keep: u32,
+        now: Timestamp,
         limit: usize,
         only: Option<&BTreeSet<JobName>>,
     ) -> usize {
         let excess = |rows: &BTreeSet<Place>, keep: u32| -> Vec<RunId> {
-            let excess = rows.len().saturating_sub(keep as usize);
+            // What has not come is no past: its rows keep it from running again.
+            let to_come = rows.iter().rev().take_while(|(at, _)| *at > now).count();
+            let excess = rows.len().saturating_sub(to_come + keep as usize);
             rows.iter().take(excess).map(|(_, id)| *id).collect()
         };
         let of_job = |job: &JobRows| {
@@ -303,7 +312,7 @@ impl State {
     /// Keeps itself within its bounds.
     pub(super) fn bound(&mut self, bounds: &MemoryBounds) {
         let grown = std::mem::take(&mut self.grown);
-        self.beyond(bounds.keep, usize::MAX, Some(&grown));
+        self.beyond(bounds.keep, Timestamp::MAX, usize::MAX, Some(&grown));
         let ended = self.order.len() - self.open.len();
         if ended > bounds.rows {
             let oldest: Vec<RunId> = self

@@ -75,7 +75,8 @@ impl<'c> Transaction<'c> {
                 "UPDATE jobs SET first_seen = ?2, mark = ?3, gone_at = ?4, \
                  previous_success_at = ?5, last_startup_at = ?6, last_success = ?7, \
                  last_failure = ?8, last_run = ?9, last_duration = ?10, \
-                 started_rows = started_rows + ?11, quiet_rows = quiet_rows + ?12, since = ?13 \
+                 started_rows = started_rows + ?11, quiet_rows = quiet_rows + ?12, since = ?13, \
+                 leap_from = ?14, leap_until = ?15, closed_from = ?16, closed_until = ?17 \
                  WHERE id = ?1",
             )?,
             insert_run: conn.prepare_cached(rows::INSERT_RUN)?,
@@ -107,6 +108,12 @@ impl<'c> Transaction<'c> {
             Write::Seen { job, at, history } => self.seen(job, *at, *history),
             Write::Mark { job, at } => {
                 self.with_job(job, *at, |mark| rules::rescheduled(mark, *at))?;
+                Ok(Written::Done)
+            }
+            Write::Mend { job, at } => {
+                if let Some(index) = self.seat(job)? {
+                    rules::mended(&mut self.memory.seats[index].mark, *at);
+                }
                 Ok(Written::Done)
             }
             Write::Gone { job, at } => {
@@ -412,6 +419,8 @@ impl<'c> Transaction<'c> {
                 previous_success_at,
                 last_startup_at,
                 times,
+                leap,
+                closed,
             } = seat.mark;
             self.hot.update_job.execute(params![
                 seat.id,
@@ -427,6 +436,10 @@ impl<'c> Transaction<'c> {
                 seat.started,
                 seat.quiet,
                 rows::nanos(since),
+                leap.map(|(from, _)| rows::nanos(from)),
+                leap.map(|(_, until)| rows::nanos(until)),
+                closed.map(|(from, _)| rows::nanos(from)),
+                closed.map(|(_, until)| rows::nanos(until)),
             ])?;
             seat.stored = seat.mark;
             (seat.started, seat.quiet) = (0, 0);

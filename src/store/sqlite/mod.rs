@@ -206,7 +206,7 @@ impl Store for SqliteStore {
             if room > 0 {
                 let beyond = self
                     .walks
-                    .read(move |conn| queries::beyond(conn, bounds.keep, room))
+                    .read(move |conn| queries::beyond(conn, bounds.keep, now, room))
                     .await?;
                 deleted += self.delete(&beyond).await?;
                 let forget = Work::Forget {

@@ -254,6 +254,10 @@ pub(super) const AGED_OF: &str = "SELECT id FROM runs INDEXED BY runs_job WHERE 
 pub(super) const OLDEST: &str = "SELECT id FROM runs INDEXED BY runs_job WHERE job = ?1 \
      AND state = 'done' AND (attempt > 0) = ?2 ORDER BY scheduled_at, id LIMIT ?3";
 
+/// How many of a job's ended rows of one class are of instants that have not come.
+pub(super) const TO_COME: &str = "SELECT count(*) FROM runs INDEXED BY runs_job WHERE job = ?1 \
+     AND state = 'done' AND (attempt > 0) = ?2 AND scheduled_at > ?3";
+
 /// At most `limit` rows that ended before `oldest_kept`.
 pub(super) fn aged(
     conn: &Connection,
@@ -298,18 +302,27 @@ pub(super) fn aged_by_own(
 
 /// At most `limit` rows beyond the newest `keep` of their job and class; of those that started a job
 /// may have a number of its own.
-pub(super) fn beyond(conn: &Connection, keep: u32, limit: usize) -> rusqlite::Result<Vec<RunId>> {
+pub(super) fn beyond(
+    conn: &Connection,
+    keep: u32,
+    now: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Vec<RunId>> {
     let mut too_many = conn.prepare_cached(
         "SELECT id, started_rows, quiet_rows, coalesce(keep, ?1) FROM jobs \
          WHERE started_rows > coalesce(keep, ?1) OR quiet_rows > ?1",
     )?;
     let mut oldest = conn.prepare_cached(OLDEST)?;
+    // What has not come is no past: its rows keep it from running again.
+    let mut to_come = conn.prepare_cached(TO_COME)?;
     let mut found = Vec::new();
     let mut jobs = too_many.query([keep])?;
     while let Some(job) = jobs.next()? {
         let id: i64 = job.get(0)?;
         for (column, keep, started) in [(1, job.get(3)?, true), (2, i64::from(keep), false)] {
-            let excess = job.get::<_, i64>(column)? - keep;
+            let coming: i64 =
+                to_come.query_row(params![id, started, rows::nanos(now)], |row| row.get(0))?;
+            let excess = job.get::<_, i64>(column)? - coming - keep;
             let room = as_limit(limit - found.len());
             if excess <= 0 || room == 0 {
                 continue;

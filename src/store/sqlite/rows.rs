@@ -40,7 +40,8 @@ pub(super) const UPDATE_RUN: &str = "UPDATE runs SET scheduled_until = ?2, count
 /// What [`mark`] reads, in its order, from `jobs`.
 pub(super) const MARK: &str = "jobs.first_seen, jobs.mark, jobs.gone_at, \
      jobs.previous_success_at, jobs.last_startup_at, jobs.last_success, jobs.last_failure, \
-     jobs.last_run, jobs.last_duration, jobs.since";
+     jobs.last_run, jobs.last_duration, jobs.since, \
+     jobs.leap_from, jobs.leap_until, jobs.closed_from, jobs.closed_until";
 
 /// An instant as it is stored.
 pub(super) fn nanos(at: Timestamp) -> i64 {
@@ -143,6 +144,8 @@ pub(super) fn mark(row: &Row<'_>, from: usize) -> rusqlite::Result<Mark> {
             last_run: maybe_instant(row, from + 7)?,
             last_duration: maybe_length(row, from + 8)?,
         },
+        leap: maybe_stretch(row, from + 10)?,
+        closed: maybe_stretch(row, from + 12)?,
     })
 }
 
@@ -185,6 +188,14 @@ pub(super) fn maybe_instant(row: &Row<'_>, index: usize) -> rusqlite::Result<Opt
         ValueRef::Null => Ok(None),
         _ => instant(row, index).map(Some),
     }
+}
+
+fn maybe_stretch(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<(Timestamp, Timestamp)>> {
+    let ends = (maybe_instant(row, index)?, maybe_instant(row, index + 1)?);
+    Ok(match ends {
+        (Some(from), Some(until)) => Some((from, until)),
+        _ => None,
+    })
 }
 
 fn maybe_length(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<Duration>> {
@@ -243,6 +254,6 @@ mod tests {
     #[test]
     fn the_columns_are_as_many_as_are_read() {
         assert_eq!(RUN.split(',').count(), RUN_WIDTH);
-        assert_eq!(MARK.split(',').count(), 10);
+        assert_eq!(MARK.split(',').count(), 14);
     }
 }

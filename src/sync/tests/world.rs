@@ -313,6 +313,7 @@ impl LedgerState {
                     .or_insert_with(|| Mark::first_sight(at));
                 mark.mark = mark.mark.max(at);
             }
+            Write::Mend { .. } => {}
             Write::File(file) => {
                 log.push(format!("file {}", file.path));
                 self.files

@@ -154,14 +154,15 @@ fn open_files(facts: &Facts) -> Line {
 fn cgroup(cgroup: Cgroup) -> Line {
     match cgroup {
         Cgroup::Delegated => Line::ok("cgroup", "control groups are delegated to elder"),
-        // Nothing in this build makes one, so it is no reason to warn.
+        // Jobs run without: it is a reason to warn only where a job has a limit that needs them.
         Cgroup::NotDelegated => Line::ok(
             "cgroup",
-            "control groups are not delegated to elder; this build does not need them",
+            "control groups are not delegated to elder (systemd: Delegate=yes): limits.memory and \
+             limits.processes are not enforced",
         ),
         Cgroup::Absent => Line::ok(
             "cgroup",
-            "there is no cgroup v2; this build does not need it",
+            "there is no cgroup v2: limits.memory and limits.processes are not enforced",
         ),
     }
 }

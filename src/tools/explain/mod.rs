@@ -136,14 +136,7 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
     let mut told = match (facts.at, facts.row) {
         (Some(_), Some(row)) => row::explain(facts, row, fire, &words),
         (Some(at), None) => without_a_row(facts, at, fire, &words),
-        (None, _) => Explanation::new(
-            Verdict::NoFire,
-            format!(
-                "{} never fires by itself: its schedule is `{}`",
-                facts.view.job.name(),
-                facts.view.job.definition.schedule_text
-            ),
-        ),
+        (None, _) => Explanation::new(Verdict::NoFire, without_instants(facts.view)),
     };
     told.due_at = fire.map(|fire| fire.due);
     if let Some(at) = facts.at {
@@ -156,6 +149,17 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         told.details.extend(touches);
     }
     told
+}
+
+/// Why a job has no instant at all that could be asked about.
+fn without_instants(view: &JobView) -> String {
+    let definition = &view.job.definition;
+    let name = &definition.name;
+    if definition.schedule.fires_at_startup() {
+        return format!("{name} fires when elder starts, and at no time of a clock");
+    }
+    let text = &definition.schedule_text;
+    format!("{name} never fires by itself: its schedule is `{text}`")
 }
 
 /// The instants on either side of one; those before the first sight are nobody's.
@@ -190,6 +194,14 @@ fn without_a_row(
     let Some(fire) = fire else {
         return no_fire(facts, at, words);
     };
+    if at > now && at <= mark.mark {
+        let summary = format!(
+            "the fire of {when} was decided already, before the clock was set back; the job fires again after {}",
+            words.instant(mark.mark)
+        );
+        return Explanation::new(Verdict::NotKept, summary)
+            .detail("A clock that is set back by a day or less repeats nothing: it is waited for. Further back the job goes on at once.");
+    }
     if at > now {
         return to_come(facts, fire, words);
     }

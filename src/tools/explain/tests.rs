@@ -24,6 +24,7 @@ fn view() -> JobView {
         },
         success_deadline: None,
         is_stale: false,
+        ahead: None,
     }
 }
 
@@ -219,6 +220,18 @@ fn without_a_row_the_mark_and_the_schedule_tell() {
 }
 
 #[test]
+fn what_a_clock_decided_that_was_set_back_is_waited_for() {
+    let mut view = view();
+    view.mark.mark = second(620);
+    says(
+        &ask(&view, 500, None),
+        Verdict::NotKept,
+        &["before the clock was set back"],
+    );
+    says(&ask(&view, 700, None), Verdict::ToCome, &["not come yet"]);
+}
+
+#[test]
 fn what_is_due_and_has_no_row_says_what_stands_against_it() {
     let mut view = view();
     view.mark.mark = second(350);
@@ -290,4 +303,15 @@ fn whoever_names_no_instant_means_the_last_fire_and_whoever_names_a_minute_the_o
         store_error: None,
     });
     says(&told, Verdict::NoFire, &["never fires by itself"]);
+    let startup = Arc::new(Schedule::new(vec![Item::Startup]));
+    view.job = job("a", startup, |_| {});
+    let told = explain(&Facts {
+        now,
+        view: &view,
+        at: None,
+        row: None,
+        blocking: None,
+        store_error: None,
+    });
+    says(&told, Verdict::NoFire, &["fires when elder starts"]);
 }

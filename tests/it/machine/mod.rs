@@ -6,6 +6,7 @@ mod busy;
 mod damage;
 mod defects;
 mod disk;
+mod groups;
 mod heartbeat;
 mod manager;
 mod older;

@@ -60,19 +60,18 @@ fn with_little_memory_ten_thousand_jobs_and_endless_output_are_no_harm() {
     };
     let jobs: String = (0..10).map(loud).collect();
     folder.write("jobs.d/loud.yaml", &format!("jobs:\n{jobs}"));
-    let daemon = Daemon::start_by(&folder, &["prlimit", "--as=629145600"]);
+    let daemon = Daemon::start_by(&folder, &["prlimit", "--as=1073741824"]);
     daemon.wait_until_ready();
     let timed_out = until("the loud ones have been stopped twice", || {
         let rows = ledger::rows(&daemon, "loud-0");
         let mut over = rows.into_iter().filter(|row| row.outcome == "timed_out");
         over.nth(1)
     });
-    let run = daemon.get(&format!("/api/v1/runs/{}", timed_out.id)).json();
-    assert!(
-        run["output_bytes"].as_u64() > Some(10 << 20),
-        "{}",
-        run["output_bytes"]
-    );
+    let path = format!("/api/v1/runs/{}", timed_out.id);
+    let reply = daemon.get(&path);
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let run = reply.json();
+    assert!(run["output_bytes"].as_u64() > Some(10 << 20), "{run}");
     assert!(run["output"].as_str().unwrap().len() < 70 << 10);
     let kept = daemon.resident_mib();
     assert!(kept < MOST_MIB, "{kept} MiB");

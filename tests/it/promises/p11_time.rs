@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use elder::action::{Attempt, Attempting, Runner};
-use elder::clock::{Clock, HandClock, Sleep, Wake};
+use elder::clock::{Clock, HandClock, Sleep, SystemClock, Wake};
 use elder::engine::{Change, Driver, Handle, Parts, Settings};
-use elder::ids::JobName;
+use elder::ids::{JobName, RunId};
 use elder::model::{
     Action, AttemptEnd, Command, Context, Definition, Ended, Event, History, Job, Observer, Origin,
-    Output, Policy, Process,
+    Outcome, Output, Policy, Process, Reason, Run, RunState, Trigger,
 };
 use elder::schedule::{Item, Schedule};
-use elder::store::{Mark, MemoryStore, RunQuery, Store, Write};
+use elder::store::{Mark, MemoryStore, RunQuery, SqliteStore, Store, Write};
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
 
@@ -224,6 +224,81 @@ async fn a_clock_that_leaps_a_year_ahead_starts_one_fire_and_tells_the_rest() {
     clock.advance(Duration::from_secs(1630));
     bench.settle().await;
     assert_eq!(bench.ran(), [year, year + 600]);
+}
+
+#[tokio::test]
+async fn a_year_ahead_and_back_again_is_mended_at_once_and_repeats_nothing() {
+    let clock = HandClock::new(second(0));
+    let bench = bench(Arc::new(clock.clone()), 600).await;
+    let year = 365 * 86_400;
+    clock.advance(Duration::from_secs(600));
+    bench.settle().await;
+    clock.set(second(year + 30));
+    bench.settle().await;
+    clock.advance(Duration::from_secs(600));
+    bench.settle().await;
+    assert_eq!(bench.ran(), [600, year, year + 600]);
+    clock.set(second(1800));
+    bench.settle().await;
+    clock.advance(Duration::from_secs(600));
+    bench.settle().await;
+    assert_eq!(bench.ran()[3..], [2400], "it does not sleep for a year");
+    let name = JobName::new("a").unwrap();
+    let view = bench.handle.job(name.clone()).await.unwrap().unwrap();
+    assert_eq!((view.ahead, view.next), (None, Some(second(3000))));
+    // When that time comes, what ran has run.
+    clock.set(second(year - 600));
+    bench.settle().await;
+    let before = bench.ran().len();
+    for _ in 0..4 {
+        clock.advance(Duration::from_secs(600));
+        bench.settle().await;
+    }
+    assert_eq!(bench.ran()[before..], [year + 1200, year + 1800]);
+}
+
+#[test]
+fn a_mark_that_a_wrong_clock_left_a_year_ahead_is_mended_at_the_start() {
+    let text = "jobs:\n  often:\n    schedule: { every: 1s }\n    run: 'true'\n";
+    let folder = Folder::with(&[("jobs.d/a.yaml", text)]);
+    let daemon = Daemon::start(&folder);
+    until("it runs", || {
+        (!ledger::rows(&daemon, "often").is_empty()).then_some(())
+    });
+    daemon.stop();
+    // What an elder writes whose clock is a year ahead for a while.
+    let job = JobName::new("often").unwrap();
+    let ahead = SystemClock::default().now() + Duration::from_secs(365 * 86_400);
+    let ahead = Timestamp::from_second(ahead.as_second()).unwrap();
+    let row = |at: Timestamp, outcome, reason| {
+        let mut run = Run::new(RunId::of_fire(&job, at), job.clone(), at, Trigger::Schedule);
+        run.state = RunState::Done;
+        run.outcome = Some(outcome);
+        run.reason = reason;
+        run.finished_at = Some(at);
+        Write::Claim { run: Box::new(run) }
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = SqliteStore::open(&folder.join("state/elder.db")).unwrap();
+        let jumped = row(ahead, Outcome::Missed, Some(Reason::Clock));
+        let ran = row(ahead + Duration::from_secs(1), Outcome::Success, None);
+        store.commit(vec![jumped, ran]).await.unwrap();
+    });
+    let daemon = Daemon::start(&folder);
+    until("the log tells", || daemon.has_logged("the clock was ahead"));
+    let now = SystemClock::default().now();
+    until("it runs again", || {
+        let rows = daemon.get("/api/v1/jobs/often/runs?outcome=success").json();
+        let rows = rows["runs"].as_array().unwrap().clone();
+        let mut instants = rows.iter().filter_map(|row| {
+            let at: Timestamp = row["scheduled_at"].as_str()?.parse().ok()?;
+            Some(at)
+        });
+        instants.any(|at| at > now && at < ahead).then_some(())
+    });
+    let job = daemon.get("/api/v1/jobs/often").json();
+    assert!(job["decided_until"].is_null(), "{job}");
 }
 
 #[tokio::test]

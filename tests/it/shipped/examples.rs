@@ -23,6 +23,7 @@ fn all_shipped_job_files_validate_without_a_warning() {
     let want = [
         "calendars",
         "configmap",
+        "gitops",
         "http-retry",
         "overlap",
         "pools",

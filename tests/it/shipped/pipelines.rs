@@ -100,6 +100,39 @@ fn a_merge_request_gets_a_code_quality_report() {
 }
 
 #[test]
+fn the_whole_loop_plays_on_one_machine() {
+    // Below the ports that the system gives to the other tests.
+    let port = (20_000 + std::process::id() % 10_000).to_string();
+    let folder = Folder::new();
+    let output = Command::new(shipped("examples/gitops/loop.sh"))
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("ELDER", env!("CARGO_BIN_EXE_elder"))
+        .env("PORT", port)
+        .env("TMPDIR", folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}\n{output:?}");
+    let steps: Vec<&str> = said.split("\n== ").skip(1).collect();
+    for (step, wants) in [
+        (1, "in force\n"),
+        (2, "1 rescheduled\n"),
+        (3, "2027-01-02T03:00:00+09:00"),
+        (4, "E002 a schedule has no key `dayly`"),
+        (4, " success after "),
+        (5, "in force\n"),
+        (6, "3 removed, 3 held until confirmed\n"),
+        (6, "held: tidy\n"),
+        (7, "in force\n"),
+    ] {
+        assert!(steps[step].contains(wants), "{wants}: {}", steps[step]);
+    }
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 0, "it leaves nothing behind");
+}
+
+#[test]
 fn what_cannot_be_compared_ends_the_pipeline() {
     let folder = clone(&GOOD.replace("02:00", "03:00"));
     let output = check(&folder, &[("ELDER_AGAINST", "git:nowhere")]);

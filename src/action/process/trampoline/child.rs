@@ -103,7 +103,9 @@ fn limit(plan: &Plan) -> Result<(), Stopped> {
         };
         setrlimit(resource, limit).map_err(|error| (step, error.raw_os_error()))
     };
-    set(Step::Core, Resource::Core, (0, 0))?;
+    if plan.no_core {
+        set(Step::Core, Resource::Core, (0, 0))?;
+    }
     if let Some(open) = plan.open_files {
         set(Step::OpenFiles, Resource::Nofile, open)?;
     }

@@ -20,6 +20,8 @@ pub(in super::super) struct Plan {
     pub(in super::super) credentials: Option<Credentials>,
     /// Open files: what the program has, and up to what it may raise that; `u64::MAX` is no limit.
     pub(in super::super) open_files: Option<(u64, u64)>,
+    /// Whether it may leave no core dump.
+    pub(in super::super) no_core: bool,
     /// Seconds of CPU time: SIGXCPU at the first, SIGKILL at the second.
     pub(in super::super) cpu_seconds: Option<(u64, u64)>,
     /// Processes that the user may have.
@@ -63,6 +65,7 @@ impl Plan {
         }
         let pair = |pair: Option<(u64, u64)>| pair.map_or(Vec::new(), |(a, b)| vec![a, b]);
         out.numbers(&pair(self.open_files));
+        out.numbers(&[u64::from(self.no_core)]);
         out.numbers(&pair(self.cpu_seconds));
         out.numbers(self.processes.as_slice());
         out.numbers(self.umask.map(u64::from).as_slice());
@@ -97,6 +100,7 @@ impl Plan {
                 _ => return None,
             },
             open_files: pair(&fields.numbers()?)?,
+            no_core: fields.numbers()?.first() == Some(&1),
             cpu_seconds: pair(&fields.numbers()?)?,
             processes: fields.numbers()?.first().copied(),
             umask: match fields.numbers()?.first() {
@@ -249,6 +253,7 @@ mod tests {
                 groups: vec![100, 4],
             }),
             open_files: Some((1024, u64::MAX)),
+            no_core: true,
             cpu_seconds: Some((300, 310)),
             processes: Some(256),
             umask: Some(0o022),

@@ -1,5 +1,6 @@
 //! Scripts of (time, input) → effects, and random scripts that keep the promises.
 
+mod cancel;
 mod edits;
 mod freshness;
 mod jitter;
@@ -9,6 +10,7 @@ mod pools;
 mod random;
 mod requests;
 mod soak;
+mod steps;
 mod telling;
 mod world;
 

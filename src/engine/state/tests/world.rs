@@ -13,6 +13,7 @@ use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
 use crate::model::{Ended, Letter, Outcome, Output, Pool, RunState, Sages};
 use crate::schedule::Schedule;
+use crate::store::rules;
 
 use super::edits::{edit_writes, is_rescheduled};
 use super::freshness::Staleness;
@@ -75,6 +76,8 @@ type Past = Vec<(Timestamp, Option<Arc<Schedule>>)>;
 pub(super) struct World {
     pub(super) state: State,
     pub(super) now: Timestamp,
+    /// What the clock has shown before it was set back: what was due then is due.
+    pub(super) latest: Timestamp,
     pub(super) settings: Settings,
     pub(super) rows: BTreeMap<RunId, Run>,
     /// How many fires of each job are in rows, and which rows changed since the last check: a look at
@@ -124,6 +127,7 @@ impl World {
         Self {
             state: State::new(settings, told_ends.clone(), at(now)),
             now,
+            latest: now,
             settings,
             rows: BTreeMap::new(),
             counts: HashMap::new(),
@@ -269,6 +273,13 @@ impl World {
                     otherwise,
                 });
             }
+            Effect::ReadMarks(jobs) => {
+                let marks = jobs.into_iter().map(|job| {
+                    let mark = self.marks[&job];
+                    (job, mark)
+                });
+                inputs.push(Input::Marks(marks.collect()));
+            }
             Effect::Applied(_, answer) => self.last_applied = Some(answer),
             Effect::Recorded(_, answer) => self.last_recorded = Some(answer),
         }
@@ -308,7 +319,7 @@ impl World {
         assert!(
             schedules.any(|schedule| {
                 let fire = schedule.fire_at(order.scheduled_at);
-                fire.is_some_and(|fire| fire.due <= self.now)
+                fire.is_some_and(|fire| fire.due <= self.now.max(self.latest))
             }),
             "{} started early, for {}",
             order.job.name(),
@@ -373,18 +384,14 @@ impl World {
         match write {
             Write::Claim { run } => {
                 let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
-                let last = run.scheduled_until.unwrap_or(run.scheduled_at);
-                let is_fire = run.request.is_none() && run.trigger != Trigger::Startup;
                 let is_asked = |row: &Run| row.job == run.job && row.request == run.request;
                 if self.rows.contains_key(&run.id)
                     || run.request.is_some() && self.rows.values().any(is_asked)
-                    || is_fire && run.scheduled_at <= mark.mark
+                    || !rules::admits(mark, &run)
                 {
                     return Written::Taken;
                 }
-                if is_fire {
-                    mark.mark = last;
-                }
+                rules::claimed(mark, &run);
                 self.put(*run);
             }
             Write::Extend {
@@ -417,6 +424,9 @@ impl World {
                 let mark = self.marks.get_mut(&job).unwrap();
                 mark.mark = mark.mark.max(at);
                 mark.since = mark.since.max(at);
+            }
+            Write::Mend { job, at } => {
+                rules::mended(self.marks.get_mut(&job).unwrap(), at);
             }
             Write::Gone { job, at } => {
                 self.marks.get_mut(&job).unwrap().gone_at = Some(at);

@@ -258,6 +258,11 @@ async fn no_question_walks_through_all_rows() {
             plan(&conn, queries::AGED, vec![number(1), number(1)]),
             plan(
                 &conn,
+                queries::TO_COME,
+                vec![number(1), number(1), number(1)],
+            ),
+            plan(
+                &conn,
                 queries::AGED_OF,
                 vec![number(1), number(1), number(1)],
             ),

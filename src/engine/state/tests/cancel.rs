@@ -1,0 +1,100 @@
+//! Runs that somebody ends before their time.
+
+use super::*;
+
+impl World {
+    /// Ends a job's run that is not over.
+    fn cancel_of(&mut self, name: &str) {
+        let of_job = |active: &&super::super::active::Active| active.run.job.as_str() == name;
+        let run = self.state.runs.values().find(of_job).unwrap().run.id;
+        assert_eq!(self.state.can_cancel(run), Ok(true));
+        self.feed(Input::Cancel(run));
+    }
+}
+
+#[test]
+fn a_running_one_is_told_to_end_and_told_once() {
+    let mut world = World::with(vec![job("a", every(10), |p| p.retry.max = 3)]);
+    world.pass(10);
+    world.cancel_of("a");
+    world.cancel_of("a");
+    assert_eq!(world.ends, [(world.running[0], EndHow::Gracefully)]);
+    assert_eq!(world.told(), ["a 10: running"], "it is not over yet");
+    world.finish(0, Ended::Stopped);
+    assert_eq!(world.told(), ["a 10: cancelled (request)"]);
+}
+
+#[test]
+fn one_that_fails_while_it_is_cancelled_is_not_tried_again() {
+    let mut world = World::with(vec![job("a", every(10), |p| p.retry.max = 3)]);
+    world.pass(10);
+    world.cancel_of("a");
+    world.finish(0, Ended::Failed(Reason::Exit));
+    assert_eq!(world.told(), ["a 10: failed (exit)"]);
+}
+
+#[test]
+fn one_between_two_attempts_is_over_at_once() {
+    let mut world = World::with(vec![job("a", every(100), |p| {
+        p.retry.max = 3;
+        p.retry.backoff = Duration::from_secs(50);
+    })]);
+    world.pass(100);
+    world.finish(0, Ended::Failed(Reason::Exit));
+    world.cancel_of("a");
+    assert_eq!(world.told(), ["a 100: cancelled (request)"]);
+    world.pass(60);
+    assert!(world.running.is_empty());
+}
+
+#[test]
+fn one_that_waits_for_a_place_does_not_begin() {
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    let grace = |p: &mut Policy| p.grace = Grace::Fixed(Duration::from_secs(600));
+    world.first(vec![job("a", every(10), grace), job("b", every(15), grace)]);
+    world.pass(15);
+    world.cancel_of("b");
+    assert_eq!(world.told(), ["a 10: running", "b 15: cancelled (request)"]);
+    world.finish(0, Ended::Success);
+    assert!(world.running.is_empty());
+}
+
+#[test]
+fn what_is_over_or_was_never_there_is_left_alone() {
+    let mut world = World::with(vec![job("a", every(10), |_| {})]);
+    world.pass(10);
+    let run = world.running[0];
+    world.finish(0, Ended::Success);
+    world.feed(Input::Cancel(run));
+    assert_eq!(world.state.can_cancel(run), Ok(false));
+    assert_eq!(world.told(), ["a 10: success"]);
+}
+
+#[test]
+fn without_the_store_only_what_runs_can_be_ended() {
+    let mut world = World::with(vec![
+        job("a", every(100), |p| {
+            p.retry.max = 3;
+            p.retry.backoff = Duration::from_secs(50);
+        }),
+        job("b", every(100), |_| {}),
+    ]);
+    world.pass(100);
+    let of = |world: &World, name| world.running[world.running_of(name).unwrap()];
+    let (a, b) = (of(&world, "a"), of(&world, "b"));
+    world.finish(world.running_of("a").unwrap(), Ended::Failed(Reason::Exit));
+    world.is_store_up = false;
+    // Something is written, and refused.
+    world.ask("b", "one");
+    world.pass(101);
+    assert!(world.state.can_cancel(a).is_err());
+    assert_eq!(world.state.can_cancel(b), Ok(true));
+    world.feed(Input::Cancel(a));
+    world.feed(Input::Cancel(b));
+    assert_eq!(world.ends, [(b, EndHow::Gracefully)]);
+    world.store_back();
+    assert_eq!(world.state.can_cancel(a), Ok(true));
+}

@@ -1,0 +1,154 @@
+-- A store of version 3, as an elder of that time left it by kill -9: the file, then sqlite3's .dump.
+PRAGMA auto_vacuum=INCREMENTAL;
+PRAGMA application_id=1701602418;
+PRAGMA user_version=3;
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    first_seen INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
+    gone_at INTEGER,
+    previous_success_at INTEGER,
+    last_startup_at INTEGER,
+    last_success INTEGER,
+    last_failure INTEGER,
+    last_run INTEGER,
+    last_duration INTEGER,
+    -- How many ended rows there are of each class, so that pruning need not count them.
+    started_rows INTEGER NOT NULL DEFAULT 0,
+    quiet_rows INTEGER NOT NULL DEFAULT 0
+, since INTEGER, keep INTEGER, keep_for INTEGER) STRICT;
+INSERT INTO jobs VALUES(1,'good',1795341627237608843,1795341630600000000,NULL,1795341630600000000,NULL,1795341630613625178,NULL,1795341630600177108,13449730,12,0,1795341627237608843,NULL,NULL);
+INSERT INTO jobs VALUES(2,'failing',1795341627237608843,1795341630500000000,NULL,NULL,NULL,NULL,1795341630615712429,1795341630500204687,115508802,7,0,1795341627237608843,NULL,NULL);
+INSERT INTO jobs VALUES(3,'slow',1795341627237608843,1795341630800000000,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,1,1795341627237608843,NULL,NULL);
+INSERT INTO jobs VALUES(4,'between',1795341627237608843,1795341627237608843,NULL,NULL,NULL,NULL,NULL,NULL,NULL,0,0,NULL,NULL,NULL);
+INSERT INTO jobs VALUES(5,'gone',1795341627237608843,1795341628844268762,1795341628844268762,NULL,NULL,NULL,NULL,NULL,NULL,0,0,1795341628844268762,NULL,NULL);
+CREATE TABLE runs (
+    id TEXT NOT NULL PRIMARY KEY,
+    job INTEGER NOT NULL,
+    scheduled_at INTEGER NOT NULL,
+    scheduled_until INTEGER,
+    count INTEGER NOT NULL,
+    trigger TEXT NOT NULL,
+    request TEXT,
+    state TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER,
+    next_attempt_at INTEGER,
+    outcome TEXT,
+    reason TEXT,
+    detail TEXT,
+    exit_code INTEGER,
+    signal INTEGER,
+    http_status INTEGER,
+    duration INTEGER,
+    revision TEXT,
+    source TEXT,
+    output_bytes INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO runs VALUES('01M81B6BX4S1FQ7VV1B5CCZTFM',1,1795341627300000000,NULL,1,'schedule',NULL,'done',1,1795341627300243418,1795341627311796936,NULL,'success',NULL,NULL,0,NULL,NULL,11553418,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6C08PJ96TWHKG19E554A',3,1795341627400000000,NULL,1,'schedule',NULL,'running',1,1795341627400156619,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,'jobs.d/shop.yaml:9',0);
+INSERT INTO runs VALUES('01M81B6C3C7Z2K9HPMH9MP5C1A',2,1795341627500000000,NULL,1,'schedule',NULL,'done',2,1795341627500193221,1795341627607068707,NULL,'failed','exit','exit code 3',3,NULL,NULL,106876176,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M81B6C6G23T4SYWVNWH4M8WD',1,1795341627600000000,NULL,1,'schedule',NULL,'done',1,1795341627600146863,1795341627606075457,NULL,'success',NULL,NULL,0,NULL,NULL,5929634,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6C6GDSYBCV4VJFMRXGVN',3,1795341627600000000,1795341630800000000,17,'schedule',NULL,'done',0,NULL,1795341630800196151,NULL,'skipped','overlap','run 01M81B6C08PJ96TWHKG19E554A was still under way',NULL,NULL,NULL,NULL,NULL,'jobs.d/shop.yaml:9',0);
+INSERT INTO runs VALUES('01M81B6CFW8GHVFHVAFMX1J0A5',1,1795341627900000000,NULL,1,'schedule',NULL,'done',1,1795341627900208867,1795341627910466884,NULL,'success',NULL,NULL,0,NULL,NULL,10265977,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6CK09NJHP2AGGXH5MWHB',2,1795341628000000000,NULL,1,'schedule',NULL,'done',2,1795341628000227109,1795341628122180156,NULL,'failed','exit','exit code 3',3,NULL,NULL,121955057,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M81B6CS83WGC3VMGH2VQX9PS',1,1795341628200000000,NULL,1,'schedule',NULL,'done',1,1795341628200455922,1795341628206279046,NULL,'success',NULL,NULL,0,NULL,NULL,5825274,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6CSHP3SP0Q5YYKSFRTZH',4,1795341628209355768,NULL,1,'api','asked-once','waiting',1,1795341628209355768,NULL,1795345056230930293,NULL,'exit','exit code 1',1,NULL,NULL,NULL,NULL,'jobs.d/shop.yaml:12',0);
+INSERT INTO runs VALUES('01M81B6D2M7GVYZDV0KBGZWV89',2,1795341628500000000,NULL,1,'schedule',NULL,'done',2,1795341628500231406,1795341628608344214,NULL,'failed','exit','exit code 3',3,NULL,NULL,108114358,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M81B6D2MZRGYRYNCYH1CG27F',1,1795341628500000000,NULL,1,'schedule',NULL,'done',1,1795341628500231406,1795341628506925531,NULL,'success',NULL,NULL,0,NULL,NULL,6695105,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6DC0V444Q4YZK3P4DZJ5',1,1795341628800000000,NULL,1,'schedule',NULL,'done',1,1795341628800163651,1795341628807846326,NULL,'success',NULL,NULL,0,NULL,NULL,7687115,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6DJ8CYF9ZAJS55N41ADK',2,1795341629000000000,NULL,1,'schedule',NULL,'done',2,1795341629000233364,1795341629133468619,NULL,'failed','exit','exit code 3',3,NULL,NULL,133239065,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M81B6DNCMJFAY2ES1NN8SMS7',1,1795341629100000000,NULL,1,'schedule',NULL,'done',1,1795341629100218315,1795341629111599084,NULL,'success',NULL,NULL,0,NULL,NULL,11383839,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6DYRVG86VHYRM3T7QEJ1',1,1795341629400000000,NULL,1,'schedule',NULL,'done',1,1795341629400211460,1795341629409975537,NULL,'success',NULL,NULL,0,NULL,NULL,9766877,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6E1WBY8HNPB230KNFD1A',2,1795341629500000000,NULL,1,'schedule',NULL,'done',2,1795341629500205732,1795341629601955914,NULL,'failed','exit','exit code 3',3,NULL,NULL,101751592,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M81B6E842ZWZ9VR9FKADG5XP',1,1795341629700000000,NULL,1,'schedule',NULL,'done',1,1795341629700151465,1795341629706049179,NULL,'success',NULL,NULL,0,NULL,NULL,5901304,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6EHGB1RE4PQFH48PF3DP',1,1795341630000000000,NULL,1,'schedule',NULL,'done',1,1795341630000222849,1795341630004974663,NULL,'success',NULL,NULL,0,NULL,NULL,4753204,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6EHGVTWQ0EJH5PWF4F2Y',2,1795341630000000000,NULL,1,'schedule',NULL,'done',2,1795341630000222849,1795341630117493243,NULL,'failed','exit','exit code 3',3,NULL,NULL,117274194,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M81B6ETWM9ZFM008EAK9S0QV',1,1795341630300000000,NULL,1,'schedule',NULL,'done',1,1795341630300283384,1795341630314188444,NULL,'success',NULL,NULL,0,NULL,NULL,13908370,NULL,'jobs.d/shop.yaml:2',10);
+INSERT INTO runs VALUES('01M81B6F1409FSRRH3JV2DMPB7',2,1795341630500000000,NULL,1,'schedule',NULL,'done',2,1795341630500204687,1795341630615712429,NULL,'failed','exit','exit code 3',3,NULL,NULL,115508802,NULL,'jobs.d/shop.yaml:5',6);
+INSERT INTO runs VALUES('01M81B6F48ZN4HFG735AQF4N08',1,1795341630600000000,NULL,1,'schedule',NULL,'done',1,1795341630600177108,1795341630613625178,NULL,'success',NULL,NULL,0,NULL,NULL,13449730,NULL,'jobs.d/shop.yaml:2',10);
+CREATE TABLE outputs (
+    run TEXT NOT NULL PRIMARY KEY,
+    head BLOB NOT NULL,
+    tail BLOB NOT NULL,
+    total INTEGER NOT NULL
+) STRICT;
+INSERT INTO outputs VALUES('01M81B6BX4S1FQ7VV1B5CCZTFM',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6C3C7Z2K9HPMH9MP5C1A',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M81B6C6G23T4SYWVNWH4M8WD',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6CFW8GHVFHVAFMX1J0A5',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6CK09NJHP2AGGXH5MWHB',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M81B6CS83WGC3VMGH2VQX9PS',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6D2M7GVYZDV0KBGZWV89',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M81B6D2MZRGYRYNCYH1CG27F',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6DC0V444Q4YZK3P4DZJ5',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6DJ8CYF9ZAJS55N41ADK',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M81B6DNCMJFAY2ES1NN8SMS7',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6DYRVG86VHYRM3T7QEJ1',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6E1WBY8HNPB230KNFD1A',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M81B6E842ZWZ9VR9FKADG5XP',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6EHGB1RE4PQFH48PF3DP',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6EHGVTWQ0EJH5PWF4F2Y',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M81B6ETWM9ZFM008EAK9S0QV',X'77656c6c20646f6e650a',X'',10);
+INSERT INTO outputs VALUES('01M81B6F1409FSRRH3JV2DMPB7',X'6f68206e6f0a',X'',6);
+INSERT INTO outputs VALUES('01M81B6F48ZN4HFG735AQF4N08',X'77656c6c20646f6e650a',X'',10);
+CREATE TABLE files (
+    root TEXT NOT NULL,
+    path TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    definitions TEXT NOT NULL,
+    PRIMARY KEY (root, path)
+) STRICT;
+INSERT INTO files VALUES('jobs.d','shop.yaml','a0f30e301548de6f90087543cad234238a26c7dc852466bfaf2ec58fc8943715','{"v":1,"policies":[{"timeout":{"secs":86400,"nanos":0},"kill_grace":{"secs":10,"nanos":0},"retry_max":0,"backoff":{"secs":1,"nanos":0},"factor_permille":2000,"max_backoff":{"secs":300,"nanos":0},"jitter_permille":100,"when":["exit","signal","timeout","connect","5xx","429"],"max_instances":1,"overlap":"skip","coalesce":true},{"timeout":{"secs":86400,"nanos":0},"kill_grace":{"secs":10,"nanos":0},"retry_max":1,"backoff":{"secs":0,"nanos":100000000},"factor_permille":2000,"max_backoff":{"secs":300,"nanos":0},"jitter_permille":100,"when":["exit","signal","timeout","connect","5xx","429"],"max_instances":1,"overlap":"skip","coalesce":true},{"timeout":{"secs":86400,"nanos":0},"kill_grace":{"secs":10,"nanos":0},"retry_max":3,"backoff":{"secs":3600,"nanos":0},"factor_permille":2000,"max_backoff":{"secs":3600,"nanos":0},"jitter_permille":100,"when":["exit","signal","timeout","connect","5xx","429"],"max_instances":1,"overlap":"skip","coalesce":true}],"contexts":[{"cwd":"/srv/shop/jobs.d"}],"jobs":[{"name":"good","schedule":"every: 300ms","timezone":"UTC","action":{"run":{"shell":["/bin/sh","-c"],"line":"echo well done"}},"context":0,"policy":0,"file":"jobs.d/shop.yaml","line":2},{"name":"failing","schedule":"every: 500ms","timezone":"UTC","action":{"run":{"shell":["/bin/sh","-c"],"line":"echo oh no >&2; exit 3"}},"context":0,"policy":1,"file":"jobs.d/shop.yaml","line":5},{"name":"slow","schedule":"every: 200ms","timezone":"UTC","action":{"run":{"shell":["/bin/sh","-c"],"line":"sleep 30"}},"context":0,"policy":0,"file":"jobs.d/shop.yaml","line":9},{"name":"between","schedule":"manual","timezone":"UTC","action":{"run":{"shell":["/bin/sh","-c"],"line":"exit 1"}},"context":0,"policy":2,"file":"jobs.d/shop.yaml","line":12}]}');
+CREATE TABLE probe (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    times INTEGER NOT NULL
+) STRICT;
+INSERT INTO probe VALUES(1,1);
+CREATE TABLE letters (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    sage TEXT NOT NULL,
+    job TEXT,
+    event TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    next_attempt_at INTEGER
+) STRICT;
+CREATE TABLE said (
+    subject TEXT NOT NULL PRIMARY KEY,
+    text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    origin TEXT,
+    action TEXT NOT NULL,
+    subject TEXT,
+    result TEXT NOT NULL,
+    detail TEXT,
+    hash_before TEXT,
+    hash_after TEXT,
+    request TEXT
+) STRICT;
+INSERT INTO audit VALUES(1,1795341627254183165,'elder',NULL,'reload',NULL,'done','applied: 5 added, 0 rescheduled, 0 changed, 0 removed; added: good, failing, slow, between, gone',NULL,'5aa742f42a610840534eb7bef5b359e7e34e007e7d0a4aee5c7c53603e01dbc3',NULL);
+INSERT INTO audit VALUES(2,1795341627254931936,'elder',NULL,'start',NULL,'done','process 1109, version 0.1.0',NULL,NULL,NULL);
+INSERT INTO audit VALUES(3,1795341628210119659,'elder','127.0.0.1','run','between','done',NULL,NULL,NULL,'asked-once');
+INSERT INTO audit VALUES(4,1795341628857290532,'files',NULL,'reload',NULL,'done','applied: 0 added, 0 rescheduled, 0 changed, 1 removed; removed: gone','5aa742f42a610840534eb7bef5b359e7e34e007e7d0a4aee5c7c53603e01dbc3','f1e96817678eb3db85ee43f053b4ed64bb8143d6f6a165abc45150f7de15f088',NULL);
+DELETE FROM sqlite_sequence;
+INSERT INTO sqlite_sequence VALUES('audit',4);
+CREATE INDEX jobs_gone ON jobs (gone_at) WHERE gone_at IS NOT NULL;
+CREATE UNIQUE INDEX runs_fire ON runs (scheduled_at, job) WHERE request IS NULL;
+CREATE UNIQUE INDEX runs_request ON runs (job, request) WHERE request IS NOT NULL;
+CREATE INDEX runs_time ON runs (scheduled_at, id);
+CREATE INDEX runs_amiss ON runs (scheduled_at, id) WHERE outcome <> 'success';
+CREATE INDEX runs_open ON runs (job) WHERE state <> 'done';
+CREATE INDEX runs_job ON runs (job, scheduled_at, id) WHERE state = 'done';
+CREATE INDEX jobs_kept ON jobs (id) WHERE keep IS NOT NULL;
+COMMIT;
