@@ -13,6 +13,7 @@ mod older;
 mod restore;
 mod scarce;
 mod soak;
+mod spawn;
 mod stall;
 mod traced;
 mod users;
