@@ -29,6 +29,7 @@ pub mod store;
 pub mod telemetry;
 
 // Floor 5: engine.
+pub mod audit;
 pub mod engine;
 pub mod sage;
 

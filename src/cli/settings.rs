@@ -73,6 +73,7 @@ pub fn of_run(
         env_allow: typed.env_allow.map(Arc::new),
         egress: Egress::new(typed.egress),
         tokens: typed.tokens,
+        audit_log: typed.audit_log,
         public: typed.public,
         allowed_hosts: typed.allowed_host,
         auth: match typed.auth {

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::action::{LocalRunner, Surroundings, process};
+use crate::audit::{self, Recorder};
 use crate::clock::Clock;
 use crate::decide::merge::Rules;
 use crate::engine::{Driver, Handle, Parts, Settings};
@@ -28,7 +29,7 @@ use super::pulse::Pulse;
 use super::{DaemonError, heartbeat, housekeeping, left_behind};
 
 /// The version of this build.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Several observers as one.
 struct Ears(Vec<Arc<dyn Observer>>);
@@ -50,6 +51,9 @@ pub(super) struct Running {
     pub(super) tokens: TokensHandle,
     pub(super) telemetry: Arc<Telemetry>,
     housekeeping: Vec<JoinHandle<()>>,
+    pub(super) recorder: Arc<Recorder>,
+    trail: JoinHandle<()>,
+    stop_trail: audit::Stopper,
     deliveries: JoinHandle<()>,
     stop_deliveries: Stopper,
     server: JoinHandle<()>,
@@ -90,6 +94,8 @@ impl Running {
         let _ = self.deliveries.await;
         self.sync_task.abort();
         let _ = self.server.await;
+        self.stop_trail.stop();
+        let _ = self.trail.await;
     }
 }
 
@@ -130,7 +136,12 @@ pub(super) async fn start(
     let (engine, inbox) = Handle::pair();
     let runner = Arc::new(runner);
     let (herald, hints) = sage::herald();
-    let observer: Arc<dyn Observer> = Arc::new(Ears(vec![telemetry.clone(), herald]));
+    let file = options.audit_log.as_deref();
+    let (recorder, keeper, stop_trail) =
+        audit::start(store.clone(), clock.clone(), telemetry.clone(), file)
+            .map_err(DaemonError::Environment)?;
+    let ears: Vec<Arc<dyn Observer>> = vec![telemetry.clone(), herald, recorder.clone()];
+    let observer: Arc<dyn Observer> = Arc::new(Ears(ears));
     let told = sage::Parts {
         store: store.clone(),
         runner: runner.clone(),
@@ -162,7 +173,7 @@ pub(super) async fn start(
             store: store.clone(),
             engine: engine.clone(),
             sages,
-            observer,
+            observer: observer.clone(),
             clock: clock.clone(),
         },
         directory(&options.paths),
@@ -174,6 +185,7 @@ pub(super) async fn start(
         store: store.clone(),
         telemetry: telemetry.clone(),
         live,
+        observer,
         clock: clock.clone(),
         terms: terms(job_files, &options),
     };
@@ -206,6 +218,9 @@ pub(super) async fn start(
             )),
         ],
         telemetry,
+        recorder,
+        trail: tokio::spawn(keeper.run()),
+        stop_trail,
         deliveries: tokio::spawn(deliveries.run()),
         stop_deliveries,
         server,

@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use crate::action::process;
 use crate::clock::{Clock, SystemClock};
-use crate::model::{Event, Observer, ReloadTrigger};
+use crate::model::{AuditEntry, AuditResult, Event, Observer, ReloadTrigger};
 use crate::telemetry::log;
 
-use build::Running;
+use build::{Running, VERSION};
 use manager::Manager;
 use options::{Notice, RunOptions};
 use signals::{Signals, Told};
@@ -81,6 +81,7 @@ pub fn run(mut options: RunOptions) -> Result<(), DaemonError> {
         let manager = Manager::of(options.service_manager.as_ref())
             .map_err(|error| DaemonError::Environment(format!("NOTIFY_SOCKET: {error}")))?;
         let mut running = build::start(options, &manager, clock.clone()).await?;
+        tell_trail(&running, &*clock, "start");
         manager.ready();
         let waited = wait(&mut running, &mut signals, &manager).await;
         manager.stopping();
@@ -123,6 +124,7 @@ async fn wait(
 
 fn reload(running: &Running, manager: &Manager) {
     manager.reloading();
+    running.recorder.reopen();
     match running.tokens.reread() {
         Ok(None) => {}
         Ok(Some(count)) => notice(running, false, &format!("{count} tokens read anew")),
@@ -145,6 +147,22 @@ fn notice(running: &Running, warning: bool, text: &str) {
     running.telemetry.observe(&Event::Notice { warning, text });
 }
 
+/// The begin or the end of this elder, in the audit trail.
+fn tell_trail(running: &Running, clock: &dyn Clock, action: &str) {
+    running.recorder.tell(AuditEntry {
+        at: clock.now(),
+        actor: "elder".into(),
+        from: None,
+        action: action.into(),
+        subject: None,
+        result: AuditResult::Done,
+        detail: Some(format!("process {}, version {}", std::process::id(), VERSION).into()),
+        before: None,
+        after: None,
+        request: None,
+    });
+}
+
 /// No new fire, runs end within the grace, rows are written, the server answers to the last.
 async fn stop(running: Running, signals: &mut Signals, clock: &dyn Clock, grace: Duration) {
     let text = format!(
@@ -152,6 +170,7 @@ async fn stop(running: Running, signals: &mut Signals, clock: &dyn Clock, grace:
         crate::duration::print(grace)
     );
     notice(&running, false, &text);
+    tell_trail(&running, clock, "stop");
     let deadline = clock.now().saturating_add(grace);
     let deadline = deadline.unwrap_or(jiff::Timestamp::MAX);
     let engine = running.engine.clone();

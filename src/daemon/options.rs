@@ -53,6 +53,8 @@ pub struct RunOptions {
     pub egress: Egress,
     /// `--tokens`, reread on SIGHUP.
     pub tokens: Option<PathBuf>,
+    /// `--audit-log`: who did what, as JSON lines.
+    pub audit_log: Option<PathBuf>,
     /// `--public`: what anyone may read, also beyond loopback.
     pub public: Public,
     /// `--allowed-host`: names by which this elder may be called, beside its own address.

@@ -262,6 +262,8 @@ pub struct ReloadReport {
     pub changed: usize,
     /// Jobs that are gone.
     pub removed: usize,
+    /// Which these are, the first of each kind, in words.
+    pub touched: Vec<String>,
     /// Names that wait for a confirmation of their removal.
     pub held: Vec<String>,
     /// Jobs whose fire of today moved from after now to before now.

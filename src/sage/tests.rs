@@ -549,6 +549,7 @@ fn report(bad: &[&str], held: &[&str]) -> crate::model::ReloadReport {
         renamed: 0,
         changed: 0,
         removed: 0,
+        touched: Vec::new(),
         held: held.iter().map(ToString::to_string).collect(),
         will_not_fire_today: Vec::new(),
         jobs: 0,

@@ -6,14 +6,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody, to_bytes};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode, request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::auth::Caller;
+use super::audit::{self, Call};
+use super::auth::{Caller, Need};
 use super::problem::{self, Problem};
 use super::routes;
 use super::shared::Shared;
@@ -54,6 +55,16 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
     let path = matched.unwrap_or("(none)").to_owned();
     let method = head.method.clone();
     let writes = !method.is_safe();
+    // What only reads, whatever its method, changes nothing.
+    let changes = writes && matches!(need, Need::Operate | Need::Administer);
+    let mut call = Call {
+        actor: "anonymous".into(),
+        peer,
+        route: path.clone(),
+        path: head.uri.path().to_owned(),
+        request: audit::request(&head.headers),
+        prunes: false,
+    };
     let caller = match admitted {
         Ok(caller) => caller,
         Err(problem) => {
@@ -65,6 +76,13 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
                 why = problem.kind(),
                 "request refused"
             );
+            if changes {
+                let now = shared.clock.now();
+                let status = problem.status();
+                shared
+                    .trail
+                    .answered(call, status, Some(problem.kind()), now);
+            }
             return Err(problem);
         }
     };
@@ -86,11 +104,17 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
     };
     let body = match writes {
         true => read(&head, body, guard.body, most).await?,
-        false => Body::empty(),
+        false => Bytes::new(),
     };
+    call.prunes = changes && audit::prunes(&path, &body);
     let Caller { name, .. } = caller.clone();
     head.extensions.insert(caller);
-    let response = next.run(Request::from_parts(head, body)).await;
+    let response = next.run(Request::from_parts(head, Body::from(body))).await;
+    if changes {
+        call.actor = name.clone();
+        let now = shared.clock.now();
+        shared.trail.answered(call, response.status(), None, now);
+    }
     if writes {
         tracing::info!(
             method = method.as_str(),
@@ -125,7 +149,7 @@ async fn read(
     body: Body,
     patience: Duration,
     most: usize,
-) -> Result<Body, Problem> {
+) -> Result<Bytes, Problem> {
     let too_large = || {
         let detail = format!("a body has at most {} MiB here", most >> 20);
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
@@ -142,7 +166,7 @@ async fn read(
         ));
     }
     match tokio::time::timeout(patience, to_bytes(body, most)).await {
-        Ok(Ok(bytes)) => Ok(Body::from(bytes)),
+        Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_over_the_limit(&error) => Err(too_large()),
         Ok(Err(_)) => Err(Problem::bad_request("the body broke off")),
         Err(_elapsed) => Err(Problem::new(

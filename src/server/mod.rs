@@ -5,6 +5,7 @@
 //! about jobs. Every request passes one guard before it reaches a route.
 
 mod api;
+mod audit;
 mod auth;
 mod connection;
 mod guard;
@@ -34,6 +35,7 @@ use crate::action::Live;
 use crate::clock::Clock;
 use crate::engine::Handle;
 use crate::forecast::plan::Terms;
+use crate::model::Observer;
 use crate::store::Store;
 use crate::sync::SyncHandle;
 use crate::telemetry::Telemetry;
@@ -89,6 +91,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// The metrics.
     pub telemetry: Arc<Telemetry>,
+    /// Who hears what calls change.
+    pub observer: Arc<dyn Observer>,
     /// What runs say, while they say it.
     pub live: Live,
     /// The time.

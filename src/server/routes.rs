@@ -68,6 +68,7 @@ enum Endpoint {
     Summary,
     Backup,
     Optimize,
+    Audit,
     Plan,
 }
 
@@ -127,6 +128,13 @@ pub(super) const ROUTES: &[Route] = &[
     get("/stats", Endpoint::Stats),
     get("/summary", Endpoint::Summary),
     get("/config", Endpoint::Config),
+    Route {
+        path: "/audit",
+        methods: &[Method::GET],
+        need: Need::Operate,
+        place: Place::Api,
+        endpoint: Endpoint::Audit,
+    },
     post("/config/sync", Need::Operate, Endpoint::Sync),
     post("/plan", Need::Read, Endpoint::Plan),
     post("/backup", Need::Administer, Endpoint::Backup),
@@ -242,6 +250,7 @@ fn handler(route: &Route) -> MethodRouter<Arc<Shared>> {
         Endpoint::Stats => on(filter, api::stats::stats),
         Endpoint::Summary => on(filter, api::stats::summary),
         Endpoint::Config => on(filter, api::config::config),
+        Endpoint::Audit => on(filter, api::audit::list),
         Endpoint::Backup => on(filter, api::store::backup),
         Endpoint::Optimize => on(filter, api::store::optimize),
         Endpoint::Plan => on(filter, api::plan::plan),

@@ -14,6 +14,7 @@ use crate::store::{Answer, Store, StoreError};
 use crate::sync::SyncHandle;
 use crate::telemetry::Telemetry;
 
+use super::audit::Trail;
 use super::auth::Access;
 use super::problem::Problem;
 
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) state_dir: PathBuf,
     pub(super) access: Access,
+    pub(super) trail: Trail,
     pub(super) scrapes: Semaphore,
     pub(super) streams: Arc<Semaphore>,
     pub(super) terms: super::TermsNow,
@@ -71,6 +73,7 @@ impl Shared {
             clock: parts.clock,
             state_dir,
             access,
+            trail: Trail::new(parts.observer),
             scrapes: Semaphore::new(SCRAPES),
             streams: Arc::new(Semaphore::new(STREAMS)),
             terms: parts.terms,

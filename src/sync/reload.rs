@@ -305,15 +305,8 @@ impl Reloader {
         let has_other_names =
             plan.held != self.held || plan.pools != self.pools || *sages != self.in_force.sages();
         let differs = !diff.is_empty() || has_other_names || moved || renamed > 0;
-        let mut carried = Carried {
-            added: diff.added.len(),
-            renamed,
-            rescheduled: diff.rescheduled.len(),
-            changed: diff.changed.len(),
-            removed: diff.removed.len(),
-            will_not_fire_today: Vec::new(),
-            differs,
-        };
+        let mut carried = Carried::of(&diff, differs);
+        carried.renamed = renamed;
         let at = self.parts.clock.now();
         let mut open = Vec::new();
         let mut gone = diff.removed.clone();

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 
 use super::eye::{Seen, pending_hash};
 use super::handle::{SyncState, SyncStatus};
+use crate::decide::diff::Diff;
 use crate::decide::merge::InForce;
 use crate::ids::JobName;
-use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
+use crate::model::{Job, ReloadReport, ReloadResult, ReloadTrigger};
 
 /// As many names are told of in one sentence.
 const MAX_NAMES: usize = 20;
@@ -22,9 +23,37 @@ pub(super) struct Carried {
     pub(super) rescheduled: usize,
     pub(super) changed: usize,
     pub(super) removed: usize,
+    /// Which these are, the first of each kind.
+    pub(super) touched: Vec<String>,
     pub(super) will_not_fire_today: Vec<JobName>,
     /// Whether anything is another than before, a hold or a place too.
     pub(super) differs: bool,
+}
+
+impl Carried {
+    /// What this difference comes to.
+    pub(super) fn of(diff: &Diff, differs: bool) -> Self {
+        let all = |jobs: &[Job]| names_of(jobs.iter().map(Job::name));
+        let kinds = [
+            ("added", all(&diff.added)),
+            ("rescheduled", all(&diff.rescheduled)),
+            ("changed", all(&diff.changed)),
+            ("removed", names_of(diff.removed.iter())),
+        ];
+        let touched = kinds.into_iter().filter(|(_, names)| !names.is_empty());
+        Self {
+            added: diff.added.len(),
+            renamed: 0,
+            rescheduled: diff.rescheduled.len(),
+            changed: diff.changed.len(),
+            removed: diff.removed.len(),
+            touched: touched
+                .map(|(kind, names)| format!("{kind}: {names}"))
+                .collect(),
+            will_not_fire_today: Vec::new(),
+            differs,
+        }
+    }
 }
 
 /// What status and report are made of.
@@ -102,6 +131,7 @@ impl Facts<'_> {
             rescheduled: carried.rescheduled,
             changed: carried.changed,
             removed: carried.removed,
+            touched: carried.touched.clone(),
             held: names(self.held),
             will_not_fire_today: names(&carried.will_not_fire_today),
             jobs,
@@ -137,9 +167,14 @@ impl Facts<'_> {
 
 /// Names in one sentence, cut to a bearable length.
 pub(super) fn names(names: &[JobName]) -> String {
-    let shown: Vec<&str> = names.iter().take(MAX_NAMES).map(JobName::as_str).collect();
+    names_of(names.iter())
+}
+
+fn names_of<'a>(names: impl ExactSizeIterator<Item = &'a JobName>) -> String {
+    let count = names.len();
+    let shown: Vec<&str> = names.take(MAX_NAMES).map(JobName::as_str).collect();
     let shown = shown.join(", ");
-    match names.len().checked_sub(MAX_NAMES) {
+    match count.checked_sub(MAX_NAMES) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,
     }

@@ -173,7 +173,7 @@ macro_rules! audit_line {
             before = $entry.before.as_deref(),
             after = $entry.after.as_deref(),
             request = $entry.request.as_deref(),
-            "{}", $entry.action
+            "audit: {}", $entry.action
         )
     };
 }

@@ -116,7 +116,6 @@ fn what_this_build_has_not_is_refused_and_never_ignored() {
         ("run", "SCHEDULER_USE_POSTGRES", "1", "no PostgreSQL store"),
         ("run --config elder.yaml", "", "", "unexpected argument"),
         ("run --egress x", "", "", "begins with allow:, deny:"),
-        ("run --audit-log x", "", "", "unexpected argument"),
         ("validate --format xml", "", "", "invalid value 'xml'"),
         ("run --auth none --listen 0.0.0.0:0", "", "", "loopback"),
     ] {

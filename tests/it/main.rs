@@ -12,6 +12,7 @@
 mod support;
 
 mod attacks;
+mod audit;
 mod calendars;
 mod checker;
 mod cli;

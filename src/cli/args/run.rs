@@ -84,6 +84,9 @@ pub struct RunArgs {
     /// Tokens with their roles, for people and programs elsewhere
     #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,
+    /// Who did what, as JSON lines; opened anew on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub audit_log: Option<PathBuf>,
     /// What may be read without a token
     #[arg(long, value_name = "PAGES", default_value = "metrics,health")]
     pub public: Public,

@@ -1,5 +1,6 @@
 //! The API's calls, one file for each kind of thing.
 
+pub(super) mod audit;
 pub(super) mod config;
 pub(super) mod explain;
 pub(super) mod jobs;

@@ -351,6 +351,7 @@ fn parts() -> Parts {
             version: "0".into(),
             started_at: now,
         })),
+        observer: std::sync::Arc::new(crate::model::NoObserver),
         live: crate::action::Live::default(),
         clock: std::sync::Arc::new(crate::clock::HandClock::new(now)),
         terms: std::sync::Arc::new(super::harness::terms),

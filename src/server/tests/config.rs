@@ -42,6 +42,7 @@ fn report(result: ReloadResult) -> ReloadReport {
         rescheduled: 2,
         changed: 3,
         removed: 4,
+        touched: Vec::new(),
         held: vec![],
         will_not_fire_today: vec!["billing".into()],
         jobs: 41,

@@ -19,7 +19,7 @@ use crate::engine::{
     Handle, JobPage, JobStatus, JobView, Message, Refusal, Stats, TriggerRequest, Triggered,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{AuditEntry, History, Letter, Output, Run};
+use crate::model::{AuditEntry, Event, History, Letter, Observer, Output, Run};
 use crate::server::{Bound, Config, Parts, bind};
 use crate::store::{
     Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, RunPage, RunQuery, Store,
@@ -128,6 +128,14 @@ impl Rows {
             false => Ok(value()),
         };
         Box::pin(async move { answer })
+    }
+}
+
+impl Observer for Rows {
+    fn observe(&self, event: &Event<'_>) {
+        if let Event::Audit(entry) = event {
+            self.trail.lock().unwrap().push((*entry).clone());
+        }
     }
 }
 
@@ -373,6 +381,7 @@ impl Server {
             sync,
             store: store.clone(),
             telemetry: telemetry.clone(),
+            observer: store.clone(),
             live: Live::default(),
             clock: Arc::new(clock.clone()),
             terms: Arc::new(terms),

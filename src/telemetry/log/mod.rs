@@ -188,7 +188,10 @@ impl Lines {
 
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
         // What libraries have to say is of interest when it is a warning.
-        let own = metadata.target().split("::").next() == Some("elder");
+        let own = matches!(
+            metadata.target().split("::").next(),
+            Some("elder" | "audit")
+        );
         let most = match (self.level, own) {
             (Level::Error, _) => TracingLevel::ERROR,
             (Level::Warn, _) | (Level::Info | Level::Debug, false) => TracingLevel::WARN,

@@ -18,6 +18,7 @@ fn report(result: ReloadResult, findings: Vec<Finding>) -> ReloadReport {
         rescheduled: 0,
         changed: 0,
         removed: 0,
+        touched: Vec::new(),
         held: vec!["gone".into()],
         will_not_fire_today: vec![],
         jobs: 1,

@@ -1,0 +1,150 @@
+//! What a call that changes something, or would have, leaves in the audit trail.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+
+use crate::model::{AuditEntry, AuditResult, Event, Observer};
+
+/// So many refusals a minute have a row of their own: who guesses tokens must not drown the trail.
+const REFUSALS: u32 = 60;
+
+/// The longest identity of a request that is written down.
+const MOST: usize = 255;
+
+/// Writes the trail of calls.
+pub(super) struct Trail {
+    observer: Arc<dyn Observer>,
+    refusals: Mutex<Refusals>,
+}
+
+#[derive(Default)]
+struct Refusals {
+    minute: i64,
+    count: u32,
+    left_out: u64,
+}
+
+/// A call, before it is answered.
+pub(super) struct Call {
+    pub(super) actor: Arc<str>,
+    pub(super) peer: IpAddr,
+    /// The route's path, such as `/api/v1/jobs/{id}/run`.
+    pub(super) route: String,
+    /// The path that was asked for.
+    pub(super) path: String,
+    pub(super) request: Option<Arc<str>>,
+    /// Whether it confirms removals.
+    pub(super) prunes: bool,
+}
+
+impl Trail {
+    pub(super) fn new(observer: Arc<dyn Observer>) -> Self {
+        Self {
+            observer,
+            refusals: Mutex::default(),
+        }
+    }
+
+    /// A call was answered with this status, and `why` says more of a refusal.
+    pub(super) fn answered(
+        &self,
+        call: Call,
+        status: StatusCode,
+        why: Option<&str>,
+        at: Timestamp,
+    ) {
+        let result = match status.as_u16() {
+            200..=299 => AuditResult::Done,
+            // A reload that refuses a file or holds a removal has done the rest.
+            409 | 422 if is_reload(&call.route) && !call.prunes => AuditResult::Partial,
+            _ => AuditResult::Refused,
+        };
+        let mut detail = why.map(str::to_owned);
+        if result == AuditResult::Refused {
+            let Some(left_out) = self.may_refuse(at) else {
+                return;
+            };
+            let said = detail.get_or_insert_with(|| format!("status {}", status.as_u16()));
+            if left_out > 0 {
+                said.push_str(&format!(
+                    "; {left_out} further refusals before it have no row"
+                ));
+            }
+        }
+        let entry = AuditEntry {
+            at,
+            actor: call.actor.clone(),
+            from: Some(call.peer.to_string().into()),
+            action: action(&call),
+            subject: subject(&call),
+            result,
+            detail: detail.map(Into::into),
+            before: None,
+            after: None,
+            request: call.request,
+        };
+        self.observer.observe(&Event::Audit(&entry));
+    }
+
+    /// Whether a refusal gets a row, and how many before it got none.
+    fn may_refuse(&self, at: Timestamp) -> Option<u64> {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let minute = at.as_second() / 60;
+        if refusals.minute != minute {
+            (refusals.minute, refusals.count) = (minute, 0);
+        }
+        if refusals.count >= REFUSALS {
+            refusals.left_out += 1;
+            return None;
+        }
+        refusals.count += 1;
+        Some(std::mem::take(&mut refusals.left_out))
+    }
+}
+
+/// The identity that a caller gave its request.
+pub(super) fn request(headers: &HeaderMap) -> Option<Arc<str>> {
+    let key = headers.get("idempotency-key")?.to_str().ok()?;
+    Some(key.chars().take(MOST).collect::<String>().into())
+}
+
+/// Whether the body of a sync confirms removals.
+pub(super) fn prunes(route: &str, body: &[u8]) -> bool {
+    if !is_reload(route) {
+        return false;
+    }
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    !matches!(
+        body["prune"],
+        serde_json::Value::Null | serde_json::Value::Bool(false)
+    )
+}
+
+fn is_reload(route: &str) -> bool {
+    route.ends_with("/config/sync") || route.ends_with("/-/reload")
+}
+
+/// The last word of the route: `run`, `sync`, `backup`, …
+fn action(call: &Call) -> Arc<str> {
+    if call.prunes {
+        return "prune".into();
+    }
+    let words = call.route.rsplit('/');
+    let mut words = words.filter(|word| !word.is_empty() && !word.starts_with('{'));
+    words.next().unwrap_or("unknown").into()
+}
+
+/// What stands for `{id}`; else the path, where there is no such route.
+fn subject(call: &Call) -> Option<Arc<str>> {
+    const MOST_PATH: usize = 200;
+    let pairs = call.route.split('/').zip(call.path.split('/'));
+    let mut ids = pairs.filter(|(word, _)| word.starts_with('{'));
+    if let Some((_, id)) = ids.next() {
+        return Some(id.chars().take(MOST).collect::<String>().into());
+    }
+    let unknown = call.route == "(none)";
+    unknown.then(|| call.path.chars().take(MOST_PATH).collect::<String>().into())
+}
