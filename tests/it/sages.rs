@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 
-use crate::support::{Daemon, Folder, StandIn, until};
+use crate::support::{Daemon, Folder, Small, StandIn, until};
 
 /// A sink that answers with a status that the test sets.
 fn sink(status: u16) -> (StandIn, Arc<AtomicU16>) {
@@ -338,4 +338,47 @@ jobs:
     folder.write("jobs.d/c.yaml", "jobs: { c: { run: x } }\n");
     assert_eq!(told(3)[2]["names"], serde_json::json!(["jobs.d/c.yaml"]));
     daemon.stop();
+}
+
+#[test]
+fn a_lost_store_is_told_from_memory_while_nothing_can_be_written() {
+    let (sink, _) = sink(200);
+    let folder = Folder::with(&[
+        ("jobs.d/sages.yaml", &sage(&sink, "events: [store_lost]")),
+        (
+            "jobs.d/jobs.yaml",
+            "jobs:\n  tick: { schedule: { every: 200ms }, run: 'true' }\n",
+        ),
+    ]);
+    let Some(small) = Small::mount(folder.join("state")) else {
+        println!("not tested: this machine does not let us mount a tmpfs");
+        return;
+    };
+    let daemon = Daemon::start(&folder);
+    let filler = folder.join("state/filler");
+    let of = format!("of={}", filler.display());
+    let fill = std::process::Command::new("dd")
+        .args(["if=/dev/zero", "bs=4096", &of])
+        .output();
+    fill.unwrap();
+    until("it is told although nothing is written", || {
+        (!sink.seen().is_empty()).then_some(())
+    });
+    // A probe's look at the store is good for a second.
+    until("the store is known to be lost", || {
+        (daemon.get("/readyz").status == 503).then_some(())
+    });
+    let events = || -> Vec<String> { told(&sink).into_iter().map(|(event, ..)| event).collect() };
+    assert_eq!(events(), ["store_lost"]);
+    std::fs::remove_file(&filler).unwrap();
+    until("the store is back", || {
+        (daemon.get("/readyz").status == 200).then_some(())
+    });
+    until("runs are recorded again", || {
+        let runs = daemon.get("/api/v1/jobs/tick/runs?limit=1").json();
+        (runs["runs"][0]["outcome"] == "success").then_some(())
+    });
+    assert_eq!(events(), ["store_lost"], "once");
+    drop(daemon);
+    drop(small);
 }
