@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::finding::render::Colour;
-use crate::schedule::{HOST_TZDATA, Tzdata, TzdataChoice};
+use crate::schedule::{HOST_TZDATA, Tzdata, TzdataChoice, Zones};
+use crate::spec;
 
 use super::exit::Failure;
 
@@ -46,6 +48,26 @@ impl Environment {
         Tzdata {
             choice,
             host: folder.unwrap_or(HOST_TZDATA).into(),
+        }
+    }
+
+    /// The zones of that tzdata.
+    ///
+    /// # Errors
+    /// When the machine's is asked for and not there.
+    pub fn zones(&self, choice: TzdataChoice) -> Result<Zones, Failure> {
+        let zones = self.tzdata(choice).open();
+        zones.map_err(|error| Failure::no_answer(error.to_string()))
+    }
+
+    /// How the commands that need files alone check them: every variable may be used.
+    #[must_use]
+    pub fn into_options(self, timezone: Option<&str>, allow_missing_env: bool) -> spec::Options {
+        spec::Options {
+            timezone: timezone.map(Arc::from),
+            env: Arc::new(self.variables),
+            env_allow: None,
+            allow_missing_env,
         }
     }
 

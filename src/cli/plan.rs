@@ -1,7 +1,5 @@
 //! `elder plan`: what a change of job files would change.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -9,7 +7,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::decide::merge::Rules;
 use crate::engine;
 use crate::forecast::plan::{self, Plan, Question, human, markdown};
-use crate::spec;
 
 use super::args::{ClientArgs, PlanAgainst, PlanArgs, PlanFormat};
 use super::client::{Client, problem};
@@ -28,8 +25,7 @@ pub fn plan(
     environment: Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let tzdata = environment.tzdata(typed.tzdata).open();
-    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
+    let zones = environment.zones(typed.tzdata)?;
     let now = typed
         .from
         .unwrap_or_else(|| whole(SystemClock::default().now()));
@@ -39,12 +35,7 @@ pub fn plan(
         paths: &typed.paths,
         root: None,
         allow_empty: true,
-        options: spec::Options {
-            timezone: typed.timezone.as_deref().map(Arc::from),
-            env: Arc::new(environment.variables),
-            env_allow: None,
-            allow_missing_env: typed.allow_missing_env,
-        },
+        options: environment.into_options(typed.timezone.as_deref(), typed.allow_missing_env),
         zones: &zones,
         now,
     };

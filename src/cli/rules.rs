@@ -1,10 +1,7 @@
 //! `elder rules`: alert rules out of job files.
 
-use std::sync::Arc;
-
 use crate::clock::{Clock, SystemClock};
 use crate::finding::Severity;
-use crate::spec;
 use crate::tools::rules::{DASHBOARD, Question, Wrapping, rules as made_of};
 
 use super::args::{RulesArgs, RulesFormat};
@@ -30,19 +27,13 @@ pub fn rules(
             return Ok(Exit::Fine);
         }
     };
-    let tzdata = environment.tzdata(typed.tzdata).open();
-    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
+    let zones = environment.zones(typed.tzdata)?;
     let now = typed.from.unwrap_or_else(|| SystemClock::default().now());
     let tree = tree::check(&tree::Query {
         paths: &typed.paths,
         root: None,
         allow_empty: true,
-        options: spec::Options {
-            timezone: typed.timezone.as_deref().map(Arc::from),
-            env: Arc::new(environment.variables),
-            env_allow: None,
-            allow_missing_env: false,
-        },
+        options: environment.into_options(typed.timezone.as_deref(), false),
         zones: &zones,
         now,
     })?;

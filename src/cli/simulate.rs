@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,7 +17,7 @@ use crate::forecast::simulate::{
 use crate::ids::JobName;
 use crate::model::Job;
 use crate::schedule::Zones;
-use crate::{spec, store};
+use crate::store;
 
 use super::args::{SimulateArgs, SimulateFormat, values};
 use super::console::Console;
@@ -46,20 +45,14 @@ pub fn simulate(
                 .help("leave one of them out"),
         );
     }
-    let tzdata = environment.tzdata(typed.tzdata).open();
-    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
+    let zones = environment.zones(typed.tzdata)?;
     let now = SystemClock::default().now();
     let (from, until) = span(typed, now)?;
     let tree = tree::check(&tree::Query {
         paths: &typed.paths,
         root: None,
         allow_empty: true,
-        options: spec::Options {
-            timezone: typed.timezone.as_deref().map(Arc::from),
-            env: Arc::new(environment.variables),
-            env_allow: None,
-            allow_missing_env: false,
-        },
+        options: environment.into_options(typed.timezone.as_deref(), false),
         zones: &zones,
         now,
     })?;

@@ -13,7 +13,7 @@ use crate::finding::{Finding, Severity};
 use crate::forecast::suite;
 use crate::model::Job;
 use crate::schedule::Zones;
-use crate::spec::{self, JobTests, KnownJob, ScheduleTest, TestFile, check_tests};
+use crate::spec::{JobTests, KnownJob, ScheduleTest, TestFile, check_tests};
 
 use super::args::TestArgs;
 use super::console::Console;
@@ -32,18 +32,12 @@ pub fn test(
 ) -> Result<Exit, Failure> {
     let format = typed.format.meant(&environment, console);
     // As with validate: the answer is the same on every machine.
-    let tzdata = environment.tzdata(typed.tzdata).open();
-    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
+    let zones = environment.zones(typed.tzdata)?;
     let query = Query {
         paths: &typed.paths,
         root: typed.root.as_deref(),
         allow_empty: true,
-        options: spec::Options {
-            timezone: None,
-            env: Arc::new(environment.variables),
-            env_allow: None,
-            allow_missing_env: typed.allow_missing_env,
-        },
+        options: environment.into_options(None, typed.allow_missing_env),
         zones: &zones,
         now: SystemClock::default().now(),
     };

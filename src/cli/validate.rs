@@ -1,11 +1,8 @@
 //! `elder validate`: everything that `elder run` would refuse, from the files alone.
 
-use std::sync::Arc;
-
 use crate::clock::{Clock, SystemClock};
 use crate::finding::Severity;
 use crate::finding::render::Report;
-use crate::spec;
 
 use super::args::ValidateArgs;
 use super::console::Console;
@@ -23,18 +20,12 @@ pub fn validate(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let format = typed.format.meant(&environment, console);
-    let tzdata = environment.tzdata(typed.tzdata).open();
-    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
+    let zones = environment.zones(typed.tzdata)?;
     let tree = tree::check(&Query {
         paths: &typed.paths,
         root: typed.root.as_deref(),
         allow_empty: typed.allow_empty,
-        options: spec::Options {
-            timezone: None,
-            env: Arc::new(environment.variables),
-            env_allow: None,
-            allow_missing_env: typed.allow_missing_env,
-        },
+        options: environment.into_options(None, typed.allow_missing_env),
         zones: &zones,
         now: SystemClock::default().now(),
     })?;

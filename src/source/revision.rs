@@ -30,7 +30,9 @@ pub struct Revisions {
 struct Known {
     folder: Arc<Path>,
     commit: String,
-    /// Whether files differ from the commit; `None` until somebody asks.
+    /// Whether files could differ from it: not where the folder is named after it.
+    is_checkout: bool,
+    /// Whether they do; `None` until somebody asks.
     is_dirty: Option<bool>,
 }
 
@@ -54,10 +56,8 @@ impl Revisions {
             let same = was.filter(|known| known.commit == head.commit);
             self.known.push(Known {
                 folder: root.folder.clone(),
-                is_dirty: match same {
-                    Some(known) => known.is_dirty,
-                    None => head.files.is_empty().then_some(false),
-                },
+                is_checkout: !head.files.is_empty(),
+                is_dirty: same.and_then(|known| known.is_dirty),
                 commit: head.commit,
             });
             root.watch
@@ -70,10 +70,9 @@ impl Revisions {
     pub fn revision(&mut self, changed: bool) -> Option<Arc<str>> {
         let mut texts: Vec<String> = Vec::new();
         for known in &mut self.known {
-            let is_fixed = of_git_sync(&known.folder).is_some();
             let is_dirty = match known.is_dirty {
-                Some(is_dirty) if !changed || is_fixed => is_dirty,
-                _ => differs(&known.folder),
+                Some(is_dirty) if !changed => is_dirty,
+                _ => known.is_checkout && differs(&known.folder),
             };
             known.is_dirty = Some(is_dirty);
             let suffix = if is_dirty { DIRTY } else { "" };

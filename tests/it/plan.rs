@@ -1,11 +1,9 @@
 //! `elder plan`: beside a commit, a folder and a running elder.
 
-use std::process::Command;
-
 use insta::assert_snapshot;
 use serde_json::json;
 
-use super::support::{Daemon, Folder, Program, elder, until};
+use super::support::{Daemon, Folder, Program, elder, git, until};
 
 const BEFORE: &str = "defaults: { timezone: Asia/Tokyo }
 jobs:
@@ -23,24 +21,12 @@ jobs:
 
 const FROM: &str = "--from 2027-01-04T00:00:00Z";
 
-fn git(folder: &Folder, line: &str) -> String {
-    let output = Command::new("git")
-        .args(["-c", "user.name=x", "-c", "user.email=x@example.com"])
-        .args(line.split_whitespace())
-        .current_dir(folder.path())
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {line}: {output:?}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
 /// A repository with one commit, and an edit after it.
 fn repository() -> Folder {
     let folder = Folder::with(&[("ops/jobs.d/a.yaml", BEFORE), ("README", "x")]);
-    git(&folder, "init -q -b main .");
-    git(&folder, "add .");
-    git(&folder, "commit -q -m one");
+    git(folder.path(), "init -q -b main .");
+    git(folder.path(), "add .");
+    git(folder.path(), "commit -q -m one");
     folder.write("ops/jobs.d/a.yaml", AFTER);
     folder
 }
@@ -52,7 +38,7 @@ fn plan(folder: &Folder, more: &str) -> Program {
 #[test]
 fn an_edit_is_told_beside_the_last_commit() {
     let folder = repository();
-    let commit = &git(&folder, "rev-parse HEAD")[..12];
+    let commit = &git(folder.path(), "rev-parse HEAD")[..12];
     let finished = plan(&folder, "").run();
     assert_eq!(finished.code, Some(0), "{finished}");
     assert_snapshot!(finished.stdout.replace(commit, "COMMIT"), @r##"
@@ -83,7 +69,7 @@ fn an_edit_is_told_beside_the_last_commit() {
 #[test]
 fn markdown_is_fit_for_a_comment() {
     let folder = repository();
-    let commit = &git(&folder, "rev-parse HEAD")[..12];
+    let commit = &git(folder.path(), "rev-parse HEAD")[..12];
     let finished = plan(&folder, "--format markdown").run();
     assert_snapshot!(finished.stdout.replace(commit, "COMMIT"), @r##"
     ### elder plan
@@ -128,16 +114,16 @@ fn markdown_is_fit_for_a_comment() {
 #[test]
 fn ci_names_what_a_merge_request_goes_into() {
     let folder = repository();
-    git(&folder, "add .");
-    git(&folder, "commit -q -m two");
+    git(folder.path(), "add .");
+    git(folder.path(), "commit -q -m two");
     assert!(plan(&folder, "").run().stdout.ends_with("no change\n"));
-    let first = git(&folder, "rev-parse HEAD~1");
+    let first = git(folder.path(), "rev-parse HEAD~1");
     let finished = plan(&folder, "")
         .env("CI_MERGE_REQUEST_DIFF_BASE_SHA", &first)
         .run();
     assert!(finished.stdout.contains("1 rescheduled"), "{finished}");
     git(
-        &folder,
+        folder.path(),
         &format!("update-ref refs/remotes/origin/stable {first}"),
     );
     let finished = plan(&folder, "").env("GITHUB_BASE_REF", "stable").run();
@@ -150,7 +136,7 @@ fn planning_leaves_the_repository_as_it_is() {
     let folder = repository();
     folder.write("ops/jobs.d/untracked.yaml", "jobs: {}\n");
     let state = |folder: &Folder| {
-        let status = git(folder, "status --porcelain=v2 --branch");
+        let status = git(folder.path(), "status --porcelain=v2 --branch");
         let index = std::fs::read(folder.join(".git/index")).unwrap();
         (status, index, folder.read("ops/jobs.d/a.yaml"))
     };

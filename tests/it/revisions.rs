@@ -1,39 +1,26 @@
 //! Which commit runs, and waiting for one.
 
-use std::process::Command;
-
 use serde_json::Value;
 
-use super::support::{Daemon, Folder, Metrics, elder, until};
+use super::support::{Daemon, Folder, Metrics, elder, git, until};
 
 const ONE: &str = "jobs:\n  tick: { schedule: { every: 200ms }, run: 'true' }\n";
 const TWO: &str = "jobs:\n  tick: { schedule: { every: 300ms }, run: 'true' }\n";
 
-fn git(folder: &Folder, line: &str) -> String {
-    let output = Command::new("git")
-        .args(["-c", "user.name=x", "-c", "user.email=x@example.com"])
-        .args(line.split_whitespace())
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {line}: {output:?}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
 /// A repository whose work tree elder runs, with one commit.
 fn repository() -> (Folder, String) {
     let folder = Folder::with(&[("jobs.d/a.yaml", ONE), (".gitignore", "state\nruntime\n")]);
-    git(&folder, "init -q -b main .");
-    git(&folder, "add .");
-    git(&folder, "commit -q -m one");
-    let one = git(&folder, "rev-parse HEAD");
+    git(folder.path(), "init -q -b main .");
+    git(folder.path(), "add .");
+    git(folder.path(), "commit -q -m one");
+    let one = git(folder.path(), "rev-parse HEAD");
     (folder, one)
 }
 
 fn commit(folder: &Folder, text: &str) -> String {
     folder.write("jobs.d/a.yaml", text);
-    git(folder, "commit -q -a -m more");
-    git(folder, "rev-parse HEAD")
+    git(folder.path(), "commit -q -a -m more");
+    git(folder.path(), "rev-parse HEAD")
 }
 
 fn revision(daemon: &Daemon) -> String {
@@ -71,8 +58,8 @@ fn the_commit_of_a_checkout_is_on_jobs_runs_metrics_and_configuration() {
     until("the edit is known as one", || {
         (revision(&daemon) == format!("{one}-dirty")).then_some(())
     });
-    git(&folder, "commit -q -a -m two");
-    let two = git(&folder, "rev-parse HEAD");
+    git(folder.path(), "commit -q -a -m two");
+    let two = git(folder.path(), "rev-parse HEAD");
     // No job file changes by it.
     until("the commit is seen", || {
         (revision(&daemon) == two).then_some(())

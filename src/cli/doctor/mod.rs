@@ -48,8 +48,7 @@ pub fn doctor(
 }
 
 fn facts(typed: &DoctorArgs, environment: Environment) -> Result<Facts, Failure> {
-    let tzdata = environment.tzdata(typed.tzdata).open();
-    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
+    let zones = environment.zones(typed.tzdata)?;
     let now = SystemClock::default().now();
     let variables = Arc::new(environment.variables);
     let tree = tree::check(&tree::Query {

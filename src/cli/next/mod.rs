@@ -40,8 +40,7 @@ pub fn next(
     environment: Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let tzdata = environment.tzdata(typed.tzdata).open();
-    let zones = tzdata.map_err(|error| Failure::no_answer(error.to_string()))?;
+    let zones = environment.zones(typed.tzdata)?;
     let timezone = typed.timezone.as_deref().unwrap_or("UTC");
     zones
         .get(timezone)
@@ -109,12 +108,7 @@ fn of_job(
         paths: &typed.paths,
         root: None,
         allow_empty: true,
-        options: spec::Options {
-            timezone: typed.timezone.as_deref().map(Arc::from),
-            env: Arc::new(environment.variables),
-            env_allow: None,
-            allow_missing_env: false,
-        },
+        options: environment.into_options(typed.timezone.as_deref(), false),
         zones,
         now: SystemClock::default().now(),
     })?;

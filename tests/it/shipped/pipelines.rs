@@ -4,19 +4,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use super::{shipped, text};
-use crate::support::{Folder, elder};
+use crate::support::{Folder, elder, git};
 
 const GOOD: &str = "jobs:\n  a: { schedule: { daily: '02:00' }, run: x }\n";
-
-fn git(folder: &Path, line: &str) {
-    let output = Command::new("git")
-        .args(["-c", "user.name=x", "-c", "user.email=x@example.com"])
-        .args(line.split_whitespace())
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {line}: {output:?}");
-}
 
 /// A clone of one commit of a branch whose target has other job files.
 fn clone(change: &str) -> Folder {
