@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::editions::{Turned, Way, turned};
 use super::handle::SourceView;
 use super::language::Language;
 use super::ledger::{self, Row, hex};
@@ -18,7 +19,7 @@ use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::decide::rename::renames;
 use crate::finding::{Excerpt, Finding, Place};
 use crate::ids::JobName;
-use crate::model::{NameKind, Pool};
+use crate::model::{Job, NameKind, Pool};
 use crate::source::{Directory, Look, Revisions, Snapshot, Watcher, Watching};
 
 /// As many findings are told of at once.
@@ -44,6 +45,9 @@ pub(super) struct Eye {
     /// Where revisions come from; `None` where somebody said which one it is.
     revisions: Option<Revisions>,
     revision: Option<Arc<str>>,
+    /// Who somebody said made it.
+    told_author: Option<Arc<str>>,
+    author: Option<Arc<str>>,
 }
 
 /// What a PATH is that is missing and never held anything.
@@ -53,6 +57,15 @@ pub(super) enum Missing {
     Lost,
     /// Empty so far: nobody named it, it is only where job files usually are.
     Empty,
+}
+
+/// What somebody said of the files.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    /// Which revision they are; no repository is looked at then.
+    pub(super) revision: Option<Arc<str>>,
+    /// Who made it.
+    pub(super) author: Option<Arc<str>>,
 }
 
 /// What to look for.
@@ -109,6 +122,8 @@ pub(super) struct Looked {
     pub(super) seen: Arc<Seen>,
     /// Which revision the files are, if that is known.
     pub(super) revision: Option<Arc<str>>,
+    /// Who made that revision, if that is known.
+    pub(super) author: Option<Arc<str>>,
     pub(super) watching: Watching,
     /// `None` when nothing is to be decided.
     pub(super) plan: Option<Plan>,
@@ -130,6 +145,8 @@ pub(super) struct Plan {
     pub(super) renaming: Option<Renaming>,
     pub(super) in_force: Arc<InForce>,
     pub(super) diff: Diff,
+    /// Definitions that are others, and new ones.
+    pub(super) turned: Vec<Turned>,
     /// Rows of files and holds that the store does not have like this.
     pub(super) rows: Vec<Row>,
     pub(super) held: Vec<JobName>,
@@ -145,8 +162,9 @@ impl Eye {
         watcher: Watcher,
         language: Arc<dyn Language>,
         missing: Missing,
-        revision: Option<Arc<str>>,
+        told: Told,
     ) -> Self {
+        let Told { revision, author } = told;
         Self {
             missing,
             directory,
@@ -157,6 +175,8 @@ impl Eye {
             recast: None,
             revisions: revision.is_none().then(Revisions::default),
             revision,
+            author: author.clone(),
+            told_author: author,
         }
     }
 
@@ -196,6 +216,7 @@ impl Eye {
         Looked {
             seen: self.seen.clone(),
             revision: self.revision.clone(),
+            author: self.author.clone(),
             watching,
             plan,
         }
@@ -209,7 +230,19 @@ impl Eye {
         let revision = revisions.revision(changed);
         let moved = revision != self.revision;
         self.revision = revision;
+        if moved && self.told_author.is_none() {
+            self.author = revisions.author();
+        }
         moved
+    }
+
+    /// Who last changed the file of a job, as far as that is known.
+    fn author_of(&mut self, job: &Job) -> Option<Arc<str>> {
+        match (&self.told_author, &mut self.revisions) {
+            (Some(author), _) => Some(author.clone()),
+            (None, Some(revisions)) => revisions.author_of(&job.origin.file),
+            (None, None) => None,
+        }
     }
 
     fn decide(&mut self, ask: &Ask, snapshot: &mut Snapshot) -> Plan {
@@ -240,8 +273,16 @@ impl Eye {
         let before = before.map_or(&*ask.in_force, |renames| &renames.in_force);
         let diff = diff(before, &merged.in_force);
         let rows = ledger::rows(before, &merged.in_force);
+        let way = Way {
+            before: &ask.in_force,
+            after: &merged.in_force,
+            renamed: renames.as_ref().map_or(&[], |renames| &renames.renamed),
+            diff: &diff,
+        };
+        let turned = turned(&way, |job| self.author_of(job));
         let recast = self.recast.as_ref();
         Plan {
+            turned,
             news: recast.map(|recast| recast.news(&diff.rescheduled, ask.now)),
             diff,
             rows,

@@ -230,6 +230,7 @@ fn definition(labels: Vec<(Arc<str>, Text)>) -> Definition {
             owner: Some("team-a".into()),
             labels,
         })),
+        id: crate::model::IdCell::default(),
     }
 }
 
@@ -239,6 +240,7 @@ fn written(run: &Run, output: &Output, definition: &Definition, event: SageEvent
         run,
         output: Some(output),
         at: at(5),
+        failing: None,
     };
     let calls = vec![call(&name("S"), event, 2)];
     letters(calls, &about).remove(0)

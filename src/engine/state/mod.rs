@@ -8,6 +8,7 @@ mod active;
 mod apply;
 mod cancel;
 mod commits;
+mod editions;
 mod fires;
 mod freshness;
 mod mending;
@@ -31,8 +32,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::decide::Trouble;
-use crate::ids::{JobKey, JobName, RunId};
+use crate::decide::{Edition, Failing, Trouble};
+use crate::ids::{DefinitionId, JobKey, JobName, RunId};
 use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Remains, Run, Sages, Trigger};
 use crate::store::{Mark, Write, Written};
 
@@ -237,6 +238,8 @@ pub struct State {
     lateness: Reason,
     revision: Option<Arc<str>>,
     sages: Arc<Sages>,
+    /// Jobs whose last runs failed.
+    fails: BTreeSet<JobName>,
     /// Of jobs that are not there, for the case that the name comes back.
     troubles: HashMap<JobName, Trouble>,
     stats: Stats,
@@ -289,6 +292,12 @@ struct Past {
     last: Option<Box<Run>>,
     /// What sages were told, from a failure to the next success.
     trouble: Option<Box<Trouble>>,
+    /// The definition of the last success.
+    good: Option<DefinitionId>,
+    /// The first failure after it.
+    failing: Option<Arc<Failing>>,
+    /// Editions of the definition that came after it, the oldest first.
+    editions: Vec<Edition>,
 }
 
 /// A row of successive fires that did not run for the same reason.
@@ -326,6 +335,7 @@ impl State {
             lateness: Reason::Downtime,
             revision: None,
             sages: Arc::default(),
+            fails: BTreeSet::new(),
             troubles: HashMap::new(),
             stats: Stats {
                 since: now.wall,
@@ -461,11 +471,14 @@ impl JobState {
         if mark.previous_success_at.is_some()
             || mark.last_startup_at.is_some()
             || times != crate::model::JobTimes::default()
+            || mark.failing.is_some()
         {
             let past = state.past();
             past.previous_success_at = mark.previous_success_at;
             past.last_startup_at = mark.last_startup_at;
             past.times = times;
+            past.good = mark.good;
+            past.failing.clone_from(&mark.failing);
         }
         state
     }
@@ -491,6 +504,8 @@ impl JobState {
             // The store's alone.
             leap: None,
             closed: None,
+            good: past.and_then(|past| past.good),
+            failing: past.and_then(|past| past.failing.clone()),
         }
     }
 }

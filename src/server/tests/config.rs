@@ -49,6 +49,7 @@ fn report(result: ReloadResult) -> ReloadReport {
         files: 7,
         findings: vec![],
         revision: Some("3f2a91c".into()),
+        author: Some("Ada".into()),
         content_hash: "abc".into(),
     }
 }

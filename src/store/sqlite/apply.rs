@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::{audit, outbox, rows};
+use super::{audit, editions, outbox, rows};
 use crate::ids::{JobName, RunId};
 use crate::model::{History, Output, Run};
 use crate::store::rules::{self, Class, Origin};
@@ -35,7 +35,7 @@ pub(super) struct Transaction<'c> {
 }
 
 pub(super) struct Seat {
-    id: i64,
+    pub(super) id: i64,
     pub(super) mark: Mark,
     /// The mark as it is stored.
     stored: Mark,
@@ -76,8 +76,9 @@ impl<'c> Transaction<'c> {
                  previous_success_at = ?5, last_startup_at = ?6, last_success = ?7, \
                  last_failure = ?8, last_run = ?9, last_duration = ?10, \
                  started_rows = started_rows + ?11, quiet_rows = quiet_rows + ?12, since = ?13, \
-                 leap_from = ?14, leap_until = ?15, closed_from = ?16, closed_until = ?17 \
-                 WHERE id = ?1",
+                 leap_from = ?14, leap_until = ?15, closed_from = ?16, closed_until = ?17, \
+                 good = ?18, failing_run = ?19, failing_at = ?20, failing_revision = ?21, \
+                 failing_definition = ?22 WHERE id = ?1",
             )?,
             insert_run: conn.prepare_cached(rows::INSERT_RUN)?,
             find_run: conn.prepare_cached(
@@ -131,6 +132,11 @@ impl<'c> Transaction<'c> {
                 at,
             } => self.extend(id, job, *count, *until, *at),
             Write::Update { run, output } => self.update(run, output.as_ref()),
+            Write::Edition {
+                job,
+                edition,
+                order,
+            } => self.edition(job, edition, *order),
             Write::Rename { moves, files } => self.rename_all(moves, files),
             Write::Tell(telling) => outbox::take(self.conn, telling),
             Write::LetterTried {
@@ -197,6 +203,7 @@ impl<'c> Transaction<'c> {
             .execute([rows::nanos(gone_before), limit])?;
         if forgotten > 0 {
             outbox::forget(self.conn)?;
+            editions::forget(self.conn)?;
         }
         Ok(forgotten as u64)
     }
@@ -391,8 +398,8 @@ impl<'c> Transaction<'c> {
         let index = self.memory.seats.len();
         self.memory.seats.push(Seat {
             id,
+            stored: mark.clone(),
             mark,
-            stored: mark,
             started: 0,
             quiet: 0,
         });
@@ -422,7 +429,10 @@ impl<'c> Transaction<'c> {
                 times,
                 leap,
                 closed,
+                good,
+                ref failing,
             } = seat.mark;
+            let failing = failing.as_deref();
             self.hot.update_job.execute(params![
                 seat.id,
                 rows::nanos(first_seen),
@@ -441,8 +451,13 @@ impl<'c> Transaction<'c> {
                 leap.map(|(_, until)| rows::nanos(until)),
                 closed.map(|(from, _)| rows::nanos(from)),
                 closed.map(|(_, until)| rows::nanos(until)),
+                good.map(rows::definition_number),
+                failing.map(|it| it.run.as_str()),
+                failing.map(|it| rows::nanos(it.at)),
+                failing.and_then(|it| it.revision.as_deref()),
+                failing.and_then(|it| it.definition.map(rows::definition_number)),
             ])?;
-            seat.stored = seat.mark;
+            seat.stored.clone_from(&seat.mark);
             (seat.started, seat.quiet) = (0, 0);
         }
         Ok(())

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, SystemClock};
+use crate::decide::Edition;
 use crate::decide::merge::tests::samples;
 use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
 use crate::finding::{Code, Excerpt, Finding, Place};
@@ -212,6 +213,7 @@ pub(super) struct Ledger {
 struct LedgerState {
     files: BTreeMap<(String, String), AppliedFile>,
     marks: HashMap<JobName, Mark>,
+    editions: HashMap<JobName, Vec<Edition>>,
     /// This many operations still work; `None` for all.
     works: Option<usize>,
 }
@@ -235,7 +237,7 @@ impl Ledger {
     }
 
     pub(super) fn mark(&self, job: &str) -> Option<Mark> {
-        self.state.lock().unwrap().marks.get(job).copied()
+        self.state.lock().unwrap().marks.get(job).cloned()
     }
 
     pub(super) fn recalled(&self) -> Recalled {
@@ -244,12 +246,33 @@ impl Ledger {
         Recalled {
             marks: marks
                 .filter(|(_, mark)| mark.gone_at.is_none())
-                .map(|(job, mark)| (job.clone(), *mark))
+                .map(|(job, mark)| (job.clone(), mark.clone()))
                 .collect(),
             open: Vec::new(),
             files: state.files.values().cloned().collect(),
             said: Vec::new(),
+            editions: state.editions.clone().into_iter().collect(),
+            without_edition: state
+                .marks
+                .keys()
+                .filter(|job| !state.editions.contains_key(*job))
+                .cloned()
+                .collect(),
         }
+    }
+
+    /// What is remembered of a job's definition, the oldest first.
+    pub(super) fn editions(&self, job: &str) -> Vec<Edition> {
+        let state = self.state.lock().unwrap();
+        state.editions.get(job).cloned().unwrap_or_default()
+    }
+
+    /// A run of the job succeeded by its newest edition.
+    pub(super) fn succeed(&self, job: &str) {
+        let mut state = self.state.lock().unwrap();
+        let newest = state.editions[job].last().unwrap().definition;
+        let mark = state.marks.get_mut(job).unwrap();
+        mark.good = Some(newest);
     }
 
     /// Makes a row that this build cannot read.
@@ -314,6 +337,9 @@ impl LedgerState {
                 mark.mark = mark.mark.max(at);
             }
             Write::Mend { .. } => {}
+            Write::Edition { job, edition, .. } => {
+                self.editions.entry(job).or_default().push(*edition);
+            }
             Write::File(file) => {
                 log.push(format!("file {}", file.path));
                 self.files
@@ -361,13 +387,17 @@ impl Store for Ledger {
     fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
         self.answer(move |state| {
             jobs.iter()
-                .map(|job| state.marks.get(job).copied())
+                .map(|job| state.marks.get(job).cloned())
                 .collect()
         })
     }
 
     fn check(&self) -> Answer<'_, ()> {
         self.answer(|_| ())
+    }
+
+    fn editions(&self, job: JobName) -> Answer<'_, Vec<Edition>> {
+        self.answer(move |state| state.editions.get(&job).cloned().unwrap_or_default())
     }
 
     fn runs(&self, _: RunQuery) -> Answer<'_, RunPage> {

@@ -178,8 +178,8 @@ impl World {
         };
         for job in &jobs {
             let mark = self.seen(job.name());
-            change.added.push((job.clone(), mark));
             self.remember(job.name(), mark.mark, Some(job));
+            change.added.push((job.clone(), mark));
         }
         self.jobs.clone_from(&jobs);
         self.recorded = jobs;
@@ -197,7 +197,7 @@ impl World {
         {
             (mark.first_seen, mark.since, mark.mark) = (now, now, mark.mark.max(now));
         }
-        *mark
+        mark.clone()
     }
 
     /// From then on this fires.
@@ -275,7 +275,7 @@ impl World {
             }
             Effect::ReadMarks(jobs) => {
                 let marks = jobs.into_iter().map(|job| {
-                    let mark = self.marks[&job];
+                    let mark = self.marks[&job].clone();
                     (job, mark)
                 });
                 inputs.push(Input::Marks(marks.collect()));
@@ -414,9 +414,14 @@ impl World {
                 if !self.rows.contains_key(&run.id) {
                     return Written::Taken;
                 }
-                let times = &mut self.marks.get_mut(&run.job).expect("its mark").times;
+                let mark = self.marks.get_mut(&run.job).expect("its mark");
                 if run.outcome == Some(Outcome::Success) {
+                    let times = &mut mark.times;
                     times.last_success = times.last_success.max(run.finished_at);
+                    mark.good = run.definition;
+                    mark.failing = None;
+                } else if run.outcome == Some(Outcome::Failed) && mark.failing.is_none() {
+                    mark.failing = Some(Arc::new(rules::failing(&run, run.scheduled_at)));
                 }
                 self.put(*run);
             }
@@ -431,6 +436,7 @@ impl World {
             Write::Gone { job, at } => {
                 self.marks.get_mut(&job).unwrap().gone_at = Some(at);
             }
+            Write::Edition { .. } => panic!("a sync's business"),
             Write::Rename { moves, .. } => {
                 for (from, to) in &moves {
                     self.move_rows(from, to);
@@ -648,7 +654,7 @@ impl World {
         self.feed(Input::Troubles(troubles.collect()));
         let added = recorded
             .iter()
-            .map(|job| (job.clone(), self.marks[job.name()]));
+            .map(|job| (job.clone(), self.marks[job.name()].clone()));
         self.apply(Change {
             at: self.now,
             added: added.collect(),

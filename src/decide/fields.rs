@@ -29,6 +29,36 @@ struct Value {
 
 type Entries = Vec<(String, Value)>;
 
+/// All keys whose values differ, the schedule's first; a folder that is named after a commit is no
+/// difference.
+#[must_use]
+pub fn differences(before: &Definition, after: &Definition) -> Vec<Field> {
+    let mut fields = Vec::new();
+    let mut compare = |key: &str, before: &str, after: String| {
+        if before != after {
+            fields.push(Field {
+                key: key.to_owned(),
+                before: Some(before.to_owned()),
+                after: Some(after),
+            });
+        }
+    };
+    compare("name", before.name.as_str(), after.name.to_string());
+    let is_enabled = |definition: &Definition| definition.enabled.to_string();
+    compare("enabled", &is_enabled(before), is_enabled(after));
+    let text = &after.schedule_text;
+    let same_words = before.schedule_text == *text && before.timezone == after.timezone;
+    let text = match same_words && before.schedule != after.schedule {
+        true => format!("{text} (what it refers to is another)"),
+        false => text.to_string(),
+    };
+    compare("schedule", &before.schedule_text, text);
+    compare("timezone", &before.timezone, after.timezone.to_string());
+    let (before, after) = (before.without_commits(), after.without_commits());
+    fields.extend(changed(&before, &after));
+    fields
+}
+
 /// The keys whose values differ, the schedule's aside: it is told in fires.
 #[must_use]
 pub fn changed(before: &Definition, after: &Definition) -> Vec<Field> {
@@ -86,6 +116,8 @@ fn entries(definition: &Definition) -> Entries {
         context,
         policy,
         about,
+        // It follows from the rest.
+        id: _,
     } = definition;
     let mut entries = Entries::new();
     if !aliases.is_empty() {
