@@ -2,7 +2,7 @@
 //! starts the same processes and requests without a scheduler.
 //!
 //! `cargo bench --bench outside` runs all of it. Words after `--`: `PART` runs
-//! the parts whose name holds it (storm, alone, group, each-second, idle, validate,
+//! the parts whose name holds it (storm, alone, group, each-second, idle, validate, plan,
 //! reload, restart, reads), `--quick` makes everything smaller, and `NAME=N`
 //! sets a size: `http=500 sh=100 seconds=5` (each-second), `jobs=10000` (idle,
 //! the largest), `rows=100000 kills=5` (restart), `flight=1000` (reads). It
