@@ -112,6 +112,21 @@ pub fn show(
     Ok(Exit::Fine)
 }
 
+/// `by anna since 2027-01-01T00:00:00Z until 2027-01-01T02:00:00Z: the database moves`
+fn paused(pause: &Value) -> String {
+    let Some(author) = pause["author"].as_str() else {
+        return String::new();
+    };
+    let mut text = format!("by {author} since {}", runs::instant(&pause["since"]));
+    if pause["until"].is_string() {
+        text.push_str(&format!(" until {}", runs::instant(&pause["until"])));
+    }
+    if let Some(reason) = pause["reason"].as_str() {
+        text.push_str(&format!(": {reason}"));
+    }
+    text
+}
+
 fn told(job: &Value, runs: &[Value]) -> String {
     let mut text = String::new();
     let mut say = |name: &str, value: &str| {
@@ -127,6 +142,7 @@ fn told(job: &Value, runs: &[Value]) -> String {
         _ => "",
     };
     say("status", &format!("{}{definition}", word("status")));
+    say("", &paused(&job["pause"]));
     say(
         "schedule",
         &format!("{} in {}", word("trigger"), word("timezone")),
@@ -239,7 +255,19 @@ mod tests {
 
     #[test]
     fn a_job_that_fails_says_since_when_and_what_was_changed() {
-        insta::assert_snapshot!(told(&failing(), &[]), @"");
+        insta::assert_snapshot!(told(&failing(), &[]), @r"
+        job           billing
+        status        active
+        schedule      every: 1h in UTC
+        next          2027-01-01T01:00:00Z
+        action        run
+        source        jobs.d/a.yaml:2
+        revision      3f2a91c0de3f2a91c0de3f2a91c0de3f2a91c0de
+        definition    3f9a01c2b7de since 2027-01-01T00:00:00Z, revision 3f2a91c0de3f by Ada: run
+        failing since 2027-01-01T00:10:00Z, run R: revision 3f2a91c0de3f by Ada, which changed run
+                      run: true → false\n\u{1b}[2J
+                      timeout: (none) → 1m
+        ");
         assert_eq!(row(&failing())[1], "active, failing since 3f2a91c0de3f");
         let mut unchanged = failing();
         unchanged["failing_since"]["changed"] = json!([]);

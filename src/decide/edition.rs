@@ -215,6 +215,12 @@ impl FailingSince {
     }
 }
 
+/// Whether the files differed from their commit: what was edited is in none yet.
+#[must_use]
+pub fn is_uncommitted(revision: &str) -> bool {
+    revision.split(',').any(|part| part.ends_with("-dirty"))
+}
+
 /// A revision for people: of a commit as much as names it.
 #[must_use]
 pub fn short(revision: &str) -> String {

@@ -438,3 +438,48 @@ fn permille(value: u32) -> String {
     let text = text.trim_end_matches('0');
     text.trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decide::merge::tests::samples;
+
+    fn keys(before: &Definition, after: &Definition) -> Vec<String> {
+        let fields = differences(before, after);
+        fields.into_iter().map(|field| field.key).collect()
+    }
+
+    #[test]
+    fn every_difference_is_a_key_and_a_folder_of_a_commit_is_none() {
+        let job = samples::job("a", 60, "true", "a.yaml", 1);
+        let before = &*job.definition;
+        let with = |edit: &dyn Fn(&mut Definition)| {
+            let mut after = before.clone();
+            edit(&mut after);
+            keys(before, &after)
+        };
+        assert_eq!(with(&|_| {}), [""; 0]);
+        assert_eq!(with(&|it| it.enabled = false), ["enabled"]);
+        assert_eq!(with(&|it| it.timezone = "Asia/Tokyo".into()), ["timezone"]);
+        let name = crate::ids::JobName::new("b").unwrap();
+        assert_eq!(with(&|it| it.name = name.clone()), ["name"]);
+        let other = samples::job("a", 90, "false", "a.yaml", 1);
+        assert_eq!(keys(before, &other.definition), ["schedule", "run"]);
+        // The same words, and another calendar behind them.
+        let schedule = other.definition.schedule.clone();
+        assert_eq!(with(&|it| it.schedule = schedule.clone()), ["schedule"]);
+        let at_commit = |digit: &str| {
+            let mut definition = before.clone();
+            let folder = format!("/git/{}/jobs.d", digit.repeat(40));
+            Arc::make_mut(&mut definition.context).cwd = Some(Path::new(&folder).into());
+            definition
+        };
+        let (one, two) = (at_commit("1"), at_commit("2"));
+        assert_ne!(one, two);
+        assert_eq!(keys(&one, &two), [""; 0]);
+        assert_eq!(keys(before, &one), ["cwd"]);
+    }
+}

@@ -26,7 +26,7 @@ use jiff::Timestamp;
 
 use crate::decide::{Edition, Failing};
 use crate::ids::{DefinitionId, JobName, RunId, SageName};
-use crate::model::{AuditEntry, History, JobTimes, Letter, Outcome, Output, Run};
+use crate::model::{AuditEntry, History, JobTimes, Letter, Outcome, Output, Pause, Run};
 
 /// What a store answers, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -213,6 +213,14 @@ pub enum Write {
         /// Which.
         id: RunId,
     },
+    /// A job's last pause: replaces the one before. A job that is seen anew, with another first
+    /// sight, has none; a rename takes it along.
+    Pause {
+        /// Whose.
+        job: JobName,
+        /// Which.
+        pause: Box<Pause>,
+    },
     /// A row of the audit trail. Nothing ever changes one.
     Audit(Box<AuditEntry>),
     /// What a file defines, as applied; replaces what it defined before.
@@ -233,6 +241,8 @@ pub enum EditionOrder {
     First,
     /// It came after all others.
     Next,
+    /// It is the newest one, whose edit has become a revision: nothing else of it is another.
+    Committed,
 }
 
 /// What is told, and what is remembered of that.
@@ -338,6 +348,8 @@ pub struct Recalled {
     pub editions: Vec<(JobName, Vec<Edition>)>,
     /// Jobs that are not gone and of which no edition is remembered.
     pub without_edition: Vec<JobName>,
+    /// The last pause of each job that had one, also of names that are gone, in no order.
+    pub pauses: Vec<(JobName, Pause)>,
 }
 
 /// What came of a restore.

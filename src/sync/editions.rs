@@ -108,25 +108,24 @@ impl Turned {
     }
 }
 
-/// An edition that comes in force, as the store takes it.
-pub(super) fn next(job: JobName, edition: Edition) -> Write {
+/// An edition, as the store takes it.
+pub(super) fn write(job: &JobName, edition: &Edition, order: EditionOrder) -> Write {
     Write::Edition {
-        job,
-        edition: Box::new(edition),
-        order: EditionOrder::Next,
+        job: job.clone(),
+        edition: Box::new(edition.clone()),
+        order,
     }
 }
 
 /// The first editions of these jobs, as the store takes them.
 pub(super) fn first(jobs: &[Job], edit: &Edit) -> Vec<Write> {
-    let jobs = jobs.iter().map(|job| Write::Edition {
-        job: job.name().clone(),
-        edition: Box::new(Edition {
+    let first = |job: &Job| {
+        let edition = Edition {
             definition: fingerprint(&job.definition),
             edit: edit.clone(),
             changed: None,
-        }),
-        order: EditionOrder::First,
-    });
-    jobs.collect()
+        };
+        write(job.name(), &edition, EditionOrder::First)
+    };
+    jobs.iter().map(first).collect()
 }

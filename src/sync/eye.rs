@@ -15,6 +15,7 @@ use super::ledger::{self, Row, hex};
 use super::recast::{News, Recast};
 use super::tree::{Around, At, Tree};
 use crate::decide::diff::{Diff, diff};
+use crate::decide::is_uncommitted;
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::decide::rename::renames;
 use crate::finding::{Excerpt, Finding, Place};
@@ -74,6 +75,8 @@ pub(super) struct Ask {
     pub(super) look: Look,
     pub(super) in_force: Arc<InForce>,
     pub(super) rules: Rules,
+    /// Jobs whose last edit was in no commit.
+    pub(super) uncommitted: Vec<JobName>,
     /// Whether to decide anew although no file changed.
     pub(super) anew: Anew,
 }
@@ -147,6 +150,8 @@ pub(super) struct Plan {
     pub(super) diff: Diff,
     /// Definitions that are others, and new ones.
     pub(super) turned: Vec<Turned>,
+    /// Jobs whose last edit is in the revision now, and who made it.
+    pub(super) committed: Vec<(JobName, Option<Arc<str>>)>,
     /// Rows of files and holds that the store does not have like this.
     pub(super) rows: Vec<Row>,
     pub(super) held: Vec<JobName>,
@@ -236,6 +241,25 @@ impl Eye {
         moved
     }
 
+    /// Which of these jobs' edits are in a commit now.
+    fn committed(
+        &mut self,
+        uncommitted: &[JobName],
+        in_force: &InForce,
+    ) -> Vec<(JobName, Option<Arc<str>>)> {
+        let is_clean = self
+            .revision
+            .as_deref()
+            .is_some_and(|it| !is_uncommitted(it));
+        if uncommitted.is_empty() || !is_clean {
+            return Vec::new();
+        }
+        let names: HashSet<&JobName> = uncommitted.iter().collect();
+        let jobs = in_force.jobs().filter(|job| names.contains(job.name()));
+        jobs.map(|job| (job.name().clone(), self.author_of(job)))
+            .collect()
+    }
+
     /// Who last changed the file of a job, as far as that is known.
     fn author_of(&mut self, job: &Job) -> Option<Arc<str>> {
         match (&self.told_author, &mut self.revisions) {
@@ -280,9 +304,11 @@ impl Eye {
             diff: &diff,
         };
         let turned = turned(&way, |job| self.author_of(job));
+        let committed = self.committed(&ask.uncommitted, &merged.in_force);
         let recast = self.recast.as_ref();
         Plan {
             turned,
+            committed,
             news: recast.map(|recast| recast.news(&diff.rescheduled, ask.now)),
             diff,
             rows,

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::editions::{self, FEW};
+use super::editions::FEW;
 use super::eye::{Anew, Ask, Eye, Looked, Plan, Renaming, Seen};
 use super::ledger;
 use super::marks::{seen, unmarked};
@@ -57,6 +57,8 @@ pub(super) struct Reloader {
     unmarked: Vec<Write>,
     /// Editions of definitions that it does not have yet.
     unedited: Vec<Write>,
+    /// The newest editions of jobs whose last edit was in no commit.
+    uncommitted: HashMap<JobName, Edition>,
     /// Whether the store may not have heard yet of names that the engine has.
     is_renaming: bool,
     /// Names that the store may have seen although they never were in force.
@@ -97,6 +99,7 @@ impl Reloader {
             recorded: Arc::new(InForce::default()),
             unmarked: Vec::new(),
             unedited: Vec::new(),
+            uncommitted: HashMap::new(),
             is_renaming: false,
             seen_only: HashSet::new(),
             out_of_sync: None,
@@ -202,6 +205,7 @@ impl Reloader {
                 confirmed: request.confirmed.iter().cloned().collect(),
                 ..Rules::default()
             },
+            uncommitted: self.uncommitted.keys().cloned().collect(),
             anew: if is_retry || !request.confirmed.is_empty() {
                 Anew::Always
             } else {
@@ -303,19 +307,8 @@ impl Reloader {
         let (rescheduled, added): (Vec<_>, Vec<_>) = (named(&diff.rescheduled), named(&diff.added));
         let mut unedited = Vec::new();
         if differs || first == First::Yes {
-            let editions: HashMap<JobName, Vec<Edition>> = plan
-                .turned
-                .iter()
-                .map(|it| {
-                    let edition = it.edition(at, self.revision.as_ref());
-                    (it.job.clone(), vec![edition])
-                })
-                .collect();
-            let new = editions.iter().flat_map(|(job, new)| {
-                let new = new.iter().cloned();
-                new.map(|edition| editions::next(job.clone(), edition))
-            });
-            unedited = new.collect();
+            let uncommitted = self.uncommitted.clone();
+            let editions = self.editions(&plan.turned, &plan.committed, at, &mut unedited);
             let many = (diff.added.len() > FEW).then(|| diff.added.clone());
             let terms = (&*plan.pools, &sages);
             let answer = self
@@ -324,6 +317,7 @@ impl Reloader {
             let answer = answer.inspect_err(|_| {
                 // Perhaps they are seen already, and the files say something else the next time.
                 self.seen_only.extend(added.iter().cloned());
+                self.uncommitted = uncommitted;
             })?;
             self.jobs = answer.jobs;
             carried.will_not_fire_today = answer.will_not_fire_today;

@@ -12,7 +12,8 @@ use crate::model::{Job, Outcome, Run};
 use crate::spec;
 use crate::store::rules;
 
-use super::{JobState, Past, State};
+use super::State;
+use super::job::{JobState, Past};
 
 impl State {
     /// Jobs that are there have these editions beside those that are known, the oldest first.
@@ -23,7 +24,13 @@ impl State {
                 return true;
             };
             let past = job.past();
-            past.editions.append(new);
+            for edition in new.drain(..) {
+                match past.editions.last_mut() {
+                    // Only its edit has become a revision.
+                    Some(last) if last.definition == edition.definition => *last = edition,
+                    _ => past.editions.push(edition),
+                }
+            }
             past.forget_editions();
             false
         });

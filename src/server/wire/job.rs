@@ -14,6 +14,7 @@ use crate::spec::fingerprint;
 use crate::sync::SyncStatus;
 
 use super::edition::{EditionJson, FailingJson};
+use super::overrides::PauseJson;
 use super::run::{HeadJson, RunJson};
 
 /// A job.
@@ -24,7 +25,10 @@ pub(in super::super) struct JobJson {
     status: &'static str,
     /// `last_good` while what is in force is not what the file says.
     definition: &'static str,
+    /// While it is paused: its first fire after the pause, where that has an end.
     next_run_time: Option<Timestamp>,
+    /// The pause that it is in.
+    pause: Option<PauseJson>,
     /// The schedule in the words of the job file.
     trigger: String,
     timezone: String,
@@ -93,6 +97,7 @@ impl JobJson {
             status: view.status.as_str(),
             definition: if old { "last_good" } else { "current" },
             next_run_time: view.next,
+            pause: view.pause.as_ref().map(PauseJson::from),
             trigger: text(&definition.schedule_text),
             timezone: text(&definition.timezone),
             action: definition.action.kind(),

@@ -5,5 +5,6 @@ pub(super) mod cursor;
 pub(super) mod edition;
 pub(super) mod explain;
 pub(super) mod job;
+pub(super) mod overrides;
 pub(super) mod run;
 pub(super) mod stats;

@@ -13,6 +13,7 @@ cases! {
     "an edition keeps every field, and those of a job are in order" => every_field,
     "an edition that is the newest already is no other" => the_same_again,
     "a first edition is kept only where there is none" => first,
+    "an edit that has become a revision is said of the newest edition alone" => committed,
     "only the newest editions are kept" => bounded,
     "a job that is not known has no editions" => unknown,
     "editions go along with a new name, also where that name has its own" => renamed,
@@ -91,6 +92,29 @@ async fn first(store: Arc<dyn Store>) {
     let late = write("a", edition("1"), EditionOrder::First);
     assert_eq!(one(&store, late).await, Written::Taken);
     assert_eq!(of(&store, "a").await, [edition("2")]);
+}
+
+async fn committed(store: Arc<dyn Store>) {
+    one(&store, seen("a", 0)).await;
+    let of_revision = |text: &str, revision: &str| Edition {
+        edit: Edit {
+            at: Some(at(99)),
+            revision: Some(revision.into()),
+            author: None,
+        },
+        changed: None,
+        ..edition(text)
+    };
+    let commit = |text: &str| write("a", of_revision(text, "v9"), EditionOrder::Committed);
+    assert_eq!(one(&store, commit("1")).await, Written::Taken);
+    one(&store, next("a", "1")).await;
+    one(&store, next("a", "2")).await;
+    assert_eq!(one(&store, commit("1")).await, Written::Taken);
+    assert_eq!(one(&store, commit("2")).await, Written::Done);
+    let mut newest = edition("2");
+    newest.edit.revision = Some("v9".into());
+    newest.edit.author = None;
+    assert_eq!(of(&store, "a").await, [edition("1"), newest]);
 }
 
 async fn bounded(store: Arc<dyn Store>) {

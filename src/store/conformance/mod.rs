@@ -5,6 +5,7 @@ mod editions;
 mod marks;
 mod mending;
 mod outbox;
+mod pauses;
 mod pruning;
 mod reading;
 mod scripts;
@@ -53,6 +54,7 @@ pub async fn conformance(make: impl Fn() -> Fixture) {
         reading::CASES,
         pruning::CASES,
         outbox::CASES,
+        pauses::CASES,
     ];
     for (sentence, case) in cases.concat() {
         let fixture = make();

@@ -16,9 +16,19 @@ impl State {
         let Some(job) = self.jobs.get_mut(job) else {
             return Written::Taken;
         };
-        match (job.editions.last(), order) {
-            (Some(newest), _) if newest.definition == edition.definition => return Written::Taken,
-            (Some(_), EditionOrder::First) => return Written::Taken,
+        let newest = job.editions.last_mut();
+        match (newest, order) {
+            (Some(newest), EditionOrder::Committed) if newest.definition == edition.definition => {
+                newest.edit.revision = edition.edit.revision;
+                newest.edit.author = edition.edit.author;
+                return Written::Done;
+            }
+            (_, EditionOrder::Committed) | (Some(_), EditionOrder::First) => {
+                return Written::Taken;
+            }
+            (Some(newest), _) if newest.definition == edition.definition => {
+                return Written::Taken;
+            }
             _ => job.editions.push(edition),
         }
         bound(&mut job.editions);

@@ -102,6 +102,7 @@ impl Store for MemoryStore {
             said: state.outbox.said(),
             editions: state.editions_that_matter(),
             without_edition: state.without_edition(),
+            pauses: state.pauses(),
         })
     }
 
@@ -165,6 +166,7 @@ impl Store for MemoryStore {
                 });
                 let jobs = &state.jobs;
                 state.outbox.forget(|job| jobs.contains_key(job));
+                state.pauses.retain(|job, _| jobs.contains_key(job));
                 state.trail.age(rules::oldest_kept(now, AUDIT_AGE));
             }
             (aged + beyond) as u64

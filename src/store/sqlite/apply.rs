@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::{audit, editions, outbox, rows};
+use super::{audit, editions, outbox, pauses, rows};
 use crate::ids::{JobName, RunId};
-use crate::model::{History, Output, Run};
+use crate::model::{Output, Run};
 use crate::store::rules::{self, Class, Origin};
-use crate::store::{AppliedFile, Mark, Write, Written};
+use crate::store::{Mark, Write, Written};
 
 /// So many jobs are held in memory before they are written back: a first start may see a million.
 const SEATS: usize = 16_384;
@@ -145,6 +145,7 @@ impl<'c> Transaction<'c> {
                 next_attempt_at,
             } => outbox::tried(self.conn, *id, *attempts, *next_attempt_at),
             Write::LetterOver { id } => outbox::over(self.conn, *id),
+            Write::Pause { job, pause } => pauses::put(self.conn, job, pause),
             Write::Audit(entry) => audit::add(self.conn, entry),
             Write::File(file) => self.file(file),
             Write::DropFile { root, path } => {
@@ -204,6 +205,7 @@ impl<'c> Transaction<'c> {
         if forgotten > 0 {
             outbox::forget(self.conn)?;
             editions::forget(self.conn)?;
+            pauses::forget(self.conn)?;
         }
         Ok(forgotten as u64)
     }
@@ -316,59 +318,6 @@ impl<'c> Transaction<'c> {
         Ok(Written::Done)
     }
 
-    fn seen(
-        &mut self,
-        job: &JobName,
-        at: Timestamp,
-        history: History,
-    ) -> rusqlite::Result<Written> {
-        let own = (history != History::default()).then_some(history);
-        let (index, is_new) = match self.seat(job)? {
-            Some(index) => (index, false),
-            None => (self.new_seat(job, at)?, true),
-        };
-        let seat = &mut self.memory.seats[index];
-        rules::seen(&mut seat.mark, at);
-        // A new one says nothing yet: a first start may see a million.
-        if own.is_some() || !is_new {
-            self.conn
-                .prepare_cached("UPDATE jobs SET keep = ?2, keep_for = ?3 WHERE id = ?1")?
-                .execute(params![
-                    seat.id,
-                    own.map(|own| own.keep),
-                    own.map(|own| rows::length(own.max_age))
-                ])?;
-        }
-        Ok(Written::Done)
-    }
-
-    pub(super) fn file(&mut self, file: &AppliedFile) -> rusqlite::Result<Written> {
-        self.conn
-            .prepare_cached(
-                "INSERT INTO files (root, path, hash, definitions) VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT (root, path) DO UPDATE SET hash = excluded.hash, \
-                 definitions = excluded.definitions",
-            )?
-            .execute([&file.root, &file.path, &file.hash, &file.definitions])?;
-        Ok(Written::Done)
-    }
-
-    /// Changes the memory of a job that is known, or sees it for the first time.
-    fn with_job(
-        &mut self,
-        job: &JobName,
-        at: Timestamp,
-        change: impl FnOnce(&mut Mark),
-    ) -> rusqlite::Result<()> {
-        match self.seat(job)? {
-            Some(index) => change(&mut self.memory.seats[index].mark),
-            None => {
-                self.new_seat(job, at)?;
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn seat(&mut self, job: &JobName) -> rusqlite::Result<Option<usize>> {
         if let Some(index) = self.memory.by_name.get(job) {
             return Ok(Some(*index));
@@ -383,7 +332,7 @@ impl<'c> Transaction<'c> {
         found.map(|(id, mark)| self.sit(job, id, mark)).transpose()
     }
 
-    fn new_seat(&mut self, job: &JobName, at: Timestamp) -> rusqlite::Result<usize> {
+    pub(super) fn new_seat(&mut self, job: &JobName, at: Timestamp) -> rusqlite::Result<usize> {
         self.hot
             .insert_job
             .execute(params![job.as_str(), rows::nanos(at)])?;

@@ -40,17 +40,28 @@ impl Transaction<'_> {
             .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let definition = rows::definition_number(edition.definition);
-        let number = match (newest, order) {
-            (Some((_, newest)), _) if newest == definition => return Ok(Written::Taken),
-            (Some(_), EditionOrder::First) => return Ok(Written::Taken),
-            (Some((number, _)), EditionOrder::Next) => number + 1,
-            (None, _) => 1,
-        };
         let Edit {
             at,
             revision,
             author,
         } = &edition.edit;
+        let is_newest = newest.is_some_and(|(_, newest)| newest == definition);
+        let number = match (newest, order) {
+            (Some((number, _)), EditionOrder::Committed) if is_newest => {
+                self.conn
+                    .prepare_cached(
+                        "UPDATE editions SET revision = ?3, author = ?4 \
+                         WHERE job = ?1 AND number = ?2",
+                    )?
+                    .execute(params![id, number, revision.as_deref(), author.as_deref()])?;
+                return Ok(Written::Done);
+            }
+            (_, EditionOrder::Committed) => return Ok(Written::Taken),
+            (Some(_), EditionOrder::First) => return Ok(Written::Taken),
+            _ if is_newest => return Ok(Written::Taken),
+            (Some((number, _)), EditionOrder::Next) => number + 1,
+            (None, _) => 1,
+        };
         self.conn
             .prepare_cached(
                 "INSERT INTO editions (job, number, definition, at, revision, author, changed) \

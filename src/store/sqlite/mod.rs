@@ -13,12 +13,14 @@ mod history;
 mod inspect;
 mod lock;
 mod outbox;
+mod pauses;
 mod queries;
 mod reader;
 mod rename;
 mod restore;
 mod rows;
 mod schema;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -49,6 +49,7 @@ pub(super) fn recall(conn: &Connection) -> rusqlite::Result<Recalled> {
     let said = super::outbox::said(&moment)?;
     let editions = super::editions::that_matter(&moment)?;
     let without_edition = super::editions::missing(&moment)?;
+    let pauses = super::pauses::all(&moment)?;
     Ok(Recalled {
         marks,
         open,
@@ -56,6 +57,7 @@ pub(super) fn recall(conn: &Connection) -> rusqlite::Result<Recalled> {
         said,
         editions,
         without_edition,
+        pauses,
     })
 }
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::super::editions::{FEW, first};
+use super::super::editions::{FEW, Turned, first, write};
 use super::super::marks::seen;
 use super::{Failed, Reloader};
-use crate::decide::{Edit, Edition};
+use crate::decide::{Edit, Edition, is_uncommitted};
 use crate::engine::Change;
 use crate::ids::JobName;
 use crate::model::Job;
 use crate::spec::fingerprint;
-use crate::store::{Mark, Store};
+use crate::store::{EditionOrder, Mark, Store, Write};
 
 /// As many are recorded in one transaction: runs wait for their rows meanwhile.
 const AT_ONCE: usize = 1_024;
@@ -25,6 +25,14 @@ impl Reloader {
         marks: Vec<(JobName, Mark)>,
         editions: Vec<(JobName, Vec<Edition>)>,
     ) -> Result<(), Failed> {
+        let newest = editions
+            .iter()
+            .filter_map(|(job, all)| Some((job.clone(), all.last()?.clone())));
+        let is_dirty = |edition: &Edition| {
+            let revision = edition.edit.revision.as_deref();
+            revision.is_some_and(is_uncommitted)
+        };
+        self.uncommitted = newest.filter(|(_, newest)| is_dirty(newest)).collect();
         let now = self.parts.clock.now();
         let mut marks: HashMap<JobName, Mark> = marks.into_iter().collect();
         let added: Vec<_> = self
@@ -67,6 +75,37 @@ impl Reloader {
         Ok(marks
             .map(|mark| mark.unwrap_or_else(|| Mark::first_sight(at)))
             .collect())
+    }
+
+    /// The editions that come in force, for the engine, and what the store is to remember of them.
+    pub(super) fn editions(
+        &mut self,
+        turned: &[Turned],
+        committed: &[(JobName, Option<Arc<str>>)],
+        at: Timestamp,
+        writes: &mut Vec<Write>,
+    ) -> HashMap<JobName, Vec<Edition>> {
+        let mut editions = HashMap::new();
+        for (job, author) in committed {
+            let Some(mut edition) = self.uncommitted.remove(job) else {
+                continue;
+            };
+            edition.edit.revision.clone_from(&self.revision);
+            edition.edit.author.clone_from(author);
+            writes.push(write(job, &edition, EditionOrder::Committed));
+            editions.insert(job.clone(), vec![edition]);
+        }
+        let is_dirty = self.revision.as_deref().is_some_and(is_uncommitted);
+        for turned in turned {
+            let (job, edition) = (&turned.job, turned.edition(at, self.revision.as_ref()));
+            writes.push(write(job, &edition, EditionOrder::Next));
+            self.uncommitted.remove(job);
+            if is_dirty && self.uncommitted.len() < FEW {
+                self.uncommitted.insert(job.clone(), edition.clone());
+            }
+            editions.insert(job.clone(), vec![edition]);
+        }
+        editions
     }
 
     /// Puts the editions that the store remembers of jobs that come back before their new ones.

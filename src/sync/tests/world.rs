@@ -25,8 +25,8 @@ use crate::source::{Directory, DirectoryOptions};
 use crate::spec::commons::{Said, Table};
 use crate::spec::{Checked, CheckedFile, InputFile, NamePlace};
 use crate::store::{
-    Answer, AppliedFile, AuditPage, AuditQuery, JobSummary, Mark, RETURN_WITHIN, Recalled, RunPage,
-    RunQuery, Store, StoreError, Waiting, Write, Written,
+    Answer, AppliedFile, AuditPage, AuditQuery, EditionOrder, JobSummary, Mark, RETURN_WITHIN,
+    Recalled, RunPage, RunQuery, Store, StoreError, Waiting, Write, Written,
 };
 use crate::sync::{
     BootError, DefaultsTexts, Language, Options, Refreshed, Services, Sync, SyncHandle, start,
@@ -258,6 +258,7 @@ impl Ledger {
                 .filter(|job| !state.editions.contains_key(*job))
                 .cloned()
                 .collect(),
+            pauses: Vec::new(),
         }
     }
 
@@ -265,6 +266,11 @@ impl Ledger {
     pub(super) fn editions(&self, job: &str) -> Vec<Edition> {
         let state = self.state.lock().unwrap();
         state.editions.get(job).cloned().unwrap_or_default()
+    }
+
+    /// As an elder of before left it.
+    pub(super) fn forget_editions(&self) {
+        self.state.lock().unwrap().editions.clear();
     }
 
     /// A run of the job succeeded by its newest edition.
@@ -337,8 +343,16 @@ impl LedgerState {
                 mark.mark = mark.mark.max(at);
             }
             Write::Mend { .. } => {}
-            Write::Edition { job, edition, .. } => {
-                self.editions.entry(job).or_default().push(*edition);
+            Write::Edition {
+                job,
+                edition,
+                order,
+            } => {
+                let known = self.editions.entry(job).or_default();
+                if order == EditionOrder::Committed {
+                    known.pop();
+                }
+                known.push(*edition);
             }
             Write::File(file) => {
                 log.push(format!("file {}", file.path));
@@ -451,6 +465,8 @@ pub(super) struct Heard {
     pub(super) jobs: BTreeMap<String, Job>,
     pub(super) held: Vec<String>,
     pub(super) marks: HashMap<String, Mark>,
+    /// All editions that it was told of.
+    pub(super) editions: HashMap<String, Vec<Edition>>,
     /// The definitions of the recalled set.
     pub(super) recalled: HashMap<String, Arc<Definition>>,
     /// What the engine says instead of obeying.
@@ -480,6 +496,10 @@ impl Heard {
         }
         if change.first {
             words.push("first".to_owned());
+        }
+        for (job, editions) in change.editions {
+            let known = self.editions.entry(job.to_string()).or_default();
+            known.extend(editions);
         }
         for name in change.removed {
             words.push(format!("-{name}"));

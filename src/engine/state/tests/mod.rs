@@ -2,10 +2,12 @@
 
 mod cancel;
 mod edits;
+mod failing;
 mod freshness;
 mod jitter;
 mod outages;
 mod overlap;
+mod pauses;
 mod pools;
 mod random;
 mod renames;

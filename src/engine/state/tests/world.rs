@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::engine::handle::NotApplied;
+use crate::decide::Edition;
+use crate::engine::handle::{NotApplied, PauseAnswer, PauseRequest, PauseWish};
 use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
-use crate::model::{Ended, Letter, Outcome, Output, Pool, RunState, Sages};
+use crate::model::{Ended, Letter, Outcome, Output, Pause, Pool, RunState, Sages};
 use crate::schedule::Schedule;
 use crate::store::rules;
 
@@ -87,6 +88,8 @@ pub(super) struct World {
     pub(super) marks: HashMap<JobName, Mark>,
     pub(super) letters: BTreeMap<RunId, Letter>,
     pub(super) said: BTreeMap<String, String>,
+    pub(super) pauses: HashMap<JobName, Pause>,
+    pub(super) pause_answers: Vec<Result<PauseAnswer, Refusal>>,
     pub(super) sages: Arc<Sages>,
     /// The jobs of which a sage hears each failure and each fire that was missed.
     pub(super) tells: HashSet<JobName>,
@@ -104,6 +107,8 @@ pub(super) struct World {
     pub(super) jobs: Vec<Job>,
     /// The pools that the files define.
     pub(super) pools: Vec<Arc<Pool>>,
+    /// What the next change says of editions.
+    pub(super) editions: HashMap<JobName, Vec<Edition>>,
     /// What the store has of it.
     recorded: Vec<Job>,
     /// Marks and ends of jobs that the store does not have yet.
@@ -135,6 +140,8 @@ impl World {
             marks: HashMap::new(),
             letters: BTreeMap::new(),
             said: BTreeMap::new(),
+            pauses: HashMap::new(),
+            pause_answers: Vec::new(),
             sages: Arc::default(),
             tells: HashSet::new(),
             is_store_up: true,
@@ -154,6 +161,7 @@ impl World {
             told_ends,
             last_ticket: 0,
             asking: HashSet::new(),
+            editions: HashMap::new(),
             last_applied: None,
             last_recorded: None,
         }
@@ -196,6 +204,7 @@ impl World {
             && now.duration_since(gone).unsigned_abs() >= RETURN_WITHIN
         {
             (mark.first_seen, mark.since, mark.mark) = (now, now, mark.mark.max(now));
+            self.pauses.remove(name);
         }
         mark.clone()
     }
@@ -229,6 +238,18 @@ impl World {
         self.feed(Input::Trigger(ticket, request));
     }
 
+    pub(super) fn ask_pause(&mut self, name: &str, wish: PauseWish) {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.asking.insert(ticket);
+        let request = PauseRequest {
+            job: JobName::new(name).unwrap(),
+            author: "anna".into(),
+            wish,
+        };
+        self.feed(Input::Pause(ticket, request));
+    }
+
     pub(super) fn feed(&mut self, input: Input) {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
@@ -255,6 +276,10 @@ impl World {
             Effect::Triggered(ticket, answer) => {
                 assert!(self.asking.remove(&ticket), "answered twice: {answer:?}");
                 self.answers.push(answer);
+            }
+            Effect::Paused(ticket, answer) => {
+                assert!(self.asking.remove(&ticket), "answered twice: {answer:?}");
+                self.pause_answers.push(answer);
             }
             Effect::End { run, how } => self.ends.push((run, how)),
             Effect::FindRequest {
@@ -305,6 +330,13 @@ impl World {
         let key = self.state.names.get(order.job.name().as_str());
         let job = key.and_then(|key| self.state.job(*key));
         let job = job.map_or(&order.job, |state| &state.job);
+        if let (Some(key), 1, Trigger::Schedule | Trigger::CatchUp) =
+            (key, order.attempt, order.trigger)
+        {
+            let pause = self.state.pauses.on(*key);
+            let is_on = pause.is_some_and(|pause| pause.is_on(self.now));
+            assert!(!is_on, "{} began although it is paused", order.job.name());
+        }
         let most = job.definition.policy.max_instances as usize;
         assert!(at_once <= most, "{}: {at_once} at once", order.job.name());
     }
@@ -442,6 +474,9 @@ impl World {
                     self.move_rows(from, to);
                 }
             }
+            Write::Pause { job, pause } => {
+                self.pauses.insert(job, *pause);
+            }
             Write::Tell(telling) => {
                 for letter in telling.letters {
                     self.letters.entry(letter.id).or_insert(letter);
@@ -484,6 +519,7 @@ impl World {
         for (job, mark) in &mut change.added {
             *mark = self.seen(job.name());
         }
+        change.editions = std::mem::take(&mut self.editions);
         let before = self.jobs.clone();
         let told = change.clone();
         self.apply(change);
@@ -652,12 +688,17 @@ impl World {
         let troubles =
             said.map(|(name, text)| (Trouble::job_of(name).unwrap(), Trouble::parse(text)));
         self.feed(Input::Troubles(troubles.collect()));
+        let pauses = self.pauses.clone();
+        self.feed(Input::Pauses(pauses.into_iter().collect()));
         let added = recorded
             .iter()
             .map(|job| (job.clone(), self.marks[job.name()].clone()));
+        let added: Vec<_> = added.collect();
+        let editions = std::mem::take(&mut self.editions);
         self.apply(Change {
             at: self.now,
-            added: added.collect(),
+            added,
+            editions,
             recalled: true,
             sages: Some(self.sages.clone()),
             ..Change::default()
