@@ -9,12 +9,14 @@ mod doctor;
 pub mod environment;
 pub mod exit;
 mod explain;
+mod fmt;
 mod git;
 mod import;
 mod jobs;
 mod logs;
 mod next;
 mod plan;
+mod replace;
 mod report;
 mod rules;
 mod run;
@@ -90,6 +92,7 @@ fn carry_out(
         Command::Doctor(typed) => doctor::doctor(&typed, environment, console),
         Command::Simulate(typed) => simulate::simulate(&typed, environment, console),
         Command::Test(typed) => test::test(&typed, environment, console),
+        Command::Fmt(typed) => fmt::fmt(&typed, console),
         Command::Rules(typed) => rules::rules(&typed, environment, console),
         Command::Schema(typed) => schema::schema(&typed, console),
         Command::Explain(typed) => explain::explain(&typed, &environment, console),

@@ -53,6 +53,7 @@ mod suite;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tree;
 mod trust;
 mod wire;
@@ -73,6 +74,7 @@ pub use print::print;
 pub use read::read;
 pub use schema::{schema, test_schema};
 pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
+pub use text::yaml_of;
 
 /// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]

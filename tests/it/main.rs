@@ -19,6 +19,7 @@ mod cli;
 mod client;
 mod clock_changes;
 mod doctor;
+mod fmt;
 mod fuzz;
 mod http_actions;
 mod import;

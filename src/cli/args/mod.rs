@@ -19,7 +19,7 @@ pub use client::{
 };
 pub use doctor::DoctorArgs;
 pub use files::{
-    FindingFormat, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
+    FindingFormat, FmtArgs, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
     ValidateArgs,
 };
 pub use forecast::{PlanAgainst, PlanArgs, PlanFormat, SimulateArgs, SimulateFormat, TestArgs};
@@ -71,6 +71,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Say what will hurt: tree, host, state folder
     Doctor(DoctorArgs),
+    /// Lay job files out: indentation, blanks, empty lines; comments stay
+    Fmt(FmtArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
     /// Print Prometheus alert rules made of the definitions, or a Grafana dashboard
@@ -124,10 +126,10 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 24] = [
-    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
-    "explain", "status", "list", "show", "runs", "logs", "trigger", "cancel", "sync", "wait",
-    "backup", "restore", "optimize", "report",
+const COMMANDS: [&str; 25] = [
+    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "fmt", "schema",
+    "rules", "explain", "status", "list", "show", "runs", "logs", "trigger", "cancel", "sync",
+    "wait", "backup", "restore", "optimize", "report",
 ];
 
 #[cfg(test)]
