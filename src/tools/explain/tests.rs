@@ -197,7 +197,7 @@ fn without_a_row_the_mark_and_the_schedule_tell() {
     says(
         &ask(&view, 400, None),
         Verdict::NotKept,
-        &["keeps 100 runs", "12w6d"],
+        &["keeps 100 runs", "90d"],
     );
     view.mark.since = second(420);
     says(
