@@ -26,6 +26,7 @@ mod import;
 mod live;
 mod machine;
 mod next;
+mod pauses;
 mod peers;
 mod plan;
 mod prometheus;
