@@ -14,8 +14,9 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{
-    BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs, ReportArgs,
-    RunsArgs, ShowArgs, StatusArgs, SyncArgs, TriggerArgs, WaitArgs,
+    BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs,
+    OverridesArgs, PauseArgs, ReportArgs, ResumeArgs, RunsArgs, ShowArgs, StatusArgs, SyncArgs,
+    TriggerArgs, WaitArgs,
 };
 pub use doctor::DoctorArgs;
 pub use files::{
@@ -93,6 +94,12 @@ pub enum Command {
     Trigger(TriggerArgs),
     /// End a run
     Cancel(CancelArgs),
+    /// Pause a job: its fires are skipped
+    Pause(PauseArgs),
+    /// Let a paused job go on
+    Resume(ResumeArgs),
+    /// List what differs from the files on purpose: pauses, held removals
+    Overrides(OverridesArgs),
     /// Read the files again; confirm held removals
     Sync(SyncArgs),
     /// Wait until a revision, or just these files, are in force
@@ -113,10 +120,9 @@ pub enum Command {
 pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     let flags = arguments.iter().take_while(|argument| *argument != "--");
     let position = flags.skip(1).position(|argument| argument == "--validate");
-    let starts_with_command = arguments.get(1).is_some_and(|first| {
-        let first = first.to_string_lossy();
-        COMMANDS.contains(&first.as_ref())
-    });
+    let starts_with_command = arguments
+        .get(1)
+        .is_some_and(|first| Command::has_subcommand(&first.to_string_lossy()));
     let (Some(position), false) = (position, starts_with_command) else {
         return arguments;
     };
@@ -125,12 +131,6 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments.insert(1, OsString::from("validate"));
     arguments
 }
-
-const COMMANDS: [&str; 25] = [
-    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "fmt", "schema",
-    "rules", "explain", "status", "list", "show", "runs", "logs", "trigger", "cancel", "sync",
-    "wait", "backup", "restore", "optimize", "report",
-];
 
 #[cfg(test)]
 mod tests {
@@ -145,11 +145,6 @@ mod tests {
     #[test]
     fn the_definitions_are_sound() {
         Cli::command().debug_assert();
-        let names: Vec<_> = Cli::command()
-            .get_subcommands()
-            .map(|command| command.get_name().to_owned())
-            .collect();
-        assert_eq!(names, COMMANDS);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod documents;
 mod examples;
 mod layout;
+mod needs;
 mod pipelines;
 mod sages;
 mod tasks;
