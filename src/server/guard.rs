@@ -166,9 +166,11 @@ impl Answering {
             );
         }
         if changes {
+            let said = response.extensions().get::<audit::Said>();
+            let said = said.and_then(|said| said.0.as_deref());
             shared
                 .trail
-                .answered(call, status, None, shared.clock.now());
+                .answered(call, status, said, shared.clock.now());
         }
         in_our_words(response)
     }

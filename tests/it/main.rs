@@ -25,6 +25,7 @@ mod import;
 mod live;
 mod machine;
 mod next;
+mod pauses;
 mod peers;
 mod plan;
 mod prometheus;

@@ -7,3 +7,4 @@ mod config;
 mod departed;
 mod harness;
 mod health;
+mod pauses;
