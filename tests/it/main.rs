@@ -18,6 +18,7 @@ mod checker;
 mod cli;
 mod client;
 mod clock_changes;
+mod deploy;
 mod doctor;
 mod fuzz;
 mod http_actions;
