@@ -29,7 +29,10 @@ pub fn run(plan: &Plan, report: &mut Report) {
     }
     if plan.wants("plan") {
         let jobs = idle_jobs(plan, "plan", small, 100);
-        for (what, edit) in [("nothing", ""), ("every job", "defaults: { timeout: 7m }\n")] {
+        for (what, edit) in [
+            ("nothing", ""),
+            ("every job", "defaults: { timeout: 7m }\n"),
+        ] {
             let now = edited(plan, &jobs, edit);
             report.figure(
                 &format!("plan of {small} jobs, {what} changed"),

@@ -4,6 +4,7 @@ mod documents;
 mod examples;
 mod needs;
 mod pipelines;
+mod reference;
 mod sages;
 mod tasks;
 
