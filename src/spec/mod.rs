@@ -55,6 +55,7 @@ mod syntax;
 mod tests;
 mod tree;
 mod trust;
+mod variables;
 mod wire;
 
 use std::collections::HashMap;
@@ -74,6 +75,7 @@ pub use print::print;
 pub use read::read;
 pub use schema::{schema, test_schema};
 pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
+pub use variables::{Shown, Variables};
 
 /// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]
@@ -93,7 +95,7 @@ pub struct InputFile {
 }
 
 /// What the check depends on beside the files.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// `--timezone`; UTC when absent.
     pub timezone: Option<Arc<str>>,
@@ -101,6 +103,9 @@ pub struct Options {
     pub env: Arc<HashMap<String, String>>,
     /// `--env-allow`: only these names may be used; `None` for all.
     pub env_allow: Option<Arc<Vec<String>>>,
+    /// Whose values may be filled in, and where, when the files are of somebody who may not read
+    /// elder's environment; `None` for all.
+    pub lent: Option<Arc<Variables>>,
     /// `--allow-missing-env`: a name that is not set is a warning and empty text.
     pub allow_missing_env: bool,
 }
@@ -135,6 +140,8 @@ pub struct CheckedFile {
     pub uses: Box<[commons::Use]>,
     /// What that was: [`commons::Table::state_of`] it.
     pub uses_state: u64,
+    /// The variables of elder's environment that it asks for, also in a bad file as far as it could be read.
+    pub variables: Variables,
     /// Where each name stands, also in a bad file as far as it could be read.
     pub names: Vec<NamePlace>,
     /// Everything found in it.
