@@ -2,6 +2,7 @@
 
 mod documents;
 mod examples;
+mod japanese;
 mod needs;
 mod pipelines;
 mod reference;
