@@ -66,6 +66,7 @@ use std::sync::Arc;
 use crate::finding::Finding;
 use crate::model::Job;
 
+pub use account::is_user;
 pub use alike::across;
 pub use check::{check, check_among};
 pub use clock_changes::clock_changes;
