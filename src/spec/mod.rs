@@ -54,8 +54,10 @@ mod suite;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tree;
 mod trust;
+mod variables;
 mod wire;
 
 use std::collections::HashMap;
@@ -65,6 +67,7 @@ use std::sync::Arc;
 use crate::finding::Finding;
 use crate::model::Job;
 
+pub use account::is_user;
 pub use alike::across;
 pub use check::{check, check_among};
 pub use clock_changes::clock_changes;
@@ -75,6 +78,8 @@ pub use print::print;
 pub use read::read;
 pub use schema::{schema, test_schema};
 pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
+pub use text::yaml_of;
+pub use variables::{Shown, Variables};
 
 /// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]
@@ -94,7 +99,7 @@ pub struct InputFile {
 }
 
 /// What the check depends on beside the files.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// `--timezone`; UTC when absent.
     pub timezone: Option<Arc<str>>,
@@ -102,6 +107,9 @@ pub struct Options {
     pub env: Arc<HashMap<String, String>>,
     /// `--env-allow`: only these names may be used; `None` for all.
     pub env_allow: Option<Arc<Vec<String>>>,
+    /// Whose values may be filled in, and where, when the files are of somebody who may not read
+    /// elder's environment; `None` for all.
+    pub lent: Option<Arc<Variables>>,
     /// `--allow-missing-env`: a name that is not set is a warning and empty text.
     pub allow_missing_env: bool,
 }
@@ -136,6 +144,8 @@ pub struct CheckedFile {
     pub uses: Box<[commons::Use]>,
     /// What that was: [`commons::Table::state_of`] it.
     pub uses_state: u64,
+    /// The variables of elder's environment that it asks for, also in a bad file as far as it could be read.
+    pub variables: Variables,
     /// Where each name stands, also in a bad file as far as it could be read.
     pub names: Vec<NamePlace>,
     /// Everything found in it.

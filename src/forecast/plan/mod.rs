@@ -5,6 +5,7 @@
 
 mod fires;
 pub mod human;
+mod lend;
 mod load;
 pub mod markdown;
 #[cfg(test)]

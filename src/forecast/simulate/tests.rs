@@ -16,12 +16,7 @@ pub(super) fn jobs(text: &str) -> Vec<Job> {
         content: Ok(Arc::from(text.as_bytes())),
         hash: [0; 32],
     };
-    let options = spec::Options {
-        timezone: None,
-        env: Arc::default(),
-        env_allow: None,
-        allow_missing_env: false,
-    };
+    let options = spec::Options::default();
     let checked = spec::check(&[input], None, &HashMap::new(), &options, &Zones::bundled());
     assert!(
         !checked.files[0].is_bad(),

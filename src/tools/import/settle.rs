@@ -125,12 +125,7 @@ pub(super) fn check(text: &str, zones: &Zones) -> (Vec<Job>, Vec<Finding>) {
         content: Ok(Arc::from(text.as_bytes())),
         hash: [0; 32],
     };
-    let options = spec::Options {
-        timezone: None,
-        env: Arc::new(HashMap::new()),
-        env_allow: None,
-        allow_missing_env: false,
-    };
+    let options = spec::Options::default();
     let checked = spec::check(&[input], None, &HashMap::new(), &options, zones);
     let mut jobs = Vec::new();
     let mut found = Vec::new();

@@ -22,16 +22,23 @@ fn all_shipped_job_files_validate_without_a_warning() {
         .collect();
     let want = [
         "calendars",
+        "celery",
+        "certificates",
         "configmap",
+        "database-backup",
         "gitops",
         "http-retry",
+        "invoices",
+        "log-rotation",
         "overlap",
         "pools",
+        "rollout-restart",
         "sages",
         "secrets",
         "several-times-a-day",
         "signed-webhook",
         "users-and-limits",
+        "warm-caches",
     ];
     assert_eq!(
         folders,
@@ -45,6 +52,7 @@ fn all_shipped_schedule_tests_hold() {
     for path in [
         "jobs.d",
         "examples/calendars",
+        "examples/invoices",
         "examples/several-times-a-day",
     ] {
         let finished = elder("test --coverage --format json")
@@ -373,38 +381,4 @@ fn a_configmap_is_followed_as_the_kubelet_swaps_it() {
         None,
         "a job that is gone has no series"
     );
-}
-
-#[test]
-fn the_job_files_of_the_kubernetes_manifest_validate() {
-    let manifest = text("deploy/kubernetes/elder.yaml");
-    let map = manifest
-        .split("\n---\n")
-        .find(|part| part.contains("kind: ConfigMap"))
-        .unwrap();
-    let data = map.split("\ndata:\n").nth(1).unwrap();
-    let folder = Folder::new();
-    let mut file = String::new();
-    let mut files = 0;
-    for line in data.lines() {
-        if let Some(name) = line
-            .strip_prefix("  ")
-            .and_then(|line| line.strip_suffix(": |"))
-            && !name.starts_with(' ')
-        {
-            file = format!("jobs.d/{name}");
-            files += 1;
-        } else {
-            let known = folder.read(&file);
-            folder.write(
-                &file,
-                &format!("{known}{}\n", line.get(4..).unwrap_or_default()),
-            );
-        }
-    }
-    assert!(files >= 2, "{data}");
-    let finished = elder("validate --strict jobs.d")
-        .within(folder.path())
-        .run();
-    assert_eq!(finished.code, Some(0), "{finished}");
 }
