@@ -132,8 +132,9 @@ fn told(conflict: &Conflict, own: &CheckedFile, files: &[Arc<CheckedFile>]) -> F
         return conflict.finding(whole(), None);
     };
     let at = excerpt_of(own, *kind, name.as_str(), *line).unwrap_or_else(whole);
-    let there = files.iter().find(|file| file.shown == *other_file);
-    let also = there.and_then(|file| excerpt_of(file, *other_kind, other.as_str(), *other_line));
+    // Several files of one manifest are shown under its name.
+    let mut there = files.iter().filter(|file| file.shown == *other_file);
+    let also = there.find_map(|file| excerpt_of(file, *other_kind, other.as_str(), *other_line));
     conflict.finding(at, also)
 }
 

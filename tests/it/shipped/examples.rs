@@ -26,6 +26,7 @@ fn all_shipped_job_files_validate_without_a_warning() {
         "gitops",
         "http-retry",
         "overlap",
+        "policy",
         "pools",
         "sages",
         "secrets",
@@ -377,34 +378,40 @@ fn a_configmap_is_followed_as_the_kubelet_swaps_it() {
 
 #[test]
 fn the_job_files_of_the_kubernetes_manifest_validate() {
-    let manifest = text("deploy/kubernetes/elder.yaml");
-    let map = manifest
-        .split("\n---\n")
-        .find(|part| part.contains("kind: ConfigMap"))
-        .unwrap();
-    let data = map.split("\ndata:\n").nth(1).unwrap();
-    let folder = Folder::new();
-    let mut file = String::new();
-    let mut files = 0;
-    for line in data.lines() {
-        if let Some(name) = line
-            .strip_prefix("  ")
-            .and_then(|line| line.strip_suffix(": |"))
-            && !name.starts_with(' ')
-        {
-            file = format!("jobs.d/{name}");
-            files += 1;
-        } else {
-            let known = folder.read(&file);
-            folder.write(
-                &file,
-                &format!("{known}{}\n", line.get(4..).unwrap_or_default()),
-            );
-        }
-    }
-    assert!(files >= 2, "{data}");
-    let finished = elder("validate --strict jobs.d")
-        .within(folder.path())
+    let manifest = "deploy/kubernetes/elder.yaml";
+    let finished = elder("validate --strict --format json")
+        .arg(manifest)
+        .within(&shipped(""))
         .run();
+    assert_eq!(finished.code, Some(0), "{finished}");
+    let maps = text(manifest);
+    let keys = maps.lines().filter(|line| line.ends_with(".yaml: |"));
+    let keys = keys.filter(|line| !line.contains("_defaults")).count();
+    assert!(keys >= 1, "{maps}");
+    assert_eq!(finished.json()["files"], keys, "{finished}");
+}
+
+#[test]
+fn the_jobs_of_a_team_keep_to_its_policy_and_one_that_does_not_is_found() {
+    let validate = |folder: &std::path::Path| {
+        elder("validate --strict --policy examples/policy/policy.yaml")
+            .arg(folder.display().to_string())
+            .within(&shipped(""))
+            .run()
+    };
+    let finished = validate(&shipped("examples/policy/jobs.d"));
+    assert_eq!(finished.code, Some(0), "{finished}");
+    let folder = copied("examples/policy/jobs.d");
+    folder.write("jobs.d/_defaults.yaml", "defaults: { timeout: 10m }\n");
+    let finished = validate(&folder.join("jobs.d"));
+    assert_eq!(finished.code, Some(1), "{finished}");
+    assert_eq!(
+        finished.stdout.matches("error[E060]").count(),
+        3,
+        "{finished}"
+    );
+    let daemon = Daemon::start(&copied("examples/policy/jobs.d"));
+    daemon.wait_until_ready();
+    let finished = ask(&daemon, &folder, "trigger price-list --wait");
     assert_eq!(finished.code, Some(0), "{finished}");
 }
