@@ -63,7 +63,7 @@ pub(super) fn check(
         decoder.note(problem);
     }
     let tree = tree::parse(text);
-    if let Some(problem) = foreign::kubernetes(&tree, &input.shown) {
+    if let Some(problem) = foreign::kubernetes(&tree, text, &input.shown) {
         return Outcome {
             findings: vec![page.finding(problem)],
             ..Outcome::default()

@@ -90,7 +90,7 @@ impl Within {
             around: around.clone(),
             name: name.clone(),
             key,
-            lines: lines(around, value, text).unwrap_or(Lines::Unknown),
+            lines: lines(around, key, value, text).unwrap_or(Lines::Unknown),
         }
     }
 
@@ -148,16 +148,25 @@ fn in_line(line: &[(u32, u32)], span: Span) -> Option<Span> {
     })
 }
 
-fn lines(around: &Around, value: Span, text: &str) -> Option<Lines> {
+fn lines(around: &Around, key: Span, value: Span, text: &str) -> Option<Lines> {
+    if value.line > key.line {
+        // A block begins with its first line that is not empty.
+        let empty = text.bytes().take_while(|byte| *byte == b'\n').count();
+        let first = u32::try_from(empty)
+            .ok()
+            .and_then(|empty| value.line.checked_sub(empty));
+        if let Some(found) = first.and_then(|first| block(around, first, text)) {
+            return Some(found);
+        }
+    }
     let from = value.column.saturating_sub(1) as usize;
     match around.line(value.line).chars().nth(from)? {
-        '|' => block(around, value.line.saturating_add(1), text),
         quote @ ('"' | '\'') => quoted(around, value, quote, text),
         _ => plain(around, value, text),
     }
 }
 
-/// `|`: the lines as they stand, less their indentation.
+/// `|`, and whatever else keeps its lines as they stand, less their indentation.
 fn block(around: &Around, first: u32, text: &str) -> Option<Lines> {
     let mut indent = None;
     for (number, line) in (first..).zip(text.split('\n')) {
@@ -360,7 +369,7 @@ mod tests {
             (
                 "a block",
                 "a.yaml: |\n  jobs:\n    a: bad\n",
-                at(1, 9, 0),
+                at(2, 3, 0),
                 "jobs:\n  a: bad\n",
                 at(2, 6, 3),
                 Some("bad"),
@@ -368,7 +377,7 @@ mod tests {
             (
                 "an indentation indicator, empty lines, and blanks at a line's end",
                 "a.yaml: |2-\n\n    x: y \n\n   bad\nnext: z",
-                at(1, 9, 0),
+                at(3, 3, 0),
                 "\n  x: y \n\n bad",
                 at(4, 2, 3),
                 Some("bad"),
@@ -376,7 +385,7 @@ mod tests {
             (
                 "lines that end as on Windows",
                 "a.yaml: |\r\n  x: y\r\n  bad: z\r\n",
-                at(1, 9, 0),
+                at(2, 3, 0),
                 "x: y\nbad: z\n",
                 at(2, 1, 3),
                 Some("bad"),
@@ -424,7 +433,7 @@ mod tests {
             (
                 "folded text is not looked through",
                 "a.yaml: >\n  jobs:\n  bad\n",
-                at(1, 9, 0),
+                at(2, 3, 0),
                 "jobs: bad\n",
                 at(1, 7, 3),
                 None,
@@ -453,9 +462,9 @@ mod tests {
 
     #[test]
     fn what_is_not_found_is_at_the_key_and_says_where_it_would_be() {
-        let around = Arc::new(Around::new("a.yaml: >\n  x\n"));
+        let around = Arc::new(Around::new("a.yaml: >\n  x\n  y\n"));
         let name = Arc::from("a.yaml");
-        let within = Within::new(&around, &name, at(1, 1, 6), at(1, 9, 0), "x\n");
+        let within = Within::new(&around, &name, at(1, 1, 6), at(2, 3, 0), "x y\n");
         assert_eq!(within.place(at(1, 1, 1)), at(1, 1, 6));
         assert_eq!(
             within.remark(at(1, 2, 1)),

@@ -34,6 +34,7 @@ mod promises;
 mod revisions;
 mod sages;
 mod schedules;
+mod schema;
 mod shipped;
 mod simulate;
 mod suites;

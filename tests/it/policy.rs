@@ -32,7 +32,40 @@ fn checked(folder: &Folder, more: &str) -> Finished {
 
 #[test]
 fn a_broken_rule_is_told_at_the_job_with_the_mend_and_the_waiver() {
-    assert_snapshot!(checked(&folder(), ""), @"");
+    assert_snapshot!(checked(&folder(), ""), @r#"
+    exit 1
+    --- stdout
+    error[E060]: the job `report` lacks `owner` and `timeout`, which the policy asks for
+     --> jobs.d/a.yaml:2:3
+      |
+    2 |   report:
+      |   ^^^^^^
+      |
+      = help: write `owner: …` in the job or in its defaults, or waive it in policy.yaml: - { job: report, rule: required, reason: WHY, until: YYYY-MM-DD }
+
+    error[E066]: the job `report` asks `api.example.org`, and allowed are `*.example.com`
+     --> jobs.d/a.yaml:2:3
+      |
+    2 |   report:
+      |   ^^^^^^
+      |
+     ::: policy.yaml:7:12
+      |
+    7 |   - { job: report, rule: hosts, reason: moves soon, until: 2026-01-31 }
+      |            ------ this waiver ended with 2026-01-31
+      |
+      = help: ask an allowed host, or waive it in policy.yaml: - { job: report, rule: hosts, reason: WHY, until: YYYY-MM-DD }
+
+    error[E069]: the waiver of `hosts` for `report` ended with 2026-01-31
+     --> policy.yaml:7:12
+      |
+    7 |   - { job: report, rule: hosts, reason: moves soon, until: 2026-01-31 }
+      |            ^^^^^^
+      |
+      = help: mend the job and take the waiver out, or agree on another day
+
+    1 file, 1 good job: 3 errors
+    "#);
 }
 
 #[test]
@@ -60,7 +93,19 @@ fn every_format_has_it() {
 fn a_policy_that_is_wrong_itself_judges_nobody() {
     let folder = folder();
     folder.write("policy.yaml", "rules:\n  requird: [owner]\n");
-    assert_snapshot!(checked(&folder, ""), @"");
+    assert_snapshot!(checked(&folder, ""), @r#"
+    exit 1
+    --- stdout
+    error[E002]: `rules` has no key `requird`
+     --> policy.yaml:2:3
+      |
+    2 |   requird: [owner]
+      |   ^^^^^^^
+      |
+      = help: did you mean `required`?
+
+    1 file, 1 good job: 1 error
+    "#);
     folder.remove("policy.yaml");
     let finished = checked(&folder, "");
     assert_eq!(finished.code, Some(2), "{finished}");

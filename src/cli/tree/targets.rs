@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::{Clock, SystemClock};
 use crate::daemon::options::Paths;
-use crate::finding::{Code, Excerpt, Finding, Place};
+use crate::finding::{Code, Excerpt, Finding};
 use crate::source::{Directory, DirectoryOptions, FileKind, Look, MAX_FILE, Root};
 use crate::spec::calendars::is_ics;
 use crate::spec::{CheckedFile, InputFile};
@@ -71,11 +71,7 @@ impl Targets {
         self.findings.push(Finding {
             code: Code::EmptyFile,
             severity: Code::EmptyFile.severity(),
-            at: Excerpt {
-                place: Place::file(first.clone()),
-                line: String::new(),
-                label: String::new(),
-            },
+            at: Excerpt::bare(first.clone(), 0),
             also: None,
             message,
             help: String::new(),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use jiff::civil;
 
-use crate::finding::{Code, Excerpt, Finding, Place};
+use crate::finding::{Code, Excerpt, Finding};
 use crate::model::{Job, NameKind, Sage};
 use crate::spec::{CheckedFile, Given, TeamPolicy, TeamRule, Waiver};
 
@@ -133,11 +133,7 @@ fn finding(
     at: Option<&Excerpt>,
     expired: Option<&Waiver>,
 ) -> Finding {
-    let whole = || Excerpt {
-        place: Place::file(file.shown.clone()),
-        line: String::new(),
-        label: String::new(),
-    };
+    let whole = || Excerpt::bare(file.shown.clone(), 0);
     let also = expired.map(|waiver| Excerpt {
         label: format!("this waiver ended with {}", waiver.until),
         ..waiver.at.clone()

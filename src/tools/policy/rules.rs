@@ -67,7 +67,7 @@ fn required(job: &Job, given: Given, policy: &TeamPolicy) -> Option<Breach> {
         .collect();
     let first = missing.first()?;
     Some(Breach::new(
-        format!("has no {}, which the policy asks for", listed(&missing)),
+        format!("lacks {}, which the policy asks for", listed(&missing)),
         format!("write `{first}: …` in the job or in its defaults"),
     ))
 }

@@ -220,7 +220,7 @@ fn a_waiver_holds_through_its_last_day_and_is_a_finding_afterwards() {
     assert_eq!(
         judged(&past, &files),
         [
-            "a.yaml:2 E060 the job `old-a` has no `owner`, which the policy asks for",
+            "a.yaml:2 E060 the job `old-a` lacks `owner`, which the policy asks for",
             "policy.yaml:3 E069 the waiver of `required` for `old-a` ended with 2027-01-31",
         ]
     );

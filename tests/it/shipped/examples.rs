@@ -394,14 +394,14 @@ fn the_job_files_of_the_kubernetes_manifest_validate() {
 #[test]
 fn the_jobs_of_a_team_keep_to_its_policy_and_one_that_does_not_is_found() {
     let validate = |folder: &std::path::Path| {
-        elder("validate --strict --policy examples/policy/policy.yaml")
+        elder("validate --strict --policy examples/policy/.elder-policy.yaml")
             .arg(folder.display().to_string())
             .within(&shipped(""))
             .run()
     };
-    let finished = validate(&shipped("examples/policy/jobs.d"));
+    let finished = validate(&shipped("examples/policy"));
     assert_eq!(finished.code, Some(0), "{finished}");
-    let folder = copied("examples/policy/jobs.d");
+    let folder = copied("examples/policy");
     folder.write("jobs.d/_defaults.yaml", "defaults: { timeout: 10m }\n");
     let finished = validate(&folder.join("jobs.d"));
     assert_eq!(finished.code, Some(1), "{finished}");
@@ -410,8 +410,8 @@ fn the_jobs_of_a_team_keep_to_its_policy_and_one_that_does_not_is_found() {
         3,
         "{finished}"
     );
-    let daemon = Daemon::start(&copied("examples/policy/jobs.d"));
-    daemon.wait_until_ready();
+    let folder = copied("examples/policy");
+    let daemon = Daemon::start(&folder);
     let finished = ask(&daemon, &folder, "trigger price-list --wait");
     assert_eq!(finished.code, Some(0), "{finished}");
 }
