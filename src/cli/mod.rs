@@ -14,6 +14,7 @@ mod import;
 mod jobs;
 mod logs;
 mod next;
+mod pause;
 mod plan;
 mod report;
 mod rules;
@@ -99,6 +100,9 @@ fn carry_out(
         Command::Runs(typed) => runs::runs(&typed, &environment, console),
         Command::Logs(typed) => logs::logs(&typed, &environment, console),
         Command::Cancel(typed) => runs::cancel(&typed, &environment, console),
+        Command::Pause(typed) => pause::pause(&typed, &environment, console),
+        Command::Resume(typed) => pause::resume(&typed, &environment, console),
+        Command::Overrides(typed) => pause::overrides(&typed, &environment, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Wait(typed) => wait::wait(&typed, &environment, console),

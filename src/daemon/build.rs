@@ -160,7 +160,11 @@ pub(super) async fn start(
         open: std::mem::take(&mut recalled.open),
     };
     let said = std::mem::take(&mut recalled.said);
-    let driver = Driver::new(parts, inbox).knowing(remains).remembering(said);
+    let pauses = std::mem::take(&mut recalled.pauses);
+    let driver = Driver::new(parts, inbox)
+        .knowing(remains)
+        .remembering(said)
+        .with_pauses(pauses);
     let engine_task = tokio::spawn(driver.run());
     let job_files = Arc::new(JobFiles::new(
         language_options(&options),

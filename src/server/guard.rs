@@ -113,7 +113,9 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
     if changes {
         call.actor = name.clone();
         let now = shared.clock.now();
-        shared.trail.answered(call, response.status(), None, now);
+        let said = response.extensions().get::<audit::Said>();
+        let said = said.and_then(|said| said.0.as_deref());
+        shared.trail.answered(call, response.status(), said, now);
     }
     if writes {
         tracing::info!(

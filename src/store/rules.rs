@@ -30,16 +30,18 @@ pub(super) enum Class {
     Quiet,
 }
 
-/// A known job is seen.
-pub(super) fn seen(mark: &mut Mark, at: Timestamp) {
+/// A known job is seen; says whether it is another one than before under that name.
+pub(super) fn seen(mark: &mut Mark, at: Timestamp) -> bool {
     let Some(gone_at) = mark.gone_at.take() else {
-        return;
+        return false;
     };
     let returns = SignedDuration::try_from(RETURN_WITHIN).unwrap_or(SignedDuration::MAX);
-    if at.duration_since(gone_at) >= returns {
+    let is_another = at.duration_since(gone_at) >= returns;
+    if is_another {
         mark.first_seen = at;
         rescheduled(mark, at);
     }
+    is_another
 }
 
 /// The memory of a job that takes another name, where that name has one of its own: nothing that

@@ -4,19 +4,22 @@
 //! reaches all of it. Elder itself moves into a leaf of its own, for the kernel gives limits only to groups whose
 //! parents hold no process. Where nothing is delegated nothing of this happens, and no start costs more.
 //!
-//! A process goes into its group by itself before it becomes the program: to move it afterwards takes the
-//! kernel some milliseconds, in which it could have started something that stays outside.
+//! A process begins in its group where the kernel can do that; else it goes in by itself before it becomes the
+//! program. To move it afterwards takes some milliseconds, in which it could have started something that stays outside.
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use super::census::Stat;
+use super::clone;
 use crate::ids::RunId;
 use crate::model::Limits;
 
@@ -31,6 +34,8 @@ pub struct Cgroups {
     root: PathBuf,
     memory: bool,
     pids: bool,
+    /// Whether processes can begin in a group.
+    begins_inside: bool,
     /// Folders whose run is over and that something still lives in.
     left: Mutex<Vec<PathBuf>>,
 }
@@ -77,6 +82,7 @@ impl Cgroups {
         Ok(Some(Self {
             memory: given.contains("memory"),
             pids: given.contains("pids"),
+            begins_inside: open(&own).is_ok_and(|own| clone::is_possible(own.as_fd())),
             root,
             left: Mutex::default(),
         }))
@@ -163,6 +169,16 @@ impl RunGroup {
         &self.path
     }
 
+    /// Whether a process can begin in it.
+    pub(super) fn can_be_begun_in(&self) -> bool {
+        self.all.begins_inside
+    }
+
+    /// Its folder, as those who begin in it name it.
+    pub(super) fn open(&self) -> io::Result<OwnedFd> {
+        open(&self.path)
+    }
+
     /// What was over a limit of the job's, as the end of a sentence.
     pub(super) fn over_limit(&self) -> Option<&'static str> {
         let read = |file: &str| fs::read_to_string(self.path.join(file)).unwrap_or_default();
@@ -207,6 +223,11 @@ fn processes(path: &Path) -> Vec<Pid> {
     let text = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
     let numbers = text.lines().filter_map(|line| line.parse().ok());
     numbers.filter_map(Pid::from_raw).collect()
+}
+
+fn open(folder: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(folder, flags, Mode::empty())?)
 }
 
 fn make(path: &Path) -> io::Result<()> {

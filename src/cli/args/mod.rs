@@ -14,8 +14,9 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{
-    BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs, ReportArgs,
-    RunsArgs, ShowArgs, StatusArgs, SyncArgs, TriggerArgs, WaitArgs,
+    BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs,
+    OverridesArgs, PauseArgs, ReportArgs, ResumeArgs, RunsArgs, ShowArgs, StatusArgs, SyncArgs,
+    TriggerArgs, WaitArgs,
 };
 pub use doctor::DoctorArgs;
 pub use files::{
@@ -91,6 +92,12 @@ pub enum Command {
     Trigger(TriggerArgs),
     /// End a run
     Cancel(CancelArgs),
+    /// Pause a job: its fires are skipped
+    Pause(PauseArgs),
+    /// Let a paused job go on
+    Resume(ResumeArgs),
+    /// List what differs from the files on purpose: pauses, held removals
+    Overrides(OverridesArgs),
     /// Read the files again; confirm held removals
     Sync(SyncArgs),
     /// Wait until a revision, or just these files, are in force
@@ -124,10 +131,34 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 24] = [
-    "run", "validate", "plan", "next", "simulate", "test", "import", "doctor", "schema", "rules",
-    "explain", "status", "list", "show", "runs", "logs", "trigger", "cancel", "sync", "wait",
-    "backup", "restore", "optimize", "report",
+const COMMANDS: [&str; 27] = [
+    "run",
+    "validate",
+    "plan",
+    "next",
+    "simulate",
+    "test",
+    "import",
+    "doctor",
+    "schema",
+    "rules",
+    "explain",
+    "status",
+    "list",
+    "show",
+    "runs",
+    "logs",
+    "trigger",
+    "cancel",
+    "pause",
+    "resume",
+    "overrides",
+    "sync",
+    "wait",
+    "backup",
+    "restore",
+    "optimize",
+    "report",
 ];
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::finding::Code;
+use crate::model::NameKind;
 use samples::job;
 
 /// What one file says: good with these names, or bad.

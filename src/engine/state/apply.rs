@@ -89,10 +89,12 @@ impl State {
             self.freshness.resume(self.now.wall);
             self.mend_marks();
             self.start_up();
+            self.tell_paused();
         } else if is_ahead {
             self.mend_marks();
         }
         self.tell_counts();
+        self.tell_pauses();
         self.answer(ticket, lost, open);
     }
 
@@ -201,6 +203,7 @@ impl State {
         });
         self.counts[state.status as usize] += 1;
         self.jobs[key.index()] = Some(state);
+        self.bring_pause(key, &name, mark);
         self.names.insert(name, key);
         for id in orphans {
             if let Some(active) = self.runs.get_mut(&id) {
@@ -294,6 +297,7 @@ impl State {
         self.give_up_waiting(key, |_| true);
         self.timetable.remove(key);
         self.names.remove(name.as_str());
+        self.leave_pause(key, name);
         self.expect_nothing(key, name);
         let Some(state) = self.jobs.get_mut(key.index()).and_then(Option::take) else {
             return;

@@ -14,6 +14,7 @@ use crate::model::{Event, Job, Outcome, Output, Reason, Run, RunState};
 use crate::store::{Write, Written};
 
 use super::active::{Active, Row, Stage, is_fire};
+use super::pauses::AskedPause;
 use super::{Effect, JobState, Phase, Refusal, State, Ticket};
 
 /// So many writes make a batch, so that the first of a great many starts do not wait for the last:
@@ -45,6 +46,8 @@ pub(super) enum Then {
     Told(JobName),
     /// Letters are in the outbox, about no row.
     ToldAlone,
+    /// A pause, or its end, is in force.
+    Paused(Box<AskedPause>),
     /// Fires that did not run are told.
     NotRun {
         key: Option<JobKey>,
@@ -52,6 +55,16 @@ pub(super) enum Then {
         first: Timestamp,
         added: u64,
     },
+}
+
+impl Then {
+    /// Whether the store's answer says that a row is ours.
+    fn is_claim(&self) -> bool {
+        !matches!(
+            self,
+            Then::Nothing | Then::Told(_) | Then::ToldAlone | Then::Paused(_)
+        )
+    }
 }
 
 /// What is on its way.
@@ -190,7 +203,7 @@ impl State {
             Ok(written) => {
                 let (mut won, mut lost) = (0, 0);
                 for (then, written) in thens.into_iter().zip(written) {
-                    if !matches!(then, Then::Nothing | Then::Told(_) | Then::ToldAlone) {
+                    if then.is_claim() {
                         match written {
                             Written::Done => won += 1,
                             Written::Taken => lost += 1,
@@ -233,6 +246,7 @@ impl State {
         match (then, written) {
             (Then::Nothing, _) => {}
             (Then::Told(_) | Then::ToldAlone, _) => self.told(),
+            (Then::Paused(asked), _) => self.pause_recorded(*asked),
             (Then::Start(id), Written::Done) => self.launch(id),
             (Then::Recorded(id), Written::Done) => {
                 let Some(active) = self.runs.get_mut(&id) else {
@@ -346,6 +360,7 @@ impl State {
                     }
                     None => self.commits.keep_with(telling, write, then),
                 },
+                Then::Paused(asked) => self.pause_refused(&asked, &error),
                 // It is looked at again when the store is back.
                 Then::Mended(_) => {}
                 Then::Nothing | Then::Told(_) | Then::ToldAlone => {
@@ -462,7 +477,7 @@ impl State {
     }
 
     /// `key`, if it still is that job's; keys are used again.
-    fn still(&self, key: Option<JobKey>, name: &JobName) -> Option<JobKey> {
+    pub(super) fn still(&self, key: Option<JobKey>, name: &JobName) -> Option<JobKey> {
         let is_its = |job: &JobState| {
             // It may have had another name when that was written.
             job.job.name() == name || job.job.definition.aliases.contains(name)

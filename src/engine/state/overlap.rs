@@ -89,7 +89,11 @@ impl State {
         };
         if active.stage == Stage::Behind && active.is_ending {
             let why = active.end_reason.unwrap_or(Reason::Request);
-            self.give_up(id, Outcome::Cancelled, why);
+            let outcome = match why {
+                Reason::Paused => Outcome::Skipped,
+                _ => Outcome::Cancelled,
+            };
+            self.give_up(id, outcome, why);
         }
     }
 

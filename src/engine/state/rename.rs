@@ -19,6 +19,7 @@ impl State {
         let mut said = Vec::new();
         for (from, to) in &moves {
             self.rename_rows(from, to);
+            self.rename_pause(from, to);
             let key = self.names.get(from.as_str()).copied();
             if let Some(trouble) = self.trouble(key, from) {
                 said.push((Trouble::subject(from), None));

@@ -16,10 +16,11 @@ use tokio::task::JoinHandle;
 use crate::action::Live;
 use crate::clock::HandClock;
 use crate::engine::{
-    Handle, JobPage, JobStatus, JobView, Message, Refusal, Stats, TriggerRequest, Triggered,
+    Handle, JobPage, JobStatus, JobView, Message, PauseAnswer, PausePage, PauseRequest, PauseWish,
+    PausedJob, Refusal, Stats, TriggerRequest, Triggered,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{AuditEntry, Event, History, Letter, Observer, Output, Run};
+use crate::model::{AuditEntry, Event, History, Letter, Observer, Output, Pause, Run};
 use crate::server::{Bound, Config, Parts, bind};
 use crate::store::{
     Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, RunPage, RunQuery, Store,
@@ -80,6 +81,17 @@ impl Engine {
             Message::Stats(to) => drop(to.send(self.stats.lock().unwrap().clone())),
             Message::Trigger(request, to) => drop(to.send(self.trigger(request))),
             Message::Cancel(run, to) => drop(to.send(Ok(self.cancel(run)))),
+            Message::Pause(request, to) => drop(to.send(self.pause(request))),
+            Message::Pauses(limit, to) => {
+                let paused = jobs.iter().filter_map(|view| {
+                    let (job, pause) = (view.job.clone(), view.pause.clone()?);
+                    Some(PausedJob { job, pause })
+                });
+                let pauses: Vec<_> = paused.collect();
+                let total = pauses.len() as u64;
+                let pauses = pauses.into_iter().take(limit).collect();
+                drop(to.send(PausePage { pauses, total }));
+            }
             Message::Apply(..) | Message::Recorded(_) | Message::Stop(..) | Message::StopNow => {}
         }
     }
@@ -89,6 +101,32 @@ impl Engine {
         let jobs = self.jobs.lock().unwrap();
         let mut active = jobs.iter().flat_map(|view| &view.active);
         active.any(|head| head.id == run)
+    }
+
+    fn pause(&self, request: PauseRequest) -> Result<PauseAnswer, Refusal> {
+        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+            return Err(refusal);
+        }
+        let mut jobs = self.jobs.lock().unwrap();
+        let view = jobs.iter_mut().find(|view| *view.job.name() == request.job);
+        let Some(view) = view else {
+            return Err(Refusal::NoSuchJob(request.job.to_string()));
+        };
+        view.pause = match request.wish {
+            PauseWish::Resume => None,
+            PauseWish::Pause { until, reason } => Some(Pause {
+                since: instant("2027-01-01T00:01:00Z"),
+                until,
+                ended_at: None,
+                reason,
+                author: request.author,
+            }),
+        };
+        Ok(PauseAnswer {
+            pause: view.pause.clone(),
+            active: view.active.clone(),
+            next: view.next,
+        })
     }
 
     fn trigger(&self, request: TriggerRequest) -> Result<Triggered, Refusal> {
@@ -326,6 +364,7 @@ pub(super) fn view(name: &str) -> JobView {
         job: job(name),
         status: JobStatus::Active,
         next: Some(instant("2027-01-01T00:05:00Z")),
+        pause: None,
         active: vec![],
         last: None,
         mark: Mark::first_sight(seen),

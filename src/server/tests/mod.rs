@@ -6,3 +6,4 @@ mod calls;
 mod config;
 mod harness;
 mod health;
+mod pauses;

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::apply::Transaction;
-use super::rows;
+use super::{pauses, rows};
 use crate::ids::JobName;
 use crate::store::{AppliedFile, Mark, Written, rules};
 
@@ -30,6 +30,7 @@ impl Transaction<'_> {
         let Some((old, old_mark)) = self.look_up(from)? else {
             return Ok(Written::Taken);
         };
+        pauses::rename(self.conn, from, to)?;
         let Some((new, new_mark)) = self.look_up(to)? else {
             self.conn
                 .prepare_cached("UPDATE jobs SET name = ?2 WHERE id = ?1")?

@@ -250,6 +250,7 @@ impl Ledger {
             open: Vec::new(),
             files: state.files.values().cloned().collect(),
             said: Vec::new(),
+            pauses: Vec::new(),
         }
     }
 

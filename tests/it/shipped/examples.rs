@@ -22,17 +22,24 @@ fn all_shipped_job_files_validate_without_a_warning() {
         .collect();
     let want = [
         "calendars",
+        "celery",
+        "certificates",
         "configmap",
+        "database-backup",
         "gitops",
         "http-retry",
+        "invoices",
+        "log-rotation",
         "overlap",
         "policy",
         "pools",
+        "rollout-restart",
         "sages",
         "secrets",
         "several-times-a-day",
         "signed-webhook",
         "users-and-limits",
+        "warm-caches",
     ];
     assert_eq!(
         folders,
@@ -46,6 +53,7 @@ fn all_shipped_schedule_tests_hold() {
     for path in [
         "jobs.d",
         "examples/calendars",
+        "examples/invoices",
         "examples/several-times-a-day",
     ] {
         let finished = elder("test --coverage --format json")
@@ -374,21 +382,6 @@ fn a_configmap_is_followed_as_the_kubelet_swaps_it() {
         None,
         "a job that is gone has no series"
     );
-}
-
-#[test]
-fn the_job_files_of_the_kubernetes_manifest_validate() {
-    let manifest = "deploy/kubernetes/elder.yaml";
-    let finished = elder("validate --strict --format json")
-        .arg(manifest)
-        .within(&shipped(""))
-        .run();
-    assert_eq!(finished.code, Some(0), "{finished}");
-    let maps = text(manifest);
-    let keys = maps.lines().filter(|line| line.ends_with(".yaml: |"));
-    let keys = keys.filter(|line| !line.contains("_defaults")).count();
-    assert!(keys >= 1, "{maps}");
-    assert_eq!(finished.json()["files"], keys, "{finished}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod documents;
 mod examples;
+mod needs;
 mod pipelines;
 mod sages;
 mod tasks;

@@ -34,6 +34,9 @@ pub(super) enum Step {
     Hold(usize),
     /// Some that is not over, wherever it stands.
     Cancel(usize),
+    /// For so long, or without an end.
+    Pause(usize, Option<i64>),
+    Resume(usize),
     Limit(usize, u32),
     Drop(usize),
     Repool(usize, usize),
@@ -69,7 +72,7 @@ impl Dice {
 
     pub(super) fn step(&mut self) -> Step {
         let which = self.index(JOBS.len());
-        match self.of(0, 63) {
+        match self.of(0, 66) {
             // Now and then so long that a name that is gone becomes another job.
             0..12 if self.of(0, 300) == 0 => Step::Pass(self.seconds(600, 2000)),
             0..12 => Step::Pass(self.seconds(1, 12)),
@@ -95,6 +98,9 @@ impl Dice {
             57 => Step::Drop(self.index(POOLS.len())),
             58 => Step::Repool(which, self.index(POOLS.len() + 1)),
             59..61 => Step::Cancel(self.index(8)),
+            61 => Step::Pause(which, None),
+            62 => Step::Pause(which, Some(self.seconds(1, 200))),
+            63 => Step::Resume(which),
             _ => Step::Pump,
         }
     }
@@ -336,6 +342,8 @@ impl World {
                     self.feed(Input::Cancel(runs[i % runs.len()]));
                 }
             }
+            Step::Pause(which, length) => self.pause(JOBS[which].0, length),
+            Step::Resume(which) => self.resume(JOBS[which].0),
             Step::Limit(which, limit) => self.edit_pools(which, Some(limit)),
             Step::Drop(which) => self.edit_pools(which, None),
             Step::Repool(which, into) => self.edit_one(which, |old| {

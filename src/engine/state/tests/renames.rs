@@ -12,12 +12,16 @@ impl World {
         if let Some(mark) = self.marks.remove(from) {
             self.marks.insert(to.clone(), mark);
         }
+        self.pauses.remove(to);
+        if let Some(pause) = self.pauses.remove(from) {
+            self.pauses.insert(to.clone(), pause);
+        }
         for row in self.rows.values_mut().filter(|row| row.job == *from) {
             row.job = to.clone();
         }
     }
 
-    fn rename(&mut self, from: &str, to: &str) {
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
         let name = |text: &str| JobName::new(text).unwrap();
         self.apply(Change {
             at: self.now,

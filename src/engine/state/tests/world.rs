@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::engine::handle::NotApplied;
+use crate::engine::handle::{NotApplied, PauseAnswer, PauseRequest, PauseWish};
 use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
-use crate::model::{Ended, Letter, Outcome, Output, Pool, RunState, Sages};
+use crate::model::{Ended, Letter, Outcome, Output, Pause, Pool, RunState, Sages};
 use crate::schedule::Schedule;
 use crate::store::rules;
 
@@ -87,6 +87,8 @@ pub(super) struct World {
     pub(super) marks: HashMap<JobName, Mark>,
     pub(super) letters: BTreeMap<RunId, Letter>,
     pub(super) said: BTreeMap<String, String>,
+    pub(super) pauses: HashMap<JobName, Pause>,
+    pub(super) pause_answers: Vec<Result<PauseAnswer, Refusal>>,
     pub(super) sages: Arc<Sages>,
     /// The jobs of which a sage hears each failure and each fire that was missed.
     pub(super) tells: HashSet<JobName>,
@@ -135,6 +137,8 @@ impl World {
             marks: HashMap::new(),
             letters: BTreeMap::new(),
             said: BTreeMap::new(),
+            pauses: HashMap::new(),
+            pause_answers: Vec::new(),
             sages: Arc::default(),
             tells: HashSet::new(),
             is_store_up: true,
@@ -196,6 +200,7 @@ impl World {
             && now.duration_since(gone).unsigned_abs() >= RETURN_WITHIN
         {
             (mark.first_seen, mark.since, mark.mark) = (now, now, mark.mark.max(now));
+            self.pauses.remove(name);
         }
         *mark
     }
@@ -229,6 +234,18 @@ impl World {
         self.feed(Input::Trigger(ticket, request));
     }
 
+    pub(super) fn ask_pause(&mut self, name: &str, wish: PauseWish) {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.asking.insert(ticket);
+        let request = PauseRequest {
+            job: JobName::new(name).unwrap(),
+            author: "anna".into(),
+            wish,
+        };
+        self.feed(Input::Pause(ticket, request));
+    }
+
     pub(super) fn feed(&mut self, input: Input) {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
@@ -255,6 +272,10 @@ impl World {
             Effect::Triggered(ticket, answer) => {
                 assert!(self.asking.remove(&ticket), "answered twice: {answer:?}");
                 self.answers.push(answer);
+            }
+            Effect::Paused(ticket, answer) => {
+                assert!(self.asking.remove(&ticket), "answered twice: {answer:?}");
+                self.pause_answers.push(answer);
             }
             Effect::End { run, how } => self.ends.push((run, how)),
             Effect::FindRequest {
@@ -305,6 +326,13 @@ impl World {
         let key = self.state.names.get(order.job.name().as_str());
         let job = key.and_then(|key| self.state.job(*key));
         let job = job.map_or(&order.job, |state| &state.job);
+        if let (Some(key), 1, Trigger::Schedule | Trigger::CatchUp) =
+            (key, order.attempt, order.trigger)
+        {
+            let pause = self.state.pauses.on(*key);
+            let is_on = pause.is_some_and(|pause| pause.is_on(self.now));
+            assert!(!is_on, "{} began although it is paused", order.job.name());
+        }
         let most = job.definition.policy.max_instances as usize;
         assert!(at_once <= most, "{}: {at_once} at once", order.job.name());
     }
@@ -435,6 +463,9 @@ impl World {
                 for (from, to) in &moves {
                     self.move_rows(from, to);
                 }
+            }
+            Write::Pause { job, pause } => {
+                self.pauses.insert(job, *pause);
             }
             Write::Tell(telling) => {
                 for letter in telling.letters {
@@ -646,6 +677,8 @@ impl World {
         let troubles =
             said.map(|(name, text)| (Trouble::job_of(name).unwrap(), Trouble::parse(text)));
         self.feed(Input::Troubles(troubles.collect()));
+        let pauses = self.pauses.clone();
+        self.feed(Input::Pauses(pauses.into_iter().collect()));
         let added = recorded
             .iter()
             .map(|job| (job.clone(), self.marks[job.name()]));
