@@ -88,7 +88,7 @@ fn what_cannot_be_laid_side_by_side_is_told_at_its_key() {
     assert_snapshot!(checked(&folded), @r#"
     exit 1
     --- stdout
-    error[E015]: `25:00` is no time of day (line 1, column 37 of the text of `shop.yaml`)
+    error[E015]: `25:00` is no time of day (line 1, column 38 of the text of `shop.yaml`)
       --> <stdin>:14:3
        |
     14 |   shop.yaml: >-
