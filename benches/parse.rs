@@ -60,12 +60,7 @@ fn input(path: String, text: &str) -> InputFile {
 }
 
 fn options() -> Options {
-    Options {
-        timezone: None,
-        env: Arc::new(HashMap::new()),
-        env_allow: None,
-        allow_missing_env: false,
-    }
+    Options::default()
 }
 
 /// The same data as JSON, to the letter of its values.

@@ -280,7 +280,7 @@ fn language_options(options: &RunOptions) -> spec::Options {
         timezone: options.timezone.clone(),
         env: options.environment.clone(),
         env_allow: options.env_allow.clone(),
-        allow_missing_env: false,
+        ..spec::Options::default()
     }
 }
 

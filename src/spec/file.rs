@@ -16,7 +16,7 @@ use super::problem::{Page, Problem};
 use super::settings::Settings;
 use super::shared::Shared;
 use super::tree::{self, Entry, Node, Span, Tree, Value, shorten};
-use super::{InputFile, NamePlace, Options, bytes, limits};
+use super::{InputFile, NamePlace, Options, Variables, bytes, limits};
 use crate::finding::{Code, Finding};
 use crate::model::{Commons, Job, NameKind};
 use crate::schedule::Zone;
@@ -28,6 +28,7 @@ pub(super) struct Outcome {
     pub given: Vec<Given>,
     pub commons: Commons,
     pub uses: Box<[Use]>,
+    pub variables: Variables,
     pub names: Vec<NamePlace>,
     pub findings: Vec<Finding>,
 }
@@ -95,6 +96,7 @@ pub(super) fn check(
         given: if bad { Vec::new() } else { given },
         commons: if bad { Commons::default() } else { commons },
         uses: decoder.commons.take_uses(),
+        variables: std::mem::take(&mut decoder.variables),
         names,
         findings: decoder.finish(),
     }
@@ -220,12 +222,17 @@ fn defaults<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>, home: &Home) -> 
     settings
 }
 
-/// Checks a `_defaults.yaml` and gives its settings; they are worth something only when nothing is wrong.
-pub(super) fn check_defaults(
-    input: &InputFile,
-    text: &str,
-    setting: &Setting<'_>,
-) -> (Settings, Vec<Finding>) {
+/// What came of a `_defaults.yaml`.
+#[derive(Default)]
+pub(super) struct DefaultsRead {
+    /// Worth something only when nothing is wrong.
+    pub settings: Settings,
+    pub variables: Variables,
+    pub findings: Vec<Finding>,
+}
+
+/// Checks a `_defaults.yaml`.
+pub(super) fn check_defaults(input: &InputFile, text: &str, setting: &Setting<'_>) -> DefaultsRead {
     let page = Page::of(input, text);
     let mut decoder = Decoder::new(&page, setting.options, setting.shared);
     let home = Home::new(&input.root_folder, &input.path);
@@ -250,7 +257,11 @@ pub(super) fn check_defaults(
             }
         }
     }
-    (settings, decoder.finish())
+    DefaultsRead {
+        settings,
+        variables: std::mem::take(&mut decoder.variables),
+        findings: decoder.finish(),
+    }
 }
 
 pub(super) fn names_in_another_case(decoder: &mut Decoder<'_, '_>, entries: &[Entry<'_>]) {

@@ -58,6 +58,7 @@ mod team_policy;
 mod tests;
 mod tree;
 mod trust;
+mod variables;
 mod wire;
 mod within;
 
@@ -80,6 +81,7 @@ pub use schema::{schema, test_schema};
 pub use span::Span;
 pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
 pub use team_policy::{Pattern, TeamPolicy, TeamRule, Waiver, is_bad_policy, team_policy};
+pub use variables::{Shown, Variables};
 pub use within::{Around, Within};
 
 /// A file as it was read: what [`check()`] needs of it.
@@ -102,7 +104,7 @@ pub struct InputFile {
 }
 
 /// What the check depends on beside the files.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// `--timezone`; UTC when absent.
     pub timezone: Option<Arc<str>>,
@@ -110,6 +112,9 @@ pub struct Options {
     pub env: Arc<HashMap<String, String>>,
     /// `--env-allow`: only these names may be used; `None` for all.
     pub env_allow: Option<Arc<Vec<String>>>,
+    /// Whose values may be filled in, and where, when the files are of somebody who may not read
+    /// elder's environment; `None` for all.
+    pub lent: Option<Arc<Variables>>,
     /// `--allow-missing-env`: a name that is not set is a warning and empty text.
     pub allow_missing_env: bool,
 }
@@ -146,6 +151,8 @@ pub struct CheckedFile {
     pub uses: Box<[commons::Use]>,
     /// What that was: [`commons::Table::state_of`] it.
     pub uses_state: u64,
+    /// The variables of elder's environment that it asks for, also in a bad file as far as it could be read.
+    pub variables: Variables,
     /// Where each name stands, also in a bad file as far as it could be read.
     pub names: Vec<NamePlace>,
     /// Everything found in it.

@@ -20,6 +20,7 @@ use crate::finding::Finding;
 use crate::ids::JobName;
 use crate::model::Pool;
 use crate::source::{Directory, Look, Revisions, Snapshot, Watcher, Watching};
+use crate::spec::Variables;
 
 /// As many findings are told of at once.
 const MAX_FINDINGS: usize = 10_000;
@@ -80,6 +81,8 @@ pub(super) struct Seen {
     pub(super) content_hash: Arc<str>,
     pub(super) findings: Vec<Finding>,
     pub(super) sources: Vec<SourceView>,
+    /// The variables of elder's environment that files ask for.
+    pub(super) variables: Arc<Variables>,
     /// Job files, without those for defaults.
     pub(super) files: usize,
     /// Files that are refused.
@@ -269,6 +272,7 @@ impl Eye {
             content_hash: snapshot.content_hash().into(),
             ..Seen::default()
         };
+        let mut variables = Variables::default();
         conflicts.reverse();
         for (index, root) in self.tree.roots.iter().enumerate() {
             let mut view = SourceView {
@@ -283,6 +287,7 @@ impl Eye {
                 view.files += usize::from(!file.is_defaults() && !file.is_ics());
                 view.bad_files += usize::from(is_bad);
                 seen.findings.extend(file.findings().iter().cloned());
+                variables.extend(&file.variables);
                 while let Some((_, finding)) = conflicts.pop_if(|(at, _)| *at == (index, place)) {
                     seen.findings.push(finding);
                 }
@@ -299,6 +304,7 @@ impl Eye {
             seen.sources.push(view);
         }
         seen.findings.truncate(MAX_FINDINGS);
+        seen.variables = Arc::new(variables);
         seen
     }
 

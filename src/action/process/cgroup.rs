@@ -45,6 +45,8 @@ pub struct Cgroups {
 pub(super) struct RunGroup {
     all: Arc<Cgroups>,
     path: PathBuf,
+    /// What the job asked for.
+    limits: Limits,
 }
 
 impl Cgroups {
@@ -133,6 +135,7 @@ impl Cgroups {
         let group = RunGroup {
             all: Arc::clone(self),
             path: self.root.join(format!("{RUN}{run}-{attempt}")),
+            limits: *limits,
         };
         make(&group.path)?;
         if let Some(bytes) = limits.memory.filter(|_| self.memory) {
@@ -179,10 +182,17 @@ impl RunGroup {
         open(&self.path)
     }
 
-    /// What was over a limit of the job's, as the end of a sentence.
+    /// What was over a limit of the job's, as the end of a sentence. A job without the limit was over
+    /// none: what ended it then is the machine's lack of memory, or somebody else's limit.
     pub(super) fn over_limit(&self) -> Option<&'static str> {
-        let read = |file: &str| fs::read_to_string(self.path.join(file)).unwrap_or_default();
-        over_limit(&read("memory.events"), &read("pids.events"))
+        let read = |is_limited: bool, file: &str| match is_limited {
+            true => fs::read_to_string(self.path.join(file)).unwrap_or_default(),
+            false => String::new(),
+        };
+        over_limit(
+            &read(self.limits.memory.is_some(), "memory.events"),
+            &read(self.limits.processes.is_some(), "pids.events"),
+        )
     }
 }
 
@@ -303,7 +313,8 @@ fn value(events: &str, key: &str) -> Option<u64> {
 
 fn over_limit(memory: &str, pids: &str) -> Option<&'static str> {
     let is_over = |events: &str, key: &str| value(events, key).is_some_and(|count| count > 0);
-    if is_over(memory, "oom_kill ") {
+    // `oom` counts what met this group's own limit, `oom_kill` whom the kernel ended for any reason.
+    if is_over(memory, "oom ") && is_over(memory, "oom_kill ") {
         return Some(
             "it used more memory than limits.memory allows, and the kernel ended a process of it",
         );
@@ -358,7 +369,41 @@ mod tests {
                 .contains("limits.processes")
         );
         assert_eq!(over_limit(&fine, "max 0\n"), None);
+        let elsewhere = memory.replace("oom 1", "oom 0");
+        assert_eq!(over_limit(&elsewhere, ""), None, "the machine had no more");
         assert_eq!(over_limit("", ""), None);
+    }
+
+    #[test]
+    fn a_job_without_a_limit_was_over_none_whatever_the_kernel_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let groups = Arc::new(Cgroups {
+            root: folder.path().to_owned(),
+            memory: true,
+            pids: true,
+            begins_inside: false,
+            left: Mutex::default(),
+        });
+        let at = jiff::Timestamp::from_second(1).unwrap();
+        let run = RunId::of_fire(&crate::ids::JobName::new("a").unwrap(), at);
+        let of = |limits: Limits| {
+            let group = groups.begin(run, 1, &limits).unwrap();
+            let events = "max 1\noom 1\noom_kill 1\n";
+            fs::write(group.path().join("memory.events"), events).unwrap();
+            fs::write(group.path().join("pids.events"), "max 1\n").unwrap();
+            group.over_limit()
+        };
+        assert_eq!(of(Limits::default()), None);
+        let memory = Limits {
+            memory: Some(1 << 20),
+            ..Limits::default()
+        };
+        assert!(of(memory).unwrap().contains("limits.memory"));
+        let processes = Limits {
+            processes: Some(4),
+            ..Limits::default()
+        };
+        assert!(of(processes).unwrap().contains("limits.processes"));
     }
 
     #[test]

@@ -131,6 +131,8 @@ async fn cut_off<F: Future<Output = ()>>(
             kin.terminate_outside(group.number()).await;
             ending.status = child.wait().await.ok();
             group.gone().await;
+            // Its number may be another group's from here on.
+            group.let_go();
             kin.gone().await;
         };
         let wait = async {

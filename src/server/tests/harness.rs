@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::action::Live;
@@ -44,19 +44,33 @@ pub(super) struct Engine {
     pub(super) stuck: Arc<AtomicBool>,
     /// Messages that it took while stuck.
     pub(super) held: Arc<AtomicUsize>,
+    released: Arc<Notify>,
 }
 
 impl Engine {
     async fn run(self, mut inbox: mpsc::Receiver<Message>) {
         let mut held = Vec::new();
-        while let Some(message) = inbox.recv().await {
-            if self.stuck.load(Ordering::SeqCst) {
-                held.push(message);
-                self.held.fetch_add(1, Ordering::SeqCst);
-                continue;
+        loop {
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    None => return,
+                    Some(message) if self.stuck.load(Ordering::SeqCst) => {
+                        held.push(message);
+                        self.held.fetch_add(1, Ordering::SeqCst);
+                    }
+                    Some(message) => self.answer(message),
+                },
+                () = self.released.notified() => {
+                    held.drain(..).for_each(|message| self.answer(message));
+                }
             }
-            self.answer(message);
         }
+    }
+
+    /// Lets it answer again, also what it took while stuck.
+    pub(super) fn release(&self) {
+        self.stuck.store(false, Ordering::SeqCst);
+        self.released.notify_one();
     }
 
     fn answer(&self, message: Message) {
@@ -335,6 +349,7 @@ pub(super) fn synced() -> SyncStatus {
         observed_at: Some(instant("2027-01-01T00:00:00Z")),
         findings: vec![],
         sources: vec![],
+        variables: Arc::default(),
         pending: vec![],
         pending_hash: String::new(),
         in_force: Arc::default(),
@@ -343,12 +358,7 @@ pub(super) fn synced() -> SyncStatus {
 
 pub(super) fn terms() -> crate::forecast::plan::Terms {
     crate::forecast::plan::Terms {
-        options: crate::spec::Options {
-            timezone: None,
-            env: Arc::default(),
-            env_allow: None,
-            allow_missing_env: false,
-        },
+        options: crate::spec::Options::default(),
         zones: crate::schedule::Zones::bundled(),
         rules: crate::decide::merge::Rules::default(),
         settings: crate::engine::Settings {
@@ -399,6 +409,7 @@ impl Server {
             refusal: Arc::default(),
             stuck: Arc::default(),
             held: Arc::default(),
+            released: Arc::default(),
         };
         let engine_task = tokio::spawn(engine.clone().run(inbox));
         let (sync, incoming, status) = SyncHandle::pair(synced());

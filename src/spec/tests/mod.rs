@@ -32,10 +32,8 @@ pub(super) fn zones() -> &'static Zones {
 pub(super) fn options(env: &[(&str, &str)]) -> Options {
     let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     Options {
-        timezone: None,
         env: Arc::new(env.collect()),
-        env_allow: None,
-        allow_missing_env: false,
+        ..Options::default()
     }
 }
 

@@ -126,12 +126,7 @@ pub(super) fn check(text: &str, zones: &Zones) -> (Vec<Job>, Vec<Finding>) {
         hash: [0; 32],
         within: None,
     };
-    let options = spec::Options {
-        timezone: None,
-        env: Arc::new(HashMap::new()),
-        env_allow: None,
-        allow_missing_env: false,
-    };
+    let options = spec::Options::default();
     let checked = spec::check(&[input], None, &HashMap::new(), &options, zones);
     let mut jobs = Vec::new();
     let mut found = Vec::new();

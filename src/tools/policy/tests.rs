@@ -32,6 +32,7 @@ fn judged(policy: &str, files: &[(&str, &str)]) -> Vec<String> {
             "b.example.com".to_owned(),
         )])),
         env_allow: None,
+        lent: None,
         allow_missing_env: false,
     };
     let (policy, findings) = team_policy(&input("policy.yaml", policy), &options, &zones);

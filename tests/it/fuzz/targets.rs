@@ -212,10 +212,9 @@ fn environment_files() {
 fn options() -> spec::Options {
     let env = HashMap::from([("X".to_owned(), "5m".to_owned())]);
     spec::Options {
-        timezone: None,
         env: Arc::new(env),
-        env_allow: None,
         allow_missing_env: true,
+        ..spec::Options::default()
     }
 }
 
