@@ -56,6 +56,7 @@ mod syntax;
 mod team_policy;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tree;
 mod trust;
 mod variables;
@@ -69,6 +70,7 @@ use std::sync::Arc;
 use crate::finding::Finding;
 use crate::model::Job;
 
+pub use account::is_user;
 pub use alike::across;
 pub use check::{check, check_among};
 pub use clock_changes::clock_changes;
@@ -81,6 +83,7 @@ pub use schema::{schema, test_schema};
 pub use span::Span;
 pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
 pub use team_policy::{Pattern, TeamPolicy, TeamRule, Waiver, is_bad_policy, team_policy};
+pub use text::yaml_of;
 pub use variables::{Shown, Variables};
 pub use within::{Around, Within};
 

@@ -1,6 +1,7 @@
 //! Job files as the checking commands see them: looked at once, checked, nothing remembered.
 
 pub mod compare;
+mod every;
 mod suites;
 mod targets;
 
@@ -19,9 +20,10 @@ use crate::tools::policy;
 
 use super::exit::Failure;
 
+pub use every::every;
 pub use suites::{WithTests, with_tests};
-pub use targets::read_single;
 use targets::{Looked, Targets, targets};
+pub use targets::{STDIN, read_single};
 
 /// What to look at, and how.
 pub struct Query<'a> {
