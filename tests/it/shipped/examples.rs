@@ -46,6 +46,14 @@ fn all_shipped_job_files_validate_without_a_warning() {
         want.map(str::to_owned).into(),
         "each needs a test here"
     );
+    let readme = text("README.md");
+    for folder in &folders {
+        let link = format!("](examples/{folder})");
+        assert!(
+            readme.contains(&link),
+            "README.md does not lead to examples/{folder}"
+        );
+    }
 }
 
 #[test]
