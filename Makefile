@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run test fuzz kills soak tools peers prometheus manifests lint format bench docs setup
+.PHONY: help run test fuzz kills soak tools peers prometheus manifests lint format generated bench docs setup
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -45,6 +45,16 @@ lint: setup ## Format and clippy, without changing anything
 
 format: ## Format all of it
 	$(CARGO) fmt
+
+generated: setup ## Make again what is made: schemas, the shipped alert rules, the list of keys
+	$(CARGO) build --locked
+	$(CARGO) run -q --locked -- schema > schema/elder.schema.json
+	$(CARGO) run -q --locked -- schema --tests > schema/elder-test.schema.json
+	empty="$$(mktemp -d)" && $(CARGO) run -q --locked -- rules "$$empty" --format prometheusrule \
+	  | tee deploy/kubernetes/monitoring/prometheusrule.yaml > deploy/helm/elder/files/prometheusrule.yaml
+	cd deploy/kubernetes/overlay && $(CARGO) run -q --locked -- rules jobs --format prometheusrule > prometheusrule.yaml
+	-$(CARGO) test -q --locked --test it the_list_of_keys > /dev/null 2>&1
+	! [ -e "$${CARGO_TARGET_DIR:-target}/tmp/keys.md" ] || mv "$${CARGO_TARGET_DIR:-target}/tmp/keys.md" docs/keys.md
 
 bench: setup ## Measure; tables on standard output
 	$(CARGO) bench --locked

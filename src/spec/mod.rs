@@ -53,6 +53,7 @@ mod suite;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tree;
 mod trust;
 mod variables;
@@ -65,6 +66,7 @@ use std::sync::Arc;
 use crate::finding::Finding;
 use crate::model::Job;
 
+pub use account::is_user;
 pub use alike::across;
 pub use check::{check, check_among};
 pub use clock_changes::clock_changes;
@@ -74,6 +76,7 @@ pub use print::print;
 pub use read::read;
 pub use schema::{schema, test_schema};
 pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
+pub use text::yaml_of;
 pub use variables::{Shown, Variables};
 
 /// A file as it was read: what [`check()`] needs of it.

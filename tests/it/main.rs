@@ -20,6 +20,7 @@ mod client;
 mod clock_changes;
 mod deploy;
 mod doctor;
+mod fmt;
 mod fuzz;
 mod http_actions;
 mod import;

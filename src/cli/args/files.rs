@@ -157,6 +157,28 @@ pub struct NextArgs {
     pub env_file: Vec<PathBuf>,
 }
 
+/// The flags of `elder fmt`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder fmt                        lays the files of jobs.d out
+  elder fmt --check jobs.d         for CI: shows what would change, writes nothing
+  elder fmt - < a.yaml > b.yaml    for editors
+
+Comments, order and quotes stay; a file says the same before and after.
+Exit status: 0 fine, 1 a file differs (--check) or is no YAML, 2 no answer.")]
+pub struct FmtArgs {
+    /// Folders of job files, single files, or - for standard input [default: jobs.d]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Write nothing; show what would change, and end with 1 if anything would
+    #[arg(long)]
+    pub check: bool,
+    /// The tree that a single file belongs to [default: the outermost parent with a _defaults.yaml, else its folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub root: Option<String>,
+}
+
 /// The flags of `elder schema`.
 #[derive(Debug, Args)]
 pub struct SchemaArgs {

@@ -1,6 +1,7 @@
 //! Job files as the checking commands see them: looked at once, checked, nothing remembered.
 
 pub mod compare;
+mod every;
 mod suites;
 mod targets;
 
@@ -17,7 +18,9 @@ use crate::spec::{self, InputFile};
 
 use super::exit::Failure;
 
+pub use every::every;
 pub use suites::{WithTests, with_tests};
+pub use targets::STDIN;
 use targets::{Looked, targets};
 
 /// What to look at, and how.

@@ -17,7 +17,7 @@ use super::super::settings::distinct_paths;
 use super::Query;
 
 /// How standard input is named in findings.
-const STDIN: &str = "<stdin>";
+pub const STDIN: &str = "<stdin>";
 /// The file of defaults that a tree may have in every folder.
 const DEFAULTS: &str = "_defaults.yaml";
 
@@ -36,7 +36,7 @@ pub(super) struct Files {
     /// The tree's folder, absolute.
     tree: PathBuf,
     /// The files in it.
-    files: Vec<Single>,
+    pub(super) files: Vec<Single>,
 }
 
 /// A single file.
@@ -44,7 +44,7 @@ pub(super) struct Single {
     /// Absolute.
     path: PathBuf,
     /// As typed.
-    typed: String,
+    pub(super) typed: String,
 }
 
 pub(super) fn targets(query: &Query<'_>) -> Result<Vec<Target>, Failure> {
@@ -138,12 +138,17 @@ fn in_trees(files: Vec<Single>, root: Option<&str>) -> Result<Vec<Files>, Failur
 
 /// The folders of the trees that single files belong to, as the typed names name them.
 pub(super) fn folders_of(files: Vec<String>, root: Option<&str>) -> Result<Vec<String>, Failure> {
+    let trees = trees_of(files, root)?;
+    Ok(trees.iter().map(Files::shown_tree).collect())
+}
+
+/// The trees that single files belong to.
+pub(super) fn trees_of(files: Vec<String>, root: Option<&str>) -> Result<Vec<Files>, Failure> {
     let files = files.into_iter().map(|typed| Single {
         path: absolute(Path::new(&typed)),
         typed,
     });
-    let trees = in_trees(files.collect(), root)?;
-    Ok(trees.iter().map(Files::shown_tree).collect())
+    in_trees(files.collect(), root)
 }
 
 /// A path without `.` and `..`, whose last part is kept as it is: the file may be a link.
@@ -205,15 +210,9 @@ impl Files {
         let mut inputs: Vec<_> = root.files.iter().map(|file| root.input(file)).collect();
         let mut only = Vec::new();
         for file in &self.files {
-            let below = file.path.strip_prefix(&self.tree).unwrap_or(&file.path);
-            let own = inputs
-                .iter_mut()
-                .find(|input| Path::new(&*input.path) == below);
+            let own = inputs.iter_mut().find(|input| self.names(file, input));
             let Some(own) = own else {
-                let message = format!("{} is not a job file", file.typed);
-                return Err(Failure::no_answer(message).help(
-                    "a job file's name ends in .yaml or .yml and does not begin with a dot",
-                ));
+                return Err(no_job_file(&file.typed));
             };
             own.shown = Arc::from(file.typed.as_str());
             only.push(own.shown.clone());
@@ -226,8 +225,14 @@ impl Files {
         })
     }
 
+    /// Whether that single file is this one of the tree.
+    pub(super) fn names(&self, file: &Single, input: &InputFile) -> bool {
+        let below = file.path.strip_prefix(&self.tree).unwrap_or(&file.path);
+        Path::new(&*input.path) == below
+    }
+
     /// The tree as the typed names name it, where they do: siblings are named alike.
-    fn shown_tree(&self) -> String {
+    pub(super) fn shown_tree(&self) -> String {
         let prefix = self.files.first().and_then(|file| {
             let below = file.path.strip_prefix(&self.tree).ok()?.to_str()?;
             file.typed.strip_suffix(below)
@@ -238,6 +243,11 @@ impl Files {
             None => self.tree.to_string_lossy().into_owned(),
         }
     }
+}
+
+pub(super) fn no_job_file(typed: &str) -> Failure {
+    Failure::no_answer(format!("{typed} is not a job file"))
+        .help("a job file's name ends in .yaml or .yml and does not begin with a dot")
 }
 
 impl Looked {
@@ -276,7 +286,8 @@ fn is_defaults(path: &str) -> bool {
     path.rsplit('/').next() == Some(DEFAULTS)
 }
 
-fn stdin() -> Result<InputFile, Failure> {
+/// Standard input as a job file.
+pub(super) fn stdin() -> Result<InputFile, Failure> {
     let mut bytes = Vec::new();
     let limit = MAX_FILE;
     let mut bounded = std::io::stdin().lock().take(limit.saturating_add(1));

@@ -49,7 +49,7 @@ pub(super) fn read(files: &[SourceFile], options: &Options<'_>) -> Sheet {
     ));
     sheet.remarks.push(
         "cron runs a command in its user's home, with PATH=/usr/bin:/bin unless the crontab sets \
-         it; elder runs it in the folder of this file, with its own PATH and as its own user."
+         it; elder runs it in the folder of this file, with its own PATH."
             .to_owned(),
     );
     if mail {

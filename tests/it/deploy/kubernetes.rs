@@ -334,7 +334,7 @@ fn the_rules_are_those_that_elder_makes() {
     ] {
         assert!(
             text(file) == general.stdout,
-            "{file}: make it again with `elder rules EMPTY-FOLDER --format prometheusrule`"
+            "{file} is not what elder makes: `make generated`"
         );
     }
     let own = elder("rules jobs --format prometheusrule")
@@ -342,7 +342,7 @@ fn the_rules_are_those_that_elder_makes() {
         .run();
     assert!(
         text("kubernetes/overlay/prometheusrule.yaml") == own.stdout,
-        "make deploy/kubernetes/overlay/prometheusrule.yaml again, as its kustomization says"
+        "deploy/kubernetes/overlay/prometheusrule.yaml is not what elder makes: `make generated`"
     );
 
     let Some(manifests) = kustomized(&shipped("kubernetes/overlay")) else {
