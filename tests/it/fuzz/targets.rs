@@ -226,6 +226,7 @@ fn input_file(path: &str, bytes: &[u8]) -> InputFile {
         shown: format!("jobs.d/{path}").into(),
         content: Ok(bytes.into()),
         hash: [0; 32],
+        within: None,
     }
 }
 

@@ -43,6 +43,7 @@ fn every_job_file_in_the_documents_is_laid_out() {
             ];
             if !block.lines().any(|line| is_ours.contains(&line.trim_end()))
                 || block.contains("runs-on:")
+                || block.starts_with("# wrong\n")
             {
                 continue;
             }
@@ -67,7 +68,8 @@ fn a_file_in_another_layout_comes_back() {
                 continue;
             };
             let is_job_file = file.extension().is_some_and(|ending| ending == "yaml")
-                && !file.ends_with("kustomization.yaml");
+                && !file.ends_with("kustomization.yaml")
+                && !file.ends_with(".elder-policy.yaml");
             // Columns within a script are text.
             if !is_job_file || text.contains(": |\n") {
                 continue;
