@@ -717,6 +717,10 @@ impl Store for Shelf {
         self.kept.marks(jobs)
     }
 
+    fn editions(&self, job: JobName) -> Said<'_, Vec<crate::decide::Edition>> {
+        self.kept.editions(job)
+    }
+
     fn runs(&self, query: RunQuery) -> Said<'_, RunPage> {
         self.kept.runs(query)
     }
