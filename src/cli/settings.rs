@@ -91,6 +91,7 @@ pub fn of_run(
             },
         },
         revision: typed.revision.map(Arc::from),
+        author: typed.author.map(Arc::from),
         service_manager,
         heartbeat: typed.heartbeat_url.map(|url| Heartbeat {
             url,

@@ -307,6 +307,7 @@ fn sync_options(options: &RunOptions) -> sync::Options {
         strict: options.strict,
         default_path: options.paths == Paths::Default,
         revision: options.revision.clone(),
+        author: options.author.clone(),
     }
 }
 

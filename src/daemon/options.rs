@@ -69,6 +69,8 @@ pub struct RunOptions {
     pub log: log::Options,
     /// `--revision`: what the files are at, told to jobs, runs and metrics.
     pub revision: Option<Arc<str>>,
+    /// `--author`: who made that revision.
+    pub author: Option<Arc<str>>,
     /// This program's own file, for `ELDER_BIN`.
     pub program: Option<PathBuf>,
     /// `NOTIFY_SOCKET` and what goes with it: the service manager that wants to be told.

@@ -119,6 +119,9 @@ pub struct RunArgs {
     /// What the files are at, for runs and metrics
     #[arg(long, value_name = "TEXT")]
     pub revision: Option<String>,
+    /// Who made that revision, for runs and sages; else git is asked
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
 }
 
 /// `--auth`
