@@ -100,10 +100,18 @@ fn cut(text: String, most: usize) -> String {
     }
 }
 
-/// Those of `editions`, the oldest first, that came after the last success by `good`.
+/// Those of `editions`, the oldest first, that came after the last success by `good`, of a job that has
+/// failed since or not.
 #[must_use]
-pub fn since_success(editions: &[Edition], good: Option<DefinitionId>) -> &[Edition] {
-    let last = good.and_then(|good| editions.iter().rposition(|it| it.definition == good));
+pub fn since_success<'a>(
+    editions: &'a [Edition],
+    good: Option<DefinitionId>,
+    failing: Option<&Failing>,
+) -> &'a [Edition] {
+    // After the one that it failed by the good one may have come back, with no success yet.
+    let failed = failing.and_then(|failing| place_of_failure(editions, failing));
+    let before = &editions[..failed.unwrap_or(editions.len())];
+    let last = good.and_then(|good| before.iter().rposition(|it| it.definition == good));
     last.map_or(editions, |last| &editions[last + 1..])
 }
 
@@ -115,13 +123,26 @@ pub fn edition_of(
     definition: DefinitionId,
     began: Option<Timestamp>,
 ) -> Option<&Edition> {
-    let mut same = editions.iter().filter(|it| it.definition == definition);
+    place_of(editions, definition, began).map(|place| &editions[place])
+}
+
+fn place_of(
+    editions: &[Edition],
+    definition: DefinitionId,
+    began: Option<Timestamp>,
+) -> Option<usize> {
     let is_before = |edition: &Edition| match (edition.edit.at, began) {
         (Some(at), Some(began)) => at <= began,
         _ => true,
     };
-    let oldest = same.clone().next();
-    same.rfind(|edition| is_before(edition)).or(oldest)
+    let is_same = |edition: &Edition| edition.definition == definition;
+    let newest = editions.iter().rposition(|it| is_same(it) && is_before(it));
+    newest.or_else(|| editions.iter().position(is_same))
+}
+
+/// Which of `editions` the first failure went by.
+fn place_of_failure(editions: &[Edition], failing: &Failing) -> Option<usize> {
+    place_of(editions, failing.definition?, Some(failing.at))
 }
 
 /// Puts together since when a job fails: `good` is the definition of its last success, `editions` are
@@ -146,8 +167,7 @@ pub fn failing_since(
         return since;
     }
     // Later editions did not make it fail.
-    let ran_by = |edition: &Edition| Some(edition.definition) == failing.definition;
-    let Some(last) = editions.iter().rposition(ran_by) else {
+    let Some(last) = place_of_failure(editions, failing) else {
         return since;
     };
     let editions = &editions[..=last];
@@ -289,6 +309,9 @@ mod tests {
         let (bad, worse) = (edition("bad", Some(run)), edition("worse", Some(time)));
         let mended = edition("mended", Some(back));
         let dark = edition("dark", None);
+        let mut again = edition("bad", Some(time));
+        again.edit.at = Some(at(9));
+        again.edit.author = Some("somebody later".into());
         for (editions, ran_by, success, want, why) in [
             (
                 all(&[&good, &bad]),
@@ -317,6 +340,27 @@ mod tests {
                 Some("good"),
                 "revision rev-mended by author of mended, by another definition than its last success",
                 "changed and changed back",
+            ),
+            (
+                all(&[&good, &bad, &good]),
+                Some("bad"),
+                Some("good"),
+                "revision rev-bad by author of bad, which changed run",
+                "the good wording came back, without a success yet",
+            ),
+            (
+                all(&[&good, &bad, &good, &again]),
+                Some("bad"),
+                Some("good"),
+                "revision rev-bad by author of bad, which changed run",
+                "and the bad one again",
+            ),
+            (
+                all(&[&bad, &good, &bad]),
+                Some("bad"),
+                Some("good"),
+                "revision rev-bad by author of bad, which changed run",
+                "it was bad before its last success as well",
             ),
             (
                 all(&[&good]),
@@ -348,8 +392,9 @@ mod tests {
             ),
         ] {
             let good = success.map(id);
-            let left = since_success(&editions, good);
-            let since = failing_since(&failing(ran_by), good, left);
+            let failing = failing(ran_by);
+            let left = since_success(&editions, good, Some(&failing));
+            let since = failing_since(&failing, good, left);
             assert_eq!(since.words(), want, "{why}");
         }
     }
@@ -357,10 +402,11 @@ mod tests {
     #[test]
     fn an_edition_that_came_back_counts_from_its_last_time() {
         let editions = [edition("a", None), edition("b", None), edition("a", None)];
-        assert_eq!(since_success(&editions, Some(id("a"))), []);
-        assert_eq!(since_success(&editions, Some(id("b"))), &editions[2..]);
-        assert_eq!(since_success(&editions, Some(id("c"))).len(), 3);
-        assert_eq!(since_success(&editions, None).len(), 3);
+        let since = |good: Option<&str>| since_success(&editions, good.map(id), None);
+        assert_eq!(since(Some("a")), []);
+        assert_eq!(since(Some("b")), &editions[2..]);
+        assert_eq!(since(Some("c")).len(), 3);
+        assert_eq!(since(None).len(), 3);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Questions to git about a work tree: bounded in time and length, and answered by silence where there
 //! is no git, it does not trust the owner of the repository, or it takes too long.
 //!
-//! Nothing that the repository names is run, nothing is written, and nothing is fetched.
+//! Nothing is written and nothing is fetched. Of what a repository's own configuration names only filters
+//! of content run (`filter.*.clean`, as whoever made the checkout set them up): git compares by them.
 
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+
+use crate::model::is_commit;
 
 /// How long git may be silent.
 const PATIENCE: Timespec = Timespec {
@@ -44,23 +47,23 @@ impl Git {
         name(line.rsplit_once(" <")?.0)
     }
 
-    /// Who last changed this file below the folder, as of the commit.
+    /// Who last changed this file below the folder, up to the first of these commits and, if there is
+    /// another, after that.
     pub(super) fn author_of(
         &mut self,
         folder: &Path,
-        commit: &str,
+        (commit, after): (&str, Option<&str>),
         file: &str,
     ) -> Option<Arc<str>> {
         let file = format!(":(literal){file}");
-        let only = [
-            "log",
-            "-1",
-            "--no-show-signature",
-            "--format=%an",
-            commit,
-            "--",
-            &file,
-        ];
+        // Several repositories' revisions are none of this one's.
+        if after.is_some_and(|after| !is_commit(after)) {
+            return None;
+        }
+        let after = after.map(|after| format!("^{after}"));
+        let mut only = vec!["log", "-1", "--no-show-signature", "--format=%an", commit];
+        only.extend(after.as_deref());
+        only.extend(["--", &file]);
         name(self.ask(folder, &only, 1 << 10)?.lines().next()?)
     }
 
@@ -149,7 +152,7 @@ mod tests {
         assert!(!git.differs(folder.path()));
         assert_eq!(git.author(folder.path(), "HEAD"), None);
         let nowhere = Path::new("/no/such/folder");
-        assert_eq!(git.author_of(nowhere, "HEAD", "a"), None);
+        assert_eq!(git.author_of(nowhere, ("HEAD", None), "a"), None);
         assert!(!git.is_silent, "it answered at once");
     }
 }

@@ -27,8 +27,8 @@ const MOST_FILES: usize = 20;
 #[derive(Debug, Default)]
 pub struct Revisions {
     known: Vec<Known>,
-    /// Who changed files, as far as somebody asked since the last look.
-    authors: HashMap<Arc<str>, Option<Arc<str>>>,
+    /// Who changed files after which revision, as far as somebody asked since the last look.
+    authors: HashMap<(Arc<str>, Option<Box<str>>), Option<Arc<str>>>,
     /// For the questions since the last look.
     git: Git,
 }
@@ -119,6 +119,12 @@ impl Revisions {
     /// Who last changed a file, given as people name it, in the commit of the last look; who made
     /// that commit where git cannot tell or too many were asked about.
     pub fn author_of(&mut self, file: &Arc<str>) -> Option<Arc<str>> {
+        self.author_since(file, None)
+    }
+
+    /// As [`Self::author_of`], but who made that commit where the file is as it was in the revision
+    /// `since`.
+    pub fn author_since(&mut self, file: &Arc<str>, since: Option<&str>) -> Option<Arc<str>> {
         let known = self.known.iter().find_map(|known| {
             let below = file.strip_prefix(&*known.path)?;
             Some((known, below.strip_prefix('/')?))
@@ -129,12 +135,15 @@ impl Revisions {
         if known.is_dirty == Some(true) {
             return None;
         }
-        let found = match self.authors.get(file) {
+        let since = since.map(|since| since.trim_end_matches(DIRTY));
+        let question = (file.clone(), since.map(Box::from));
+        let found = match self.authors.get(&question) {
             Some(found) => found.clone(),
             None if self.authors.len() >= MOST_FILES => None,
             None => {
-                let found = self.git.author_of(&known.folder, &known.commit, below);
-                self.authors.insert(file.clone(), found.clone());
+                let commits = (&*known.commit, since);
+                let found = self.git.author_of(&known.folder, commits, below);
+                self.authors.insert(question, found.clone());
                 found
             }
         };

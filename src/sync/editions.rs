@@ -1,10 +1,12 @@
-//! Editions of definitions: what a plan changes of them, and what of that is still to be recorded.
+//! Editions of definitions: what a plan changes of them, which file that comes of, and what of it is
+//! still to be recorded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::tree::{DEFAULTS, folder as folder_of};
 use crate::decide::diff::Diff;
 use crate::decide::fields::Field;
 use crate::decide::merge::InForce;
@@ -37,6 +39,71 @@ pub(super) struct Way<'a> {
     pub(super) after: &'a InForce,
     pub(super) renamed: &'a [(JobName, JobName)],
     pub(super) diff: &'a Diff,
+}
+
+/// The files whose content is another than the one that what is in force came from, new and removed
+/// ones too: below each PATH.
+pub(super) struct Edited<'a>(HashMap<&'a str, HashSet<&'a str>>);
+
+/// What makes a definition another one.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// This file, as people name it: the job's own, or defaults for it.
+    File(Arc<str>),
+    /// Some other file: a calendar, a pool, whatever the whole tree shares.
+    Elsewhere,
+    /// No file at all, but a variable of the environment or the rules of a time zone.
+    NoFile,
+}
+
+impl<'a> Edited<'a> {
+    pub(super) fn between(before: &'a InForce, after: &'a InForce) -> Self {
+        let files = |set: &'a InForce| {
+            let roots = set.roots.iter();
+            roots.flat_map(|root| {
+                let files = root.files.iter();
+                files.map(|file| ((&*root.path, &*file.path), &file.hash))
+            })
+        };
+        let mut old: HashMap<_, _> = files(before).collect();
+        let mut edited: HashMap<&str, HashSet<&str>> = HashMap::new();
+        for ((root, path), hash) in files(after) {
+            if old.remove(&(root, path)) != Some(hash) {
+                edited.entry(root).or_default().insert(path);
+            }
+        }
+        for (root, path) in old.into_keys() {
+            edited.entry(root).or_default().insert(path);
+        }
+        Self(edited)
+    }
+
+    /// What made a job of this file, as people name it, another one.
+    pub(super) fn cause(&self, file: &Arc<str>) -> Cause {
+        for (root, edited) in &self.0 {
+            let below = file.strip_prefix(root);
+            let Some(below) = below.and_then(|below| below.strip_prefix('/')) else {
+                continue;
+            };
+            if edited.contains(below) {
+                return Cause::File(file.clone());
+            }
+            // Of several defaults those next to the file say most.
+            let mut folder = below;
+            while !folder.is_empty() {
+                folder = folder_of(folder);
+                let slash = if folder.is_empty() { "" } else { "/" };
+                let defaults = format!("{folder}{slash}{DEFAULTS}");
+                if edited.contains(&*defaults) {
+                    return Cause::File(format!("{root}/{defaults}").into());
+                }
+            }
+        }
+        match self.0.is_empty() {
+            true => Cause::NoFile,
+            false => Cause::Elsewhere,
+        }
+    }
 }
 
 /// What this way makes of definitions, and who made them so.
@@ -128,4 +195,75 @@ pub(super) fn first(jobs: &[Job], edit: &Edit) -> Vec<Write> {
         write(job.name(), &edition, EditionOrder::First)
     };
     jobs.iter().map(first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::merge::{Defined, FileInForce, RootInForce};
+
+    fn set(files: &[(&str, u8)]) -> InForce {
+        let files = files.iter().map(|(path, hash)| FileInForce {
+            path: (*path).into(),
+            hash: [*hash; 32],
+            content: Defined::Defaults("".into()),
+        });
+        InForce {
+            roots: vec![RootInForce {
+                path: "jobs.d".into(),
+                files: files.collect(),
+                held: Vec::new(),
+            }],
+        }
+    }
+
+    #[test]
+    fn a_definition_is_another_because_of_its_own_file_its_defaults_or_some_other_file() {
+        let file = |name: &str| Cause::File(name.into());
+        let before = set(&[
+            ("_defaults.yaml", 1),
+            ("x/_defaults.yaml", 1),
+            ("x/a.yaml", 1),
+        ]);
+        for (after, want, why) in [
+            (
+                set(&[
+                    ("_defaults.yaml", 2),
+                    ("x/_defaults.yaml", 2),
+                    ("x/a.yaml", 2),
+                ]),
+                file("jobs.d/x/a.yaml"),
+                "its own file first",
+            ),
+            (
+                set(&[
+                    ("_defaults.yaml", 2),
+                    ("x/_defaults.yaml", 2),
+                    ("x/a.yaml", 1),
+                ]),
+                file("jobs.d/x/_defaults.yaml"),
+                "the defaults next to it",
+            ),
+            (
+                set(&[("x/_defaults.yaml", 1), ("x/a.yaml", 1)]),
+                file("jobs.d/_defaults.yaml"),
+                "removed defaults",
+            ),
+            (
+                set(&[
+                    ("_defaults.yaml", 1),
+                    ("calendars.yaml", 1),
+                    ("x/_defaults.yaml", 1),
+                    ("x/a.yaml", 1),
+                    ("y/_defaults.yaml", 1),
+                ]),
+                Cause::Elsewhere,
+                "new files that are not its defaults",
+            ),
+            (before.clone(), Cause::NoFile, "nothing was edited"),
+        ] {
+            let edited = Edited::between(&before, &after);
+            assert_eq!(edited.cause(&"jobs.d/x/a.yaml".into()), want, "{why}");
+        }
+    }
 }

@@ -3,12 +3,12 @@
 //! Nothing is carried out here. When a plan is not carried out, the same look
 //! gives it again.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::editions::{Turned, Way, turned};
+use super::editions::{Cause, Edited, Turned, Way, turned};
 use super::handle::SourceView;
 use super::language::Language;
 use super::ledger::{self, Row, hex};
@@ -76,8 +76,8 @@ pub(super) struct Ask {
     pub(super) look: Look,
     pub(super) in_force: Arc<InForce>,
     pub(super) rules: Rules,
-    /// Jobs whose last edit was in no commit.
-    pub(super) uncommitted: Vec<JobName>,
+    /// Jobs whose last edit was in no commit, and the revision that it was beyond.
+    pub(super) uncommitted: Vec<(JobName, Option<Arc<str>>)>,
     /// Whether to decide anew although no file changed.
     pub(super) anew: Anew,
 }
@@ -247,7 +247,7 @@ impl Eye {
     /// Which of these jobs' edits are in a commit now.
     fn committed(
         &mut self,
-        uncommitted: &[JobName],
+        uncommitted: &[(JobName, Option<Arc<str>>)],
         in_force: &InForce,
     ) -> Vec<(JobName, Option<Arc<str>>)> {
         let is_clean = self
@@ -257,18 +257,35 @@ impl Eye {
         if uncommitted.is_empty() || !is_clean {
             return Vec::new();
         }
-        let names: HashSet<&JobName> = uncommitted.iter().collect();
-        let jobs = in_force.jobs().filter(|job| names.contains(job.name()));
-        jobs.map(|job| (job.name().clone(), self.author_of(job)))
-            .collect()
+        let beyond: HashMap<_, _> = uncommitted.iter().map(|(job, rev)| (job, rev)).collect();
+        let mut committed = Vec::new();
+        for job in in_force.jobs() {
+            let Some(beyond) = beyond.get(job.name()) else {
+                continue;
+            };
+            let author = match (&self.told_author, &mut self.revisions) {
+                (Some(author), _) => Some(author.clone()),
+                // Which file that was is not remembered: the job's own, if a commit since touched it.
+                (None, Some(revisions)) => {
+                    revisions.author_since(&job.origin.file, beyond.as_deref())
+                }
+                (None, None) => None,
+            };
+            committed.push((job.name().clone(), author));
+        }
+        committed
     }
 
-    /// Who last changed the file of a job, as far as that is known.
-    fn author_of(&mut self, job: &Job) -> Option<Arc<str>> {
-        match (&self.told_author, &mut self.revisions) {
-            (Some(author), _) => Some(author.clone()),
-            (None, Some(revisions)) => revisions.author_of(&job.origin.file),
-            (None, None) => None,
+    /// Who made a job what it is now, as far as that is known.
+    fn author_of(&mut self, job: &Job, edited: &Edited<'_>) -> Option<Arc<str>> {
+        if let Some(author) = &self.told_author {
+            return Some(author.clone());
+        }
+        let revisions = self.revisions.as_mut()?;
+        match edited.cause(&job.origin.file) {
+            Cause::File(file) => revisions.author_of(&file),
+            Cause::Elsewhere => revisions.author(),
+            Cause::NoFile => None,
         }
     }
 
@@ -306,7 +323,8 @@ impl Eye {
             renamed: renames.as_ref().map_or(&[], |renames| &renames.renamed),
             diff: &diff,
         };
-        let turned = turned(&way, |job| self.author_of(job));
+        let edited = Edited::between(&ask.in_force, &merged.in_force);
+        let turned = turned(&way, |job| self.author_of(job, &edited));
         let committed = self.committed(&ask.uncommitted, &merged.in_force);
         let recast = self.recast.as_ref();
         Plan {

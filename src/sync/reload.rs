@@ -205,7 +205,11 @@ impl Reloader {
                 confirmed: request.confirmed.iter().cloned().collect(),
                 ..Rules::default()
             },
-            uncommitted: self.uncommitted.keys().cloned().collect(),
+            uncommitted: self
+                .uncommitted
+                .iter()
+                .map(|(job, edition)| (job.clone(), edition.edit.revision.clone()))
+                .collect(),
             anew: if is_retry || !request.confirmed.is_empty() {
                 Anew::Always
             } else {

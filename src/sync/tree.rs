@@ -331,6 +331,6 @@ pub(super) fn is_defaults(path: &str) -> bool {
 }
 
 /// The folder of a path; empty for the root and for what lies in it.
-fn folder(path: &str) -> &str {
+pub(super) fn folder(path: &str) -> &str {
     path.rfind('/').map_or("", |slash| &path[..slash])
 }

@@ -44,6 +44,8 @@ impl State {
             self.answer(ticket, Vec::new(), Vec::new());
             return;
         }
+        // What is settled on the way runs by the new definitions already.
+        self.revision = change.revision.take();
         if let Some(sages) = &change.sages {
             self.sages = sages.clone();
         }
@@ -62,7 +64,6 @@ impl State {
             self.fire_due();
         }
         self.incoming.clear();
-        self.revision = change.revision;
         let mut lost = Vec::new();
         let mut open = Vec::new();
         for name in &change.removed {

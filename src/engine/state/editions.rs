@@ -31,7 +31,7 @@ impl State {
                     _ => past.editions.push(edition),
                 }
             }
-            past.forget_editions();
+            past.bound_editions();
             false
         });
     }
@@ -95,8 +95,24 @@ impl JobState {
 impl Past {
     /// Leaves only the editions that came after the last success, the newest of these.
     fn forget_editions(&mut self) {
-        let left = decide::since_success(&self.editions, self.good).len();
+        let failing = self.failing.as_deref();
+        let left = decide::since_success(&self.editions, self.good, failing).len();
         let gone = self.editions.len() - left.min(MOST_EDITIONS);
         self.editions.drain(..gone);
+    }
+
+    /// As [`Self::forget_editions`], when there is one more.
+    fn bound_editions(&mut self) {
+        let came_back = match &self.editions[..] {
+            [_, .., newest] => self.failing.is_none() && Some(newest.definition) == self.good,
+            _ => false,
+        };
+        if came_back {
+            // A run by one of those between may still be under way, and fail.
+            let gone = self.editions.len().saturating_sub(MOST_EDITIONS);
+            self.editions.drain(..gone);
+        } else {
+            self.forget_editions();
+        }
     }
 }

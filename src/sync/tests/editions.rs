@@ -1,5 +1,7 @@
 //! Editions of definitions: what a sync records of them, and what it tells the engine.
 
+use std::process::Command;
+
 use super::world::World;
 use crate::decide::Edition;
 use crate::model::ReloadTrigger;
@@ -140,5 +142,69 @@ async fn the_first_editions_of_a_great_many_jobs_follow_the_start() {
     }
     let first = world.store.editions("j0");
     assert_eq!(first[0].edit.revision.as_deref(), Some("v1"));
+    elder.stop().await;
+}
+
+/// Runs git in the world's folder.
+fn git(world: &World, who: &str, line: &str) {
+    let output = Command::new("git")
+        .args([
+            "-c",
+            &format!("user.name={who}"),
+            "-c",
+            "user.email=x@example.com",
+        ])
+        .args(line.split_whitespace())
+        .current_dir(world.dir.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {line}: {output:?}");
+}
+
+fn commit(world: &World, who: &str) {
+    git(world, who, "add .");
+    git(world, who, "commit -q -m x");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edition_is_of_whoever_changed_the_file_that_it_comes_of() {
+    let world = World::new(&[("a.yaml", "a 60 true"), ("sub/b.yaml", "b 60 true")]);
+    git(&world, "", "init -q -b main .");
+    commit(&world, "Bob");
+    let elder = world.start().await;
+    let author = |job: &str| {
+        let newest = world.store.editions(job).pop().unwrap();
+        newest
+            .edit
+            .author
+            .unwrap_or_else(|| "nobody".into())
+            .to_string()
+    };
+    assert_eq!((author("a"), author("b")), ("Bob".into(), "Bob".into()));
+    elder.stop().await;
+    world.write("sub/_defaults.yaml", "nice");
+    commit(&world, "Ada");
+    world.write("README", "x");
+    commit(&world, "Grace");
+    let elder = world.start().await;
+    assert_eq!(author("b"), "Ada", "who wrote its defaults, not its file");
+    // Defaults in no commit yet are nobody's, and then of who commits them.
+    world.write("_defaults.yaml", "ionice");
+    sync(&elder.handle).await;
+    assert_eq!(
+        (author("a"), author("b")),
+        ("nobody".into(), "nobody".into())
+    );
+    commit(&world, "Cem");
+    sync(&elder.handle).await;
+    assert_eq!((author("a"), author("b")), ("Cem".into(), "Cem".into()));
+    // With the file's own edit it is who committed that, whatever was committed since.
+    world.write("a.yaml", "a 60 false");
+    sync(&elder.handle).await;
+    commit(&world, "Dee");
+    world.write("README", "y");
+    commit(&world, "Grace");
+    sync(&elder.handle).await;
+    assert_eq!((author("a"), author("b")), ("Dee".into(), "Cem".into()));
     elder.stop().await;
 }

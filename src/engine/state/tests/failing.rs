@@ -113,6 +113,57 @@ fn what_is_remembered_of_failures_and_editions_survives_a_crash() {
 }
 
 #[test]
+fn a_job_that_fails_is_blamed_on_its_bad_edition_although_the_good_one_came_back() {
+    let jobs = [60, 61].map(edition_of);
+    let all = || [edition(&jobs[0], "", "1m"), edition(&jobs[1], "1m", "61s")];
+    let mut world = World::with(vec![jobs[0].clone()]);
+    world.fire(Ended::Success);
+    world.turn(&jobs[1], edition(&jobs[1], "1m", "61s"));
+    world.fire(BROKEN);
+    let before = world.failing();
+    let words = "revision rev-61s by Ada, which changed timeout";
+    assert_eq!(before.as_ref().unwrap().words(), words);
+    world.turn(&jobs[0], edition(&jobs[0], "61s", "1m"));
+    assert_eq!(world.failing(), before);
+    let back = edition(&jobs[0], "61s", "1m");
+    let stored: Vec<_> = all().into_iter().chain([back]).collect();
+    world.editions = HashMap::from([(jobs[0].name().clone(), stored)]);
+    world.crash(5);
+    assert_eq!(world.failing(), before, "after a restart");
+    world.fire(Ended::Success);
+    assert_eq!(world.failing(), None);
+    // A run that began by the bad one ends after the good one came back.
+    world.turn(&jobs[1], edition(&jobs[1], "1m", "61s"));
+    world.pass(10);
+    world.turn(&jobs[0], edition(&jobs[0], "61s", "1m"));
+    let index = world.running_of("a").unwrap();
+    world.finish(index, BROKEN);
+    assert_eq!(world.failing().unwrap().words(), words);
+}
+
+#[test]
+fn what_a_change_settles_runs_with_the_revision_of_that_change() {
+    let jobs = [60, 61].map(edition_of);
+    let mut world = World::with(vec![jobs[0].clone()]);
+    let last = |world: &World| {
+        let run = world.rows.values().max_by_key(|run| run.scheduled_at);
+        let run = run.unwrap();
+        let revision = run.revision.as_deref().unwrap_or_default().to_owned();
+        (run.definition.unwrap(), revision)
+    };
+    world.revision = Some("v1".into());
+    world.crash(10);
+    let ids = jobs.each_ref().map(|job| fingerprint(&job.definition));
+    assert_eq!(last(&world), (ids[0], "v1".to_owned()), "caught up");
+    world.finish(0, Ended::Success);
+    // It is due, and the edit comes first.
+    world.now += Duration::from_secs(10);
+    world.revision = Some("v2".into());
+    world.turn(&jobs[1], edition(&jobs[1], "1m", "61s"));
+    assert_eq!(last(&world), (ids[1], "v2".to_owned()));
+}
+
+#[test]
 fn a_job_that_never_succeeded_says_so_and_one_that_goes_or_moves_is_counted_once() {
     let mut world = World::with(vec![edition_of(60)]);
     world.fire(BROKEN);

@@ -107,6 +107,8 @@ pub(super) struct World {
     pub(super) jobs: Vec<Job>,
     /// The pools that the files define.
     pub(super) pools: Vec<Arc<Pool>>,
+    /// Which revision the files are.
+    pub(super) revision: Option<Arc<str>>,
     /// What the next change says of editions.
     pub(super) editions: HashMap<JobName, Vec<Edition>>,
     /// What the store has of it.
@@ -161,6 +163,7 @@ impl World {
             told_ends,
             last_ticket: 0,
             asking: HashSet::new(),
+            revision: None,
             editions: HashMap::new(),
             last_applied: None,
             last_recorded: None,
@@ -180,6 +183,7 @@ impl World {
         let mut change = Change {
             at: self.now,
             pools: self.pools.clone(),
+            revision: self.revision.clone(),
             first: true,
             sages: Some(self.sages.clone()),
             ..Change::default()
@@ -559,6 +563,7 @@ impl World {
         let mut change = Change {
             at: self.now,
             pools: self.pools.clone(),
+            revision: self.revision.clone(),
             ..Change::default()
         };
         for job in after {
@@ -699,6 +704,7 @@ impl World {
             at: self.now,
             added,
             editions,
+            revision: self.revision.clone(),
             recalled: true,
             sages: Some(self.sages.clone()),
             ..Change::default()
