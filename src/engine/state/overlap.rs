@@ -31,7 +31,7 @@ impl State {
         (decide::admit(policy, all - waiting, waiting), blocking)
     }
 
-    fn is_behind(&self, id: RunId) -> bool {
+    pub(super) fn is_behind(&self, id: RunId) -> bool {
         let active = self.runs.get(&id);
         active.is_some_and(|active| active.stage == Stage::Behind && !active.is_ending)
     }

@@ -49,14 +49,17 @@ impl State {
     }
 
     /// A run of the job is over: the next of its late fires when none of its runs is before it, and
-    /// whoever waits for just this.
+    /// whoever waits for just this. Late fires come before those that wait for a run to end.
     pub(super) fn next_of_job(&mut self, key: JobKey) {
         self.expect_after_end(key);
         let Some(job) = self.job(key) else { return };
-        let stage = |id: &RunId| self.runs.get(id).map(|active| active.stage);
+        let is_late = |id: &RunId| {
+            let active = self.runs.get(id);
+            active.is_some_and(|active| active.stage == Stage::Backlog)
+        };
         let mut active = job.active().iter();
-        if active.clone().all(|id| stage(id) == Some(Stage::Backlog))
-            && let Some(id) = active.next().copied()
+        if active.clone().all(|id| is_late(id) || self.is_behind(*id))
+            && let Some(id) = active.find(|id| is_late(id)).copied()
         {
             self.enqueue(id);
             return;

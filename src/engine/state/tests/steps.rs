@@ -11,7 +11,7 @@ const YEAR: i64 = 365 * 24 * HOUR;
 
 impl World {
     /// The clock shows so many seconds more, or less.
-    fn set_clock(&mut self, by: i64) {
+    pub(super) fn set_clock(&mut self, by: i64) {
         self.latest = self.latest.max(self.now);
         let length = Duration::from_secs(by.unsigned_abs());
         let direction = match by >= 0 {
