@@ -3,15 +3,19 @@
 //! Nothing up to a mark is decided again, so a job whose mark is a year ahead would not fire for a
 //! year. A mark that is ahead by no more than [`AHEAD`] is waited for: that is how a small step back
 //! repeats nothing. One further ahead is mended by the store, which knows where the clock's leap
-//! began and keeps what ran after it closed.
+//! began and keeps what ran after it closed. A wait between two attempts is no longer than its job
+//! allows, from now: what such a clock planned for a year ahead would keep its job from running for
+//! as long.
 
 use jiff::Timestamp;
 
+use crate::decide;
 use crate::ids::{JobKey, JobName};
 use crate::model::Event;
 use crate::schedule::Fire;
 use crate::store::{AHEAD, Mark, Write};
 
+use super::active::{Active, Stage};
 use super::commits::Then;
 use super::{Effect, Phase, State};
 
@@ -68,6 +72,30 @@ impl State {
         }
     }
 
+    /// Brings waits between two attempts back to what their jobs allow.
+    pub(super) fn mend_waits(&mut self) {
+        let now = self.now.wall;
+        let latest = |active: &Active| {
+            let retry = &active.job.definition.policy.retry;
+            let latest = decide::latest_attempt(retry, now);
+            let planned = active.run.next_attempt_at?;
+            (active.stage == Stage::Waiting && planned > latest).then_some((planned, latest))
+        };
+        let runs = self.runs.iter();
+        let mut far: Vec<_> = runs
+            .filter_map(|(id, active)| Some((*id, latest(active)?)))
+            .collect();
+        far.sort_unstable();
+        for (id, (planned, latest)) in far {
+            if let Some(active) = self.runs.get_mut(&id) {
+                active.run.next_attempt_at = Some(latest);
+            }
+            self.timers.remove(&(planned, id));
+            self.timers.insert((latest, id));
+            self.update_row(id);
+        }
+    }
+
     /// Asks for the marks that were mended in this round.
     pub(super) fn read_mended(&mut self) {
         if !self.mended_jobs.is_empty() {
@@ -116,6 +144,7 @@ impl State {
         for id in ids {
             self.forget(id);
         }
+        self.next_of_job(key);
     }
 
     /// A job's next fire: none that is decided already.

@@ -422,6 +422,7 @@ impl State {
             // Marks see to it that nothing is repeated.
             Direction::Backward => {
                 self.mend_marks();
+                self.mend_waits();
                 self.tell_all_next();
                 self.expect_all();
             }

@@ -211,7 +211,7 @@ impl State {
         self.enqueue(id);
     }
 
-    fn update_row(&mut self, id: RunId) {
+    pub(super) fn update_row(&mut self, id: RunId) {
         if let Some(active) = self.runs.get(&id) {
             let run = Box::new(active.run.clone());
             self.write(Write::Update { run, output: None }, Then::Nothing);
