@@ -232,13 +232,12 @@ impl State {
         run.output_bytes = end.output.total;
         let (outcome, reason) = match end.ended {
             Ended::Success => (Outcome::Success, None),
-            Ended::Stopped if matches!(self.phase, Phase::Stopping(_)) => {
-                (Outcome::Interrupted, Some(Reason::Shutdown))
-            }
-            Ended::Stopped => {
-                let reason = active.end_reason.unwrap_or(Reason::Request);
-                (Outcome::Cancelled, Some(reason))
-            }
+            Ended::Stopped => match (active.end_reason, self.phase) {
+                // What was promised before a stop stays so.
+                (Some(reason), _) => (Outcome::Cancelled, Some(reason)),
+                (None, Phase::Stopping(_)) => (Outcome::Interrupted, Some(Reason::Shutdown)),
+                (None, _) => (Outcome::Cancelled, Some(Reason::Request)),
+            },
             Ended::TimedOut => (Outcome::TimedOut, Some(Reason::Timeout)),
             Ended::Failed(reason) => (Outcome::Failed, Some(reason)),
         };

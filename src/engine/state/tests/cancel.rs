@@ -25,6 +25,27 @@ fn a_running_one_is_told_to_end_and_told_once() {
 }
 
 #[test]
+fn one_that_is_told_to_end_before_a_stop_is_cancelled_and_not_cut_off() {
+    let mut world = World::with(vec![
+        job("a", every(10), |_| {}),
+        job("b", every(10), |_| {}),
+    ]);
+    world.pass(10);
+    world.cancel_of("a");
+    world.feed(Input::Stop(second(11)));
+    world.pass(2);
+    while !world.running.is_empty() {
+        world.finish(0, Ended::Stopped);
+    }
+    let mut told = world.told();
+    told.sort();
+    assert_eq!(
+        told,
+        ["a 10: cancelled (request)", "b 10: interrupted (shutdown)"]
+    );
+}
+
+#[test]
 fn one_that_fails_while_it_is_cancelled_is_not_tried_again() {
     let mut world = World::with(vec![job("a", every(10), |p| p.retry.max = 3)]);
     world.pass(10);
