@@ -235,6 +235,8 @@ pub struct State {
     phase: Phase,
     /// Why a fire that is late now is late.
     lateness: Reason,
+    /// Asked for by this input.
+    asked: Option<RunId>,
     revision: Option<Arc<str>>,
     sages: Arc<Sages>,
     /// Of jobs that are not there, for the case that the name comes back.
@@ -324,6 +326,7 @@ impl State {
             incoming: HashMap::new(),
             phase: Phase::Starting,
             lateness: Reason::Downtime,
+            asked: None,
             revision: None,
             sages: Arc::default(),
             troubles: HashMap::new(),
@@ -366,6 +369,7 @@ impl State {
             Input::StopNow => self.stop_now(),
         }
         self.go_on();
+        self.record_asked();
         self.finish_round();
         self.read_mended();
         std::mem::take(&mut self.effects)
