@@ -11,7 +11,7 @@ use crate::model::{Grace, Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::schedule::{Fire, Schedule};
 use crate::store::Write;
 
-use super::active::{Active, Place, Row};
+use super::active::{Active, Place, Row, Stage, is_fire};
 use super::commits::Then;
 use super::{Incoming, Phase, Span, State, just_before};
 
@@ -120,7 +120,24 @@ impl State {
             self.catch_up(key, schedule, fire, at_once);
         }
         if !at_once {
+            self.bound_backlog(key);
             self.next_of_job(key);
+        }
+    }
+
+    /// No more late fires wait in line than one look back may start: the oldest ones go.
+    fn bound_backlog(&mut self, key: JobKey) {
+        let Some(job) = self.job(key) else { return };
+        let late = |id: &RunId| {
+            let active = self.runs.get(id)?;
+            let is_late = active.stage == Stage::Backlog && is_fire(&active.run);
+            is_late.then_some((active.run.scheduled_at, *id))
+        };
+        let mut late: Vec<_> = job.active().iter().filter_map(late).collect();
+        late.sort_unstable();
+        late.truncate(late.len().saturating_sub(decide::MOST_STARTS));
+        for (_, id) in late {
+            self.give_up(id, Outcome::Missed, Reason::Coalesced);
         }
     }
 
