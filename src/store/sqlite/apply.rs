@@ -242,6 +242,9 @@ impl<'c> Transaction<'c> {
         let Some(found) = self.hot.find(&run.id)?.filter(|row| row.job == seat.id) else {
             return Ok(Written::Taken);
         };
+        if rules::opens_again(found.class.is_some(), run) {
+            return Ok(Written::Taken);
+        }
         rows::bind_update(&mut self.hot.update_run, run)?;
         self.hot.update_run.raw_execute()?;
         rules::written(&mut seat.mark, run, found.origin);
