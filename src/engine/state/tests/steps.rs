@@ -10,24 +10,6 @@ const HOUR: i64 = 3_600;
 const YEAR: i64 = 365 * 24 * HOUR;
 
 impl World {
-    /// The clock shows so many seconds more, or less.
-    pub(super) fn set_clock(&mut self, by: i64) {
-        self.latest = self.latest.max(self.now);
-        let length = Duration::from_secs(by.unsigned_abs());
-        let direction = match by >= 0 {
-            true => Direction::Forward,
-            false => Direction::Backward,
-        };
-        match direction {
-            Direction::Forward => self.now += length,
-            Direction::Backward => self.now -= length,
-        }
-        self.feed(Input::ClockSet {
-            by: length,
-            direction,
-        });
-    }
-
     /// Everything under way succeeds.
     fn finish_all(&mut self) {
         while !self.running.is_empty() {
