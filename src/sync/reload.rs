@@ -261,6 +261,7 @@ impl Reloader {
     /// Gives jobs their new names: in the engine, and then with the rows of files in the store, in
     /// one transaction within the engine's own line of writes.
     async fn rename(&mut self, renaming: Renaming) -> Result<(), Failed> {
+        self.never_in_force(&renaming.moves).await?;
         let (rows, language) = (renaming.rows, self.parts.language.clone());
         let print = move || rows.iter().filter_map(|row| row.file(&*language)).collect();
         let files = tokio::task::spawn_blocking(print).await;
@@ -289,6 +290,24 @@ impl Reloader {
         self.is_renaming = true;
         self.parts.engine.recorded().await?;
         self.is_renaming = false;
+        Ok(())
+    }
+
+    /// Names that were only seen have no past that could count against that of the job that takes them,
+    /// and are not looked after any more.
+    async fn never_in_force(&mut self, moves: &[(JobName, JobName)]) -> Result<(), Failed> {
+        let at = self.parts.clock.now();
+        let names = moves.iter().flat_map(|(from, to)| [from, to]);
+        let names = names.filter(|name| self.seen_only.contains(*name));
+        let gone: Vec<_> = names.map(|job| (*job).clone()).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let writes = gone.iter().cloned().map(|job| Write::Gone { job, at });
+        self.parts.store.commit(writes.collect()).await?;
+        for job in &gone {
+            self.seen_only.remove(job);
+        }
         Ok(())
     }
 

@@ -68,9 +68,9 @@ impl Trouble {
         &mut self.told[index]
     }
 
-    /// Nobody is sure any more what was said: it is said again.
-    pub fn forget_told(&mut self) {
-        for told in &mut self.told {
+    /// Nobody is sure any more what was said of this: it is said again.
+    pub fn forget_told(&mut self, event: SageEvent) {
+        for told in self.told.iter_mut().filter(|told| told.event == event) {
             told.at = None;
         }
     }

@@ -179,13 +179,8 @@ impl State {
             self.remove_job(&name);
         }
         let mut state = JobState::new(job, mark);
-        // Runs that the name left behind when it went count again.
-        let orphans = self.orphans.remove(name.as_str()).unwrap_or_default();
         if let Some(trouble) = self.troubles.remove(name.as_str()) {
             state.past().trouble = Some(Box::new(trouble));
-        }
-        if !orphans.is_empty() {
-            state.past().active.clone_from(&orphans);
         }
         let key = match self.free.pop() {
             Some(index) => JobKey(index),
@@ -201,13 +196,24 @@ impl State {
         });
         self.counts[state.status as usize] += 1;
         self.jobs[key.index()] = Some(state);
+        self.adopt(key, &name);
         self.names.insert(name, key);
-        for id in orphans {
-            if let Some(active) = self.runs.get_mut(&id) {
+        key
+    }
+
+    /// Runs that the name left behind when it went count again.
+    pub(super) fn adopt(&mut self, key: JobKey, name: &JobName) {
+        let Some(orphans) = self.orphans.remove(name.as_str()) else {
+            return;
+        };
+        for id in &orphans {
+            if let Some(active) = self.runs.get_mut(id) {
                 active.key = Some(key);
             }
         }
-        key
+        if let Some(state) = self.job_mut(key) {
+            state.past().active.extend(orphans);
+        }
     }
 
     fn change_job(&mut self, job: Job, at: Timestamp) -> Edited {

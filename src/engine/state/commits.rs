@@ -40,9 +40,9 @@ pub(super) enum Then {
     /// A waiting run has its row.
     Recorded(RunId),
     /// The job's mark is no longer ahead of the clock.
-    Mended(JobName),
-    /// Letters are in the outbox, of this job; the row that they are about comes next.
-    Told(JobName),
+    Mended(JobKey, JobName),
+    /// Letters are in the outbox; the row that they are about comes next.
+    Told,
     /// Letters are in the outbox, about no row.
     ToldAlone,
     /// Fires that did not run are told.
@@ -144,7 +144,7 @@ impl Commits {
 impl State {
     pub(super) fn write(&mut self, write: Write, then: Then) {
         // What is told goes with the row that it is about, which follows.
-        let goes_on = matches!(then, Then::Told(_));
+        let goes_on = matches!(then, Then::Told);
         self.commits.writes.push(write);
         self.commits.thens.push(then);
         if goes_on {
@@ -190,7 +190,7 @@ impl State {
             Ok(written) => {
                 let (mut won, mut lost) = (0, 0);
                 for (then, written) in thens.into_iter().zip(written) {
-                    if !matches!(then, Then::Nothing | Then::Told(_) | Then::ToldAlone) {
+                    if !matches!(then, Then::Nothing | Then::Told | Then::ToldAlone) {
                         match written {
                             Written::Done => won += 1,
                             Written::Taken => lost += 1,
@@ -232,7 +232,7 @@ impl State {
     fn durable(&mut self, then: Then, written: Written) {
         match (then, written) {
             (Then::Nothing, _) => {}
-            (Then::Told(_) | Then::ToldAlone, _) => self.told(),
+            (Then::Told | Then::ToldAlone, _) => self.told(),
             (Then::Start(id), Written::Done) => self.launch(id),
             (Then::Recorded(id), Written::Done) => {
                 let Some(active) = self.runs.get_mut(&id) else {
@@ -325,7 +325,7 @@ impl State {
     fn refused(&mut self, batch: u64, error: String, thens: Vec<Then>, writes: Vec<Write>) {
         let mut telling = None;
         for (then, write) in thens.into_iter().zip(writes) {
-            if matches!(then, Then::Told(_)) {
+            if matches!(then, Then::Told) {
                 telling = Some((write, then));
                 continue;
             }
@@ -339,17 +339,17 @@ impl State {
                     ..
                 } => match self.undecided_again(key, run, first) {
                     Some(key) => {
-                        if let Some((_, Then::Told(job))) = telling {
-                            self.untold(&job);
+                        if telling.is_some() {
+                            self.untold(key);
                         }
                         self.reopen(key, first);
                     }
-                    None => self.commits.keep_with(telling, write, then),
+                    None => self.commits.kept.keep_with(telling, write, then),
                 },
                 // It is looked at again when the store is back.
-                Then::Mended(_) => {}
-                Then::Nothing | Then::Told(_) | Then::ToldAlone => {
-                    self.commits.keep_with(telling, write, then);
+                Then::Mended(..) => {}
+                Then::Nothing | Then::Told | Then::ToldAlone => {
+                    self.commits.kept.keep_with(telling, write, then);
                 }
             }
         }
