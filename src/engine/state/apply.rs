@@ -243,7 +243,8 @@ impl State {
         if is_rescheduled {
             let to = open.unwrap_or(at);
             state.mark = state.mark.max(to);
-            state.since = to;
+            // Ahead of the clock what was decided by the old schedule is its own.
+            state.since = state.mark;
         }
         let is_lost = goes_on && decide::loses_today(&before.schedule, &after.schedule, at);
         if let Some(state) = self.job(key) {
@@ -345,7 +346,11 @@ impl State {
         };
         let ids: Vec<_> = job.active().iter().filter(waits).copied().collect();
         for id in ids {
-            self.give_up(id, Outcome::Missed, Reason::Removed);
+            let promised = self.runs.get(&id).and_then(|active| active.end_reason);
+            match promised {
+                Some(why) => self.give_up(id, Outcome::Cancelled, why),
+                None => self.give_up(id, Outcome::Missed, Reason::Removed),
+            }
         }
     }
 

@@ -152,6 +152,9 @@ impl State {
 
     /// A fire that is in time: it runs, waits for a place, or is skipped.
     pub(super) fn fire(&mut self, key: JobKey, schedule: &Schedule, fire: Fire, trigger: Trigger) {
+        if self.keep_promise(key, fire.scheduled) {
+            return;
+        }
         let Some(run_by) = self.run_by(key) else {
             self.missed_one(key, fire.scheduled, Reason::Removed);
             return;
@@ -198,6 +201,9 @@ impl State {
     }
 
     fn add_backlog(&mut self, key: JobKey, fire: Fire) {
+        if self.keep_promise(key, fire.scheduled) {
+            return;
+        }
         let Some(run_by) = self.run_by(key) else {
             self.missed_one(key, fire.scheduled, Reason::Removed);
             return;

@@ -35,7 +35,7 @@ impl State {
             let Some(job) = self.job(*key) else { continue };
             // What the loop itself takes, and what a clock is kept in step by, is no news.
             if job.mark > latest {
-                far.push((name.clone(), job.mark));
+                far.push((name.clone(), *key, job.mark));
             } else if job.mark.duration_since(now) > jiff::SignedDuration::from_secs(1) {
                 wait = wait.max(Some(job.mark));
             }
@@ -45,13 +45,13 @@ impl State {
                 "the clock was set back: jobs that were decided for later already fire again when it has passed that, the last at {until}"
             ));
         }
-        let Some(furthest) = far.iter().map(|(_, mark)| *mark).max() else {
+        let Some(furthest) = far.iter().map(|(.., mark)| *mark).max() else {
             return;
         };
         let names: Vec<_> = far
             .iter()
             .take(NAMED)
-            .map(|(name, _)| name.as_str())
+            .map(|(name, ..)| name.as_str())
             .collect();
         let more = far.len().saturating_sub(NAMED);
         let more = match more {
@@ -63,12 +63,12 @@ impl State {
             far.len(),
             names.join(", "),
         ));
-        for (job, _) in far {
+        for (job, key, _) in far {
             let write = Write::Mend {
                 job: job.clone(),
                 at: now,
             };
-            self.write(write, Then::Mended(job));
+            self.write(write, Then::Mended(key, job));
         }
     }
 
@@ -157,7 +157,7 @@ impl State {
         job.job.definition.schedule.next_after(job.mark)
     }
 
-    fn notice(&self, text: &str) {
+    pub(super) fn notice(&self, text: &str) {
         self.observer.observe(&Event::Notice {
             warning: true,
             text,

@@ -10,6 +10,7 @@ mod cancel;
 mod commits;
 mod fires;
 mod freshness;
+mod kept;
 mod mending;
 mod overlap;
 mod places;
@@ -289,6 +290,9 @@ struct Past {
     last_startup_at: Option<Timestamp>,
     times: crate::model::JobTimes,
     last: Option<Box<Run>>,
+    /// Fires whose end was promised, and whose rows the store then refused: they are decided anew,
+    /// and do not run.
+    promised: Vec<(Timestamp, Reason)>,
     /// What sages were told, from a failure to the next success.
     trouble: Option<Box<Trouble>>,
 }
