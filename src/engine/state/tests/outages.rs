@@ -219,6 +219,23 @@ fn a_startup_run_does_not_overlap_what_the_start_catches_up() {
 }
 
 #[test]
+fn a_step_back_while_the_store_is_away_loses_nothing_that_was_due() {
+    let mut world = World::with(vec![
+        job("a", every(10), patient),
+        job("b", every(10), |_| {}),
+    ]);
+    world.is_store_up = false;
+    world.pass(45);
+    assert!(world.state.commits.is_down());
+    world.set_clock(-1);
+    world.store_back();
+    assert_eq!(world.running.len(), 2, "{:?}", world.told());
+    world.check();
+    assert_eq!(world.told()[1], "b 10: missed (coalesced) ×3");
+    world.check_rest();
+}
+
+#[test]
 fn a_stalled_store_does_not_gather_fires_without_end() {
     let jobs = (0..200).map(|n| job(&format!("j{n}"), every(1), |_| {}));
     let mut world = World::with(jobs.collect());
