@@ -47,7 +47,7 @@ impl State {
         if self.held.remove(from.as_str()) {
             self.held.insert(to.clone());
         }
-        self.expect_nothing(key, from);
+        self.freshness.rename(from, to);
         let Some(state) = self.job_mut(key) else {
             return;
         };
@@ -73,7 +73,6 @@ impl State {
                 job: &state.job,
             });
         }
-        self.expect(key);
     }
 
     /// Everything of the old name that is not over: it goes on by the definition that it began with.
