@@ -17,4 +17,6 @@ pub use due::{Due, MOST_STARTS, Missed, auto_grace, due, grace};
 pub use lost_day::{carried_over, loses_today};
 pub use recover::{JobPresence, Recovery, cut_off, recover};
 pub use retry::{Failure, latest_attempt, letter_wait, retry_after};
-pub use tell::{About, Call, Happened, Standing, Told, Trouble, letters, of_elder, tell};
+pub use tell::{
+    About, Call, Happened, MissedTold, Standing, Told, Trouble, letters, of_elder, tell,
+};

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::decide::MissedTold;
 use crate::ids::{JobKey, JobName, RunId};
 use crate::model::{Event, Outcome, Reason, Run, RunState};
 use crate::store::{Write, Written};
@@ -36,8 +37,9 @@ pub(super) enum Then {
     Recorded(RunId),
     /// The job's mark is no longer ahead of the clock.
     Mended(JobKey, JobName),
-    /// Letters are in the outbox; the row that they are about comes next.
-    Told,
+    /// Letters are in the outbox; the row that they are about comes next. What is to be taken back
+    /// when that row is decided anew.
+    Told(Vec<MissedTold>),
     /// Letters are in the outbox, about no row.
     ToldAlone,
     /// Fires that did not run are told.
@@ -114,7 +116,7 @@ impl Commits {
 impl State {
     pub(super) fn write(&mut self, write: Write, then: Then) {
         // What is told goes with the row that it is about, which follows.
-        let goes_on = matches!(then, Then::Told);
+        let goes_on = matches!(then, Then::Told(_));
         self.commits.writes.push(write);
         self.commits.thens.push(then);
         if goes_on {
@@ -167,7 +169,7 @@ impl State {
             Ok(written) => {
                 let (mut won, mut lost) = (0, 0);
                 for (then, written) in thens.into_iter().zip(written) {
-                    if !matches!(then, Then::Nothing | Then::Told | Then::ToldAlone) {
+                    if !matches!(then, Then::Nothing | Then::Told(_) | Then::ToldAlone) {
                         match written {
                             Written::Done => won += 1,
                             Written::Taken => lost += 1,
@@ -209,7 +211,7 @@ impl State {
     fn durable(&mut self, then: Then, written: Written) {
         match (then, written) {
             (Then::Nothing, _) => {}
-            (Then::Told | Then::ToldAlone, _) => self.told(),
+            (Then::Told(_) | Then::ToldAlone, _) => self.told(),
             (Then::Start(id), Written::Done) => self.launch(id),
             (Then::Recorded(id), Written::Done) => {
                 let Some(active) = self.runs.get_mut(&id) else {
@@ -306,7 +308,7 @@ impl State {
     fn refused(&mut self, batch: u64, error: String, thens: Vec<Then>, writes: Vec<Write>) {
         let mut telling = None;
         for (then, write) in thens.into_iter().zip(writes) {
-            if matches!(then, Then::Told) {
+            if matches!(then, Then::Told(_)) {
                 telling = Some((write, then));
                 continue;
             }
@@ -320,8 +322,8 @@ impl State {
                     ..
                 } => match self.undecided_again(key, run, first) {
                     Some(key) => {
-                        if telling.is_some() {
-                            self.untold(key);
+                        if let Some((_, Then::Told(missed))) = telling {
+                            self.untold(key, &missed);
                         }
                         self.reopen(key, first);
                     }
@@ -329,7 +331,7 @@ impl State {
                 },
                 // It is looked at again when the store is back.
                 Then::Mended(..) => {}
-                Then::Nothing | Then::Told | Then::ToldAlone => {
+                Then::Nothing | Then::Told(_) | Then::ToldAlone => {
                     self.commits.kept.keep_with(telling, write, then);
                 }
             }

@@ -73,7 +73,7 @@ impl Kept {
         }
         // Nobody is told of what is not recorded.
         let before = oldest.wrapping_sub(1);
-        if let Some((_, Then::Told)) = self.writes.get(&before) {
+        if let Some((_, Then::Told(_))) = self.writes.get(&before) {
             self.writes.remove(&before);
         }
     }
@@ -143,7 +143,11 @@ mod tests {
             }))
         };
         kept.keep(rename(), Then::Nothing);
-        kept.keep_with(Some((tell(), Then::Told)), end(0), Then::Nothing);
+        kept.keep_with(
+            Some((tell(), Then::Told(Vec::new()))),
+            end(0),
+            Then::Nothing,
+        );
         kept.keep(tell(), Then::ToldAlone);
         for second in 1..MOST as i64 {
             kept.keep(end(second), Then::Nothing);

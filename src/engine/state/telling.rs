@@ -5,9 +5,9 @@
 
 use jiff::Timestamp;
 
-use crate::decide::{self, About, Happened, Trouble};
+use crate::decide::{self, About, Happened, MissedTold, Trouble};
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{Event, Job, Output, Run, SageEvent, Trigger};
+use crate::model::{Event, Job, Output, Run, Trigger};
 use crate::store::{Telling, Write};
 
 use super::State;
@@ -98,12 +98,16 @@ impl State {
             letters: decide::letters(calls, &about),
             said: Vec::new(),
         };
+        let mut missed = Vec::new();
         if !is_same {
             let text = after.as_ref().map(Trouble::print);
             telling.said.push((Trouble::subject(name), text));
+            if let (Happened::Missed(_), Some(after)) = (happened, &after) {
+                missed = after.missed_since(before.as_ref());
+            }
             self.set_trouble(key, name, after);
         }
-        Some((Write::Tell(Box::new(telling)), Then::Told))
+        Some((Write::Tell(Box::new(telling)), Then::Told(missed)))
     }
 
     /// Letters are in the outbox.
@@ -112,10 +116,10 @@ impl State {
     }
 
     /// What was to be told of fires that came too late is decided anew, with these fires.
-    pub(super) fn untold(&mut self, key: JobKey) {
+    pub(super) fn untold(&mut self, key: JobKey, missed: &[MissedTold]) {
         let past = self.job_mut(key).and_then(|job| job.past.as_mut());
         if let Some(trouble) = past.and_then(|past| past.trouble.as_mut()) {
-            trouble.forget_told(SageEvent::Missed);
+            trouble.take_back(missed);
         }
     }
 
