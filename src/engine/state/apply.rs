@@ -13,6 +13,7 @@ use crate::schedule::Fire;
 use crate::store::Mark;
 
 use super::active::Stage;
+use super::mending::waited_for;
 use super::{
     ApplyAnswer, Change, Effect, Incoming, JobState, NotApplied, Phase, State, Ticket, just_before,
 };
@@ -240,11 +241,12 @@ impl State {
             .filter(|fire| goes_on && fire.scheduled > state.mark && fire.scheduled <= at);
         let open = carried.filter(|fire| fire.due > now);
         let open = open.map(|fire| just_before(fire.scheduled));
+        let mut to = None;
         if is_rescheduled {
-            let to = open.unwrap_or(at);
-            state.mark = state.mark.max(to);
+            state.mark = state.mark.max(open.unwrap_or(at));
             // Ahead of the clock what was decided by the old schedule is its own.
             state.since = state.mark;
+            to = open.or(waited_for(state.mark, at));
         }
         let is_lost = goes_on && decide::loses_today(&before.schedule, &after.schedule, at);
         if let Some(state) = self.job(key) {
@@ -269,7 +271,7 @@ impl State {
         // More may run at once than before.
         self.next_of_job(key);
         let today = if is_lost { Today::Lost } else { Today::Kept };
-        Edited { today, open }
+        Edited { today, open: to }
     }
 
     /// An edit made this fire due; it is not late for that.
@@ -284,14 +286,16 @@ impl State {
         self.record_waiting(key, Timestamp::MAX);
     }
 
-    /// How far the mark of a job goes that is taken out while a fire of it waits for its jitter.
+    /// How far the mark of a job goes that is taken out, where that is not now: while a fire of it
+    /// waits for its jitter, or while its mark is ahead of the clock.
     fn open_mark(&self, name: &JobName) -> Option<Timestamp> {
         let key = self.names.get(name.as_str())?;
         let state = self.job(*key)?;
         let definition = &state.job.definition;
-        let pending = definition.schedule.pending_at(self.now.wall)?;
-        let is_open = definition.enabled && pending.scheduled > state.mark;
-        is_open.then(|| just_before(pending.scheduled))
+        let pending = definition.schedule.pending_at(self.now.wall);
+        let pending = pending.filter(|fire| definition.enabled && fire.scheduled > state.mark);
+        let open = pending.map(|fire| just_before(fire.scheduled));
+        open.or(waited_for(state.mark, self.now.wall))
     }
 
     fn remove_job(&mut self, name: &JobName) {

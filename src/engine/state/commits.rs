@@ -265,7 +265,7 @@ impl State {
                 // The row that was to stand for more fires is no longer there: they get one of their own.
                 if run.count > added {
                     let mut own = run;
-                    own.id = RunId::of_fire(&own.job, first);
+                    own.id = self.fire_id(&own.job, first);
                     own.scheduled_at = first;
                     own.count = added;
                     let run = own.clone();

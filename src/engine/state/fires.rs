@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::decide::{self, Admission};
-use crate::ids::{JobKey, RunId};
+use crate::ids::{JobKey, JobName, RunId};
 use crate::model::{Grace, Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::schedule::{Fire, Schedule};
 use crate::store::Write;
@@ -169,7 +169,7 @@ impl State {
         let next = schedule.next_after(fire.scheduled);
         let grace = decide::grace(policy, schedule, fire, next);
         let mut run = Run::new(
-            RunId::of_fire(run_by.name(), fire.scheduled),
+            self.fire_id(run_by.name(), fire.scheduled),
             run_by.name().clone(),
             fire.scheduled,
             trigger,
@@ -191,6 +191,16 @@ impl State {
         }
     }
 
+    /// The identity of a fire. Where a job that had this name before has a run of the same instant under
+    /// way, that has it already.
+    pub(super) fn fire_id(&self, name: &JobName, scheduled: Timestamp) -> RunId {
+        let id = RunId::of_fire(name, scheduled);
+        match self.runs.contains_key(&id) {
+            true => RunId::of_request(name, scheduled, "renamed"),
+            false => id,
+        }
+    }
+
     /// What a run of this job runs by: the incoming definition where one is coming; `None` when the job goes.
     pub(super) fn run_by(&self, key: JobKey) -> Option<Job> {
         match self.incoming.get(&key) {
@@ -209,7 +219,7 @@ impl State {
             return;
         };
         let mut run = Run::new(
-            RunId::of_fire(run_by.name(), fire.scheduled),
+            self.fire_id(run_by.name(), fire.scheduled),
             run_by.name().clone(),
             fire.scheduled,
             Trigger::CatchUp,
@@ -267,7 +277,7 @@ impl State {
             );
             return;
         }
-        let id = RunId::of_fire(&name, not_run.first);
+        let id = self.fire_id(&name, not_run.first);
         let mut run = Run::new(id, name, not_run.first, Trigger::Schedule);
         run.count = not_run.count;
         run.scheduled_until = (not_run.last > not_run.first).then_some(not_run.last);

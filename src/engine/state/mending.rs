@@ -22,6 +22,12 @@ use super::{Effect, Phase, State};
 /// So many names are told.
 const NAMED: usize = 5;
 
+/// The mark, if it is ahead of this instant and that is waited for.
+pub(super) fn waited_for(mark: Timestamp, at: Timestamp) -> Option<Timestamp> {
+    let latest = at.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+    (mark > at && mark <= latest).then_some(mark)
+}
+
 impl State {
     /// Has marks that are too far ahead mended, and tells of those that are waited for.
     pub(super) fn mend_marks(&mut self) {

@@ -133,6 +133,8 @@ pub(super) struct World {
     former: HashMap<JobName, Vec<Past>>,
     /// How many fires of two names that became one share a row with another.
     shared: HashMap<JobName, u64>,
+    /// The rows that gave way for these, some of runs that are under way.
+    dropped: HashSet<RunId>,
     /// How many fires the past has that is over, up to its last schedule: another look costs nothing.
     over: HashMap<JobName, u64>,
     pub(super) told_ends: Arc<Ends>,
@@ -177,6 +179,7 @@ impl World {
             past: BTreeMap::new(),
             former: HashMap::new(),
             shared: HashMap::new(),
+            dropped: HashSet::new(),
             over: HashMap::new(),
             told_ends,
             last_ticket: 0,

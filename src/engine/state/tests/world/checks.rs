@@ -23,7 +23,8 @@ impl World {
         self.check_said();
         let mut unrecorded: HashMap<&JobName, u64> = HashMap::new();
         for Active { run, .. } in self.state.runs.values() {
-            if is_by_schedule(run) && !self.rows.contains_key(&run.id) {
+            let is_known = self.rows.contains_key(&run.id) || self.dropped.contains(&run.id);
+            if is_by_schedule(run) && !is_known {
                 *unrecorded.entry(&run.job).or_default() += 1;
             }
         }

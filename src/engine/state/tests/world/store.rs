@@ -116,7 +116,14 @@ impl World {
 
     fn claim(&mut self, run: Run) -> Written {
         let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
-        if self.rows.contains_key(&run.id) || !rules::admits(mark, &run) {
+        if !rules::admits(mark, &run) {
+            return Written::Taken;
+        }
+        if let Some(row) = self.rows.get(&run.id) {
+            // The identity is that of a job that had the name before.
+            if row.job != run.job {
+                self.twice(&run.job.clone(), &run);
+            }
             return Written::Taken;
         }
         let key = Key::of(&run);
@@ -178,6 +185,7 @@ impl World {
                 stays = if goes == id { other } else { id };
                 if let Some(gone) = self.rows.remove(&goes) {
                     self.twice(to, &gone);
+                    self.dropped.insert(goes);
                     if checks::is_by_schedule(&gone) {
                         *self.counts.get_mut(&gone.job).unwrap() -= gone.count;
                     }
