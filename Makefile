@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run test fuzz kills soak tools peers prometheus lint format bench docs setup
+.PHONY: help run test fuzz kills soak tools peers prometheus manifests lint format generated bench docs setup
 
 help: ## What there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/'
@@ -10,7 +10,7 @@ help: ## What there is
 run: ## Build elder and run jobs.d
 	$(CARGO) run --release --locked -- run jobs.d
 
-test: setup tools peers prometheus lint ## Lints, then all tests
+test: setup tools peers prometheus manifests lint ## Lints, then all tests
 	$(CARGO) test --locked
 
 fuzz: setup ## Each parser for FUZZ_SECONDS (60), on inputs that are nearly right
@@ -36,12 +36,25 @@ peers: ## Install what elder's fires are compared with
 prometheus: ## Unpack what elder's rules and metrics are tried with
 	@tests/prometheus/install "$${CARGO_TARGET_DIR:-target}/tmp/prometheus"
 
+manifests: ## Install what deploy/ is checked with
+	@tests/deploy/install "$${CARGO_TARGET_DIR:-target}/tmp/deploy"
+
 lint: setup ## Format and clippy, without changing anything
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 format: ## Format all of it
 	$(CARGO) fmt
+
+generated: setup ## Make again what is made: schemas, the shipped alert rules, the list of keys
+	$(CARGO) build --locked
+	$(CARGO) run -q --locked -- schema > schema/elder.schema.json
+	$(CARGO) run -q --locked -- schema --tests > schema/elder-test.schema.json
+	empty="$$(mktemp -d)" && $(CARGO) run -q --locked -- rules "$$empty" --format prometheusrule \
+	  | tee deploy/kubernetes/monitoring/prometheusrule.yaml > deploy/helm/elder/files/prometheusrule.yaml
+	cd deploy/kubernetes/overlay && $(CARGO) run -q --locked -- rules jobs --format prometheusrule > prometheusrule.yaml
+	-$(CARGO) test -q --locked --test it the_list_of_keys > /dev/null 2>&1
+	! [ -e "$${CARGO_TARGET_DIR:-target}/tmp/keys.md" ] || mv "$${CARGO_TARGET_DIR:-target}/tmp/keys.md" docs/keys.md
 
 bench: setup ## Measure; tables on standard output
 	$(CARGO) bench --locked

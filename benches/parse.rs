@@ -55,16 +55,12 @@ fn input(path: String, text: &str) -> InputFile {
         path: path.into(),
         content: Ok(Arc::from(text.as_bytes())),
         hash: Sha256::digest(text).into(),
+        within: None,
     }
 }
 
 fn options() -> Options {
-    Options {
-        timezone: None,
-        env: Arc::new(HashMap::new()),
-        env_allow: None,
-        allow_missing_env: false,
-    }
+    Options::default()
 }
 
 /// The same data as JSON, to the letter of its values.

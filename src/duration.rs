@@ -83,7 +83,7 @@ pub fn parse(text: &str) -> Result<Duration, BadQuantity> {
 }
 
 /// Prints what [`parse`] reads, in the largest units that fit; parts under a
-/// millisecond are dropped.
+/// millisecond are dropped. Weeks only when they are whole: nobody thinks of 90 days as 12 weeks and 6 days.
 #[must_use]
 pub fn print(length: Duration) -> String {
     let mut millis = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
@@ -92,6 +92,9 @@ pub fn print(length: Duration) -> String {
     }
     let mut text = String::new();
     for (unit, scale) in UNITS {
+        if unit == "w" && !millis.is_multiple_of(scale) {
+            continue;
+        }
         if millis >= scale {
             text.push_str(&format!("{}{unit}", millis / scale));
             millis %= scale;
@@ -162,6 +165,13 @@ mod tests {
             ("0s", 0),
         ] {
             assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn weeks_are_printed_when_they_are_whole() {
+        for text in ["90d", "2w", "8d12h", "1h30m", "0s", "1ms"] {
+            assert_eq!(print(parse(text).unwrap()), text);
         }
     }
 

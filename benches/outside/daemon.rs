@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::group::Delegated;
+
 /// A running elder; ended when dropped.
 pub struct Daemon {
     child: Child,
@@ -22,8 +24,17 @@ pub fn binary() -> PathBuf {
 impl Daemon {
     /// Starts it and waits until it is ready.
     pub fn start(jobs: &Path, state: &Path, more: &[&str]) -> Self {
+        Self::start_in(None, jobs, state, more)
+    }
+
+    /// The same, in a control group.
+    pub fn start_in(group: Option<&Delegated>, jobs: &Path, state: &Path, more: &[&str]) -> Self {
         let began = Instant::now();
-        let mut child = Command::new(binary())
+        let mut command = match group {
+            None => Command::new(binary()),
+            Some(group) => group.entering(&binary()),
+        };
+        let mut child = command
             .arg("run")
             .arg(jobs)
             .args(["--listen", "127.0.0.1:0", "--log-format", "json"])

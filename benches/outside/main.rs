@@ -2,7 +2,7 @@
 //! starts the same processes and requests without a scheduler.
 //!
 //! `cargo bench --bench outside` runs all of it. Words after `--`: `PART` runs
-//! the parts whose name holds it (storm, alone, each-second, idle, validate,
+//! the parts whose name holds it (storm, alone, group, each-second, idle, validate, plan,
 //! reload, restart, reads), `--quick` makes everything smaller, and `NAME=N`
 //! sets a size: `http=500 sh=100 seconds=5` (each-second), `jobs=10000` (idle,
 //! the largest), `rows=100000 kills=5` (restart), `flight=1000` (reads). It
@@ -21,6 +21,7 @@
 mod checker;
 mod daemon;
 mod each_second;
+mod group;
 mod idle;
 mod limit;
 mod reads;
@@ -85,6 +86,7 @@ fn main() {
     };
     let mut report = report::Report::default();
     storm::run(&plan, &mut report);
+    group::run(&plan, &mut report);
     each_second::run(&plan, &mut report);
     idle::run(&plan, &mut report);
     standing::run(&plan, &mut report);

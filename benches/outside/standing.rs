@@ -27,6 +27,21 @@ pub fn run(plan: &Plan, report: &mut Report) {
             );
         }
     }
+    if plan.wants("plan") {
+        let jobs = idle_jobs(plan, "plan", small, 100);
+        for (what, edit) in [
+            ("nothing", ""),
+            ("every job", "defaults: { timeout: 7m }\n"),
+        ] {
+            let now = edited(plan, &jobs, edit);
+            report.figure(
+                &format!("plan of {small} jobs, {what} changed"),
+                best_of(3, || plan_of(&now, &jobs)),
+                "ms",
+                300.0,
+            );
+        }
+    }
     for (n, bound) in [(small, 100.0), (large, 500.0)] {
         if plan.wants("reload") {
             reload(plan, report, n, bound);
@@ -59,6 +74,30 @@ pub fn idle_jobs(plan: &Plan, name: &str, n: usize, per_file: usize) -> PathBuf 
         std::fs::write(folder.join(format!("{file}.yaml")), text).expect("a job file");
     }
     folder
+}
+
+/// A copy of the tree, each file of which begins with that.
+fn edited(plan: &Plan, jobs: &Path, first: &str) -> PathBuf {
+    let folder = plan.folder.join("plan-edited");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    for entry in std::fs::read_dir(jobs).expect("a folder").flatten() {
+        let text = std::fs::read_to_string(entry.path()).expect("a job file");
+        let copy = folder.join(entry.file_name());
+        std::fs::write(copy, format!("{first}{text}")).expect("a job file");
+    }
+    folder
+}
+
+fn plan_of(now: &Path, against: &Path) -> f64 {
+    let began = Instant::now();
+    let status = Command::new(binary())
+        .args(["plan", "--format", "json", "--against"])
+        .args([against, now])
+        .stdout(Stdio::null())
+        .status()
+        .expect("elder starts");
+    assert!(status.success());
+    millis(began.elapsed())
 }
 
 fn validate(jobs: &Path) -> f64 {

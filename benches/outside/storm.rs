@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::checker::{self, Demand, Kind, Report as Checked, Span, Target};
 use super::daemon::Daemon;
+use super::group::Delegated;
 use super::report::{Report, quantile};
 use super::witness::Witness;
 use super::{Plan, limit};
@@ -25,7 +26,7 @@ pub fn run(plan: &Plan, report: &mut Report) {
             }
             let rounds = if plan.quick { 1 } else { 3 };
             let pairs: Vec<_> = (0..rounds)
-                .map(|round| (elder(plan, action, *n, round), bare(plan, action, *n)))
+                .map(|round| (elder(plan, action, *n, round, None), bare(plan, action, *n)))
                 .collect();
             report.storm(action, *n, &pairs, bound);
         }
@@ -35,7 +36,14 @@ pub fn run(plan: &Plan, report: &mut Report) {
     }
 }
 
-fn elder(plan: &Plan, action: &str, n: usize, round: usize) -> Checked {
+/// The lateness of elder's starts in such a storm, inside a control group or not.
+pub fn elder(
+    plan: &Plan,
+    action: &str,
+    n: usize,
+    round: usize,
+    inside: Option<&Delegated>,
+) -> Checked {
     let folder = plan.folder.join(format!("{action}-{n}-{round}"));
     let jobs = folder.join("jobs.d");
     std::fs::create_dir_all(&jobs).expect("a folder");
@@ -51,7 +59,8 @@ fn elder(plan: &Plan, action: &str, n: usize, round: usize) -> Checked {
         &schedule,
         &instant.to_string(),
     );
-    let daemon = Daemon::start(&jobs, &folder.join("state"), &["--job-metrics", "off"]);
+    let state = folder.join("state");
+    let daemon = Daemon::start_in(inside, &jobs, &state, &["--job-metrics", "off"]);
     assert!(
         Timestamp::now() < instant,
         "elder was not ready in time for the storm"

@@ -20,8 +20,8 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::model::{
-    AuditEntry, AuditResult, Event, Observer, Outcome, Reason, ReloadReport, ReloadResult,
-    ReloadTrigger, Run,
+    AuditEntry, AuditResult, Event, Job, Observer, Outcome, Pause, Reason, ReloadReport,
+    ReloadResult, ReloadTrigger, Run,
 };
 use crate::store::{Store, Write};
 
@@ -172,6 +172,22 @@ impl Recorder {
         });
     }
 
+    /// A pause ended by itself; nobody called for it.
+    fn pause_over(&self, job: &Job, pause: &Pause) {
+        self.tell(AuditEntry {
+            at: pause.ended_at.unwrap_or(pause.since),
+            actor: "elder".into(),
+            from: None,
+            action: "resume".into(),
+            subject: Some(job.name().as_str().into()),
+            result: AuditResult::Done,
+            detail: Some(format!("its time was over; {}", pause.words()).into()),
+            before: None,
+            after: None,
+            request: None,
+        });
+    }
+
     fn run(&self, action: &str, run: &Run, at: Option<Timestamp>) {
         if self.wants_runs {
             let mut line = json!({
@@ -198,6 +214,11 @@ impl Observer for Recorder {
         match event {
             Event::Audit(entry) => self.send(Item::Entry(Box::new((*entry).clone()))),
             Event::Reloaded(report) => self.reloaded(report),
+            Event::PauseOver {
+                job,
+                pause,
+                by: None,
+            } => self.pause_over(job, pause),
             Event::AttemptStarted { run, .. } if run.attempt == 1 => {
                 self.run("run_started", run, run.started_at);
             }

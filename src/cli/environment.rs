@@ -66,8 +66,8 @@ impl Environment {
         spec::Options {
             timezone: timezone.map(Arc::from),
             env: Arc::new(self.variables),
-            env_allow: None,
             allow_missing_env,
+            ..spec::Options::default()
         }
     }
 

@@ -97,6 +97,21 @@ pub fn show(
     Ok(Exit::Fine)
 }
 
+/// `by anna since 2027-01-01T00:00:00Z until 2027-01-01T02:00:00Z: the database moves`
+fn paused(pause: &Value) -> String {
+    let Some(author) = pause["author"].as_str() else {
+        return String::new();
+    };
+    let mut text = format!("by {author} since {}", runs::instant(&pause["since"]));
+    if pause["until"].is_string() {
+        text.push_str(&format!(" until {}", runs::instant(&pause["until"])));
+    }
+    if let Some(reason) = pause["reason"].as_str() {
+        text.push_str(&format!(": {reason}"));
+    }
+    text
+}
+
 fn told(job: &Value, runs: &[Value]) -> String {
     let mut text = String::new();
     let mut say = |name: &str, value: &str| {
@@ -112,6 +127,7 @@ fn told(job: &Value, runs: &[Value]) -> String {
         _ => "",
     };
     say("status", &format!("{}{definition}", word("status")));
+    say("", &paused(&job["pause"]));
     say(
         "schedule",
         &format!("{} in {}", word("trigger"), word("timezone")),

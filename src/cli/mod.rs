@@ -9,12 +9,15 @@ mod doctor;
 pub mod environment;
 pub mod exit;
 mod explain;
+mod fmt;
 mod git;
 mod import;
 mod jobs;
 mod logs;
 mod next;
+mod pause;
 mod plan;
+mod replace;
 mod report;
 mod rules;
 mod run;
@@ -90,6 +93,7 @@ fn carry_out(
         Command::Doctor(typed) => doctor::doctor(&typed, environment, console),
         Command::Simulate(typed) => simulate::simulate(&typed, environment, console),
         Command::Test(typed) => test::test(&typed, environment, console),
+        Command::Fmt(typed) => fmt::fmt(&typed, console),
         Command::Rules(typed) => rules::rules(&typed, environment, console),
         Command::Schema(typed) => schema::schema(&typed, console),
         Command::Explain(typed) => explain::explain(&typed, &environment, console),
@@ -99,6 +103,9 @@ fn carry_out(
         Command::Runs(typed) => runs::runs(&typed, &environment, console),
         Command::Logs(typed) => logs::logs(&typed, &environment, console),
         Command::Cancel(typed) => runs::cancel(&typed, &environment, console),
+        Command::Pause(typed) => pause::pause(&typed, &environment, console),
+        Command::Resume(typed) => pause::resume(&typed, &environment, console),
+        Command::Overrides(typed) => pause::overrides(&typed, &environment, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Wait(typed) => wait::wait(&typed, &environment, console),

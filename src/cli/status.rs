@@ -58,6 +58,12 @@ fn told(config: &Value, stats: &Value) -> String {
         number(&stats["total_missed"]),
         number(&stats["total_skipped"]),
     ));
+    let overrides = config["overrides"]["overrides"].as_array();
+    let paused = overrides.into_iter().flatten();
+    match paused.filter(|one| one["kind"] == "pause").count() {
+        0 => {}
+        paused => text.push_str(&format!("{paused} jobs are paused: elder overrides\n")),
+    }
     match number(&stats["stale_jobs"]) {
         0 => {}
         stale => text.push_str(&format!(
@@ -78,7 +84,8 @@ mod tests {
     #[test]
     fn the_first_line_says_whether_the_files_are_in_force() {
         let config = json!({"sync": {"status": "Held", "reason": "2 jobs are held", "revision": "3f2a91c",
-            "findings": []}, "pending_removals": ["a", "b"]});
+            "findings": []}, "pending_removals": ["a", "b"],
+            "overrides": {"overrides": [{"kind": "pause"}, {"kind": "removal"}], "total": 2}});
         let stats = json!({"jobs": 41, "active_jobs": 40, "running": 1, "queued": 0,
             "since": "2027-01-01T00:00:00.123Z", "total_executed": 7, "total_errors": 1, "total_missed": 0,
             "total_skipped": 2, "stale_jobs": 1, "store": "failing", "version": "0.1.0"});
@@ -86,6 +93,7 @@ mod tests {
 Held  rev 3f2a91c  41 jobs, 40 with a next fire, 2 held, 0 findings
 2 jobs are held
 1 running, 0 queued; since 2027-01-01T00:00:00Z: 7 runs, 1 errors, 0 missed, 2 skipped
+1 jobs are paused: elder overrides
 1 jobs did not succeed in time: elder list
 the store cannot be written, so nothing starts: see elder's log
 elder 0.1.0

@@ -160,7 +160,11 @@ pub(super) async fn start(
         open: std::mem::take(&mut recalled.open),
     };
     let said = std::mem::take(&mut recalled.said);
-    let driver = Driver::new(parts, inbox).knowing(remains).remembering(said);
+    let pauses = std::mem::take(&mut recalled.pauses);
+    let driver = Driver::new(parts, inbox)
+        .knowing(remains)
+        .remembering(said)
+        .with_pauses(pauses);
     let engine_task = tokio::spawn(driver.run());
     let job_files = Arc::new(JobFiles::new(
         language_options(&options),
@@ -276,7 +280,7 @@ fn language_options(options: &RunOptions) -> spec::Options {
         timezone: options.timezone.clone(),
         env: options.environment.clone(),
         env_allow: options.env_allow.clone(),
-        allow_missing_env: false,
+        ..spec::Options::default()
     }
 }
 

@@ -141,12 +141,7 @@ mod tests {
             host: folder.to_owned(),
         };
         let zones = tzdata.open().unwrap();
-        let options = spec::Options {
-            timezone: None,
-            env: Arc::default(),
-            env_allow: None,
-            allow_missing_env: false,
-        };
+        let options = spec::Options::default();
         JobFiles::new(options, tzdata, zones)
     }
 

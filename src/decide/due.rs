@@ -36,7 +36,7 @@ pub struct Missed {
     pub last: Timestamp,
     /// How many.
     pub count: u64,
-    /// [`Reason::Coalesced`], or the reason that was given for lateness.
+    /// [`Reason::Coalesced`], [`Reason::Paused`], or the reason that was given for lateness.
     pub reason: Reason,
 }
 
@@ -241,6 +241,13 @@ fn span(schedule: &Schedule, after: Timestamp, until: Timestamp, reason: Reason)
         count: schedule.count_between(after, until),
         reason,
     })
+}
+
+/// The fires after `after` up to `until` that are due then and skipped because the job is paused, as
+/// one span.
+#[must_use]
+pub fn skipped(schedule: &Schedule, after: Timestamp, until: Timestamp) -> Option<Missed> {
+    span(schedule, after, schedule.due_up_to(until), Reason::Paused)
 }
 
 fn before(instant: Timestamp) -> Timestamp {

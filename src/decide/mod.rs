@@ -13,7 +13,7 @@ mod retry;
 mod tell;
 
 pub use admit::{Admission, admit};
-pub use due::{Due, MOST_STARTS, Missed, auto_grace, due, grace};
+pub use due::{Due, MOST_STARTS, Missed, auto_grace, due, grace, skipped};
 pub use lost_day::{carried_over, loses_today};
 pub use recover::{JobPresence, Recovery, cut_off, recover};
 pub use retry::{Failure, latest_attempt, letter_wait, retry_after};

@@ -11,11 +11,11 @@ use crate::action::{Attempt, Runner, Stop};
 use crate::clock::Clock;
 use crate::decide::Trouble;
 use crate::ids::{JobName, RunId};
-use crate::model::{AttemptEnd, Observer, Remains, Run};
+use crate::model::{AttemptEnd, Observer, Pause, Remains, Run};
 use crate::store::{Mark, Store};
 
 use super::committer::{self, Batch};
-use super::handle::{ApplyAnswer, Message, NotApplied, Refusal, Triggered};
+use super::handle::{ApplyAnswer, Message, NotApplied, PauseAnswer, Refusal, Triggered};
 use super::state::{Direction, Effect, EndHow, Input, Now, Order, Settings, State, Ticket};
 
 /// The loop goes round at least so often, so that its last round tells that it lives.
@@ -69,6 +69,7 @@ enum Waiting {
     Applied(oneshot::Sender<Result<ApplyAnswer, NotApplied>>),
     Recorded(oneshot::Sender<Result<(), NotApplied>>),
     Triggered(oneshot::Sender<Result<Triggered, Refusal>>),
+    Paused(oneshot::Sender<Result<PauseAnswer, Refusal>>),
 }
 
 impl Driver {
@@ -131,6 +132,14 @@ impl Driver {
         let troubles = Input::Troubles(troubles.collect());
         // Nothing can follow from this before the first change.
         let _ = self.state.on(troubles, self.last);
+        self
+    }
+
+    /// Tells it which jobs are paused, or were.
+    #[must_use]
+    pub fn with_pauses(mut self, pauses: Vec<(JobName, Pause)>) -> Self {
+        // Nothing can follow from this before the first change.
+        let _ = self.state.on(Input::Pauses(pauses), self.last);
         self
     }
 
@@ -269,6 +278,11 @@ impl Driver {
                 let ticket = self.ticket(Waiting::Triggered(answer));
                 self.feed(Input::Trigger(ticket, request));
             }
+            Message::Pause(request, answer) => {
+                let ticket = self.ticket(Waiting::Paused(answer));
+                self.feed(Input::Pause(ticket, request));
+            }
+            Message::Pauses(limit, answer) => drop(answer.send(self.state.pauses(limit))),
             Message::Cancel(run, answer) => {
                 let can = self.state.can_cancel(run);
                 self.feed(Input::Cancel(run));
@@ -321,6 +335,11 @@ impl Driver {
             }
             Effect::Triggered(ticket, answer) => {
                 if let Some(Waiting::Triggered(to)) = self.tickets.remove(&ticket) {
+                    drop(to.send(answer));
+                }
+            }
+            Effect::Paused(ticket, answer) => {
+                if let Some(Waiting::Paused(to)) = self.tickets.remove(&ticket) {
                     drop(to.send(answer));
                 }
             }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::ids::{JobName, RunId};
-use crate::model::{Job, Outcome, Pool, Run, RunState, Sages, Trigger};
+use crate::model::{Job, Outcome, Pause, Pool, Run, RunState, Sages, Trigger};
 use crate::store::{AppliedFile, Mark};
 
 /// A cheap, cloneable way to talk to the engine. Every call waits for its turn in a bounded queue.
@@ -28,6 +28,10 @@ pub enum Message {
     Recorded(oneshot::Sender<Result<(), NotApplied>>),
     /// Run a job now.
     Trigger(TriggerRequest, oneshot::Sender<Result<Triggered, Refusal>>),
+    /// Pause a job, or let it go on.
+    Pause(PauseRequest, oneshot::Sender<Result<PauseAnswer, Refusal>>),
+    /// The pauses that are on, at most so many.
+    Pauses(usize, oneshot::Sender<PausePage>),
     /// End a run that is not over; answers whether there is one, or why its row cannot be closed.
     Cancel(RunId, oneshot::Sender<Result<bool, String>>),
     /// A page of jobs.
@@ -140,12 +144,66 @@ pub enum Refusal {
         /// A run that is in the way.
         blocking: RunId,
     },
-    /// The store cannot record it, so it must not start.
-    #[error("the run cannot be recorded, so it was not started: {0}")]
+    /// The store cannot record it, so it is not done.
+    #[error("it cannot be recorded, so it was not done: {0}")]
     Store(String),
     /// Elder is stopping.
     #[error("elder is stopping and starts nothing any more")]
     Stopping,
+}
+
+/// A pause that somebody asks for, or the end of one.
+#[derive(Clone, Debug)]
+pub struct PauseRequest {
+    /// Which job.
+    pub job: JobName,
+    /// Who asks: the name of a token.
+    pub author: Arc<str>,
+    /// For what.
+    pub wish: PauseWish,
+}
+
+/// What is to become of a job's pause.
+#[derive(Clone, Debug)]
+pub enum PauseWish {
+    /// It begins; of a job that is paused already, end, reason and author are others from now on.
+    Pause {
+        /// When it ends by itself; `None` for not at all.
+        until: Option<Timestamp>,
+        /// Why, in one line.
+        reason: Option<Arc<str>>,
+    },
+    /// It ends.
+    Resume,
+}
+
+/// What came of a [`PauseRequest`]. It is in the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PauseAnswer {
+    /// The pause that the job is in now.
+    pub pause: Option<Pause>,
+    /// Its runs that go on all the same.
+    pub active: Vec<RunHead>,
+    /// When the job is due next.
+    pub next: Option<Timestamp>,
+}
+
+/// Pauses that are on, by name.
+#[derive(Clone, Debug, Default)]
+pub struct PausePage {
+    /// The first of them.
+    pub pauses: Vec<PausedJob>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// A paused job.
+#[derive(Clone, Debug)]
+pub struct PausedJob {
+    /// Which.
+    pub job: Job,
+    /// Its pause.
+    pub pause: Pause,
 }
 
 /// Which jobs to show.
@@ -206,8 +264,10 @@ pub struct JobView {
     pub job: Job,
     /// Its status.
     pub status: JobStatus,
-    /// When it is due next.
+    /// When it is due next: while it is paused, the first fire after the pause's end, if it has one.
     pub next: Option<Timestamp>,
+    /// The pause that it is in.
+    pub pause: Option<Pause>,
     /// Its runs that are not over, oldest first.
     pub active: Vec<RunHead>,
     /// Its last ended run that had an attempt, of this process.
@@ -331,6 +391,24 @@ impl Handle {
         self.ask(|answer| Message::Trigger(request, answer))
             .await
             .unwrap_or(Err(Refusal::Stopping))
+    }
+
+    /// Pauses a job, or lets it go on; comes back when the store has it.
+    ///
+    /// # Errors
+    /// [`Refusal`] says why not.
+    pub async fn pause(&self, request: PauseRequest) -> Result<PauseAnswer, Refusal> {
+        self.ask(|answer| Message::Pause(request, answer))
+            .await
+            .unwrap_or(Err(Refusal::Stopping))
+    }
+
+    /// The pauses that are on, by name, at most `limit`, and how many there are.
+    ///
+    /// # Errors
+    /// When the engine has ended.
+    pub async fn pauses(&self, limit: usize) -> Result<PausePage, Gone> {
+        self.ask(|answer| Message::Pauses(limit, answer)).await
     }
 
     /// Ends a run, whatever it waits for: it will be `cancelled (request)`. Says whether there is such a run that

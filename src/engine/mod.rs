@@ -17,6 +17,7 @@ pub mod timetable;
 pub use driver::{Driver, Parts};
 pub use handle::{
     ApplyAnswer, Change, Gone, Handle, JobPage, JobQuery, JobStatus, JobView, Message, NotApplied,
-    Refusal, Renamed, RunHead, Stats, TriggerRequest, Triggered, Waits,
+    PauseAnswer, PausePage, PauseRequest, PauseWish, PausedJob, Refusal, Renamed, RunHead, Stats,
+    TriggerRequest, Triggered, Waits,
 };
 pub use state::Settings;

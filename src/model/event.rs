@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::finding::Finding;
 use crate::ids::{JobKey, SageName};
 
-use super::{AuditEntry, Delivery, Job, Outcome, Reason, Run};
+use super::{AuditEntry, Delivery, Job, Outcome, Pause, Reason, Run};
 
 /// Receives events. Must not block: it is called from the engine's own loop.
 pub trait Observer: Send + Sync + 'static {
@@ -78,6 +78,34 @@ pub enum Event<'a> {
         key: JobKey,
         /// The job.
         job: &'a Job,
+    },
+    /// A job is paused, or its pause is another.
+    Paused {
+        /// The job.
+        job: &'a Job,
+        /// How long, why, and who said so.
+        pause: &'a Pause,
+    },
+    /// A job's pause is over.
+    PauseOver {
+        /// The job.
+        job: &'a Job,
+        /// The pause, with its end.
+        pause: &'a Pause,
+        /// Who ended it; `None` for one that ended by itself.
+        by: Option<&'a str>,
+    },
+    /// Until when a job is paused, or was last.
+    PausedUntil {
+        /// Whose.
+        key: JobKey,
+        /// Until when; [`Timestamp::MAX`] for a pause without an end.
+        at: Timestamp,
+    },
+    /// So many jobs are paused, whatever their status.
+    PausesKnown {
+        /// How many.
+        count: u64,
     },
     /// How many jobs there are in each status.
     JobCounts {

@@ -9,6 +9,7 @@ mod audit;
 mod commons;
 mod event;
 mod job;
+mod pause;
 mod policy;
 mod run;
 mod sage;
@@ -26,6 +27,7 @@ pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
 };
 pub use job::{About, Definition, Job, Origin};
+pub use pause::Pause;
 pub use policy::{AfterCrash, Grace, History, Overlap, Policy, Retry, RetryOn};
 pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Remains, Run, RunState, Trigger};
 pub use sage::{Audience, Delivery, Letter, Sage, SageEvent, Sages};

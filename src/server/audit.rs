@@ -40,6 +40,16 @@ pub(super) struct Call {
     pub(super) prunes: bool,
 }
 
+/// What a route says of a call that it has carried out, for its row in the trail.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said(pub(super) Option<Arc<str>>);
+
+impl From<Option<String>> for Said {
+    fn from(text: Option<String>) -> Self {
+        Self(text.map(Into::into))
+    }
+}
+
 impl Trail {
     pub(super) fn new(observer: Arc<dyn Observer>) -> Self {
         Self {

@@ -9,9 +9,10 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, StatusCode, request};
+use axum::http::{HeaderMap, Method, StatusCode, request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::audit::{self, Call};
 use super::auth::{Caller, Need};
@@ -97,11 +98,11 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
     let most = matched
         .and_then(routes::find)
         .map_or(routes::MAX_BODY, routes::Route::max_body);
-    // Held until the answer is there: a large body is in memory for so long.
-    let _large = match most > routes::MAX_BODY {
-        true => shared.large_bodies.acquire().await.ok(),
-        false => None,
-    };
+    if most > routes::MAX_BODY
+        && let Ok(place) = shared.large_bodies.clone().acquire_owned().await
+    {
+        head.extensions.insert(Large(Arc::new(place)));
+    }
     let body = match writes {
         true => read(&head, body, guard.body, most).await?,
         false => Bytes::new(),
@@ -109,23 +110,70 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
     call.prunes = changes && audit::prunes(&path, &body);
     let Caller { name, .. } = caller.clone();
     head.extensions.insert(caller);
-    let response = next.run(Request::from_parts(head, Body::from(body))).await;
-    if changes {
-        call.actor = name.clone();
-        let now = shared.clock.now();
-        shared.trail.answered(call, response.status(), None, now);
+    call.actor = name.clone();
+    let answering = Answering {
+        shared: guard.shared.clone(),
+        method,
+        call,
+        changes,
+    };
+    let answer = answering.answer(next, Request::from_parts(head, Body::from(body)));
+    if !changes {
+        return Ok(answer.await);
     }
-    if writes {
-        tracing::info!(
-            method = method.as_str(),
-            path,
-            caller = &*name,
-            peer = %peer,
-            status = response.status().as_u16(),
-            "request answered"
-        );
+    // Whoever hangs up takes nothing back, so what was done is told all the same.
+    let place = shared.writes.clone().acquire_owned().await;
+    let done = tokio::spawn(async move {
+        let _place = place;
+        answer.await
+    });
+    done.await.map_err(|_| Problem::internal())
+}
+
+/// Keeps a place among those who hold a large body in memory; whoever works on it takes it along.
+#[derive(Clone)]
+pub(super) struct Large(
+    #[expect(dead_code, reason = "held, and never looked at")] Arc<OwnedSemaphorePermit>,
+);
+
+/// A call that is let through.
+struct Answering {
+    shared: Arc<Shared>,
+    method: Method,
+    call: Call,
+    changes: bool,
+}
+
+impl Answering {
+    /// Has its route answer it, and tells of that.
+    async fn answer(self, next: Next, request: Request) -> Response {
+        let response = next.run(request).await;
+        let Self {
+            shared,
+            method,
+            call,
+            changes,
+        } = self;
+        let status = response.status();
+        if !method.is_safe() {
+            tracing::info!(
+                method = method.as_str(),
+                path = call.route,
+                caller = &*call.actor,
+                peer = %call.peer,
+                status = status.as_u16(),
+                "request answered"
+            );
+        }
+        if changes {
+            let said = response.extensions().get::<audit::Said>();
+            let said = said.and_then(|said| said.0.as_deref());
+            shared
+                .trail
+                .answered(call, status, said, shared.clock.now());
+        }
+        in_our_words(response)
     }
-    Ok(in_our_words(response))
 }
 
 /// An error that came from below the routes, such as a path that is no UTF-8, as a problem document.

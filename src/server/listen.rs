@@ -76,12 +76,14 @@ const MAX_HEAD: usize = 16 * 1024;
 /// The pause when no connection can be accepted, as when descriptors have run out.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `shutdown` ends, then lets what is under way come to its end.
+/// Serves until `shutdown` ends, then lets what is under way come to its end; `changes` ends when
+/// all do that go on without their callers.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
     bounds: Bounds,
     shutdown: impl Future<Output = ()>,
+    changes: impl Future<Output = ()>,
 ) {
     let places = Arc::new(Semaphore::new(bounds.connections));
     let clients = Clients::default();
@@ -104,7 +106,10 @@ pub(super) async fn serve(
     }
     drop(listener);
     drop(stop);
-    let drained = async { while tasks.join_next().await.is_some() {} };
+    let drained = async {
+        while tasks.join_next().await.is_some() {}
+        changes.await;
+    };
     // What does not end in time is cut off with the set.
     let _ = tokio::time::timeout(bounds.drain, drained).await;
 }

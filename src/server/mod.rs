@@ -282,8 +282,12 @@ impl Bound {
     /// Serves until `shutdown` ends and what is under way has come to its end, within a few
     /// seconds; then elder's own token is gone.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let router = routes::router(self.shared, self.bounds.body);
-        listen::serve(self.listener, router, self.bounds, shutdown).await;
+        let router = routes::router(self.shared.clone(), self.bounds.body);
+        let changes = async {
+            // It fails only when it was closed, which nobody does.
+            let _ = self.shared.writes.acquire_many(shared::WRITES).await;
+        };
+        listen::serve(self.listener, router, self.bounds, shutdown, changes).await;
         drop(self.own);
     }
 }

@@ -57,6 +57,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unreachable", detail)
     }
 
+    /// 500: elder itself went wrong.
+    pub(super) fn internal() -> Self {
+        let detail = "this went wrong inside elder; it is a bug, and its log says more";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    }
+
     /// Adds a member.
     pub(super) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.more.insert(name.to_owned(), value.into());

@@ -36,6 +36,9 @@ const STREAMS: usize = 64;
 /// Trees of job files that are read and planned at once: each is held whole.
 const LARGE_BODIES: usize = 1;
 
+/// Changes that are carried out at once, those whose callers are gone too.
+pub(super) const WRITES: u32 = 64;
+
 /// What all routes share.
 pub(super) struct Shared {
     pub(super) engine: Handle,
@@ -50,7 +53,9 @@ pub(super) struct Shared {
     pub(super) scrapes: Semaphore,
     pub(super) streams: Arc<Semaphore>,
     pub(super) terms: super::TermsNow,
-    pub(super) large_bodies: Semaphore,
+    pub(super) large_bodies: Arc<Semaphore>,
+    /// Has [`WRITES`] places.
+    pub(super) writes: Arc<Semaphore>,
     look: Mutex<Option<Look>>,
 }
 
@@ -77,7 +82,8 @@ impl Shared {
             scrapes: Semaphore::new(SCRAPES),
             streams: Arc::new(Semaphore::new(STREAMS)),
             terms: parts.terms,
-            large_bodies: Semaphore::new(LARGE_BODIES),
+            large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
+            writes: Arc::new(Semaphore::new(WRITES as usize)),
             look: Mutex::new(None),
         }
     }

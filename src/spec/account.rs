@@ -38,6 +38,13 @@ pub(super) fn user<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option
     })
 }
 
+/// Whether a job file may say `user: text`; root it may not, since that gives nothing up.
+#[must_use]
+pub fn is_user(text: &str) -> bool {
+    let (user, group) = split(text);
+    user != "root" && unfit(user).is_none() && group.is_none_or(|group| unfit(group).is_none())
+}
+
 /// User and group of `name:group`.
 pub(super) fn split(text: &str) -> (&str, Option<&str>) {
     match text.split_once(':') {

@@ -60,10 +60,15 @@ fn check_url(url: &str, text: &Text) -> Result<(), (String, String)> {
             return bad("the url has no scheme", &help);
         }
         scheme => {
-            return Err((
-                format!("`{}:` is not a scheme for requests", shorten(scheme)),
-                "only http and https".to_owned(),
-            ));
+            // What the environment filled in is nobody's business.
+            let message = match text.shown() == url {
+                true => format!("`{}:` is not a scheme for requests", shorten(scheme)),
+                false => format!(
+                    "`{}` does not begin with a scheme for requests",
+                    shorten(text.shown())
+                ),
+            };
+            return Err((message, "only http and https".to_owned()));
         }
     }
     let slashes = url.get(parsed.scheme().len()..).unwrap_or_default();

@@ -8,12 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::calendars;
 use super::commons::{self, Said, Says, Source, Table};
-use super::file::{self, Setting};
+use super::file::{self, DefaultsRead, Setting};
 use super::problem::{Page, Problem};
 use super::settings::Settings;
 use super::shared::Shared;
 use super::tree::Span;
-use super::{Checked, CheckedFile, InputFile, Options, bytes, limits};
+use super::{Checked, CheckedFile, InputFile, Options, Shown, Variables, bytes, limits};
 use crate::finding::{Code, Finding, Severity};
 use crate::model::Commons;
 use crate::schedule::{Zone, Zones};
@@ -145,12 +145,16 @@ impl<'a> Load<'a> {
         let checked = match self.unchanged(input, hash) {
             Some(known) => known,
             None => {
-                let (read, findings, text) = match bytes::text_of(input) {
+                let (read, text) = match bytes::text_of(input) {
                     Ok(text) => {
-                        let (read, findings) = file::check_defaults(input, text, &self.setting);
-                        (read, findings, Some(Arc::from(text)))
+                        let read = file::check_defaults(input, text, &self.setting);
+                        (read, Some(Arc::from(text)))
                     }
-                    Err(finding) => (Settings::default(), vec![*finding], None),
+                    Err(finding) => {
+                        let mut read = DefaultsRead::default();
+                        read.findings.push(*finding);
+                        (read, None)
+                    }
                 };
                 let mut checked = CheckedFile {
                     root: input.root.clone(),
@@ -159,18 +163,20 @@ impl<'a> Load<'a> {
                     hash,
                     is_defaults: true,
                     jobs: Vec::new(),
+                    given: Vec::new(),
                     commons: Arc::default(),
                     dates: None,
                     uses: Box::default(),
                     uses_state: 0,
+                    variables: read.variables,
                     names: Vec::new(),
-                    findings,
+                    findings: read.findings,
                     defaults_text: text,
                 };
                 if checked.is_bad() {
                     checked.defaults_text = None;
                 } else {
-                    settings.get_or_init(|| Some(read));
+                    settings.get_or_init(|| Some(read.settings));
                 }
                 Arc::new(checked)
             }
@@ -247,12 +253,14 @@ impl<'a> Load<'a> {
             hash,
             is_defaults: false,
             jobs: outcome.jobs,
+            given: outcome.given,
             commons: Arc::new(outcome.commons),
             dates: None,
             uses_state: self
                 .commons
                 .state_of(&input.root, &input.path, &outcome.uses),
             uses: outcome.uses,
+            variables: outcome.variables,
             names: outcome.names,
             findings: outcome.findings,
             defaults_text: None,
@@ -272,10 +280,12 @@ impl<'a> Load<'a> {
             hash,
             is_defaults: false,
             jobs: Vec::new(),
+            given: Vec::new(),
             commons: Arc::default(),
             dates: dates.map(Arc::new),
             uses: Box::default(),
             uses_state: 0,
+            variables: Variables::default(),
             names: Vec::new(),
             findings,
             defaults_text: None,
@@ -287,9 +297,10 @@ impl<'a> Load<'a> {
         let text = one.text.as_ref()?;
         let settings = one.settings.get_or_init(|| {
             // A text that was good once may be so no more, as when a variable is gone.
-            let (settings, findings) = file::check_defaults(one.input, text, &self.setting);
-            let good = findings.iter().all(|f| f.severity != Severity::Error);
-            good.then_some(settings)
+            let read = file::check_defaults(one.input, text, &self.setting);
+            let mut findings = read.findings.iter();
+            let good = findings.all(|finding| finding.severity != Severity::Error);
+            good.then_some(read.settings)
         });
         settings.as_ref()
     }
@@ -351,6 +362,11 @@ fn salt(options: &Options, zones: &Zones) -> [u8; 32] {
         add(name);
     }
     add("");
+    for (name, shown) in options.lent.iter().flat_map(|lent| lent.iter()) {
+        add(name);
+        add(if shown == Shown::Value { "y" } else { "n" });
+    }
+    add(if options.lent.is_some() { "y" } else { "n" });
     let mut env: Vec<_> = options.env.iter().collect();
     env.sort_unstable();
     for (name, value) in env {
@@ -416,6 +432,7 @@ fn bound_jobs(files: &mut [Arc<CheckedFile>]) {
             let finding: Finding = Page::new(file.shown.clone(), "").finding(problem);
             let mut bad = CheckedFile::clone(file);
             bad.jobs = Vec::new();
+            bad.given = Vec::new();
             bad.findings.push(finding);
             // It is not what its bytes make of it: the next check looks again.
             bad.hash = [0; 32];

@@ -12,7 +12,7 @@ use super::naming::Naming;
 use super::problem::{Page, Problem};
 use super::shared::Shared;
 use super::tree::{Entry, Node, Span, Style, Value, shorten};
-use super::{Options, limits, suggest};
+use super::{Options, Shown, Variables, limits, suggest};
 use crate::finding::{Code, Finding, Severity};
 use crate::model::{Part, Text};
 
@@ -37,6 +37,8 @@ pub(super) struct Decoder<'t, 's> {
     pub for_sage: bool,
     /// Bytes that `${…}` has filled in so far.
     pub filled: usize,
+    /// Whose values it has asked for.
+    pub variables: Variables,
 }
 
 /// Something that a text refers to by name.
@@ -80,6 +82,7 @@ impl<'t, 's> Decoder<'t, 's> {
             commons: InFile::default(),
             for_sage: false,
             filled: 0,
+            variables: Variables::default(),
         }
     }
 
@@ -120,6 +123,11 @@ impl<'t, 's> Decoder<'t, 's> {
         } else {
             self.left_out += 1;
         }
+    }
+
+    /// The line of a place in the file that people see.
+    pub fn line_of(&self, span: Span) -> u32 {
+        self.page.line_of(span)
     }
 
     pub fn report(&mut self, code: Code, span: Span, message: &str, help: &str) {
@@ -246,7 +254,7 @@ impl<'t, 's> Decoder<'t, 's> {
         let filled = if interpolate::is_plain(&written) {
             written
         } else {
-            let parts = self.fill(&written, node.span, Later::Nothing)?;
+            let parts = self.fill(&written, node.span, Later::Nothing, Shown::Value)?;
             let literal = parts.into_iter().map(|part| match part {
                 Part::Literal(text) => text,
                 _ => Arc::from(""),
@@ -268,7 +276,7 @@ impl<'t, 's> Decoder<'t, 's> {
                 .no_nul(key, written, span)
                 .then(|| Text::plain(written));
         }
-        let parts = self.fill(written, span, later)?;
+        let parts = self.fill(written, span, later, Shown::Template)?;
         for part in &parts {
             if let Part::Literal(text) = part
                 && !self.no_nul(key, text, span)

@@ -1,7 +1,6 @@
 //! A schedule by itself, outside of a job file: for `elder next`, and for what was stored.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -148,12 +147,7 @@ fn read<'t>(
         Some(commons) => Shared::among(asked.zones, commons),
         None => Shared::new(asked.zones),
     };
-    let options = Options {
-        timezone: None,
-        env: Arc::new(HashMap::new()),
-        env_allow: None,
-        allow_missing_env: false,
-    };
+    let options = Options::default();
     let mut decoder = Decoder::new(page, &options, &shared);
     for problem in problems {
         decoder.note(problem);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Shown;
 use super::decode::{Decoder, Later, Reference};
 use super::interpolate::{self, Piece};
 use super::limits;
@@ -10,8 +11,15 @@ use crate::finding::Code;
 use crate::model::{Part, Variable};
 
 impl Decoder<'_, '_> {
-    /// The parts of a text; `None` when something of it cannot be filled in.
-    pub(super) fn fill(&mut self, written: &str, span: Span, later: Later) -> Option<Vec<Part>> {
+    /// The parts of a text; `None` when something of it cannot be filled in. `shown` is how far
+    /// people see what comes out.
+    pub(super) fn fill(
+        &mut self,
+        written: &str,
+        span: Span,
+        later: Later,
+        shown: Shown,
+    ) -> Option<Vec<Part>> {
         let before = self.errors();
         let mut parts: Vec<Part> = Vec::new();
         let mut literal = String::new();
@@ -26,7 +34,8 @@ impl Decoder<'_, '_> {
                     default: None,
                 } if self.for_sage && later != Later::Nothing => Part::Variable(Variable::Event),
                 Piece::Env { name, default } => {
-                    let value = self.environment(name, default, span);
+                    self.variables.add(name, shown);
+                    let value = self.environment(name, default, span, shown);
                     if !self.may_fill_in(value.len(), span) {
                         return None;
                     }
@@ -120,8 +129,31 @@ impl Decoder<'_, '_> {
         );
     }
 
+    /// Whether what a text was filled in with may be seen by whoever sees the job.
+    pub(super) fn may_show(&mut self, written: &str) -> bool {
+        let pieces = interpolate::pieces(written);
+        let names = pieces.iter().filter_map(|piece| match piece {
+            Piece::Env { name, .. } => Some(*name),
+            _ => None,
+        });
+        let lent = self.options().lent.as_deref();
+        let may = names
+            .clone()
+            .all(|name| lent.is_none_or(|lent| lent.shows(name, Shown::Value)));
+        if may {
+            names.for_each(|name| self.variables.add(name, Shown::Value));
+        }
+        may
+    }
+
     /// What `${NAME}` stands for.
-    fn environment(&mut self, name: &str, default: Option<&str>, span: Span) -> String {
+    fn environment(
+        &mut self,
+        name: &str,
+        default: Option<&str>,
+        span: Span,
+        shown: Shown,
+    ) -> String {
         if interpolate::looks_secret(name) {
             let message =
                 format!("`${{{name}}}` looks like a secret, which must not be filled in here");
@@ -139,6 +171,30 @@ impl Decoder<'_, '_> {
             return String::new();
         }
         let set = self.options().env.get(name);
+        if let Some(lent) = &self.options().lent
+            && !lent.shows(name, shown)
+        {
+            // That a name is not set tells nothing of a value.
+            if let (None, Some(default)) = (set, default) {
+                return default.to_owned();
+            }
+            let message = match shown {
+                Shown::Template => {
+                    format!(
+                        "`${{{name}}}` is not filled in here: no file of this elder uses it yet"
+                    )
+                }
+                Shown::Value => {
+                    format!(
+                        "`${{{name}}}` is not filled in here: no file of this elder shows it yet"
+                    )
+                }
+            };
+            let help = "whoever asks a running elder may not read its environment: plan against a \
+                        git revision, or name all variables of job files in that elder's --env-allow";
+            self.report(Code::BadVariable, span, &message, help);
+            return String::new();
+        }
         match (set, default) {
             // As in a shell, `:-` also stands in for an empty value.
             (Some(value), None) => value.clone(),

@@ -347,10 +347,17 @@ fn json_scalar<'t>(
         Style::Plain => text.fixed(),
         Style::Quoted => None,
     };
-    Some(match filled.as_deref() {
-        Some("true") => Json::Bool(true),
-        Some("false") => Json::Bool(false),
-        Some(number) if is_json_number(number, scalar.style) => Json::Number(Arc::from(number)),
+    let read = match filled.as_deref() {
+        Some("true") => Some(Json::Bool(true)),
+        Some("false") => Some(Json::Bool(false)),
+        Some(number) if is_json_number(number, scalar.style) => {
+            Some(Json::Number(Arc::from(number)))
+        }
+        _ => None,
+    };
+    // As a number it is seen by whoever sees the job; who may not see it gets the text as written.
+    Some(match read {
+        Some(read) if decoder.may_show(&scalar.text) => read,
         _ => Json::String(text),
     })
 }

@@ -21,6 +21,8 @@ mod expression;
 mod fields;
 mod file;
 mod fill;
+mod foreign;
+mod given;
 mod http;
 mod ics;
 mod instants;
@@ -51,11 +53,15 @@ mod span;
 mod suggest;
 mod suite;
 mod syntax;
+mod team_policy;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tree;
 mod trust;
+mod variables;
 mod wire;
+mod within;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -64,15 +70,22 @@ use std::sync::Arc;
 use crate::finding::Finding;
 use crate::model::Job;
 
+pub use account::is_user;
 pub use alike::across;
 pub use check::{check, check_among};
 pub use clock_changes::clock_changes;
 pub use dates::{name_notes, past_dates};
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
+pub use given::Given;
 pub use print::print;
 pub use read::read;
 pub use schema::{schema, test_schema};
+pub use span::Span;
 pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
+pub use team_policy::{Pattern, TeamPolicy, TeamRule, Waiver, is_bad_policy, team_policy};
+pub use text::yaml_of;
+pub use variables::{Shown, Variables};
+pub use within::{Around, Within};
 
 /// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]
@@ -89,10 +102,12 @@ pub struct InputFile {
     pub content: Result<Arc<[u8]>, String>,
     /// SHA-256 of the bytes; two inputs with equal root, path and hash are the same.
     pub hash: [u8; 32],
+    /// Where its text stands, if it is no file of its own: findings are placed there.
+    pub within: Option<Arc<Within>>,
 }
 
 /// What the check depends on beside the files.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// `--timezone`; UTC when absent.
     pub timezone: Option<Arc<str>>,
@@ -100,6 +115,9 @@ pub struct Options {
     pub env: Arc<HashMap<String, String>>,
     /// `--env-allow`: only these names may be used; `None` for all.
     pub env_allow: Option<Arc<Vec<String>>>,
+    /// Whose values may be filled in, and where, when the files are of somebody who may not read
+    /// elder's environment; `None` for all.
+    pub lent: Option<Arc<Variables>>,
     /// `--allow-missing-env`: a name that is not set is a warning and empty text.
     pub allow_missing_env: bool,
 }
@@ -126,6 +144,8 @@ pub struct CheckedFile {
     pub is_defaults: bool,
     /// Its jobs, in order; empty when it is bad.
     pub jobs: Vec<Job>,
+    /// Which keys each of them says, in the same order.
+    pub given: Vec<Given>,
     /// What it defines for the whole tree, in order; nothing when it is bad.
     pub commons: Arc<crate::model::Commons>,
     /// For a good `.ics` file, its dates.
@@ -134,6 +154,8 @@ pub struct CheckedFile {
     pub uses: Box<[commons::Use]>,
     /// What that was: [`commons::Table::state_of`] it.
     pub uses_state: u64,
+    /// The variables of elder's environment that it asks for, also in a bad file as far as it could be read.
+    pub variables: Variables,
     /// Where each name stands, also in a bad file as far as it could be read.
     pub names: Vec<NamePlace>,
     /// Everything found in it.

@@ -25,7 +25,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ids::{JobName, RunId, SageName};
-use crate::model::{AuditEntry, History, JobTimes, Letter, Outcome, Output, Run};
+use crate::model::{AuditEntry, History, JobTimes, Letter, Outcome, Output, Pause, Run};
 
 /// What a store answers, later.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -198,6 +198,14 @@ pub enum Write {
         /// Which.
         id: RunId,
     },
+    /// A job's last pause: replaces the one before. A job that is seen anew, with another first
+    /// sight, has none; a rename takes it along.
+    Pause {
+        /// Whose.
+        job: JobName,
+        /// Which.
+        pause: Box<Pause>,
+    },
     /// A row of the audit trail. Nothing ever changes one.
     Audit(Box<AuditEntry>),
     /// What a file defines, as applied; replaces what it defined before.
@@ -304,6 +312,8 @@ pub struct Recalled {
     pub files: Vec<AppliedFile>,
     /// What is remembered of what sages were told, in no order.
     pub said: Vec<(String, String)>,
+    /// The last pause of each job that had one, also of names that are gone, in no order.
+    pub pauses: Vec<(JobName, Pause)>,
 }
 
 /// What came of a restore.

@@ -30,21 +30,23 @@ pub(super) enum Class {
     Quiet,
 }
 
-/// A known job is seen.
-pub(crate) fn seen(mark: &mut Mark, at: Timestamp) {
+/// A known job is seen; says whether it is another one than before under that name.
+pub(crate) fn seen(mark: &mut Mark, at: Timestamp) -> bool {
     let Some(gone_at) = mark.gone_at.take() else {
-        return;
+        return false;
     };
     let returns = SignedDuration::try_from(RETURN_WITHIN).unwrap_or(SignedDuration::MAX);
-    if at.duration_since(gone_at) >= returns {
+    let is_another = at.duration_since(gone_at) >= returns;
+    if is_another {
         mark.first_seen = at;
         rescheduled(mark, at);
     }
+    is_another
 }
 
 /// Whether a name that takes over `new`'s is the job that goes on; where `new` is there and `old` is
 /// gone, it only joins its past.
-pub(super) fn goes_on(old: &Mark, new: &Mark) -> bool {
+pub(crate) fn goes_on(old: &Mark, new: &Mark) -> bool {
     old.gone_at.is_none() || new.gone_at.is_some()
 }
 

@@ -16,10 +16,11 @@ use super::tree::{Around, At, Tree};
 use crate::decide::diff::{Diff, diff};
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::decide::rename::renames;
-use crate::finding::{Excerpt, Finding, Place};
+use crate::finding::Finding;
 use crate::ids::JobName;
-use crate::model::{NameKind, Pool};
+use crate::model::Pool;
 use crate::source::{Directory, Look, Revisions, Snapshot, Watcher, Watching};
+use crate::spec::Variables;
 
 /// As many findings are told of at once.
 const MAX_FINDINGS: usize = 10_000;
@@ -80,6 +81,8 @@ pub(super) struct Seen {
     pub(super) content_hash: Arc<str>,
     pub(super) findings: Vec<Finding>,
     pub(super) sources: Vec<SourceView>,
+    /// The variables of elder's environment that files ask for.
+    pub(super) variables: Arc<Variables>,
     /// Job files, without those for defaults.
     pub(super) files: usize,
     /// Files that are refused.
@@ -269,6 +272,7 @@ impl Eye {
             content_hash: snapshot.content_hash().into(),
             ..Seen::default()
         };
+        let mut variables = Variables::default();
         conflicts.reverse();
         for (index, root) in self.tree.roots.iter().enumerate() {
             let mut view = SourceView {
@@ -283,6 +287,7 @@ impl Eye {
                 view.files += usize::from(!file.is_defaults() && !file.is_ics());
                 view.bad_files += usize::from(is_bad);
                 seen.findings.extend(file.findings().iter().cloned());
+                variables.extend(&file.variables);
                 while let Some((_, finding)) = conflicts.pop_if(|(at, _)| *at == (index, place)) {
                     seen.findings.push(finding);
                 }
@@ -299,6 +304,7 @@ impl Eye {
             seen.sources.push(view);
         }
         seen.findings.truncate(MAX_FINDINGS);
+        seen.variables = Arc::new(variables);
         seen
     }
 
@@ -338,30 +344,11 @@ impl Eye {
 
     fn finding_of(&self, conflict: &Conflict, show: Show) -> Finding {
         let (root, place) = conflict.file;
-        let file = self.tree.roots[root].files[place].shown.clone();
-        match &conflict.kind {
-            ConflictKind::TooMany => conflict.finding(bare(file, 0), None),
-            ConflictKind::Name {
-                kind,
-                name,
-                line,
-                other_kind,
-                other,
-                other_file,
-                other_line,
-                ..
-            } => {
-                let find = |file: &str, kind: NameKind, name: &JobName| match show {
-                    Show::Text => self.tree.place_of(file, kind, name.as_str()),
-                    Show::Line => None,
-                };
-                let at = find(&file, *kind, name);
-                let also = find(other_file, *other_kind, other);
-                let also = also
-                    .or_else(|| (*other_line > 0).then(|| bare(other_file.clone(), *other_line)));
-                conflict.finding(at.unwrap_or_else(|| bare(file, *line)), also)
-            }
-        }
+        let shown = &self.tree.roots[root].files[place].shown;
+        conflict.finding(shown, |file, kind, name, _| match show {
+            Show::Text => self.tree.place_of(file, kind, name.as_str()),
+            Show::Line => None,
+        })
     }
 }
 
@@ -378,21 +365,6 @@ enum Show {
 fn is_known(in_force: &InForce, path: &str) -> bool {
     let mut roots = in_force.roots.iter();
     roots.any(|root| *root.path == *path && (!root.files.is_empty() || !root.held.is_empty()))
-}
-
-/// A place of which only the line is known.
-fn bare(file: Arc<str>, line: u32) -> Excerpt {
-    let one = u32::from(line > 0);
-    Excerpt {
-        place: Place {
-            file,
-            line,
-            column: one,
-            length: one,
-        },
-        line: String::new(),
-        label: String::new(),
-    }
 }
 
 /// The hash that a confirmation names the pending removals by; empty when there are none.

@@ -10,7 +10,7 @@ use crate::model::Job;
 use crate::source::{Content, File};
 use crate::spec::calendars::is_ics;
 use crate::spec::commons::{Said, Use};
-use crate::spec::{CheckedFile, NamePlace};
+use crate::spec::{CheckedFile, NamePlace, Variables};
 
 /// As many findings of one file are kept.
 const MAX_FINDINGS: usize = 100;
@@ -23,6 +23,9 @@ pub(super) struct FileState {
     pub(super) hash: [u8; 32],
     /// What it defines; `None` when it is bad.
     pub(super) content: Option<Defined>,
+    /// The variables of elder's environment that it asks for. While it is bad also those of before,
+    /// for what it last defined rightly goes on.
+    pub(super) variables: Variables,
     /// What few files have.
     trouble: Option<Box<Trouble>>,
     /// What fewer still have.
@@ -97,6 +100,7 @@ impl FileState {
             shown: file.shown.clone(),
             hash: file.hash,
             content: None,
+            variables: Variables::default(),
             trouble: trouble.map(Box::new),
             commons: None,
         }
@@ -144,6 +148,10 @@ impl FileState {
             .findings
             .iter()
             .any(|finding| finding.severity == Severity::Error);
+        if !is_bad {
+            self.variables = Variables::default();
+        }
+        self.variables.extend(&checked.variables);
         self.content = match (&checked.defaults_text, is_bad) {
             (_, true) => None,
             (Some(text), false) => Some(Defined::Defaults(text.clone())),

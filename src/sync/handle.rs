@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::decide::merge::InForce;
 use crate::finding::Finding;
 use crate::model::{ReloadReport, ReloadTrigger};
+use crate::spec::Variables;
 
 /// Asks for syncs and shows the last one.
 #[derive(Clone)]
@@ -100,6 +101,8 @@ pub struct SyncStatus {
     pub findings: Vec<Finding>,
     /// The PATHs.
     pub sources: Vec<SourceView>,
+    /// The variables of elder's environment that files ask for.
+    pub variables: Arc<Variables>,
     /// Names whose removal waits for a confirmation.
     pub pending: Vec<String>,
     /// The hash to confirm them with; empty when there are none.

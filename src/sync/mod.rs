@@ -179,6 +179,7 @@ fn before_the_first(directory: &Directory) -> SyncStatus {
         observed_at: None,
         findings: Vec::new(),
         sources: directory.paths().into_iter().map(source).collect(),
+        variables: Arc::default(),
         pending: Vec::new(),
         pending_hash: String::new(),
         in_force: Arc::default(),

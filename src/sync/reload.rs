@@ -293,24 +293,6 @@ impl Reloader {
         Ok(())
     }
 
-    /// Names that were only seen have no past that could count against that of the job that takes them,
-    /// and are not looked after any more.
-    async fn never_in_force(&mut self, moves: &[(JobName, JobName)]) -> Result<(), Failed> {
-        let at = self.parts.clock.now();
-        let names = moves.iter().flat_map(|(from, to)| [from, to]);
-        let names = names.filter(|name| self.seen_only.contains(*name));
-        let gone: Vec<_> = names.map(|job| (*job).clone()).collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
-        let writes = gone.iter().cloned().map(|job| Write::Gone { job, at });
-        self.parts.store.commit(writes.collect()).await?;
-        for job in &gone {
-            self.seen_only.remove(job);
-        }
-        Ok(())
-    }
-
     /// Puts a plan in force, in the order that the module's page gives.
     async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
         let mut renamed = 0;

@@ -79,6 +79,7 @@ impl Facts<'_> {
             observed_at: Some(now),
             findings: self.seen.findings.clone(),
             sources: self.seen.sources.clone(),
+            variables: self.seen.variables.clone(),
             pending: self.held.iter().map(ToString::to_string).collect(),
             pending_hash: pending_hash(self.held),
             in_force: self.in_force.clone(),

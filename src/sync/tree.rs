@@ -251,9 +251,12 @@ fn take_over(root: &Root, old: Option<RootState>) -> (RootState, Vec<usize>, boo
                 note(&file.path);
                 dirty.push(place);
                 let mut state = FileState::new(file);
-                if file.content == Content::Unchanged {
-                    // The same bytes say the same.
-                    state.commons = old.and_then(|old| old.commons);
+                if let Some(old) = old {
+                    state.variables = old.variables;
+                    if file.content == Content::Unchanged {
+                        // The same bytes say the same.
+                        state.commons = old.commons;
+                    }
                 }
                 files.push(state);
             }

@@ -164,6 +164,14 @@ fn jobs(out: &mut Exposition, samples: &[Sample], revision: Option<&str>) {
         ),
         |sample| sample.success_deadline,
     );
+    instants(
+        out,
+        seconds(
+            "elder_job_paused_until_timestamp_seconds",
+            "Until when the job is paused, or was last; +Inf without an end.",
+        ),
+        |sample| sample.paused_until,
+    );
     out.family(seconds(
         "elder_job_last_run_duration_seconds",
         "Length of the last run.",
@@ -243,6 +251,11 @@ fn scheduler(out: &mut Exposition, telemetry: &Telemetry) {
     ] {
         out.count(&[("status", status)], count);
     }
+    out.family(gauge(
+        "elder_overrides",
+        "What differs from the files on purpose, by kind.",
+    ));
+    out.count(&[("kind", "pause")], read(&totals.pauses));
     out.family(gauge(
         "elder_queued",
         "Runs that wait for a place, by pool.",

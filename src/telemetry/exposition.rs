@@ -177,6 +177,11 @@ impl Exposition {
     pub(super) fn instant(&mut self, labels: &[Label<'_>], value: Timestamp) {
         self.start("", labels);
         self.text.push(' ');
+        // The end of all time stands for none.
+        if value == Timestamp::MAX {
+            self.text.push_str("+Inf\n");
+            return;
+        }
         let nanos = value.as_nanosecond();
         if nanos < 0 {
             self.text.push('-');

@@ -87,6 +87,8 @@ pub(super) struct Activity {
     pub(super) times: JobTimes,
     /// By when it must succeed.
     success_deadline: Option<Timestamp>,
+    /// Until when it is or was paused; [`Timestamp::MAX`] without an end.
+    paused_until: Option<Timestamp>,
     /// From the first event on.
     pub(super) counts: Option<Box<Counts>>,
 }
@@ -112,6 +114,7 @@ pub(super) struct Sample {
     pub(super) next: Option<Timestamp>,
     pub(super) times: JobTimes,
     pub(super) success_deadline: Option<Timestamp>,
+    pub(super) paused_until: Option<Timestamp>,
     pub(super) counts: Counts,
 }
 
@@ -182,6 +185,11 @@ impl Jobs {
                 .and_then(|due| i64::try_from(due.as_nanosecond()).ok())
                 .unwrap_or(NO_FIRE);
         }
+    }
+
+    /// Until when a job is paused, or was.
+    pub(super) fn paused_until(&self, key: JobKey, at: Timestamp) {
+        self.edit(key, |activity| activity.paused_until = Some(at));
     }
 
     /// By when a job must succeed is another instant.
@@ -334,6 +342,7 @@ impl Slab {
                 .flatten(),
             times: activity.map(|activity| activity.times).unwrap_or_default(),
             success_deadline: activity.and_then(|activity| activity.success_deadline),
+            paused_until: activity.and_then(|activity| activity.paused_until),
             counts: activity
                 .and_then(|activity| activity.counts.as_deref().cloned())
                 .unwrap_or_default(),

@@ -45,9 +45,28 @@ pub(super) fn write(event: &Event<'_>) {
         Event::Fresh { job, .. } => {
             info!(job = job.name().as_str(), "job is no longer stale");
         }
+        Event::Paused { job, pause } => info!(
+            job = job.name().as_str(),
+            since = %pause.since,
+            until = pause.until.map(|at| at.to_string()),
+            author = &*pause.author,
+            reason = pause.reason.as_deref(),
+            "job paused"
+        ),
+        Event::PauseOver { job, pause, by } => info!(
+            job = job.name().as_str(),
+            since = %pause.since,
+            ended_at = pause.ended_at.map(|at| at.to_string()),
+            by = *by,
+            author = &*pause.author,
+            reason = pause.reason.as_deref(),
+            "job no longer paused"
+        ),
         Event::NextFire { .. }
         | Event::SuccessDeadline { .. }
         | Event::JobCounts { .. }
+        | Event::PausesKnown { .. }
+        | Event::PausedUntil { .. }
         | Event::Tick { .. }
         | Event::LettersWritten
         | Event::SagesKnown { .. }
@@ -248,6 +267,10 @@ fn not_run(run: &Run, added: u64) {
             fire_line!(info, run, added, "fire missed");
         }
         (Some(Outcome::Missed), _) => fire_line!(warn, run, added, "fire missed"),
+        // The first of a pause says it for all of them.
+        (Some(Outcome::Skipped), Some(Reason::Paused)) if run.count > added => {
+            fire_line!(debug, run, added, "fire skipped");
+        }
         (Some(Outcome::Skipped), _) => fire_line!(info, run, added, "fire skipped"),
         _ => fire_line!(info, run, added, "fire did not run"),
     }

@@ -153,6 +153,8 @@ impl Telemetry {
                 disabled: *disabled,
                 held: *held,
             }),
+            Event::PausedUntil { key, at } => jobs.paused_until(*key, *at),
+            Event::PausesKnown { count } => totals.pauses.store(*count, Ordering::Relaxed),
             Event::AttemptStarted {
                 key, run, lateness, ..
             } => {
@@ -221,6 +223,8 @@ impl Telemetry {
             Event::SourceState { .. }
             | Event::LettersWritten
             | Event::Audit(_)
+            | Event::Paused { .. }
+            | Event::PauseOver { .. }
             | Event::Notice { .. }
             | Event::Stale { .. }
             | Event::Fresh { .. } => {}

@@ -140,6 +140,8 @@ pub(super) struct Totals {
     pub(super) jumps_backward: AtomicU64,
     pub(super) claims_won: AtomicU64,
     pub(super) claims_lost: AtomicU64,
+    /// Jobs that are paused, whatever their status.
+    pub(super) pauses: AtomicU64,
     /// Runs that wait for a place, by pool.
     queued: Mutex<BTreeMap<Arc<str>, u64>>,
     jobs: Mutex<JobCounts>,
@@ -160,6 +162,7 @@ impl Totals {
             jumps_backward: AtomicU64::new(0),
             claims_won: AtomicU64::new(0),
             claims_lost: AtomicU64::new(0),
+            pauses: AtomicU64::new(0),
             queued: Mutex::new(BTreeMap::from([(Pool::DEFAULT.into(), 0)])),
             jobs: Mutex::default(),
             config: Mutex::default(),

@@ -35,7 +35,7 @@ fn program(name: &str) -> PathBuf {
     path
 }
 
-fn promtool(folder: &Path, words: &[&str]) -> Output {
+pub fn promtool(folder: &Path, words: &[&str]) -> Output {
     Command::new(program("promtool"))
         .args(words)
         .current_dir(folder)

@@ -4,19 +4,22 @@
 //! reaches all of it. Elder itself moves into a leaf of its own, for the kernel gives limits only to groups whose
 //! parents hold no process. Where nothing is delegated nothing of this happens, and no start costs more.
 //!
-//! A process goes into its group by itself before it becomes the program: to move it afterwards takes the
-//! kernel some milliseconds, in which it could have started something that stays outside.
+//! A process begins in its group where the kernel can do that; else it goes in by itself before it becomes the
+//! program. To move it afterwards takes some milliseconds, in which it could have started something that stays outside.
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use super::census::Stat;
+use super::clone;
 use crate::ids::RunId;
 use crate::model::Limits;
 
@@ -31,6 +34,8 @@ pub struct Cgroups {
     root: PathBuf,
     memory: bool,
     pids: bool,
+    /// Whether processes can begin in a group.
+    begins_inside: bool,
     /// Folders whose run is over and that something still lives in.
     left: Mutex<Vec<PathBuf>>,
 }
@@ -40,6 +45,8 @@ pub struct Cgroups {
 pub(super) struct RunGroup {
     all: Arc<Cgroups>,
     path: PathBuf,
+    /// What the job asked for.
+    limits: Limits,
 }
 
 impl Cgroups {
@@ -77,6 +84,7 @@ impl Cgroups {
         Ok(Some(Self {
             memory: given.contains("memory"),
             pids: given.contains("pids"),
+            begins_inside: open(&own).is_ok_and(|own| clone::is_possible(own.as_fd())),
             root,
             left: Mutex::default(),
         }))
@@ -127,6 +135,7 @@ impl Cgroups {
         let group = RunGroup {
             all: Arc::clone(self),
             path: self.root.join(format!("{RUN}{run}-{attempt}")),
+            limits: *limits,
         };
         make(&group.path)?;
         if let Some(bytes) = limits.memory.filter(|_| self.memory) {
@@ -163,10 +172,27 @@ impl RunGroup {
         &self.path
     }
 
-    /// What was over a limit of the job's, as the end of a sentence.
+    /// Whether a process can begin in it.
+    pub(super) fn can_be_begun_in(&self) -> bool {
+        self.all.begins_inside
+    }
+
+    /// Its folder, as those who begin in it name it.
+    pub(super) fn open(&self) -> io::Result<OwnedFd> {
+        open(&self.path)
+    }
+
+    /// What was over a limit of the job's, as the end of a sentence. A job without the limit was over
+    /// none: what ended it then is the machine's lack of memory, or somebody else's limit.
     pub(super) fn over_limit(&self) -> Option<&'static str> {
-        let read = |file: &str| fs::read_to_string(self.path.join(file)).unwrap_or_default();
-        over_limit(&read("memory.events"), &read("pids.events"))
+        let read = |is_limited: bool, file: &str| match is_limited {
+            true => fs::read_to_string(self.path.join(file)).unwrap_or_default(),
+            false => String::new(),
+        };
+        over_limit(
+            &read(self.limits.memory.is_some(), "memory.events"),
+            &read(self.limits.processes.is_some(), "pids.events"),
+        )
     }
 }
 
@@ -207,6 +233,11 @@ fn processes(path: &Path) -> Vec<Pid> {
     let text = fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default();
     let numbers = text.lines().filter_map(|line| line.parse().ok());
     numbers.filter_map(Pid::from_raw).collect()
+}
+
+fn open(folder: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(folder, flags, Mode::empty())?)
 }
 
 fn make(path: &Path) -> io::Result<()> {
@@ -282,7 +313,8 @@ fn value(events: &str, key: &str) -> Option<u64> {
 
 fn over_limit(memory: &str, pids: &str) -> Option<&'static str> {
     let is_over = |events: &str, key: &str| value(events, key).is_some_and(|count| count > 0);
-    if is_over(memory, "oom_kill ") {
+    // `oom` counts what met this group's own limit, `oom_kill` whom the kernel ended for any reason.
+    if is_over(memory, "oom ") && is_over(memory, "oom_kill ") {
         return Some(
             "it used more memory than limits.memory allows, and the kernel ended a process of it",
         );
@@ -337,7 +369,41 @@ mod tests {
                 .contains("limits.processes")
         );
         assert_eq!(over_limit(&fine, "max 0\n"), None);
+        let elsewhere = memory.replace("oom 1", "oom 0");
+        assert_eq!(over_limit(&elsewhere, ""), None, "the machine had no more");
         assert_eq!(over_limit("", ""), None);
+    }
+
+    #[test]
+    fn a_job_without_a_limit_was_over_none_whatever_the_kernel_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let groups = Arc::new(Cgroups {
+            root: folder.path().to_owned(),
+            memory: true,
+            pids: true,
+            begins_inside: false,
+            left: Mutex::default(),
+        });
+        let at = jiff::Timestamp::from_second(1).unwrap();
+        let run = RunId::of_fire(&crate::ids::JobName::new("a").unwrap(), at);
+        let of = |limits: Limits| {
+            let group = groups.begin(run, 1, &limits).unwrap();
+            let events = "max 1\noom 1\noom_kill 1\n";
+            fs::write(group.path().join("memory.events"), events).unwrap();
+            fs::write(group.path().join("pids.events"), "max 1\n").unwrap();
+            group.over_limit()
+        };
+        assert_eq!(of(Limits::default()), None);
+        let memory = Limits {
+            memory: Some(1 << 20),
+            ..Limits::default()
+        };
+        assert!(of(memory).unwrap().contains("limits.memory"));
+        let processes = Limits {
+            processes: Some(4),
+            ..Limits::default()
+        };
+        assert!(of(processes).unwrap().contains("limits.processes"));
     }
 
     #[test]

@@ -10,21 +10,24 @@
 //!
 //! A job with a `user` or with `limits` goes a way round, by [`trampoline`](second_face).
 //!
-//! Processes are started by `posix_spawn` and by nothing else: `pre_exec`, `uid`, `gid`
-//! or a bare program name beside an own `PATH` would fall back to `fork`,
-//! which is many times slower in a large daemon.
+//! Processes are started by `posix_spawn`, or by [`clone`] where they are to begin in a control group, and by
+//! nothing else: `pre_exec`, `uid`, `gid` or a bare program name beside an own `PATH` would fall back to
+//! `fork`, which is many times slower in a large daemon.
 
 mod account;
 mod census;
 mod cgroup;
 mod children;
+mod clone;
 mod command;
 mod explain;
 mod group;
 mod kin;
+mod leader;
 mod limit;
 mod limits;
 mod program;
+mod spawn;
 mod start;
 mod supervise;
 mod trampoline;

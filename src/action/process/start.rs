@@ -1,15 +1,12 @@
 //! Starts the process of an attempt.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::Pid;
 use tokio::net::unix::pipe;
-use tokio::process::{Child, Command};
 
 use crate::model::{Action, Limits, Reason};
 
@@ -25,14 +22,18 @@ use super::children::{Children, Own};
 use super::command::{Launch, prepare};
 use super::explain::{explain, explain_step};
 use super::group::Group;
+use super::leader::Leader;
 use super::limit::{descriptor_limit, restore_descriptor_limit};
+use super::spawn::{Birth, Spawned};
 use super::trampoline::{self, Credentials, Plan, Told};
 use super::umask;
 
 /// A process that runs. Dropping it kills its group.
 pub(super) struct Started {
-    pub(super) child: Child,
+    pub(super) child: Leader,
     pub(super) group: Group,
+    /// Where its text goes, if it is given any.
+    pub(super) stdin: Option<pipe::Sender>,
     /// stdout and stderr, in one stream.
     pub(super) output: Option<pipe::Receiver>,
     pub(super) mask: Mask,
@@ -64,10 +65,7 @@ pub(super) fn start(
     };
     let masked = |failure: Failure| Failure::new(failure.reason, mask.text(&failure.message));
     let launch = prepare(process, &facts, around).map_err(masked)?;
-    let stdin = match (&process.stdin, &attempt.told) {
-        (None, None) => Stdio::null(),
-        _ => Stdio::piped(),
-    };
+    let is_fed = process.stdin.is_some() || attempt.told.is_some();
     let limits = definition.context.limits;
     let children = &means.children;
     means.tell_of_limits(attempt.job.name(), &definition.context, around);
@@ -77,20 +75,36 @@ pub(super) fn start(
         let text = format!("no control group could be made for it: {error}");
         Failure::new(Reason::Spawn, text)
     })?;
-    let spawned = if launch.identity.is_none() && limits == Limits::default() && cgroup.is_none() {
-        straight(children, &launch, stdin)
+    // Where processes cannot begin in their group, the way round leads into it.
+    let begins_inside = cgroup.as_ref().filter(|group| group.can_be_begun_in());
+    let is_simple = launch.identity.is_none() && limits == Limits::default();
+    let way = Way {
+        children,
+        launch: &launch,
+        inside: begins_inside,
+        is_fed,
+    };
+    let spawned = if is_simple && begins_inside.is_some() == cgroup.is_some() {
+        way.straight()
     } else {
         let mut plan = plan(&launch, &limits, definition.policy.kill_grace);
-        plan.cgroup = cgroup.as_ref().map(|group| group.path().to_owned());
+        let entered = cgroup.as_ref().filter(|_| begins_inside.is_none());
+        plan.cgroup = entered.map(|group| group.path().to_owned());
         if groups.is_some_and(|all| all.limits_processes()) {
             plan.processes = None;
         }
-        around_by(children, &launch, &plan, around, stdin)
+        way.around(&plan, around)
     };
-    let Spawned { child, own, output } = spawned.map_err(masked)?;
+    let Spawned {
+        child,
+        own,
+        stdin,
+        output,
+    } = spawned.map_err(masked)?;
     Ok(Started {
         group: Group::of(own.pid()),
         child,
+        stdin,
         output: Some(output),
         mask,
         limits,
@@ -99,91 +113,75 @@ pub(super) fn start(
     })
 }
 
-struct Spawned {
-    child: Child,
-    own: Own,
-    output: pipe::Receiver,
+/// How a process comes to be.
+struct Way<'a> {
+    children: &'a Arc<Children>,
+    launch: &'a Launch,
+    /// The control group that it is to begin in.
+    inside: Option<&'a RunGroup>,
+    is_fed: bool,
 }
 
-/// The fast way: `posix_spawn` of the program itself.
-fn straight(children: &Arc<Children>, launch: &Launch, stdin: Stdio) -> Result<Spawned, Failure> {
-    let mut command = Command::new(&launch.program);
-    command
-        .arg0(&launch.name)
-        .args(&launch.arguments)
-        .env_clear()
-        .envs(launch.environment.iter().map(|(name, value)| (name, value)))
-        .stdin(stdin);
-    if let Some(folder) = &launch.folder {
-        command.current_dir(folder);
+impl Way<'_> {
+    /// The fast way: the program itself.
+    fn straight(&self) -> Result<Spawned, Failure> {
+        let launch = self.launch;
+        let birth = Birth {
+            program: &launch.program,
+            name: OsStr::new(&launch.name),
+            arguments: launch.arguments.iter().map(OsStr::new).collect(),
+            environment: launch
+                .environment
+                .iter()
+                .map(|(name, value)| (OsStr::new(name), value.as_os_str()))
+                .collect(),
+            folder: launch.folder.as_deref(),
+            is_fed: self.is_fed,
+            control: None,
+        };
+        let spawned = birth.spawn(self.children, self.inside);
+        let spawned = spawned.map_err(|error| explain(&error, launch))?;
+        restore_descriptor_limit(spawned.own.pid());
+        Ok(spawned)
     }
-    let spawned = spawn(children, command, None).map_err(|error| explain(&error, launch))?;
-    restore_descriptor_limit(spawned.own.pid());
-    Ok(spawned)
-}
 
-/// The way round: elder's own binary, which does what `plan` says and becomes the program.
-fn around_by(
-    children: &Arc<Children>,
-    launch: &Launch,
-    plan: &Plan,
-    around: &Surroundings,
-    stdin: Stdio,
-) -> Result<Spawned, Failure> {
-    let Some(binary) = &around.own_binary else {
-        return Err(Failure::setup(
-            "elder could not open its own binary at its start, by which it starts jobs with `user` or `limits`: \
-             is /proc mounted?",
-        ));
-    };
-    let mut command = Command::new(binary.path());
-    // What a job says comes after the rights are given up, so that no LD_PRELOAD of it has elder's.
-    let by_which_it_is_found = ["ELDER_RUN_ID", "ELDER_STATE_DIR"];
-    command
-        .arg0("elder")
-        .arg(trampoline::FACE)
-        .env_clear()
-        .envs(
-            launch
+    /// The way round: elder's own binary, which does what `plan` says and becomes the program.
+    fn around(&self, plan: &Plan, around: &Surroundings) -> Result<Spawned, Failure> {
+        let launch = self.launch;
+        let Some(binary) = &around.own_binary else {
+            return Err(Failure::setup(
+                "elder could not open its own binary at its start, by which it starts jobs with `user` or `limits`: \
+                 is /proc mounted?",
+            ));
+        };
+        let failed = |error: io::Error| explain(&error, launch);
+        let (ours, theirs) = trampoline::control().map_err(failed)?;
+        // What a job says comes after the rights are given up, so that no LD_PRELOAD of it has elder's.
+        let by_which_it_is_found = ["ELDER_RUN_ID", "ELDER_STATE_DIR"];
+        let birth = Birth {
+            program: &binary.path(),
+            name: OsStr::new("elder"),
+            arguments: vec![OsStr::new(trampoline::FACE)],
+            environment: launch
                 .environment
                 .iter()
                 .filter(|(name, _)| by_which_it_is_found.contains(&name.as_str()))
-                .map(|(name, value)| (name, value)),
-        )
-        .stdin(stdin);
-    let failed = |error: io::Error| explain(&error, launch);
-    let (ours, theirs) = trampoline::control().map_err(failed)?;
-    let spawned = spawn(children, command, Some(theirs.into())).map_err(failed)?;
-    match trampoline::tell(ours, plan) {
-        Ok(Told::Began) => Ok(spawned),
-        Ok(Told::Stopped(step, number)) => Err(explain_step(step, number, launch)),
-        Ok(Told::Complaint(text)) => Err(Failure::internal(&format!(
-            "elder could not start its own binary: {text}"
-        ))),
-        Err(error) => Err(failed(error)),
+                .map(|(name, value)| (OsStr::new(name), value.as_os_str()))
+                .collect(),
+            folder: None,
+            is_fed: self.is_fed,
+            control: Some(theirs.into()),
+        };
+        let spawned = birth.spawn(self.children, self.inside).map_err(failed)?;
+        match trampoline::tell(ours, plan) {
+            Ok(Told::Began) => Ok(spawned),
+            Ok(Told::Stopped(step, number)) => Err(explain_step(step, number, launch)),
+            Ok(Told::Complaint(text)) => Err(Failure::internal(&format!(
+                "elder could not start its own binary: {text}"
+            ))),
+            Err(error) => Err(failed(error)),
+        }
     }
-}
-
-/// Starts what is described, with its output in one stream; `control` stands in for stderr.
-fn spawn(
-    children: &Arc<Children>,
-    mut command: Command,
-    control: Option<Stdio>,
-) -> io::Result<Spawned> {
-    let (reader, writer) = io::pipe()?;
-    let output = pipe::Receiver::from_owned_fd(reader.into())?;
-    command.stdout(writer.try_clone()?).process_group(0);
-    match control {
-        Some(control) => command.stderr(control),
-        None => command.stderr(writer),
-    };
-    let starting = children.starting();
-    let child = umask::as_started(|| command.spawn())?;
-    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
-    // A child that was not waited for always has its number.
-    let pid = pid.ok_or_else(|| io::Error::other("the process has no number"))?;
-    let own = starting.began(pid);
-    Ok(Spawned { child, own, output })
 }
 
 /// What the way round is to do.

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
-use tokio::process::{Child, ChildStdin};
 use tokio::time::timeout;
 
 use super::super::cut::{Cut, Cutter};
 use super::super::output::Collector;
 use super::group::Group;
 use super::kin::Kin;
+use super::leader::Leader;
 use super::start::Started;
 
 /// How long the output is still read after the process itself ended.
@@ -67,10 +67,11 @@ pub(super) async fn supervise(
     let Started {
         child,
         group,
+        stdin: fed,
         output,
         ..
     } = started;
-    let feeding = feed(child.stdin.take(), stdin);
+    let feeding = feed(fed.take(), stdin);
     let reading = read(output.take(), collector);
     let mut flow = Flow {
         streams: Box::pin(async move {
@@ -110,7 +111,7 @@ pub(super) async fn supervise(
 
 /// Everything of a run: its process, that one's group, and what left the group.
 struct All<'a> {
-    child: &'a mut Child,
+    child: &'a mut Leader,
     group: &'a mut Group,
     kin: &'a Kin,
 }
@@ -130,6 +131,8 @@ async fn cut_off<F: Future<Output = ()>>(
             kin.terminate_outside(group.number()).await;
             ending.status = child.wait().await.ok();
             group.gone().await;
+            // Its number may be another group's from here on.
+            group.let_go();
             kin.gone().await;
         };
         let wait = async {
@@ -188,7 +191,7 @@ impl<F: Future<Output = ()>> Flow<F> {
 }
 
 /// Gives the process its text. One that does not want it all is none the worse for it.
-async fn feed(stdin: Option<ChildStdin>, text: Option<Arc<str>>) {
+async fn feed(stdin: Option<pipe::Sender>, text: Option<Arc<str>>) {
     if let (Some(mut stdin), Some(text)) = (stdin, text) {
         let _ = stdin.write_all(text.as_bytes()).await;
     }

@@ -433,6 +433,53 @@ async fn a_descendant_that_left_the_group_is_ended_like_the_group() {
     }
 }
 
+/// A process that leads a group of this number, where the system lets us choose it.
+fn leader_of(number: u32) -> Option<std::process::Child> {
+    use std::os::unix::process::CommandExt;
+    // Others take numbers meanwhile.
+    (0..200).find_map(|_| {
+        fs::write("/proc/sys/kernel/ns_last_pid", (number - 1).to_string()).ok()?;
+        let mut sleep = std::process::Command::new("sleep");
+        let mut child = sleep.arg("300").process_group(0).spawn().unwrap();
+        if child.id() == number {
+            return Some(child);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        None
+    })
+}
+
+#[tokio::test]
+async fn a_group_that_got_the_number_of_one_that_is_gone_is_none_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    // The group ends at once; what left it does not, and uses up the grace.
+    let line = "(setsid sh -c 'trap \"\" TERM; echo > ready; while :; do sleep 0.05; done' &)
+        echo $$ > leader; exec sleep 100";
+    let job = shell(line).cwd(folder.path()).grace(Duration::from_secs(2));
+    let (attempt, stopper) = job.attempt();
+    let running = tokio::spawn(runner().attempt(attempt));
+    file(&folder.path().join("ready")).await;
+    let leader = file(&folder.path().join("leader")).await;
+    stopper.send(Stop::Gracefully).unwrap();
+    let reaped = async {
+        while Path::new("/proc").join(&leader).exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LONG, reaped).await.unwrap();
+    let stranger = leader_of(leader.parse().unwrap());
+    let end = tokio::time::timeout(LONG, running).await.unwrap().unwrap();
+    assert_eq!(end.ended, Ended::Stopped);
+    let Some(mut stranger) = stranger else {
+        println!("not tested: this machine does not let us choose a process's number");
+        return;
+    };
+    assert!(stranger.try_wait().unwrap().is_none(), "elder killed it");
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+}
+
 #[tokio::test]
 async fn stopping_is_graceful_or_at_once() {
     for (stop, signal) in [(Stop::Gracefully, None), (Stop::Now, Some(9))] {

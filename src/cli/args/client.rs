@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::TableFormat;
 use super::values;
@@ -32,6 +33,63 @@ pub struct TriggerArgs {
     /// Wait for the run's end and end as it did
     #[arg(long)]
     pub wait: bool,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder pause`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder pause billing --for 2h --reason 'the database moves'
+  elder pause billing              until `elder resume billing`
+
+Its fires are skipped until then. What has begun goes on; what waited to begin is skipped. Edits of its
+file do not end the pause, and `elder trigger` runs it all the same.")]
+pub struct PauseArgs {
+    /// The job's name
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// How long; then it goes on by itself
+    #[arg(long = "for", value_name = "TIME", value_parser = values::duration, conflicts_with = "until")]
+    pub length: Option<Duration>,
+    /// Until when; then it goes on by itself
+    #[arg(long, value_name = "INSTANT", value_parser = values::instant)]
+    pub until: Option<Timestamp>,
+    /// Why: shown wherever the pause is
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder resume`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What was due during the pause does not run; the job goes on with its next fire.")]
+pub struct ResumeArgs {
+    /// The job's name
+    #[arg(value_name = "JOB")]
+    pub job: String,
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
+/// The flags of `elder overrides`.
+#[derive(Debug, Args)]
+pub struct OverridesArgs {
     /// How to write the answer
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub format: TableFormat,

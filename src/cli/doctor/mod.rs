@@ -58,8 +58,8 @@ fn facts(typed: &DoctorArgs, environment: Environment) -> Result<Facts, Failure>
         options: spec::Options {
             timezone: typed.timezone.as_deref().map(Arc::from),
             env: variables.clone(),
-            env_allow: None,
             allow_missing_env: true,
+            ..spec::Options::default()
         },
         zones: &zones,
         now,

@@ -14,6 +14,7 @@ use crate::store::Mark;
 
 use super::active::Stage;
 use super::mending::waited_for;
+use super::overlap::promised;
 use super::{
     ApplyAnswer, Change, Effect, Incoming, JobState, NotApplied, Phase, State, Ticket, just_before,
 };
@@ -90,10 +91,12 @@ impl State {
             self.freshness.resume(self.now.wall);
             self.mend_marks();
             self.start_up();
+            self.tell_paused();
         } else if is_ahead {
             self.mend_marks();
         }
         self.tell_counts();
+        self.tell_pauses();
         self.answer(ticket, lost, open);
     }
 
@@ -198,6 +201,7 @@ impl State {
         self.counts[state.status as usize] += 1;
         self.jobs[key.index()] = Some(state);
         self.adopt(key, &name);
+        self.bring_pause(key, &name, mark);
         self.names.insert(name, key);
         key
     }
@@ -305,6 +309,7 @@ impl State {
         self.give_up_waiting(key, |_| true);
         self.timetable.remove(key);
         self.names.remove(name.as_str());
+        self.leave_pause(key, name);
         self.expect_nothing(key, name);
         let Some(state) = self.jobs.get_mut(key.index()).and_then(Option::take) else {
             return;
@@ -350,9 +355,9 @@ impl State {
         };
         let ids: Vec<_> = job.active().iter().filter(waits).copied().collect();
         for id in ids {
-            let promised = self.runs.get(&id).and_then(|active| active.end_reason);
-            match promised {
-                Some(why) => self.give_up(id, Outcome::Cancelled, why),
+            let why = self.runs.get(&id).and_then(|active| active.end_reason);
+            match why {
+                Some(why) => self.give_up(id, promised(why), why),
                 None => self.give_up(id, Outcome::Missed, Reason::Removed),
             }
         }

@@ -7,6 +7,7 @@ use crate::model::{Outcome, Reason};
 
 use super::active::{Active, Row, Stage};
 use super::fires::NotRun;
+use super::overlap::promised;
 use super::{Effect, EndHow, State};
 
 impl State {
@@ -76,14 +77,14 @@ impl State {
     /// Records a fire whose end was promised before as that; says whether it is one.
     pub(super) fn keep_promise(&mut self, key: JobKey, scheduled: Timestamp) -> bool {
         let past = self.job_mut(key).and_then(|job| job.past.as_mut());
-        let Some(promised) = past.map(|past| &mut past.promised) else {
+        let Some(of_job) = past.map(|past| &mut past.promised) else {
             return false;
         };
-        let Some(index) = promised.iter().position(|(at, _)| *at == scheduled) else {
+        let Some(index) = of_job.iter().position(|(at, _)| *at == scheduled) else {
             return false;
         };
-        let (_, why) = promised.swap_remove(index);
-        self.not_run(key, NotRun::one(Outcome::Cancelled, why, scheduled));
+        let (_, why) = of_job.swap_remove(index);
+        self.not_run(key, NotRun::one(promised(why), why, scheduled));
         true
     }
 

@@ -16,6 +16,8 @@ use crate::store::{Write, Written};
 
 use super::active::{Active, Row, Stage, is_fire};
 use super::kept::Kept;
+use super::overlap::promised;
+use super::pauses::AskedPause;
 use super::{Effect, JobState, Phase, Refusal, State, Ticket};
 
 /// So many writes make a batch, so that the first of a great many starts do not wait for the last:
@@ -42,6 +44,8 @@ pub(super) enum Then {
     Told(Vec<MissedTold>),
     /// Letters are in the outbox, about no row.
     ToldAlone,
+    /// A pause, or its end, is in force.
+    Paused(Box<AskedPause>),
     /// Fires that did not run are told.
     NotRun {
         key: Option<JobKey>,
@@ -49,6 +53,16 @@ pub(super) enum Then {
         first: Timestamp,
         added: u64,
     },
+}
+
+impl Then {
+    /// Whether the store's answer says that a row is ours.
+    fn is_claim(&self) -> bool {
+        !matches!(
+            self,
+            Then::Nothing | Then::Told(_) | Then::ToldAlone | Then::Paused(_)
+        )
+    }
 }
 
 /// What is on its way.
@@ -169,7 +183,7 @@ impl State {
             Ok(written) => {
                 let (mut won, mut lost) = (0, 0);
                 for (then, written) in thens.into_iter().zip(written) {
-                    if !matches!(then, Then::Nothing | Then::Told(_) | Then::ToldAlone) {
+                    if then.is_claim() {
                         match written {
                             Written::Done => won += 1,
                             Written::Taken => lost += 1,
@@ -212,6 +226,7 @@ impl State {
         match (then, written) {
             (Then::Nothing, _) => {}
             (Then::Told(_) | Then::ToldAlone, _) => self.told(),
+            (Then::Paused(asked), _) => self.pause_recorded(*asked),
             (Then::Start(id), Written::Done) => self.launch(id),
             (Then::Recorded(id), Written::Done) => {
                 let Some(active) = self.runs.get_mut(&id) else {
@@ -329,6 +344,7 @@ impl State {
                     }
                     None => self.commits.kept.keep_with(telling, write, then),
                 },
+                Then::Paused(asked) => self.pause_refused(&asked, &error),
                 // It is looked at again when the store is back.
                 Then::Mended(..) => {}
                 Then::Nothing | Then::Told(_) | Then::ToldAlone => {
@@ -396,8 +412,8 @@ impl State {
     fn keep_missed(&mut self, active: Active, key: Option<JobKey>) {
         let Active { run, job, .. } = active;
         let first = run.scheduled_at;
-        let promised = active.end_reason.map(|why| (Outcome::Cancelled, why));
-        let (outcome, reason) = promised.unwrap_or((Outcome::Missed, Reason::Store));
+        let why = active.end_reason.map(|why| (promised(why), why));
+        let (outcome, reason) = why.unwrap_or((Outcome::Missed, Reason::Store));
         let run = Box::new(Run {
             state: RunState::Done,
             outcome: Some(outcome),
@@ -460,7 +476,7 @@ impl State {
     }
 
     /// `key`, if it still is that job's; keys are used again.
-    fn still(&self, key: Option<JobKey>, name: &JobName) -> Option<JobKey> {
+    pub(super) fn still(&self, key: Option<JobKey>, name: &JobName) -> Option<JobKey> {
         let is_its = |job: &JobState| {
             // It may have had another name when that was written.
             job.job.name() == name || job.job.definition.aliases.contains(name)

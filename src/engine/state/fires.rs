@@ -69,6 +69,9 @@ impl State {
         if fire.scheduled <= job.mark {
             return;
         }
+        if let Some(words) = self.pause_over(key, fire.due) {
+            return self.skip_paused(key, fire.scheduled, words);
+        }
         let policy = &job.job.definition.policy;
         let grace = decide::grace(policy, schedule, fire, next).max(self.punctual());
         if self.now.wall.duration_since(fire.due).unsigned_abs() > grace {
@@ -91,6 +94,7 @@ impl State {
     /// Everything of one job that became due since its mark, by its present schedule and policy,
     /// with this grace at least.
     pub(super) fn settle(&mut self, key: JobKey, schedule: &Arc<Schedule>, least: Duration) {
+        self.settle_paused(key, schedule);
         let Some(job) = self.job(key) else { return };
         let mut policy = job.job.definition.policy.clone();
         if let Grace::Fixed(length) = policy.grace
@@ -159,6 +163,9 @@ impl State {
             self.missed_one(key, fire.scheduled, Reason::Removed);
             return;
         };
+        if let Some(words) = self.pause_over(key, fire.due) {
+            return self.skip_paused(key, fire.scheduled, words);
+        }
         let Some(job) = self.job(key) else { return };
         let (admission, blocking) = self.admission(job);
         if admission == Admission::Skip {

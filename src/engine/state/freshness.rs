@@ -3,17 +3,17 @@
 //! Only jobs that expect a success cost anything here: a place in a map, and one deadline in
 //! order, so that nothing is looked at before it is due. A job's *deadline* is so long after the first
 //! fire that follows its last success; where it never had one, its first sight; where its times were
-//! edited since, the edit: no edit makes a job stale by fires that it never had.
+//! edited since, the edit; where it was paused since, the end of the pause: neither makes a job stale by
+//! fires that it never had.
 
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::engine::handle::JobStatus;
 use crate::ids::{JobKey, JobName};
-use crate::model::Event;
+use crate::model::{Event, Pause};
 
-use super::{JobState, State};
+use super::{JobState, State, just_before};
 
 /// So many names of stale jobs are told at once.
 const NAMED: usize = 10;
@@ -76,7 +76,9 @@ impl State {
     /// Finds a job's deadline anew, after something that may have moved it: a success, an edit, the
     /// end of a run, a step of the clock.
     pub(super) fn expect(&mut self, key: JobKey) {
-        let deadline = self.job(key).and_then(|job| deadline(job, self.now.wall));
+        let pause = self.pauses.of(key);
+        let job = self.job(key);
+        let deadline = job.and_then(|job| deadline(job, pause, self.now.wall));
         let before = self.freshness.known.get(&key);
         let (was, was_stale) = before.map_or((None, false), |it| (Some(it.deadline), it.is_stale));
         if let Some(was) = was {
@@ -189,16 +191,23 @@ impl State {
 
 /// By when the job must succeed; `None` where nothing is expected: without the key, disabled, paused,
 /// or without a fire.
-fn deadline(state: &JobState, now: Timestamp) -> Option<Timestamp> {
+fn deadline(state: &JobState, pause: Option<&Pause>, now: Timestamp) -> Option<Timestamp> {
     let definition = &state.job.definition;
     let within = definition.policy.success_within?;
-    if !definition.enabled || state.status == JobStatus::Paused {
+    if !definition.enabled || pause.is_some_and(|pause| pause.ended_at.is_none()) {
         return None;
     }
     let past = state.past.as_ref();
     // A success of a time that has not come was told by a clock that was wrong.
     let success = past.and_then(|past| past.times.last_success);
     let success = success.map_or(state.since, |at| at.min(now));
-    let first = definition.schedule.next_after(success.max(state.since))?;
+    let schedule = &definition.schedule;
+    let first = schedule.next_after(success.max(state.since))?;
+    // What a pause left out is not held against the job.
+    let paused_until = pause.and_then(Pause::end).filter(|end| *end <= now);
+    let first = match paused_until {
+        Some(end) if first.due < end => schedule.next_due_after(just_before(end))?,
+        _ => first,
+    };
     first.due.saturating_add(within).ok()
 }

@@ -153,14 +153,15 @@ impl State {
         self.next_of_job(key);
     }
 
-    /// A job's next fire: none that is decided already.
+    /// A job's next fire: none that is decided already or falls into a pause.
     pub(super) fn next_fire(&self, key: JobKey) -> Option<Fire> {
         let next = self.timetable.next_of(key)?;
         let job = self.job(key)?;
-        if next.scheduled > job.mark {
-            return Some(next);
-        }
-        job.job.definition.schedule.next_after(job.mark)
+        let next = match next.scheduled > job.mark {
+            true => next,
+            false => job.job.definition.schedule.next_after(job.mark)?,
+        };
+        self.after_pause(key, next)
     }
 
     pub(super) fn notice(&self, text: &str) {

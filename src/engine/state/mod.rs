@@ -10,9 +10,11 @@ mod cancel;
 mod commits;
 mod fires;
 mod freshness;
+mod job;
 mod kept;
 mod mending;
 mod overlap;
+mod pauses;
 mod places;
 mod recovery;
 mod rename;
@@ -34,16 +36,19 @@ use jiff::Timestamp;
 
 use crate::decide::Trouble;
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Remains, Run, Sages, Trigger};
+use crate::model::{AttemptEnd, Event, Job, Observer, Pause, Reason, Remains, Run, Sages, Trigger};
 use crate::store::{Mark, Write, Written};
 
 use super::handle::{
-    ApplyAnswer, Change, JobStatus, NotApplied, Refusal, Stats, TriggerRequest, Triggered,
+    ApplyAnswer, Change, NotApplied, PauseAnswer, PauseRequest, Refusal, Stats, TriggerRequest,
+    Triggered,
 };
 use super::timetable::Timetable;
 use active::Active;
 use commits::Commits;
 use freshness::Freshness;
+use job::{JobState, Span};
+use pauses::Pauses;
 use places::Places;
 
 /// How many may run at once.
@@ -79,12 +84,16 @@ pub enum Input {
     Remains(HashMap<RunId, Remains>),
     /// What the store remembers of jobs in trouble; before the first change.
     Troubles(HashMap<JobName, Trouble>),
+    /// Pauses of jobs, under way or over, as the store remembers them; before the first change.
+    Pauses(Vec<(JobName, Pause)>),
     /// Other jobs from now on.
     Apply(Ticket, Box<Change>),
     /// Somebody wants to know when everything that was decided so far is in the store.
     Recorded(Ticket),
     /// A run is asked for.
     Trigger(Ticket, TriggerRequest),
+    /// A pause, or the end of one, is asked for.
+    Pause(Ticket, PauseRequest),
     /// A run is to end.
     Cancel(RunId),
     /// The answer to [`Effect::FindRequest`].
@@ -162,6 +171,8 @@ pub enum Effect {
     Recorded(Ticket, Result<(), String>),
     /// Answer a trigger.
     Triggered(Ticket, Result<Triggered, Refusal>),
+    /// Answer a pause.
+    Paused(Ticket, Result<PauseAnswer, Refusal>),
     /// Read the marks of these jobs again, for they were mended.
     ReadMarks(Vec<JobName>),
     /// Look for the run of a request.
@@ -222,6 +233,7 @@ pub struct State {
     /// Ends of graces and of waits between attempts.
     timers: BTreeSet<(Timestamp, RunId)>,
     freshness: Freshness,
+    pauses: Pauses,
     /// Jobs whose marks were mended since they were last read.
     mended_jobs: Vec<JobName>,
     commits: Commits,
@@ -266,43 +278,6 @@ enum Incoming {
     Job(Job),
 }
 
-/// One job.
-struct JobState {
-    job: Job,
-    /// The last decided instant, or the first sight.
-    mark: Timestamp,
-    /// Its schedule decides nothing at or before this.
-    since: Timestamp,
-    first_seen: Timestamp,
-    status: JobStatus,
-    /// What only a job that has fired needs.
-    past: Option<Box<Past>>,
-}
-
-/// A job's runs and what is remembered of them.
-#[derive(Default)]
-struct Past {
-    /// Runs that are not over, oldest first.
-    active: Vec<RunId>,
-    /// The row that the next fire that does not run may join.
-    span: Option<Span>,
-    previous_success_at: Option<Timestamp>,
-    last_startup_at: Option<Timestamp>,
-    times: crate::model::JobTimes,
-    last: Option<Box<Run>>,
-    /// Fires whose end was promised, and whose rows the store then refused: they are decided anew,
-    /// and do not run.
-    promised: Vec<(Timestamp, Reason)>,
-    /// What sages were told, from a failure to the next success.
-    trouble: Option<Box<Trouble>>,
-}
-
-/// A row of successive fires that did not run for the same reason.
-#[derive(Clone)]
-struct Span {
-    run: Box<Run>,
-}
-
 impl State {
     /// A state without jobs; nothing fires before the first change.
     #[must_use]
@@ -321,6 +296,7 @@ impl State {
             places: Places::new(settings),
             timers: BTreeSet::new(),
             freshness: Freshness::default(),
+            pauses: Pauses::default(),
             mended_jobs: Vec::new(),
             commits: Commits::default(),
             effects: Vec::new(),
@@ -355,9 +331,11 @@ impl State {
             Input::Recalled(open) => self.recalled = open,
             Input::Remains(remains) => self.remains = remains,
             Input::Troubles(troubles) => self.troubles = troubles,
+            Input::Pauses(pauses) => self.recall_pauses(pauses),
             Input::Apply(ticket, change) => self.apply(ticket, *change),
             Input::Recorded(ticket) => self.recorded(ticket),
             Input::Trigger(ticket, request) => self.trigger(ticket, request),
+            Input::Pause(ticket, request) => self.pause_asked(ticket, request),
             Input::Cancel(run) => self.cancel_asked(run),
             Input::RequestFound {
                 ticket,
@@ -390,10 +368,9 @@ impl State {
             Phase::Stopping(_) => self.stop_wake(),
             Phase::Running => {
                 let timer = self.timers.first().map(|(at, _)| *at);
-                [self.timetable.first_due(), timer, self.freshness.first()]
-                    .into_iter()
-                    .flatten()
-                    .min()
+                let first = [self.timetable.first_due(), timer];
+                let others = [self.freshness.first(), self.pauses.first()];
+                first.into_iter().chain(others).flatten().min()
             }
         }
     }
@@ -406,6 +383,7 @@ impl State {
             // Its answers bring this on; what is late then is late for this.
             Phase::Running if self.commits.is_clogged() => self.lateness = Reason::Store,
             Phase::Running => {
+                self.pauses_due();
                 self.fire_due();
                 self.timers_due();
                 self.fill_places();
@@ -452,54 +430,6 @@ impl State {
     fn tell_all_next(&self) {
         for key in self.names.values() {
             self.tell_next(*key, self.next_fire(*key).map(|fire| fire.due));
-        }
-    }
-}
-
-impl JobState {
-    fn new(job: Job, mark: &Mark) -> Self {
-        let mut state = Self {
-            job,
-            mark: mark.mark,
-            since: mark.since,
-            first_seen: mark.first_seen,
-            status: JobStatus::Idle,
-            past: None,
-        };
-        let times = mark.times;
-        if mark.previous_success_at.is_some()
-            || mark.last_startup_at.is_some()
-            || times != crate::model::JobTimes::default()
-        {
-            let past = state.past();
-            past.previous_success_at = mark.previous_success_at;
-            past.last_startup_at = mark.last_startup_at;
-            past.times = times;
-        }
-        state
-    }
-
-    fn past(&mut self) -> &mut Past {
-        self.past.get_or_insert_default()
-    }
-
-    fn active(&self) -> &[RunId] {
-        self.past.as_ref().map_or(&[], |past| &past.active)
-    }
-
-    fn mark(&self) -> Mark {
-        let past = self.past.as_ref();
-        Mark {
-            first_seen: self.first_seen,
-            since: self.since,
-            mark: self.mark,
-            gone_at: None,
-            previous_success_at: past.and_then(|past| past.previous_success_at),
-            last_startup_at: past.and_then(|past| past.last_startup_at),
-            times: past.map(|past| past.times).unwrap_or_default(),
-            // The store's alone.
-            leap: None,
-            closed: None,
         }
     }
 }

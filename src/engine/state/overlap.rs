@@ -89,7 +89,7 @@ impl State {
         };
         if active.stage == Stage::Behind && active.is_ending {
             let why = active.end_reason.unwrap_or(Reason::Request);
-            self.give_up(id, Outcome::Cancelled, why);
+            self.give_up(id, promised(why), why);
         }
     }
 
@@ -138,6 +138,14 @@ impl State {
             active.grace_until = Some(now.saturating_add(grace).unwrap_or(Timestamp::MAX));
         }
         self.enqueue(id);
+    }
+}
+
+/// What becomes of a run that has not begun and whose end was promised for this reason.
+pub(super) fn promised(why: Reason) -> Outcome {
+    match why {
+        Reason::Paused => Outcome::Skipped,
+        _ => Outcome::Cancelled,
     }
 }
 

@@ -47,7 +47,10 @@ impl State {
                 .map_or("run", |job| job.job.definition.action.kind());
             self.count_end(key, &run, action, false);
         } else {
-            self.stats.total_missed += 1;
+            match run.outcome {
+                Some(Outcome::Skipped) => self.stats.total_skipped += run.count,
+                _ => self.stats.total_missed += 1,
+            }
             self.observer.observe(&Event::NotRun {
                 key,
                 run: &run,
@@ -114,6 +117,12 @@ impl State {
             scheduled,
             due: scheduled,
         });
+        let paused = self.pause_over(key, fire.due);
+        if let Some(words) = paused.filter(|_| run.request.is_none()) {
+            let mut run = run;
+            run.detail = Some(words);
+            return self.close_unrun(run, key, Outcome::Skipped, Reason::Paused);
+        }
         let next = schedule.next_after(scheduled);
         let grace = decide::grace(&job.definition.policy, schedule, fire, next);
         let until = fire
@@ -121,13 +130,7 @@ impl State {
             .saturating_add(grace)
             .unwrap_or(jiff::Timestamp::MAX);
         if until < self.now.wall {
-            let mut run = run;
-            run.state = RunState::Done;
-            run.outcome = Some(Outcome::Missed);
-            run.reason = Some(Reason::Downtime);
-            run.finished_at = Some(self.now.wall);
-            self.close_row(run, Some(key));
-            return;
+            return self.close_unrun(run, key, Outcome::Missed, Reason::Downtime);
         }
         let place = self.place_again(&run, key);
         let mut active = Active::new(run, run_by, Some(key));
@@ -135,6 +138,14 @@ impl State {
         active.due = Some(fire.due);
         active.grace_until = (place == Place::Pool).then_some(until);
         self.add_run(active, place);
+    }
+
+    fn close_unrun(&mut self, mut run: Run, key: JobKey, outcome: Outcome, reason: Reason) {
+        run.state = RunState::Done;
+        run.outcome = Some(outcome);
+        run.reason = Some(reason);
+        run.finished_at = Some(self.now.wall);
+        self.close_row(run, Some(key));
     }
 
     /// Late fires of one job stay one after another, and the others stay as few as may run at once.

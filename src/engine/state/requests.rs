@@ -115,7 +115,9 @@ impl State {
         let mut run = Run::new(id, run_by.name().clone(), now, Trigger::Startup);
         self.describe_source(&mut run, &run_by);
         let (admission, blocking) = self.admission(job);
+        let paused = self.pause_over(key, now);
         let reason = match last {
+            _ if paused.is_some() => Reason::Paused,
             Some(last) if now.duration_since(last).unsigned_abs() < AGAIN_AFTER => Reason::Restart,
             _ if admission == Admission::Skip => Reason::Overlap,
             _ => return self.begin_startup(key, run, run_by, admission),
@@ -126,7 +128,8 @@ impl State {
         run.finished_at = Some(now);
         run.detail = blocking
             .filter(|_| reason == Reason::Overlap)
-            .map(under_way);
+            .map(under_way)
+            .or(paused);
         let run = Box::new(run);
         let then = Then::NotRun {
             key: Some(key),

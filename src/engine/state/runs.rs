@@ -134,6 +134,11 @@ impl State {
         self.tell_recorded(id);
         if let Some(reason) = self.runs.get(&id).and_then(|active| active.end_reason) {
             // Its end came before its beginning.
+            if reason == Reason::Paused {
+                self.back_in_line(id);
+                self.give_up(id, Outcome::Skipped, reason);
+                return;
+            }
             self.close(id, Outcome::Cancelled, Some(reason), None);
             return;
         }
@@ -465,8 +470,10 @@ impl State {
             run: &run,
             added: 1,
         });
-        if outcome == Outcome::Missed {
-            self.stats.total_missed += 1;
+        match outcome {
+            Outcome::Missed => self.stats.total_missed += 1,
+            Outcome::Skipped => self.stats.total_skipped += 1,
+            _ => {}
         }
         self.write(Write::Update { run, output: None }, Then::Nothing);
     }

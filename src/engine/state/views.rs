@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use crate::engine::handle::{JobPage, JobQuery, JobStatus, JobView, RunHead, Stats, Waits};
-use crate::ids::{JobKey, JobName};
+use crate::ids::{JobKey, JobName, RunId};
 use crate::model::Event;
 
 use super::active::{Active, Stage};
@@ -68,7 +68,25 @@ impl State {
     }
 
     fn view(&self, key: JobKey, state: &JobState) -> JobView {
-        let head = |id| {
+        let past = state.past.as_ref();
+        let expected = self.freshness.of(key);
+        JobView {
+            job: state.job.clone(),
+            status: state.status,
+            next: self.next_fire(key).map(|fire| fire.due),
+            active: self.heads(state),
+            pause: self.pauses.on(key).cloned(),
+            last: past.and_then(|past| past.last.as_deref().cloned()),
+            mark: state.mark(),
+            success_deadline: expected.map(|(deadline, _)| deadline),
+            is_stale: expected.is_some_and(|(_, is_stale)| is_stale),
+            ahead: (state.mark > self.now.wall).then_some(state.mark),
+        }
+    }
+
+    /// A job's runs that are not over.
+    pub(super) fn heads(&self, state: &JobState) -> Vec<RunHead> {
+        let head = |id: &RunId| {
             let active = self.runs.get(id)?;
             Some(RunHead {
                 id: *id,
@@ -78,19 +96,7 @@ impl State {
                 waits: self.waits(state, active),
             })
         };
-        let past = state.past.as_ref();
-        let expected = self.freshness.of(key);
-        JobView {
-            job: state.job.clone(),
-            status: state.status,
-            next: self.next_fire(key).map(|fire| fire.due),
-            active: state.active().iter().filter_map(head).collect(),
-            last: past.and_then(|past| past.last.as_deref().cloned()),
-            mark: state.mark(),
-            success_deadline: expected.map(|(deadline, _)| deadline),
-            is_stale: expected.is_some_and(|(_, is_stale)| is_stale),
-            ahead: (state.mark > self.now.wall).then_some(state.mark),
-        }
+        state.active().iter().filter_map(head).collect()
     }
 
     /// What a run waits for.
@@ -124,6 +130,8 @@ impl State {
             JobStatus::Held
         } else if !state.job.definition.enabled {
             JobStatus::Disabled
+        } else if self.pauses.on(key).is_some() {
+            JobStatus::Paused
         } else if self.timetable.next_of(key).is_some() {
             JobStatus::Active
         } else {

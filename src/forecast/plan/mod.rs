@@ -6,6 +6,7 @@
 mod fields;
 mod fires;
 pub mod human;
+mod lend;
 mod load;
 pub mod markdown;
 #[cfg(test)]

@@ -15,10 +15,8 @@ use crate::spec::{self, InputFile};
 fn terms() -> Terms {
     Terms {
         options: spec::Options {
-            timezone: None,
             env: Arc::new(HashMap::from([("HOST".to_owned(), "a".to_owned())])),
-            env_allow: None,
-            allow_missing_env: false,
+            ..spec::Options::default()
         },
         zones: Zones::bundled(),
         rules: Rules::default(),
@@ -43,6 +41,7 @@ fn inputs(files: &[(&str, &str)]) -> Vec<InputFile> {
             shown: Arc::from(format!("jobs.d/{path}")),
             content: Ok(Arc::from(text.as_bytes())),
             hash: Sha256::digest(text).into(),
+            within: None,
         })
         .collect()
 }
@@ -412,4 +411,101 @@ fn markdown_is_bounded_and_nothing_in_it_is_anybodys_markup() {
         "{row}"
     );
     assert!(!text.contains('\u{1b}'));
+}
+
+/// What is in force by these files, asked by somebody who may not read elder's environment.
+fn lending(before: &str, after: &str, env_allow: &[&str]) -> Plan {
+    let set = [
+        ("ZONE", "Asia/Tokyo"),
+        ("URL", "db://hidden"),
+        ("PIN", "4711"),
+        ("CRED", "hidden"),
+        ("OTHER", "hidden"),
+    ];
+    let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut all = terms();
+    all.options.env = Arc::new(HashMap::from(set));
+    let before = [("a.yaml", before)];
+    let force = in_force(&before, &all);
+    let mut used = spec::Variables::default();
+    let last_good = HashMap::new();
+    let (inputs_before, inputs_after) = (inputs(&before), inputs(&[("a.yaml", after)]));
+    let checked = spec::check(&inputs_before, None, &last_good, &all.options, &all.zones);
+    for file in &checked.files {
+        used.extend(&file.variables);
+    }
+    if !env_allow.is_empty() {
+        let names = env_allow.iter().map(|name| (*name).to_owned());
+        all.options.env_allow = Some(Arc::new(names.collect()));
+    }
+    let terms = all.lending(&used, &force);
+    let files = Files {
+        roots: &[Arc::from("jobs.d")],
+        inputs: &inputs_after,
+    };
+    of_files(&files, &force, &terms, "before".to_owned(), noon())
+}
+
+#[test]
+fn a_plan_for_somebody_who_may_not_read_the_environment_shows_nothing_of_it() {
+    let before = r#"
+jobs:
+  a:
+    schedule: { daily: "14:00" }
+    timezone: ${ZONE}
+    http: { url: "https://h.example/${URL}", json: { pin: "${PIN}" } }
+    secrets: { C: { env: CRED } }
+"#;
+    let plan = lending(before, before, &[]);
+    assert_eq!((plan.errors, plan.changed), (vec![], vec![]), "as it is");
+    let with = |line: &str| format!("{before}    {line}\n");
+    let swapped = |old: &str, new: &str| before.replace(old, new);
+    for (text, says) in [
+        (with("description: ${OTHER}"), "no file of this elder shows"),
+        (
+            with("owner: \"x ${OTHER} y\""),
+            "no file of this elder shows",
+        ),
+        (with("env: { X: \"${OTHER}\" }"), ""),
+        (
+            swapped("${ZONE}", "${OTHER}"),
+            "no file of this elder shows",
+        ),
+        // Used where only the template is seen, and asked for where the value is.
+        (with("description: ${URL}"), "no file of this elder shows"),
+        (
+            swapped("https://h.example/${URL}", "https://${OTHER}"),
+            "no file of this elder uses",
+        ),
+        // The value would be its scheme.
+        (
+            swapped("https://h.example/${URL}", "${URL}"),
+            "`${URL}` does not begin with a scheme",
+        ),
+        // A secret's source, even for the file that has the secret.
+        (with("description: ${CRED}"), "no file of this elder shows"),
+        (swapped("${URL}", "${CRED}"), "no file of this elder uses"),
+        // As a number its value would be seen.
+        (swapped("\"${PIN}\"", "${PIN}"), ""),
+    ] {
+        let plan = lending(before, &text, &[]);
+        let told = serde_json::to_string(&plan).unwrap();
+        for value in ["hidden", "4711", "db:"] {
+            assert!(!told.contains(value), "{text}: {told}");
+        }
+        let messages: Vec<_> = plan.errors.iter().map(|error| &*error.message).collect();
+        let found = messages.iter().any(|message| message.contains(says));
+        assert!(says.is_empty() || found, "{text}: {messages:?}");
+    }
+    // What says nothing of a value is filled in: a default, and what is named for it.
+    let plan = lending(before, &with("description: ${UNSET:-plain}"), &[]);
+    assert_eq!(plan.changed[0].fields[0].after.as_deref(), Some("plain"));
+    let plan = lending(before, &with("description: ${ZONE}"), &[]);
+    assert_eq!(
+        plan.changed[0].fields[0].after.as_deref(),
+        Some("Asia/Tokyo")
+    );
+    let named = ["OTHER", "PIN", "URL", "ZONE"];
+    let plan = lending(before, &with("description: ${OTHER}"), &named);
+    assert_eq!(plan.changed[0].fields[0].after.as_deref(), Some("hidden"));
 }

@@ -15,13 +15,9 @@ pub(super) fn jobs(text: &str) -> Vec<Job> {
         shown: "jobs.d/a.yaml".into(),
         content: Ok(Arc::from(text.as_bytes())),
         hash: [0; 32],
+        within: None,
     };
-    let options = spec::Options {
-        timezone: None,
-        env: Arc::default(),
-        env_allow: None,
-        allow_missing_env: false,
-    };
+    let options = spec::Options::default();
     let checked = spec::check(&[input], None, &HashMap::new(), &options, &Zones::bundled());
     assert!(
         !checked.files[0].is_bad(),

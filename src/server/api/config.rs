@@ -16,8 +16,9 @@ use crate::sync::{SyncAnswer, SyncState, SyncStatus};
 use super::super::auth::Caller;
 use super::super::problem::Problem;
 use super::super::query::Pairs;
-use super::super::shared::Shared;
+use super::super::shared::{PROBE_PATIENCE, Shared};
 use super::super::wire::config::{ConfigJson, ReloadJson, SyncBody};
+use super::super::wire::overrides::MOST_SHOWN;
 
 /// `GET /config`
 pub(in super::super) async fn config(
@@ -25,7 +26,12 @@ pub(in super::super) async fn config(
     pairs: Pairs,
 ) -> Result<Json<ConfigJson>, Problem> {
     pairs.check(&[])?;
-    Ok(Json(ConfigJson::from(&*shared.sync.status())))
+    // How the sync stands is worth an answer, whatever the scheduler does.
+    let pauses = shared.engine.pauses(MOST_SHOWN);
+    let pauses = tokio::time::timeout(PROBE_PATIENCE, pauses).await;
+    let pauses = pauses.ok().and_then(Result::ok);
+    let status = shared.sync.status();
+    Ok(Json(ConfigJson::new(&status, pauses.as_ref())))
 }
 
 /// `POST /-/reload` and `POST /config/sync`

@@ -159,7 +159,7 @@ pub(in super::super) async fn run(
     }))
 }
 
-fn refused(refusal: Refusal) -> Problem {
+pub(super) fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::NoSuchJob(_) => no_job(),
         Refusal::Overlap { job, blocking } => {
@@ -171,7 +171,7 @@ fn refused(refusal: Refusal) -> Problem {
                 .with("blocking_run", blocking.as_str())
         }
         Refusal::Store(error) => {
-            tracing::error!(error, "a run that was asked for could not be recorded");
+            tracing::error!(error, "what was asked for could not be recorded");
             Problem::store_unreachable()
         }
         Refusal::Stopping => Problem::scheduler_stopped(),

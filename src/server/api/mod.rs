@@ -5,6 +5,7 @@ pub(super) mod config;
 pub(super) mod explain;
 pub(super) mod jobs;
 pub(super) mod output;
+pub(super) mod pauses;
 pub(super) mod plan;
 pub(super) mod runs;
 pub(super) mod stats;

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -17,6 +16,7 @@ use crate::forecast::trial::Files;
 use crate::spec::InputFile;
 use crate::sync::{SourceView, SyncStatus};
 
+use super::super::guard::Large;
 use super::super::problem::Problem;
 use super::super::query::Pairs;
 use super::super::shared::Shared;
@@ -50,37 +50,45 @@ struct FileBody {
 }
 
 /// `POST /plan`: files in, what a sync of them would change out. Nothing is changed or kept.
+///
+/// The place among those who may hold a large body goes along to the thread that works on it: a
+/// caller who hangs up does not end that work, and must not get another place meanwhile.
 pub(in super::super) async fn plan(
     State(shared): State<Arc<Shared>>,
+    Extension(place): Extension<Large>,
     pairs: Pairs,
     bytes: Bytes,
 ) -> Result<Json<Plan>, Problem> {
     pairs.check(&[])?;
+    let planned = tokio::task::spawn_blocking(move || {
+        let planned = planned(&shared, bytes);
+        drop(place);
+        planned
+    });
+    planned.await.map_err(|_| Problem::internal())?.map(Json)
+}
+
+fn planned(shared: &Shared, bytes: Bytes) -> Result<Plan, Problem> {
     let body: PlanBody = super::body(&bytes)?;
     drop(bytes);
     let status = shared.sync.status();
     let inputs = inputs(body.paths, &status)?;
-    let terms = (shared.terms)();
+    // Its caller may read jobs, and not elder's environment.
+    let terms = (shared.terms)().lending(&status.variables, &status.in_force);
     let now = body.from.unwrap_or_else(|| {
         let now = shared.clock.now();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     });
-    let planned = tokio::task::spawn_blocking(move || {
-        let roots: Vec<Arc<str>> = status.sources.iter().map(|one| one.path.clone()).collect();
-        let files = Files {
-            roots: &roots,
-            inputs: &inputs,
-        };
-        let against = match &status.revision {
-            Some(revision) => format!("what runs (revision {revision})"),
-            None => "what runs".to_owned(),
-        };
-        of_files(&files, &status.in_force, &terms, against, now)
-    });
-    planned.await.map(Json).map_err(|_| {
-        let detail = "the plan went wrong inside elder; this is a bug, and its log says more";
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
-    })
+    let roots: Vec<Arc<str>> = status.sources.iter().map(|one| one.path.clone()).collect();
+    let files = Files {
+        roots: &roots,
+        inputs: &inputs,
+    };
+    let against = match &status.revision {
+        Some(revision) => format!("what runs (revision {revision})"),
+        None => "what runs".to_owned(),
+    };
+    Ok(of_files(&files, &status.in_force, &terms, against, now))
 }
 
 /// The files as if they lay in this elder's own PATHs.
@@ -120,6 +128,7 @@ fn input(source: &SourceView, name: &str, text: String) -> InputFile {
         shown: Arc::from(Path::new(&*source.path).join(name).to_string_lossy()),
         hash: Sha256::digest(&bytes).into(),
         content: Ok(Arc::from(bytes)),
+        within: None,
     }
 }
 

@@ -22,7 +22,7 @@ fn paths() -> Vec<(String, Option<Need>)> {
         "/docs",
         "/openapi.json",
         "/api/v1",
-        "/jobs/a/pause",
+        "/jobs/a/unpause",
         "/%2e%2e/x",
         "//",
     ] {

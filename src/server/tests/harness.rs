@@ -10,16 +10,17 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::action::Live;
 use crate::clock::HandClock;
 use crate::engine::{
-    Handle, JobPage, JobStatus, JobView, Message, Refusal, Stats, TriggerRequest, Triggered,
+    Handle, JobPage, JobStatus, JobView, Message, PauseAnswer, PausePage, PauseRequest, PauseWish,
+    PausedJob, Refusal, Stats, TriggerRequest, Triggered,
 };
 use crate::ids::{JobName, RunId};
-use crate::model::{AuditEntry, Event, History, Letter, Observer, Output, Run};
+use crate::model::{AuditEntry, Event, History, Letter, Observer, Output, Pause, Run};
 use crate::server::{Bound, Config, Parts, bind};
 use crate::store::{
     Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, RunPage, RunQuery, Store,
@@ -43,19 +44,33 @@ pub(super) struct Engine {
     pub(super) stuck: Arc<AtomicBool>,
     /// Messages that it took while stuck.
     pub(super) held: Arc<AtomicUsize>,
+    released: Arc<Notify>,
 }
 
 impl Engine {
     async fn run(self, mut inbox: mpsc::Receiver<Message>) {
         let mut held = Vec::new();
-        while let Some(message) = inbox.recv().await {
-            if self.stuck.load(Ordering::SeqCst) {
-                held.push(message);
-                self.held.fetch_add(1, Ordering::SeqCst);
-                continue;
+        loop {
+            tokio::select! {
+                message = inbox.recv() => match message {
+                    None => return,
+                    Some(message) if self.stuck.load(Ordering::SeqCst) => {
+                        held.push(message);
+                        self.held.fetch_add(1, Ordering::SeqCst);
+                    }
+                    Some(message) => self.answer(message),
+                },
+                () = self.released.notified() => {
+                    held.drain(..).for_each(|message| self.answer(message));
+                }
             }
-            self.answer(message);
         }
+    }
+
+    /// Lets it answer again, also what it took while stuck.
+    pub(super) fn release(&self) {
+        self.stuck.store(false, Ordering::SeqCst);
+        self.released.notify_one();
     }
 
     fn answer(&self, message: Message) {
@@ -80,6 +95,17 @@ impl Engine {
             Message::Stats(to) => drop(to.send(self.stats.lock().unwrap().clone())),
             Message::Trigger(request, to) => drop(to.send(self.trigger(request))),
             Message::Cancel(run, to) => drop(to.send(Ok(self.cancel(run)))),
+            Message::Pause(request, to) => drop(to.send(self.pause(request))),
+            Message::Pauses(limit, to) => {
+                let paused = jobs.iter().filter_map(|view| {
+                    let (job, pause) = (view.job.clone(), view.pause.clone()?);
+                    Some(PausedJob { job, pause })
+                });
+                let pauses: Vec<_> = paused.collect();
+                let total = pauses.len() as u64;
+                let pauses = pauses.into_iter().take(limit).collect();
+                drop(to.send(PausePage { pauses, total }));
+            }
             Message::Apply(..) | Message::Recorded(_) | Message::Stop(..) | Message::StopNow => {}
         }
     }
@@ -89,6 +115,32 @@ impl Engine {
         let jobs = self.jobs.lock().unwrap();
         let mut active = jobs.iter().flat_map(|view| &view.active);
         active.any(|head| head.id == run)
+    }
+
+    fn pause(&self, request: PauseRequest) -> Result<PauseAnswer, Refusal> {
+        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+            return Err(refusal);
+        }
+        let mut jobs = self.jobs.lock().unwrap();
+        let view = jobs.iter_mut().find(|view| *view.job.name() == request.job);
+        let Some(view) = view else {
+            return Err(Refusal::NoSuchJob(request.job.to_string()));
+        };
+        view.pause = match request.wish {
+            PauseWish::Resume => None,
+            PauseWish::Pause { until, reason } => Some(Pause {
+                since: instant("2027-01-01T00:01:00Z"),
+                until,
+                ended_at: None,
+                reason,
+                author: request.author,
+            }),
+        };
+        Ok(PauseAnswer {
+            pause: view.pause.clone(),
+            active: view.active.clone(),
+            next: view.next,
+        })
     }
 
     fn trigger(&self, request: TriggerRequest) -> Result<Triggered, Refusal> {
@@ -297,6 +349,7 @@ pub(super) fn synced() -> SyncStatus {
         observed_at: Some(instant("2027-01-01T00:00:00Z")),
         findings: vec![],
         sources: vec![],
+        variables: Arc::default(),
         pending: vec![],
         pending_hash: String::new(),
         in_force: Arc::default(),
@@ -305,12 +358,7 @@ pub(super) fn synced() -> SyncStatus {
 
 pub(super) fn terms() -> crate::forecast::plan::Terms {
     crate::forecast::plan::Terms {
-        options: crate::spec::Options {
-            timezone: None,
-            env: Arc::default(),
-            env_allow: None,
-            allow_missing_env: false,
-        },
+        options: crate::spec::Options::default(),
         zones: crate::schedule::Zones::bundled(),
         rules: crate::decide::merge::Rules::default(),
         settings: crate::engine::Settings {
@@ -326,6 +374,7 @@ pub(super) fn view(name: &str) -> JobView {
         job: job(name),
         status: JobStatus::Active,
         next: Some(instant("2027-01-01T00:05:00Z")),
+        pause: None,
         active: vec![],
         last: None,
         mark: Mark::first_sight(seen),
@@ -360,6 +409,7 @@ impl Server {
             refusal: Arc::default(),
             stuck: Arc::default(),
             held: Arc::default(),
+            released: Arc::default(),
         };
         let engine_task = tokio::spawn(engine.clone().run(inbox));
         let (sync, incoming, status) = SyncHandle::pair(synced());

@@ -4,5 +4,7 @@ mod access;
 mod bounds;
 mod calls;
 mod config;
+mod departed;
 mod harness;
 mod health;
+mod pauses;

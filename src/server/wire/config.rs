@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::PausePage;
 use crate::finding::{Finding, Severity};
 use crate::model::ReloadReport;
 use crate::sync::{Confirm, SyncStatus};
 
 use super::super::problem::Problem;
+use super::overrides::OverridesJson;
 
 /// A finding, with the names that `validate --format json` has.
 #[derive(Debug, Serialize)]
@@ -48,6 +50,8 @@ pub(in super::super) struct ConfigJson {
     pending_removals: Vec<String>,
     /// What to confirm them with; null when there are none.
     pending: Option<String>,
+    /// What differs from the files on purpose; null when the scheduler does not answer.
+    overrides: Option<OverridesJson>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,8 +73,9 @@ struct SourceJson {
     lost: Option<String>,
 }
 
-impl From<&SyncStatus> for ConfigJson {
-    fn from(sync: &SyncStatus) -> Self {
+impl ConfigJson {
+    /// How the sync stands, and what is paused.
+    pub(in super::super) fn new(sync: &SyncStatus, pauses: Option<&PausePage>) -> Self {
         let sources = sync.sources.iter().map(|source| SourceJson {
             path: source.path.to_string(),
             files: source.files,
@@ -91,6 +96,7 @@ impl From<&SyncStatus> for ConfigJson {
             sources: sources.collect(),
             pending_removals: sync.pending.clone(),
             pending: pending.then(|| sync.pending_hash.clone()),
+            overrides: pauses.map(|pauses| OverridesJson::new(pauses, sync)),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::finding::Severity;
 use crate::model::Run;
 use crate::sync::SyncStatus;
 
+use super::overrides::PauseJson;
 use super::run::{HeadJson, RunJson};
 
 /// A job.
@@ -21,7 +22,10 @@ pub(in super::super) struct JobJson {
     status: &'static str,
     /// `last_good` while what is in force is not what the file says.
     definition: &'static str,
+    /// While it is paused: its first fire after the pause, where that has an end.
     next_run_time: Option<Timestamp>,
+    /// The pause that it is in.
+    pause: Option<PauseJson>,
     /// The schedule in the words of the job file.
     trigger: String,
     timezone: String,
@@ -84,6 +88,7 @@ impl JobJson {
             status: view.status.as_str(),
             definition: if old { "last_good" } else { "current" },
             next_run_time: view.next,
+            pause: view.pause.as_ref().map(PauseJson::from),
             trigger: text(&definition.schedule_text),
             timezone: text(&definition.timezone),
             action: definition.action.kind(),

@@ -4,5 +4,6 @@ pub(super) mod config;
 pub(super) mod cursor;
 pub(super) mod explain;
 pub(super) mod job;
+pub(super) mod overrides;
 pub(super) mod run;
 pub(super) mod stats;

@@ -32,10 +32,8 @@ pub(super) fn zones() -> &'static Zones {
 pub(super) fn options(env: &[(&str, &str)]) -> Options {
     let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
     Options {
-        timezone: None,
         env: Arc::new(env.collect()),
-        env_allow: None,
-        allow_missing_env: false,
+        ..Options::default()
     }
 }
 
@@ -47,6 +45,7 @@ pub(super) fn input(path: &str, bytes: &[u8]) -> InputFile {
         shown: format!("jobs.d/{path}").into(),
         content: Ok(Arc::from(bytes)),
         hash: Sha256::digest(bytes).into(),
+        within: None,
     }
 }
 

@@ -4,6 +4,7 @@ mod claims;
 mod marks;
 mod mending;
 mod outbox;
+mod pauses;
 mod pruning;
 mod reading;
 mod scripts;
@@ -51,6 +52,7 @@ pub async fn conformance(make: impl Fn() -> Fixture) {
         reading::CASES,
         pruning::CASES,
         outbox::CASES,
+        pauses::CASES,
     ];
     for (sentence, case) in cases.concat() {
         let fixture = make();

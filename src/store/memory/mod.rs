@@ -98,6 +98,7 @@ impl Store for MemoryStore {
                 .collect(),
             files: state.files.values().cloned().collect(),
             said: state.outbox.said(),
+            pauses: state.pauses(),
         })
     }
 
@@ -154,6 +155,7 @@ impl Store for MemoryStore {
                 });
                 let jobs = &state.jobs;
                 state.outbox.forget(|job| jobs.contains_key(job));
+                state.pauses.retain(|job, _| jobs.contains_key(job));
                 state.trail.age(rules::oldest_kept(now, AUDIT_AGE));
             }
             (aged + beyond) as u64

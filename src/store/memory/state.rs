@@ -11,7 +11,7 @@ use super::audit::Trail;
 use super::job::{JobRows, Place};
 use super::outbox::Outbox;
 use crate::ids::{JobName, RunId};
-use crate::model::{History, Output, Run, RunState};
+use crate::model::{History, Output, Pause, Run, RunState};
 use crate::store::rules::{self, Origin};
 use crate::store::{
     AppliedFile, Cursor, JobSummary, MAX_PAGE, Mark, RunPage, RunQuery, Write, Written,
@@ -27,6 +27,7 @@ pub(super) struct State {
     pub(super) files: BTreeMap<(String, String), AppliedFile>,
     pub(super) outbox: Outbox,
     pub(super) trail: Trail,
+    pub(super) pauses: BTreeMap<JobName, Pause>,
     /// Rows with output, in the order in which it came; rows that are gone may be among them.
     with_output: VecDeque<RunId>,
     output_bytes: usize,
@@ -49,8 +50,10 @@ impl State {
                     .jobs
                     .entry(job.clone())
                     .or_insert_with(|| JobRows::new(at));
-                rules::seen(&mut known.mark, at);
                 known.history = own;
+                if rules::seen(&mut known.mark, at) {
+                    self.pauses.remove(&job);
+                }
                 self.grown.insert(job);
                 Written::Done
             }
@@ -95,6 +98,10 @@ impl State {
                 next_attempt_at,
             } => self.outbox.tried(id, attempts, next_attempt_at),
             Write::LetterOver { id } => self.outbox.over(id),
+            Write::Pause { job, pause } => {
+                self.pauses.insert(job, *pause);
+                Written::Done
+            }
             Write::Audit(entry) => self.trail.add(*entry),
             Write::File(file) => {
                 let key = (file.root.clone(), file.path.clone());
@@ -112,6 +119,12 @@ impl State {
         let Some(old) = self.jobs.remove(from) else {
             return;
         };
+        let pause = self.pauses.remove(from);
+        let new = self.jobs.get(to);
+        if new.is_none_or(|new| rules::goes_on(&old.mark, &new.mark)) {
+            self.pauses.remove(to);
+            self.pauses.extend(pause.map(|pause| (to.clone(), pause)));
+        }
         self.grown.remove(from);
         self.grown.insert(to.clone());
         let Some(new) = self.jobs.get_mut(to) else {
@@ -155,6 +168,14 @@ impl State {
         for id in twice {
             self.drop_row(&id);
         }
+    }
+
+    /// All pauses.
+    pub(super) fn pauses(&self) -> Vec<(JobName, Pause)> {
+        let pauses = self.pauses.iter();
+        pauses
+            .map(|(job, pause)| (job.clone(), pause.clone()))
+            .collect()
     }
 
     fn with_job(&mut self, job: JobName, at: Timestamp, change: impl FnOnce(&mut Mark)) -> Written {

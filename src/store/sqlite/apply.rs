@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::{audit, outbox, rows};
+use super::{audit, outbox, pauses, rows};
 use crate::ids::{JobName, RunId};
 use crate::model::{History, Output, Run};
 use crate::store::rules::{self, Class, Origin};
@@ -139,6 +139,7 @@ impl<'c> Transaction<'c> {
                 next_attempt_at,
             } => outbox::tried(self.conn, *id, *attempts, *next_attempt_at),
             Write::LetterOver { id } => outbox::over(self.conn, *id),
+            Write::Pause { job, pause } => pauses::put(self.conn, job, pause),
             Write::Audit(entry) => audit::add(self.conn, entry),
             Write::File(file) => self.file(file),
             Write::DropFile { root, path } => {
@@ -197,6 +198,7 @@ impl<'c> Transaction<'c> {
             .execute([rows::nanos(gone_before), limit])?;
         if forgotten > 0 {
             outbox::forget(self.conn)?;
+            pauses::forget(self.conn)?;
         }
         Ok(forgotten as u64)
     }
@@ -324,7 +326,9 @@ impl<'c> Transaction<'c> {
             None => (self.new_seat(job, at)?, true),
         };
         let seat = &mut self.memory.seats[index];
-        rules::seen(&mut seat.mark, at);
+        if rules::seen(&mut seat.mark, at) {
+            pauses::drop_of(self.conn, job)?;
+        }
         // A new one says nothing yet: a first start may see a million.
         if own.is_some() || !is_new {
             self.conn

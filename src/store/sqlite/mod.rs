@@ -12,6 +12,7 @@ mod history;
 mod inspect;
 mod lock;
 mod outbox;
+mod pauses;
 mod queries;
 mod reader;
 mod rename;

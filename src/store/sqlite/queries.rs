@@ -47,11 +47,13 @@ pub(super) fn recall(conn: &Connection) -> rusqlite::Result<Recalled> {
         })?
         .collect::<rusqlite::Result<_>>()?;
     let said = super::outbox::said(&moment)?;
+    let pauses = super::pauses::all(&moment)?;
     Ok(Recalled {
         marks,
         open,
         files,
         said,
+        pauses,
     })
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::apply::Transaction;
-use super::rows;
+use super::{pauses, rows};
 use crate::ids::JobName;
 use crate::store::{AppliedFile, Mark, Written, rules};
 
@@ -42,18 +42,20 @@ impl Transaction<'_> {
             return Ok(Written::Taken);
         };
         let Some((new, new_mark)) = self.look_up(to)? else {
+            pauses::rename(self.conn, from, to)?;
             self.conn
                 .prepare_cached("UPDATE jobs SET name = ?2 WHERE id = ?1")?
                 .execute(params![old, to.as_str()])?;
             return Ok(Written::Done);
         };
-        let history = match rules::goes_on(&old_mark, &new_mark) {
-            true => {
-                "UPDATE jobs SET (keep, keep_for) = (SELECT keep, keep_for FROM jobs WHERE id = ?1) \
-                 WHERE id = ?2"
-            }
+        let history = if rules::goes_on(&old_mark, &new_mark) {
+            pauses::rename(self.conn, from, to)?;
+            "UPDATE jobs SET (keep, keep_for) = (SELECT keep, keep_for FROM jobs WHERE id = ?1) \
+             WHERE id = ?2"
+        } else {
             // It keeps its own.
-            false => "UPDATE jobs SET keep = keep WHERE id = ?2 AND ?1 = ?1",
+            pauses::drop_of(self.conn, from)?;
+            "UPDATE jobs SET keep = keep WHERE id = ?2 AND ?1 = ?1"
         };
         // Of two rows with one key that which is open stays, else the new name's.
         for statement in [

@@ -22,6 +22,7 @@ const STEPS: &[&str] = &[
     include_str!("steps/0002_since_and_kept.sql"),
     include_str!("steps/0003_outbox_and_audit.sql"),
     include_str!("steps/0004_leaps.sql"),
+    include_str!("steps/0005_pauses.sql"),
 ];
 
 /// Older libraries have a defect in the write-ahead log that can damage a file.

@@ -1,6 +1,5 @@
 //! Calendars across files, edits, bad files and restarts, in the real language of job files.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
@@ -19,12 +18,7 @@ struct Yaml(spec::Options);
 
 impl Yaml {
     fn new() -> Self {
-        Self(spec::Options {
-            timezone: None,
-            env: Arc::new(HashMap::new()),
-            env_allow: None,
-            allow_missing_env: false,
-        })
+        Self(spec::Options::default())
     }
 }
 

@@ -138,6 +138,8 @@ fn check_one(input: &InputFile, prefix: &str) -> CheckedFile {
         uses: Box::default(),
         uses_state: 0,
         jobs: Vec::new(),
+        given: Vec::new(),
+        variables: crate::spec::Variables::default(),
         names: Vec::new(),
         findings: Vec::new(),
         defaults_text: None,
@@ -249,6 +251,7 @@ impl Ledger {
             open: Vec::new(),
             files: state.files.values().cloned().collect(),
             said: Vec::new(),
+            pauses: Vec::new(),
         }
     }
 

@@ -258,8 +258,18 @@ fn to_come(facts: &Facts<'_>, fire: Fire, words: &Words) -> Explanation {
     if !definition.enabled {
         return off(facts, "it is disabled (`enabled: false`)");
     }
-    if view.status == JobStatus::Paused {
-        return off(facts, "it is paused");
+    if let Some(pause) = &view.pause
+        && pause.covers(fire.due, facts.now)
+    {
+        let job = &definition.name;
+        let summary = format!(
+            "the fire of {} will be skipped: {job} is {}",
+            words.instant(fire.scheduled),
+            pause.words()
+        );
+        return Explanation::new(Verdict::Off, summary)
+            .hint(&format!("elder resume {job}"), "lets it go on at once")
+            .hint(&format!("elder trigger {job}"), "runs it once all the same");
     }
     let summary = format!(
         "{} has not come yet: {} is due {}",

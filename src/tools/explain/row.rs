@@ -78,6 +78,9 @@ fn over(facts: &Facts<'_>, row: &Run, outcome: Outcome, what: &str, words: &Word
             );
             told.details
                 .extend(facts.blocking.map(|run| blocking(run, words)));
+            if let (Some(Reason::Paused), Some(detail)) = (reason, &row.detail) {
+                told.details.push(format!("It was {detail}."));
+            }
             with_advice(told, outcome, reason)
         }
         Outcome::Missed => {
@@ -206,6 +209,9 @@ fn advice(outcome: Outcome, reason: Option<Reason>) -> Option<&'static str> {
     Some(match (outcome, reason?) {
         (Outcome::Skipped, Reason::Overlap) => {
             "A longer period, a `timeout`, more `max_instances` or `overlap: queue` mend that."
+        }
+        (Outcome::Skipped, Reason::Paused) => {
+            "What is due during a pause does not run later. `elder resume` ends a pause, `elder overrides` lists all."
         }
         (Outcome::Skipped, Reason::Restart) => "Find out why elder restarts so often.",
         (Outcome::Missed, Reason::Downtime) => {

@@ -16,6 +16,7 @@ fn view() -> JobView {
         job: job("a", every(100), |_| {}),
         status: JobStatus::Active,
         next: Some(second(500)),
+        pause: None,
         active: Vec::new(),
         last: None,
         mark: Mark {
@@ -101,6 +102,38 @@ fn a_run_that_is_over_is_told_with_its_end_and_its_lateness() {
     );
     assert_eq!(told.due_at, Some(second(400)));
     assert_eq!(told.around, (Some(second(300)), Some(second(500))));
+}
+
+#[test]
+fn a_pause_is_told_with_who_said_so_and_why_before_and_after() {
+    let pause = crate::model::Pause {
+        since: second(300),
+        until: Some(second(650)),
+        ended_at: None,
+        reason: Some("the database moves".into()),
+        author: "anna".into(),
+    };
+    let mut run = row(400, Some(Outcome::Skipped), Some(Reason::Paused));
+    run.detail = Some(pause.words().into());
+    let mut paused = view();
+    paused.status = JobStatus::Paused;
+    paused.pause = Some(pause);
+    let words = ["paused by anna until 2027-01-15T08:10:50Z: the database moves"];
+    let told = ask(&paused, 400, Some(&run));
+    says(&told, Verdict::Skipped, &words);
+    says(
+        &told,
+        Verdict::Skipped,
+        &["does not run later", "elder overrides"],
+    );
+    let told = ask(&paused, 600, None);
+    says(&told, Verdict::Off, &words);
+    says(
+        &told,
+        Verdict::Off,
+        &["will be skipped", "elder resume a", "elder trigger a"],
+    );
+    says(&ask(&paused, 700, None), Verdict::ToCome, &["is due"]);
 }
 
 #[test]
@@ -197,7 +230,7 @@ fn without_a_row_the_mark_and_the_schedule_tell() {
     says(
         &ask(&view, 400, None),
         Verdict::NotKept,
-        &["keeps 100 runs", "12w6d"],
+        &["keeps 100 runs", "90d"],
     );
     view.mark.since = second(420);
     says(

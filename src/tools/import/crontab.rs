@@ -3,11 +3,11 @@
 use super::cron_line::rule_of_line;
 use super::draft::{Draft, Sheet, Value, When, name_of_command, zone};
 use super::field::words;
-use super::page::{Spot, Trouble};
 use super::prove::Old;
 use super::quartz::{debian, macro_line};
 use super::{Columns, Options, SourceFile, target};
 use crate::finding::Code;
+use crate::tools::page::{Spot, Trouble};
 
 /// The environment of the entries below.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ pub(super) fn read(files: &[SourceFile], options: &Options<'_>) -> Sheet {
     ));
     sheet.remarks.push(
         "cron runs a command in its user's home, with PATH=/usr/bin:/bin unless the crontab sets \
-         it; elder runs it in the folder of this file, with its own PATH and as its own user."
+         it; elder runs it in the folder of this file, with its own PATH."
             .to_owned(),
     );
     if mail {

@@ -9,6 +9,7 @@ use super::calendar::{Calendar, Fold, Gap};
 use super::cron_line::Refused;
 use super::draft::{Draft, Value, When};
 use crate::schedule::Zones;
+use crate::spec;
 
 /// A schedule for each span of years, in which the years are bounds.
 pub(super) fn years(when: &When, years: &[(i16, i16)]) -> Result<Vec<When>, Refused> {
@@ -183,9 +184,17 @@ pub(super) fn finish(draft: &mut Draft) {
     }
 }
 
-/// The user that a source runs a command as.
+/// The user that a source runs a command as: `name` or `name:group`.
 pub(super) fn user(draft: &mut Draft, user: &str) {
-    draft.remark(format!(
-        "user {user}: `user` is not in this build, so elder runs it as its own."
-    ));
+    if spec::is_user(user) {
+        draft.key("user", Value::text(user)).remark(
+            "elder has to be root for this. The working folder is one that this user may enter.",
+        );
+    } else if user == "root" {
+        draft.remark("user root: elder runs it as its own user, which has to be root for this.");
+    } else {
+        draft.remark(format!(
+            "user {user}: without a counterpart; `user` takes a name, or name:group. elder runs it as its own user."
+        ));
+    }
 }

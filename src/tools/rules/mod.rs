@@ -125,9 +125,10 @@ fn overdue(question: &Question<'_>, job: &Job, gap: Duration) -> String {
     let name = job.name();
     let within = gap + lateness(job, gap) + run_time(&definition.policy, &definition.action, gap);
     let seconds = within.as_secs();
-    // A job that never succeeded is counted from elder's own start.
+    // A job that never succeeded is counted from elder's own start, and one that was paused from the
+    // end of its pause.
     let expr = format!(
-        "time() - (elder_job_last_success_timestamp_seconds{{job_name=\"{name}\"}} or on (instance, job_name) (elder_job_info{{job_name=\"{name}\"}} * 0 + on (instance) group_left () process_start_time_seconds)) > {seconds}"
+        "time() - (elder_job_last_success_timestamp_seconds{{job_name=\"{name}\"}} or on (instance, job_name) (elder_job_info{{job_name=\"{name}\"}} * 0 + on (instance) group_left () process_start_time_seconds)) > {seconds} unless on (instance, job_name) elder_job_paused_until_timestamp_seconds{{job_name=\"{name}\"}} > time() - {seconds}"
     );
     let about = definition.about.as_deref();
     let label = |wanted: &str| {

@@ -22,22 +22,38 @@ fn all_shipped_job_files_validate_without_a_warning() {
         .collect();
     let want = [
         "calendars",
+        "celery",
+        "certificates",
         "configmap",
+        "database-backup",
         "gitops",
         "http-retry",
+        "invoices",
+        "log-rotation",
         "overlap",
+        "policy",
         "pools",
+        "rollout-restart",
         "sages",
         "secrets",
         "several-times-a-day",
         "signed-webhook",
         "users-and-limits",
+        "warm-caches",
     ];
     assert_eq!(
         folders,
         want.map(str::to_owned).into(),
         "each needs a test here"
     );
+    let readme = text("README.md");
+    for folder in &folders {
+        let link = format!("](examples/{folder})");
+        assert!(
+            readme.contains(&link),
+            "README.md does not lead to examples/{folder}"
+        );
+    }
 }
 
 #[test]
@@ -45,6 +61,7 @@ fn all_shipped_schedule_tests_hold() {
     for path in [
         "jobs.d",
         "examples/calendars",
+        "examples/invoices",
         "examples/several-times-a-day",
     ] {
         let finished = elder("test --coverage --format json")
@@ -376,35 +393,26 @@ fn a_configmap_is_followed_as_the_kubelet_swaps_it() {
 }
 
 #[test]
-fn the_job_files_of_the_kubernetes_manifest_validate() {
-    let manifest = text("deploy/kubernetes/elder.yaml");
-    let map = manifest
-        .split("\n---\n")
-        .find(|part| part.contains("kind: ConfigMap"))
-        .unwrap();
-    let data = map.split("\ndata:\n").nth(1).unwrap();
-    let folder = Folder::new();
-    let mut file = String::new();
-    let mut files = 0;
-    for line in data.lines() {
-        if let Some(name) = line
-            .strip_prefix("  ")
-            .and_then(|line| line.strip_suffix(": |"))
-            && !name.starts_with(' ')
-        {
-            file = format!("jobs.d/{name}");
-            files += 1;
-        } else {
-            let known = folder.read(&file);
-            folder.write(
-                &file,
-                &format!("{known}{}\n", line.get(4..).unwrap_or_default()),
-            );
-        }
-    }
-    assert!(files >= 2, "{data}");
-    let finished = elder("validate --strict jobs.d")
-        .within(folder.path())
-        .run();
+fn the_jobs_of_a_team_keep_to_its_policy_and_one_that_does_not_is_found() {
+    let validate = |folder: &std::path::Path| {
+        elder("validate --strict --policy examples/policy/.elder-policy.yaml")
+            .arg(folder.display().to_string())
+            .within(&shipped(""))
+            .run()
+    };
+    let finished = validate(&shipped("examples/policy"));
+    assert_eq!(finished.code, Some(0), "{finished}");
+    let folder = copied("examples/policy");
+    folder.write("jobs.d/_defaults.yaml", "defaults: { timeout: 10m }\n");
+    let finished = validate(&folder.join("jobs.d"));
+    assert_eq!(finished.code, Some(1), "{finished}");
+    assert_eq!(
+        finished.stdout.matches("error[E060]").count(),
+        3,
+        "{finished}"
+    );
+    let folder = copied("examples/policy");
+    let daemon = Daemon::start(&folder);
+    let finished = ask(&daemon, &folder, "trigger price-list --wait");
     assert_eq!(finished.code, Some(0), "{finished}");
 }

@@ -2,7 +2,11 @@
 
 mod documents;
 mod examples;
+mod japanese;
+mod layout;
+mod needs;
 mod pipelines;
+mod reference;
 mod sages;
 mod tasks;
 

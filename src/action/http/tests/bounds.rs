@@ -119,7 +119,7 @@ async fn a_target_that_asks_to_be_left_alone_is_heard() {
         (
             "/down",
             Some(31_536_000),
-            "; it asks to be left alone for 52w1d, and max_backoff bounds the wait to 5m",
+            "; it asks to be left alone for 365d, and max_backoff bounds the wait to 5m",
         ),
         ("/skewed", Some(60), "; it asks to be left alone for 1m"),
         ("/cut", Some(7), "; it asks to be left alone for 7s"),
@@ -136,7 +136,7 @@ async fn a_target_that_asks_to_be_left_alone_is_heard() {
     // Where there is no further attempt, nothing bounds anything.
     let end = run(request(get(&server.url("/down")))).await;
     assert!(
-        detail(&end).ends_with("left alone for 52w1d"),
+        detail(&end).ends_with("left alone for 365d"),
         "{}",
         detail(&end)
     );

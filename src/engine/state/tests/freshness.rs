@@ -67,7 +67,9 @@ impl World {
             let is_over = view.success_deadline.is_some_and(|at| at <= self.now);
             assert_eq!(view.is_stale, is_over, "{name}: {view:?}");
             let policy = &view.job.definition.policy;
-            let expects = policy.success_within.is_some() && view.job.definition.enabled;
+            let expects = policy.success_within.is_some()
+                && view.job.definition.enabled
+                && view.pause.is_none();
             assert_eq!(view.success_deadline.is_some(), expects, "{name}");
         }
         assert_eq!(self.state.stats().stale_jobs, stale.len() as u64);

@@ -6,6 +6,7 @@ mod freshness;
 mod jitter;
 mod outages;
 mod overlap;
+mod pauses;
 mod pools;
 mod random;
 mod renames;

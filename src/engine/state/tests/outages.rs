@@ -231,7 +231,8 @@ fn a_step_back_while_the_store_is_away_loses_nothing_that_was_due() {
     world.store_back();
     assert_eq!(world.running.len(), 2, "{:?}", world.told());
     world.check();
-    assert_eq!(world.told()[1], "b 10: missed (coalesced) ×3");
+    let row = "b 10: missed (coalesced) ×3".to_owned();
+    assert!(world.told().contains(&row), "{:?}", world.told());
     world.check_rest();
 }
 

@@ -34,6 +34,9 @@ pub(super) enum Step {
     Hold(usize),
     /// Some that is not over, wherever it stands.
     Cancel(usize),
+    /// For so long, or without an end.
+    Pause(usize, Option<i64>),
+    Resume(usize),
     Limit(usize, u32),
     Drop(usize),
     /// The clock is set back.
@@ -92,7 +95,7 @@ impl Dice {
 
     pub(super) fn step(&mut self) -> Step {
         let which = self.index(NAMES);
-        match self.of(0, 67) {
+        match self.of(0, 70) {
             // Now and then so long that a name that is gone becomes another job.
             0..12 if self.of(0, 300) == 0 => Step::Pass(self.seconds(600, 2000)),
             0..12 => Step::Pass(self.seconds(1, 12)),
@@ -118,9 +121,12 @@ impl Dice {
             57 => Step::Drop(self.index(POOLS.len())),
             58 => Step::Repool(which, self.index(POOLS.len() + 1)),
             59..61 => Step::Cancel(self.index(8)),
-            61 => Step::Back(self.of(1, 300)),
-            62..64 => Step::Rename(self.index(NAMES), self.index(NAMES)),
-            64 if self.of(0, 3) == 0 => {
+            61 => Step::Pause(which, None),
+            62 => Step::Pause(which, Some(self.seconds(1, 200))),
+            63 => Step::Resume(which),
+            64 => Step::Back(self.of(1, 300)),
+            65..67 => Step::Rename(self.index(NAMES), self.index(NAMES)),
+            67 if self.of(0, 3) == 0 => {
                 Step::Stop(self.seconds(1, 40), self.index(4), self.seconds(0, 100))
             }
             _ => Step::Pump,
@@ -423,6 +429,8 @@ impl World {
                     self.feed(Input::Cancel(runs[i % runs.len()]));
                 }
             }
+            Step::Pause(which, length) => self.pause(name_of(which), length),
+            Step::Resume(which) => self.resume(name_of(which)),
             Step::Limit(which, limit) => self.edit_pools(which, Some(limit)),
             Step::Drop(which) => self.edit_pools(which, None),
             Step::Repool(which, into) => self.edit_one(which, |old| {

@@ -23,7 +23,7 @@ impl State {
             self.runs.len() + active + orphans + self.orphans.len(),
             self.timers.len() + self.effects.len() + self.troubles.len(),
             self.commits.size(),
-            self.places.size() + self.freshness.size(),
+            self.places.size() + self.freshness.size() + self.pauses.size(),
             self.recalled.len() + self.remains.len(),
             self.undecided.len() + self.incoming.len(),
         ];

@@ -12,10 +12,10 @@ use jiff::Timestamp;
 
 use crate::decide::merge::{Defined, FileInForce, InForce, RootInForce};
 use crate::decide::rename::renames;
-use crate::engine::handle::{NotApplied, Renamed};
+use crate::engine::handle::{NotApplied, PauseAnswer, PauseRequest, PauseWish, Renamed};
 use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
-use crate::model::{Ended, Letter, Outcome, Output, Pool, RunState, Sages};
+use crate::model::{Ended, Letter, Outcome, Output, Pause, Pool, RunState, Sages};
 use crate::schedule::Schedule;
 use crate::store::rules;
 
@@ -104,6 +104,8 @@ pub(super) struct World {
     pub(super) marks: HashMap<JobName, Mark>,
     pub(super) letters: BTreeMap<RunId, Letter>,
     pub(super) said: BTreeMap<String, String>,
+    pub(super) pauses: HashMap<JobName, Pause>,
+    pub(super) pause_answers: Vec<Result<PauseAnswer, Refusal>>,
     pub(super) sages: Arc<Sages>,
     /// The jobs of which a sage hears each failure and each fire that was missed.
     pub(super) tells: HashSet<JobName>,
@@ -161,6 +163,8 @@ impl World {
             marks: HashMap::new(),
             letters: BTreeMap::new(),
             said: BTreeMap::new(),
+            pauses: HashMap::new(),
+            pause_answers: Vec::new(),
             sages: Arc::default(),
             tells: HashSet::new(),
             closed_by_nobody: HashSet::new(),
@@ -236,6 +240,18 @@ impl World {
         self.feed(Input::Trigger(ticket, request));
     }
 
+    pub(super) fn ask_pause(&mut self, name: &str, wish: PauseWish) {
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        self.asking.insert(ticket);
+        let request = PauseRequest {
+            job: JobName::new(name).unwrap(),
+            author: "anna".into(),
+            wish,
+        };
+        self.feed(Input::Pause(ticket, request));
+    }
+
     pub(super) fn feed(&mut self, input: Input) {
         let mut inputs = vec![input];
         while let Some(input) = inputs.pop() {
@@ -262,6 +278,10 @@ impl World {
             Effect::Triggered(ticket, answer) => {
                 assert!(self.asking.remove(&ticket), "answered twice: {answer:?}");
                 self.answers.push(answer);
+            }
+            Effect::Paused(ticket, answer) => {
+                assert!(self.asking.remove(&ticket), "answered twice: {answer:?}");
+                self.pause_answers.push(answer);
             }
             Effect::End { run, how } => self.ends.push((run, how)),
             Effect::FindRequest {
@@ -312,6 +332,13 @@ impl World {
         let key = self.state.names.get(name.as_str());
         let job = key.and_then(|key| self.state.job(*key));
         let job = job.map_or(&order.job, |state| &state.job);
+        if let (Some(key), 1, Trigger::Schedule | Trigger::CatchUp) =
+            (key, order.attempt, order.trigger)
+        {
+            let pause = self.state.pauses.on(*key);
+            let is_on = pause.is_some_and(|pause| pause.is_on(self.now));
+            assert!(!is_on, "{} began although it is paused", order.job.name());
+        }
         let most = job.definition.policy.max_instances as usize;
         assert!(at_once <= most, "{name}: {at_once} at once");
     }
@@ -558,6 +585,8 @@ impl World {
             said.map(|(name, text)| (Trouble::job_of(name).unwrap(), Trouble::parse(text)));
         self.feed(Input::Troubles(troubles.collect()));
         let recorded = self.recorded.clone();
+        let pauses = self.pauses.clone();
+        self.feed(Input::Pauses(pauses.into_iter().collect()));
         let added = recorded
             .iter()
             .map(|job| (job.clone(), self.marks[job.name()]));

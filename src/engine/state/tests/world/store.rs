@@ -25,7 +25,9 @@ impl World {
             .marks
             .entry(name.clone())
             .or_insert(Mark::first_sight(now));
-        rules::seen(mark, now);
+        if rules::seen(mark, now) {
+            self.pauses.remove(name);
+        }
         *mark
     }
 
@@ -92,6 +94,9 @@ impl World {
                 for (from, to) in &moves {
                     self.move_rows(from, to);
                 }
+            }
+            Write::Pause { job, pause } => {
+                self.pauses.insert(job, *pause);
             }
             Write::Tell(telling) => {
                 for letter in telling.letters {
@@ -169,6 +174,11 @@ impl World {
             return;
         };
         let new = self.marks.get(to);
+        let pause = self.pauses.remove(from);
+        if new.is_none_or(|new| rules::goes_on(&old, new)) {
+            self.pauses.remove(to);
+            self.pauses.extend(pause.map(|pause| (to.clone(), pause)));
+        }
         let mark = new.map_or(old, |new| rules::renamed(&old, new));
         self.marks.insert(to.clone(), mark);
         let of_old = self.rows.values().filter(|row| row.job == *from);

@@ -1,0 +1,122 @@
+//! Callers who hang up before their answer is there.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::harness::{PATIENCE, Server, terms};
+use crate::model::AuditResult;
+use crate::server::Bound;
+
+/// With one connection at a time: who is served knows that the one before is gone.
+async fn one_by_one(change: impl FnOnce(&mut Bound)) -> Server {
+    let bounds = |bound: &mut Bound| {
+        bound.bounds.connections = 1;
+        change(bound);
+    };
+    Server::with("127.0.0.1:0", |_| {}, bounds).await
+}
+
+async fn ask(server: &Server, path: &str, body: &str) -> TcpStream {
+    let mut stream = server.connect().await;
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost:{}\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        server.port(),
+        server.token,
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    let so = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, so)
+        .await
+        .expect("it never came");
+}
+
+/// A server whose engine has been asked for a run by somebody who is gone.
+async fn with_a_run_that_nobody_waits_for() -> Server {
+    let server = one_by_one(|_| {}).await;
+    server.engine.stuck.store(true, Ordering::SeqCst);
+    let stream = ask(&server, "/api/v1/jobs/billing/run", "{}").await;
+    until(|| server.engine.held.load(Ordering::SeqCst) == 1).await;
+    drop(stream);
+    server
+}
+
+fn is_told(server: &Server) -> bool {
+    let trail = server.store.trail.lock().unwrap();
+    trail.iter().any(|row| {
+        (&*row.action, row.subject.as_deref(), row.result)
+            == ("run", Some("billing"), AuditResult::Done)
+    })
+}
+
+#[tokio::test]
+async fn a_change_is_told_also_when_nobody_waits_for_its_answer() {
+    let server = with_a_run_that_nobody_waits_for().await;
+    assert_eq!(server.get("/api/v1/config").await.status, 200);
+    assert!(!is_told(&server), "it is not done yet");
+    server.engine.release();
+    until(|| is_told(&server)).await;
+    assert_eq!(server.engine.triggered.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_ends_waits_for_changes_whose_callers_are_gone() {
+    let mut server = with_a_run_that_nobody_waits_for().await;
+    let engine = server.engine.clone();
+    let release = async {
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        engine.release();
+    };
+    let stop = async {
+        server.stop().await;
+        is_told(&server)
+    };
+    let ((), told) = tokio::join!(release, stop);
+    assert!(told, "the server ended before");
+}
+
+#[tokio::test]
+async fn a_plan_keeps_its_place_until_it_is_made_whoever_hangs_up() {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let open = Arc::new((Mutex::new(false), Condvar::new()));
+    let mut places = None;
+    let server = one_by_one(|bound| {
+        let shared = Arc::get_mut(&mut bound.shared).unwrap();
+        let (begun, open) = (begun.clone(), open.clone());
+        shared.terms = Arc::new(move || {
+            begun.fetch_add(1, Ordering::SeqCst);
+            let (is_open, bell) = &*open;
+            let closed = |is_open: &mut bool| !*is_open;
+            let waited = bell.wait_timeout_while(is_open.lock().unwrap(), PATIENCE, closed);
+            drop(waited.unwrap());
+            terms()
+        });
+        places = Some(shared.large_bodies.clone());
+    })
+    .await;
+    let places = places.unwrap();
+    let stream = ask(&server, "/api/v1/plan", r#"{"paths": []}"#).await;
+    until(|| begun.load(Ordering::SeqCst) == 1).await;
+    drop(stream);
+    assert_eq!(server.get("/api/v1/config").await.status, 200);
+    assert_eq!(places.available_permits(), 0, "it is still being made");
+    *open.0.lock().unwrap() = true;
+    open.1.notify_all();
+    until(|| places.available_permits() == 1).await;
+    let reply = server.post("/api/v1/plan", r#"{"paths": []}"#).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+}
