@@ -2,9 +2,12 @@
 //!
 //! Pure. An adapter finds rows and keeps them; what a mark becomes is said here alone.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AHEAD, Mark, RETURN_WITHIN};
+use crate::decide::Failing;
 use crate::model::{JobTimes, Outcome, Output, Reason, Run, RunState, Trigger};
 
 /// `from < instant <= until`
@@ -61,14 +64,11 @@ pub(crate) fn renamed(old: &Mark, new: &Mark) -> Mark {
         _ if old.mark >= new.mark => old,
         _ => new,
     };
+    let goes_on = if goes_on(old, new) { old } else { new };
     let last = if a.last_run >= b.last_run { a } else { b };
     Mark {
         first_seen: old.first_seen.min(new.first_seen),
-        since: if goes_on(old, new) {
-            old.since
-        } else {
-            new.since
-        },
+        since: goes_on.since,
         mark: counts.mark,
         gone_at: match (old.gone_at, new.gone_at) {
             (Some(old), Some(new)) => Some(old.max(new)),
@@ -87,6 +87,8 @@ pub(crate) fn renamed(old: &Mark, new: &Mark) -> Mark {
             (Some(one), Some(other)) => Some(joined(one, other)),
             (one, other) => one.or(other),
         },
+        good: goes_on.good,
+        failing: goes_on.failing.clone(),
     }
 }
 
@@ -185,6 +187,11 @@ pub(crate) fn mended(mark: &mut Mark, now: Timestamp) {
     ] {
         *at = at.map(|at| at.min(now));
     }
+    if let Some(failing) = &mut mark.failing
+        && failing.at > now
+    {
+        Arc::make_mut(failing).at = now;
+    }
 }
 
 /// Both stretches where they meet; else the longer one, for of the shorter one more of the rows are
@@ -246,9 +253,14 @@ pub(super) fn written(mark: &mut Mark, run: &Run, origin: Origin) {
         Some(Outcome::Success) => {
             times.last_success = times.last_success.max(run.finished_at);
             mark.previous_success_at = mark.previous_success_at.max(Some(origin.scheduled_at));
+            mark.good = run.definition;
+            mark.failing = None;
         }
         Some(Outcome::Failed | Outcome::TimedOut | Outcome::Interrupted) => {
             times.last_failure = times.last_failure.max(run.finished_at);
+            if mark.failing.is_none() {
+                mark.failing = Some(Arc::new(failing(run, origin.scheduled_at)));
+            }
         }
         Some(Outcome::Cancelled | Outcome::Skipped | Outcome::Missed) | None => {}
     }
@@ -261,6 +273,16 @@ pub(super) fn written(mark: &mut Mark, run: &Run, origin: Origin) {
 /// Whether `run` would open a row again that has ended: whoever writes it does not know of that end.
 pub(crate) fn opens_again(is_done: bool, run: &Run) -> bool {
     is_done && run.state != RunState::Done
+}
+
+/// What is remembered of the first run that fails after a success.
+pub(crate) fn failing(run: &Run, scheduled_at: Timestamp) -> Failing {
+    Failing {
+        run: run.id,
+        at: run.finished_at.unwrap_or(scheduled_at),
+        revision: run.revision.clone(),
+        definition: run.definition,
+    }
 }
 
 /// Lets a row stand for more fires; it never shrinks.

@@ -8,6 +8,7 @@ mod active;
 mod apply;
 mod cancel;
 mod commits;
+mod editions;
 mod fires;
 mod freshness;
 mod job;
@@ -252,6 +253,8 @@ pub struct State {
     asked: Option<RunId>,
     revision: Option<Arc<str>>,
     sages: Arc<Sages>,
+    /// Jobs whose last runs failed.
+    fails: BTreeSet<JobName>,
     /// Of jobs that are not there, for the case that the name comes back.
     troubles: HashMap<JobName, Trouble>,
     stats: Stats,
@@ -309,6 +312,7 @@ impl State {
             asked: None,
             revision: None,
             sages: Arc::default(),
+            fails: BTreeSet::new(),
             troubles: HashMap::new(),
             stats: Stats {
                 since: now.wall,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::ids::{JobKey, JobName};
-use crate::model::Event;
+use crate::model::{Event, IdCell};
 use crate::store::{AppliedFile, Telling, Write};
 
 use super::State;
@@ -48,12 +48,16 @@ impl State {
         if self.held.remove(from.as_str()) {
             self.held.insert(to.clone());
         }
+        if self.fails.remove(from.as_str()) {
+            self.fails.insert(to.clone());
+        }
         self.freshness.rename(from, to);
         let Some(state) = self.job_mut(key) else {
             return;
         };
         let definition = Arc::make_mut(&mut state.job.definition);
         definition.name = to.clone();
+        definition.id = IdCell::default();
         definition.aliases = definition
             .aliases
             .iter()

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::apply::Transaction;
-use super::{pauses, rows};
+use super::{editions, pauses, rows};
 use crate::ids::JobName;
 use crate::store::{AppliedFile, Mark, Written, rules};
 
@@ -48,14 +48,21 @@ impl Transaction<'_> {
                 .execute(params![old, to.as_str()])?;
             return Ok(Written::Done);
         };
-        let history = if rules::goes_on(&old_mark, &new_mark) {
+        let (editions, history) = if rules::goes_on(&old_mark, &new_mark) {
             pauses::rename(self.conn, from, to)?;
-            "UPDATE jobs SET (keep, keep_for) = (SELECT keep, keep_for FROM jobs WHERE id = ?1) \
-             WHERE id = ?2"
+            (
+                "UPDATE editions SET job = ?2, number = number + coalesce((SELECT max(number) \
+                 FROM editions WHERE job = ?2), 0) WHERE job = ?1",
+                "UPDATE jobs SET (keep, keep_for) = (SELECT keep, keep_for FROM jobs WHERE id = ?1) \
+                 WHERE id = ?2",
+            )
         } else {
             // It keeps its own.
             pauses::drop_of(self.conn, from)?;
-            "UPDATE jobs SET keep = keep WHERE id = ?2 AND ?1 = ?1"
+            (
+                "DELETE FROM editions WHERE job = ?1 AND ?2 = ?2",
+                "UPDATE jobs SET keep = keep WHERE id = ?2 AND ?1 = ?1",
+            )
         };
         // Of two rows with one key that which is open stays, else the new name's.
         for statement in [
@@ -66,6 +73,8 @@ impl Transaction<'_> {
             "DELETE FROM runs WHERE job = ?1 AND ?2 = ?2",
             history,
             "DELETE FROM jobs WHERE id = ?1 AND ?2 = ?2",
+            editions,
+            editions::BOUND,
             "UPDATE jobs SET started_rows = (SELECT count(*) FROM runs WHERE job = ?2 \
              AND state = 'done' AND attempt > 0), quiet_rows = (SELECT count(*) FROM runs \
              WHERE job = ?2 AND state = 'done' AND attempt = 0) WHERE id = ?2 AND ?1 = ?1",

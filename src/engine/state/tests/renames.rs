@@ -101,7 +101,7 @@ fn runs_of_a_name_that_is_gone_count_for_the_one_that_follows_it() {
     let name = |text: &str| JobName::new(text).unwrap();
     world.give_names(vec![(name("old"), name("new"))]);
     // The store has the row under the new name, and the file brings the job a moment later.
-    let mark = world.marks[&name("new")];
+    let mark = world.marks[&name("new")].clone();
     let new = job("new", every(10), |_| {});
     world.apply(Change {
         at: world.now,

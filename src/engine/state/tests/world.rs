@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::decide::Edition;
 use crate::decide::merge::{Defined, FileInForce, InForce, RootInForce};
 use crate::decide::rename::renames;
 use crate::engine::handle::{NotApplied, PauseAnswer, PauseRequest, PauseWish, Renamed};
@@ -125,6 +126,8 @@ pub(super) struct World {
     pub(super) jobs: Vec<Job>,
     /// The pools that the files define.
     pub(super) pools: Vec<Arc<Pool>>,
+    /// What the next change says of editions.
+    pub(super) editions: HashMap<JobName, Vec<Edition>>,
     /// What the store has of it.
     recorded: Vec<Job>,
     /// Marks and ends of jobs that the store does not have yet.
@@ -188,6 +191,7 @@ impl World {
             told_ends,
             last_ticket: 0,
             asking: HashSet::new(),
+            editions: HashMap::new(),
             last_applied: None,
             last_recorded: None,
         }
@@ -212,8 +216,8 @@ impl World {
         };
         for job in &jobs {
             let mark = self.seen(job.name());
-            change.added.push((job.clone(), mark));
             self.remember(job.name(), mark.mark, Some(job));
+            change.added.push((job.clone(), mark));
         }
         self.jobs.clone_from(&jobs);
         self.recorded = jobs;
@@ -299,7 +303,7 @@ impl World {
             }
             Effect::ReadMarks(jobs) => {
                 let marks = jobs.into_iter().filter_map(|job| {
-                    let mark = *self.marks.get(&job)?;
+                    let mark = self.marks.get(&job)?.clone();
                     Some((job, mark))
                 });
                 inputs.push(Input::Marks(marks.collect()));
@@ -442,6 +446,7 @@ impl World {
         for (job, mark) in &mut change.added {
             *mark = self.seen(job.name());
         }
+        change.editions = std::mem::take(&mut self.editions);
         let before = self.jobs.clone();
         let told = change.clone();
         let decided = self.decided();
@@ -589,10 +594,13 @@ impl World {
         self.feed(Input::Pauses(pauses.into_iter().collect()));
         let added = recorded
             .iter()
-            .map(|job| (job.clone(), self.marks[job.name()]));
+            .map(|job| (job.clone(), self.marks[job.name()].clone()));
+        let added: Vec<_> = added.collect();
+        let editions = std::mem::take(&mut self.editions);
         self.apply(Change {
             at: self.now,
-            added: added.collect(),
+            added,
+            editions,
             recalled: true,
             sages: Some(self.sages.clone()),
             ..Change::default()

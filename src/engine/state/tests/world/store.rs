@@ -28,7 +28,7 @@ impl World {
         if rules::seen(mark, now) {
             self.pauses.remove(name);
         }
-        *mark
+        mark.clone()
     }
 
     /// The row of the job with this key.
@@ -71,9 +71,14 @@ impl World {
                 if rules::opens_again(row.state == RunState::Done, &run) {
                     return Written::Taken;
                 }
-                let times = &mut self.marks.get_mut(&run.job).expect("its mark").times;
+                let mark = self.marks.get_mut(&run.job).expect("its mark");
                 if run.outcome == Some(Outcome::Success) {
+                    let times = &mut mark.times;
                     times.last_success = times.last_success.max(run.finished_at);
+                    mark.good = run.definition;
+                    mark.failing = None;
+                } else if run.outcome == Some(Outcome::Failed) && mark.failing.is_none() {
+                    mark.failing = Some(Arc::new(rules::failing(&run, run.scheduled_at)));
                 }
                 self.put(*run);
             }
@@ -90,6 +95,7 @@ impl World {
             Write::Gone { job, at } => {
                 self.marks.get_mut(&job).unwrap().gone_at = Some(at);
             }
+            Write::Edition { .. } => panic!("a sync's business"),
             Write::Rename { moves, .. } => {
                 for (from, to) in &moves {
                     self.move_rows(from, to);
@@ -179,7 +185,7 @@ impl World {
             self.pauses.remove(to);
             self.pauses.extend(pause.map(|pause| (to.clone(), pause)));
         }
-        let mark = new.map_or(old, |new| rules::renamed(&old, new));
+        let mark = new.map_or_else(|| old.clone(), |new| rules::renamed(&old, new));
         self.marks.insert(to.clone(), mark);
         let of_old = self.rows.values().filter(|row| row.job == *from);
         let of_old: Vec<RunId> = of_old.map(|row| row.id).collect();
