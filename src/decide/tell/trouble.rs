@@ -28,12 +28,11 @@ pub struct Told {
     pub held_back: u64,
 }
 
-/// What was held back of fires that came too late, before some of them and with them.
+/// What was held back of fires that came too late, before some of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missed {
     sage: SageName,
     was: u64,
-    is: u64,
 }
 
 impl Trouble {
@@ -76,7 +75,8 @@ impl Trouble {
         &mut self.told[index]
     }
 
-    /// What became of this by fires that came too late, to be taken back where they are decided anew.
+    /// What was held back of fires that came too late `before` some more did, to be taken back where
+    /// these are decided anew.
     #[must_use]
     pub fn missed_since(&self, before: Option<&Self>) -> Vec<Missed> {
         let missed = |trouble: &'_ Told| trouble.event == SageEvent::Missed;
@@ -87,7 +87,6 @@ impl Trouble {
             Missed {
                 sage: now.sage.clone(),
                 was,
-                is: now.held_back,
             }
         };
         self.told
@@ -102,7 +101,7 @@ impl Trouble {
         for taken in missed {
             let told = self.told_mut(&taken.sage, SageEvent::Missed);
             told.at = None;
-            told.held_back = (told.held_back + taken.was).saturating_sub(taken.is);
+            told.held_back = taken.was;
         }
     }
 

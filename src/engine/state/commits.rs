@@ -39,8 +39,7 @@ pub(super) enum Then {
     Recorded(RunId),
     /// The job's mark is no longer ahead of the clock.
     Mended(JobKey, JobName),
-    /// Letters are in the outbox; the row that they are about comes next. What is to be taken back
-    /// when that row is decided anew.
+    /// Letters are in the outbox, the row that they are about comes next; what a refusal takes back.
     Told(Vec<MissedTold>),
     /// Letters are in the outbox, about no row.
     ToldAlone,
@@ -87,6 +86,8 @@ pub(super) struct Commits {
     waiting: Vec<(u64, Ticket)>,
     /// Jobs with instants that could not be recorded.
     pub(super) unsettled: BTreeSet<JobKey>,
+    /// Those of them of which something was told.
+    pub(super) untold: BTreeSet<JobKey>,
 }
 
 impl Commits {
@@ -451,6 +452,7 @@ impl State {
         }
         self.commits.back_after = None;
         self.commits.error = None;
+        self.commits.untold.clear();
         let (kept, dropped) = self.commits.kept.take();
         for (write, then) in kept {
             self.write(write, then);

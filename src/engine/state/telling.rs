@@ -122,6 +122,10 @@ impl State {
 
     /// What was to be told of fires that came too late is decided anew, with these fires.
     pub(super) fn untold(&mut self, key: JobKey, missed: &[MissedTold]) {
+        // What was told after the first of them hangs on that.
+        if !self.commits.untold.insert(key) {
+            return;
+        }
         let past = self.job_mut(key).and_then(|job| job.past.as_mut());
         if let Some(trouble) = past.and_then(|past| past.trouble.as_mut()) {
             trouble.take_back(missed);
