@@ -572,6 +572,7 @@ fn report(bad: &[&str], held: &[&str]) -> crate::model::ReloadReport {
         files: 3,
         findings: bad.iter().map(finding).collect(),
         revision: None,
+        author: Some("Ada".into()),
         content_hash: "aa".into(),
     }
 }
@@ -714,6 +715,10 @@ impl Store for Shelf {
 
     fn marks(&self, jobs: Vec<JobName>) -> Said<'_, Vec<Option<Mark>>> {
         self.kept.marks(jobs)
+    }
+
+    fn editions(&self, job: JobName) -> Said<'_, Vec<crate::decide::Edition>> {
+        self.kept.editions(job)
     }
 
     fn runs(&self, query: RunQuery) -> Said<'_, RunPage> {
