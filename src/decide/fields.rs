@@ -66,7 +66,8 @@ pub fn changed(before: &Definition, after: &Definition) -> Vec<Field> {
 }
 
 /// The same of two sages.
-pub(super) fn of_sages(before: &Sage, after: &Sage) -> Vec<Field> {
+#[must_use]
+pub fn of_sages(before: &Sage, after: &Sage) -> Vec<Field> {
     differing(&entries_of_sage(before), entries_of_sage(after))
 }
 
