@@ -5,11 +5,17 @@
 //! for the rest.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::{Root, Watch};
 
@@ -177,35 +183,62 @@ fn read(file: &Path) -> Option<String> {
     fs::read_to_string(file).ok()
 }
 
-/// Whether git says that something below the folder is not as the commit has it. Without git, or
-/// where git does not trust the repository's owner, nothing is said.
+/// Git may take so long to say whether something differs; a file system or a filter that hangs must
+/// not hold up the look.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whether git says that something below the folder is not as the commit has it. Without git, where
+/// git does not trust the repository's owner, and where it takes too long, nothing is said.
 fn differs(folder: &Path) -> bool {
+    differs_by(folder, PATIENCE)
+}
+
+fn differs_by(folder: &Path, patience: Duration) -> bool {
     let child = Command::new("git")
         .arg("-C")
         .arg(folder)
-        // Nothing that the repository names is run, and nothing is written.
+        // Nothing is written, and no monitor of the repository's is started; filters that its own
+        // configuration names (`filter.NAME.clean`) are run, as they are by whoever looks with git.
         .args(["-c", "core.fsmonitor=false", "--no-optional-locks"])
         .args(["status", "--porcelain=v2", "--", "."])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        // What it starts ends with it.
+        .process_group(0)
         .spawn();
     let Ok(mut child) = child else {
         return false;
     };
-    let mut line = String::new();
-    let said = child
-        .stdout
-        .take()
-        .map(|stdout| BufReader::new(stdout).read_line(&mut line));
-    // One line is enough, and its end is nobody's business but that it is no zombie.
-    let _ = child.kill();
-    let _ = child.wait();
-    matches!(said, Some(Ok(length)) if length > 0)
+    let said = child.stdout.take().is_some_and(|mut stdout| {
+        let time = Timespec::try_from(patience).ok();
+        let mut wanted = [PollFd::new(&stdout, PollFlags::IN)];
+        let polled = retry_on_intr(|| poll(&mut wanted, time.as_ref()));
+        let has_come = polled.is_ok_and(|ready| ready > 0);
+        // One byte is enough: where nothing differs there is none.
+        has_come && stdout.read(&mut [0]).is_ok_and(|length| length > 0)
+    });
+    end(&mut child);
+    said
+}
+
+/// Its end is nobody's business but that it is no zombie; one that hangs in the kernel is let be.
+fn end(child: &mut Child) {
+    if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    for round in 0..10 {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1 << round));
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     const A: &str = "3f2a91c0de3f2a91c0de3f2a91c0de3f2a91c0de";
@@ -327,5 +360,29 @@ mod tests {
         revisions.look(&mut [a, b, root(&folder(A))]);
         let found = revisions.revision(true);
         assert_eq!(found.unwrap().to_string(), format!("{A},{B}"));
+    }
+
+    #[test]
+    fn a_filter_that_hangs_holds_up_no_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = repository(folder.path());
+        git(folder.path(), "config filter.hang.clean ./hang");
+        fs::write(
+            folder.path().join(".git/info/attributes"),
+            "*.yaml filter=hang\n",
+        )
+        .unwrap();
+        let hang = folder.path().join("hang");
+        fs::write(&hang, "#!/bin/sh\necho $$ > hangs\nexec sleep 300\n").unwrap();
+        fs::set_permissions(&hang, PermissionsExt::from_mode(0o755)).unwrap();
+        // As long as before, so that git must look into it.
+        fs::write(jobs.join("a.yaml"), "jobs:{} \n").unwrap();
+        assert!(!differs_by(&jobs, Duration::from_secs(2)));
+        let pid = fs::read_to_string(folder.path().join("hangs")).unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        assert!(
+            stat.is_empty() || stat.contains(") Z "),
+            "the filter goes on: {stat}"
+        );
     }
 }

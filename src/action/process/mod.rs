@@ -42,7 +42,7 @@ use tokio::time::timeout;
 
 use crate::duration;
 use crate::ids::JobName;
-use crate::model::{AttemptEnd, Ended, Process, Reason};
+use crate::model::{AttemptEnd, Ended, Policy, Process, Reason};
 
 use super::cut::{Cut, Cutter};
 use super::failure::{self, Failure};
@@ -62,6 +62,7 @@ pub use umask::keep_files_private;
 
 use cgroup::RunGroup;
 use kin::Kin;
+use limits::cpu_seconds;
 use start::{Started, start};
 use supervise::{Ending, supervise};
 
@@ -155,14 +156,14 @@ pub(super) async fn carry_out(
         cut,
     )
     .await;
-    end(started, ending, collector, process, &cutter)
+    end(started, ending, collector, (process, &policy), &cutter)
 }
 
 fn end(
     started: Started,
     ending: Ending,
     collector: Collector,
-    process: &Process,
+    (process, policy): (&Process, &Policy),
     cutter: &Cutter,
 ) -> AttemptEnd {
     use std::os::unix::process::ExitStatusExt;
@@ -170,8 +171,13 @@ fn end(
     let exit_code = ending.status.and_then(|status| status.code());
     let signal = ending.status.and_then(|status| status.signal());
     let fine = exit_code.is_some_and(|code| process.success_exit_codes.contains(&code));
-    let is_over_limit = started.limits.cpu_time.is_some()
-        && (signal == Some(SIGXCPU) || exit_code == Some(128 + SIGXCPU));
+    let allowed = cpu_seconds(&started.limits, policy.kill_grace);
+    // Who does not end when it is told to is killed, as others are for other reasons.
+    let used_up = allowed.zip(ending.spent).is_some_and(|((_, most), spent)| {
+        signal == Some(SIGKILL) && spent + TICK >= Duration::from_secs(most)
+    });
+    let was_told = signal == Some(SIGXCPU) || exit_code == Some(128 + SIGXCPU);
+    let is_over_limit = allowed.is_some() && (was_told || used_up);
     let ended = match (ending.cut, exit_code, signal) {
         (Some(Cut::TimedOut), ..) => Ended::TimedOut,
         (Some(Cut::Stopped | Cut::StoppedNow), ..) => Ended::Stopped,
@@ -201,11 +207,15 @@ fn end(
         )),
         (Ended::Stopped, ..) => Some(format!("it was told to end and {}", ending.how())),
         (Ended::Failed(Reason::Limit), ..) => Some(format!(
-            "a process of it used more CPU time than limits.cpu_time allows, {} (SIGXCPU)",
+            "a process of it used more CPU time than limits.cpu_time allows, {} ({})",
             started
                 .limits
                 .cpu_time
-                .map_or_else(String::new, duration::print)
+                .map_or_else(String::new, duration::print),
+            match was_told {
+                true => "SIGXCPU",
+                false => "SIGKILL, after it went on for kill_grace",
+            }
         )),
         (_, Some(code), _) => Some(exit_text(code)),
         (_, None, Some(signal)) => Some(signal_text(signal)),
@@ -226,6 +236,10 @@ fn end(
 
 /// The signal at the limit of CPU time; a shell whose program it ended says 128 and its number.
 const SIGXCPU: i32 = 24;
+const SIGKILL: i32 = 9;
+
+/// As little as the kernel may leave out where it shows processor time, twice.
+const TICK: Duration = Duration::from_millis(20);
 
 fn exit_text(code: i32) -> String {
     match code {

@@ -509,3 +509,15 @@ jobs:
     let plan = lending(before, &with("description: ${OTHER}"), &named);
     assert_eq!(plan.changed[0].fields[0].after.as_deref(), Some("hidden"));
 }
+
+#[test]
+fn an_empty_value_swallows_nothing_of_its_row() {
+    let text = TREE.replace(
+        "run: ./tidy.sh",
+        "run: ./tidy.sh, env: { A: \"\", B: \"between\", C: \"\" }",
+    );
+    let plan = planned(&[("a.yaml", TREE)], &[("a.yaml", &text)]);
+    let text = markdown::render(&plan);
+    let row = text.lines().find(|line| line.contains("between")).unwrap();
+    assert!(row.contains("`\"\"`<br>") && !row.contains("``"), "{row}");
+}
