@@ -180,7 +180,7 @@ pub(super) async fn start(
             observer: observer.clone(),
             clock: clock.clone(),
         },
-        directory(&options.paths),
+        directory(&options),
         sync_options(&options),
     );
     let server_parts = server::Parts {
@@ -307,12 +307,22 @@ fn sync_options(options: &RunOptions) -> sync::Options {
         strict: options.strict,
         default_path: options.paths == Paths::Default,
         revision: options.revision.clone(),
+        author: options.author.clone(),
     }
 }
 
-fn directory(paths: &Paths) -> Directory {
-    let paths: Vec<_> = paths.list().into_iter().map(PathBuf::from).collect();
-    Directory::new(&paths, DirectoryOptions::default())
+fn directory(options: &RunOptions) -> Directory {
+    let paths: Vec<_> = options
+        .paths
+        .list()
+        .into_iter()
+        .map(PathBuf::from)
+        .collect();
+    let look = DirectoryOptions {
+        config: options.config.clone(),
+        ..DirectoryOptions::default()
+    };
+    Directory::new(&paths, look)
 }
 
 fn server_config(options: &RunOptions, state: &Path) -> server::Config {

@@ -20,6 +20,8 @@ use crate::telemetry::{JobMetrics, log};
 pub struct RunOptions {
     /// Where the job files are.
     pub paths: Paths,
+    /// `--config`: read already; it may lie below a PATH, and is no job file.
+    pub config: Option<PathBuf>,
     /// `--listen`; port 0 lets the system choose, the log says which.
     pub listen: SocketAddr,
     /// `--state`: everything that elder writes.
@@ -69,6 +71,8 @@ pub struct RunOptions {
     pub log: log::Options,
     /// `--revision`: what the files are at, told to jobs, runs and metrics.
     pub revision: Option<Arc<str>>,
+    /// `--author`: who made that revision.
+    pub author: Option<Arc<str>>,
     /// This program's own file, for `ELDER_BIN`.
     pub program: Option<PathBuf>,
     /// `NOTIFY_SOCKET` and what goes with it: the service manager that wants to be told.

@@ -16,6 +16,7 @@ mod sage;
 mod set;
 mod text;
 mod words;
+mod worktree;
 
 pub use action::{
     Account, Action, Body, Command, Context, Expect, Http, Json, Limits, Process, SecretSource,
@@ -26,10 +27,11 @@ pub use commons::{Calendar, Commons, NameKind, Placed, Pool};
 pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
 };
-pub use job::{About, Definition, Job, Origin};
+pub use job::{About, Definition, IdCell, Job, Origin};
 pub use pause::Pause;
 pub use policy::{AfterCrash, Grace, History, Overlap, Policy, Retry, RetryOn};
 pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Remains, Run, RunState, Trigger};
 pub use sage::{Audience, Delivery, Letter, Sage, SageEvent, Sages};
 pub use set::JobSet;
 pub use text::{Part, Text, Variable};
+pub use worktree::{commit_of, is_commit};

@@ -473,6 +473,7 @@ fn as_job(sage: &Sage) -> Job {
             context: sage.context.clone(),
             policy: sage.policy.clone(),
             about: None,
+            id: crate::model::IdCell::default(),
         }),
         origin: Origin {
             file: "sages".into(),

@@ -569,6 +569,7 @@ fn report(bad: &[&str], held: &[&str]) -> crate::model::ReloadReport {
         files: 3,
         findings: bad.iter().map(finding).collect(),
         revision: None,
+        author: Some("Ada".into()),
         content_hash: "aa".into(),
     }
 }

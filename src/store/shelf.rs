@@ -85,6 +85,10 @@ impl Store for Shelf {
         self.kept.marks(jobs)
     }
 
+    fn editions(&self, job: JobName) -> Answer<'_, Vec<crate::decide::Edition>> {
+        self.kept.editions(job)
+    }
+
     fn runs(&self, query: RunQuery) -> Answer<'_, RunPage> {
         self.kept.runs(query)
     }

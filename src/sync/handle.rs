@@ -91,6 +91,8 @@ pub struct SyncStatus {
     pub reason: String,
     /// The revision that is in force, if one is known.
     pub revision: Option<Arc<str>>,
+    /// Who made it, if that is known.
+    pub author: Option<Arc<str>>,
     /// SHA-256 over all files, in hexadecimal.
     pub content_hash: Arc<str>,
     /// When something was last put in force.

@@ -15,6 +15,7 @@
 //! recorded, and they would be lost. What 3 could not record is recorded before
 //! anything else is put in force.
 
+mod past;
 mod record;
 
 use std::collections::{HashMap, HashSet};
@@ -24,18 +25,20 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::editions::FEW;
 use super::eye::{Anew, Ask, Eye, Looked, Plan, Renaming, Seen};
 use super::ledger;
 use super::marks::{seen, unmarked};
 use super::status::{Carried, Facts, names};
 use super::{BootError, Options, Parts};
+use crate::decide::Edition;
 use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
 use crate::engine::{ApplyAnswer, Change, NotApplied, Renamed};
 use crate::ids::JobName;
 use crate::model::{Event, Job, Pool, ReloadReport, ReloadTrigger, Sages};
 use crate::source::{Look, Watching};
-use crate::store::{Mark, Recalled, StoreError, Write};
+use crate::store::{Recalled, StoreError, Write};
 
 /// What is in force, and everything that changes it.
 pub(super) struct Reloader {
@@ -52,6 +55,10 @@ pub(super) struct Reloader {
     recorded: Arc<InForce>,
     /// Marks and ends of jobs that the store does not have yet.
     unmarked: Vec<Write>,
+    /// Editions of definitions that it does not have yet.
+    unedited: Vec<Write>,
+    /// The newest editions of jobs whose last edit was in no commit.
+    uncommitted: HashMap<JobName, Edition>,
     /// Whether the store may not have heard yet of names that the engine has.
     is_renaming: bool,
     /// Names that the store may have seen although they never were in force.
@@ -62,6 +69,9 @@ pub(super) struct Reloader {
     /// The revision that was last looked at, and the one that runs carry.
     revision: Option<Arc<str>>,
     applied_revision: Option<Arc<str>>,
+    /// Who made these two.
+    author: Option<Arc<str>>,
+    applied_author: Option<Arc<str>>,
     jobs: usize,
     /// Which PATHs were last said to be lost.
     lost: Vec<Arc<str>>,
@@ -88,12 +98,16 @@ impl Reloader {
             watching: Watching::Events,
             recorded: Arc::new(InForce::default()),
             unmarked: Vec::new(),
+            unedited: Vec::new(),
+            uncommitted: HashMap::new(),
             is_renaming: false,
             seen_only: HashSet::new(),
             out_of_sync: None,
             applied_at: None,
             revision: None,
             applied_revision: None,
+            author: None,
+            applied_author: None,
             jobs: 0,
             lost: Vec::new(),
         }
@@ -127,13 +141,18 @@ impl Reloader {
         let looked = self.look(&request).await.map_err(BootError::Broken)?;
         self.seen = looked.seen;
         self.revision = looked.revision;
+        self.author = looked.author;
         self.heed(looked.watching);
         self.refuse_to_start()?;
         let Some(plan) = looked.plan else {
             return Err(BootError::Broken("the first look gave no plan".to_owned()));
         };
-        self.give_back(recalled.marks).await?;
+        self.give_back(recalled.marks, recalled.editions).await?;
+        let had_jobs = self.in_force.jobs().next().is_some();
         let carried = self.carry_out(plan, First::Yes).await?;
+        if had_jobs {
+            self.know_definitions(recalled.without_edition);
+        }
         self.tell_lost_sources();
         Ok(self.finish(&carried, request.trigger, begun))
     }
@@ -161,6 +180,7 @@ impl Reloader {
         let looked = self.look(request).await?;
         self.seen = looked.seen;
         self.revision = looked.revision;
+        self.author = looked.author;
         self.heed(looked.watching);
         let Some(plan) = looked.plan else {
             return Ok(Carried::default());
@@ -185,6 +205,7 @@ impl Reloader {
                 confirmed: request.confirmed.iter().cloned().collect(),
                 ..Rules::default()
             },
+            uncommitted: self.uncommitted.keys().cloned().collect(),
             anew: if is_retry || !request.confirmed.is_empty() {
                 Anew::Always
             } else {
@@ -226,35 +247,6 @@ impl Reloader {
                 None => {}
             }
         }
-        Ok(())
-    }
-
-    /// Gives the engine the set that the store applied last, with its marks.
-    async fn give_back(&mut self, marks: Vec<(JobName, Mark)>) -> Result<(), Failed> {
-        let now = self.parts.clock.now();
-        let mut marks: HashMap<JobName, Mark> = marks.into_iter().collect();
-        let added: Vec<_> = self
-            .in_force
-            .jobs()
-            .map(|job| {
-                let mark = marks.remove(job.name());
-                (job.clone(), mark.unwrap_or_else(|| Mark::first_sight(now)))
-            })
-            .collect();
-        // A start that was cut off may have seen names that never were in force.
-        self.seen_only = marks.into_keys().collect();
-        if added.is_empty() {
-            return Ok(());
-        }
-        let change = Change {
-            at: now,
-            added,
-            held: self.held.clone(),
-            revision: self.revision.clone(),
-            recalled: true,
-            ..Change::default()
-        };
-        self.parts.engine.apply(change).await?;
         Ok(())
     }
 
@@ -313,20 +305,30 @@ impl Reloader {
         let kept: Vec<Write> = diff.kept.iter().map(|job| seen(job, at)).collect();
         let named = |jobs: &[Job]| jobs.iter().map(|job| job.name().clone()).collect();
         let (rescheduled, added): (Vec<_>, Vec<_>) = (named(&diff.rescheduled), named(&diff.added));
+        let mut unedited = Vec::new();
         if differs || first == First::Yes {
+            let uncommitted = self.uncommitted.clone();
+            let editions = self.editions(&plan.turned, &plan.committed, at, &mut unedited);
+            let many = (diff.added.len() > FEW).then(|| diff.added.clone());
+            let terms = (&*plan.pools, &sages);
             let answer = self
-                .put_in_force(diff, &plan.held, (&plan.pools, &sages), at, first)
+                .put_in_force(diff, &plan.held, terms, editions, at, first)
                 .await;
             let answer = answer.inspect_err(|_| {
                 // Perhaps they are seen already, and the files say something else the next time.
                 self.seen_only.extend(added.iter().cloned());
+                self.uncommitted = uncommitted;
             })?;
             self.jobs = answer.jobs;
             carried.will_not_fire_today = answer.will_not_fire_today;
             open = answer.open;
             self.applied_at = Some(at);
             self.applied_revision = self.revision.clone();
+            self.applied_author = self.author.clone();
             self.parts.sages.replace(sages);
+            if let Some(many) = many {
+                self.record_later(many, at);
+            }
         }
         for name in &added {
             self.seen_only.remove(name);
@@ -347,6 +349,7 @@ impl Reloader {
         self.out_of_sync = None;
         self.unmarked = unmarked(&rescheduled, gone, at, &open);
         self.unmarked.extend(kept);
+        self.unedited = unedited;
         if let Err(error) = self.record(plan.rows).await {
             let why = format!("it is in force and not yet recorded: {error}");
             self.notice(&why);
@@ -360,10 +363,13 @@ impl Reloader {
         diff: Diff,
         held: &[JobName],
         (pools, sages): (&[Arc<Pool>], &Arc<Sages>),
+        mut editions: HashMap<JobName, Vec<Edition>>,
         at: Timestamp,
         first: First,
     ) -> Result<ApplyAnswer, Failed> {
         let marks = self.see(&diff.added, at).await?;
+        self.with_those_of_before(&mut editions, &diff.added, &marks)
+            .await?;
         let mut changed = diff.rescheduled;
         changed.extend(diff.changed);
         changed.extend(diff.moved);
@@ -371,6 +377,7 @@ impl Reloader {
             at,
             added: diff.added.into_iter().zip(marks).collect(),
             changed,
+            editions,
             removed: diff.removed,
             held: held.to_vec(),
             sages: Some(sages.clone()),
@@ -381,22 +388,6 @@ impl Reloader {
             renamed: None,
         };
         Ok(self.parts.engine.apply(change).await?)
-    }
-
-    /// Records that these jobs are seen and answers with their marks. A store that does not
-    /// record would let nothing start, so nothing is put in force then.
-    async fn see(&self, jobs: &[Job], at: Timestamp) -> Result<Vec<Mark>, Failed> {
-        if jobs.is_empty() {
-            self.parts.store.check().await?;
-            return Ok(Vec::new());
-        }
-        let names = jobs.iter().map(|job| job.name().clone()).collect();
-        let seen = jobs.iter().map(|job| seen(job, at));
-        self.parts.store.commit(seen.collect()).await?;
-        let marks = self.parts.store.marks(names).await?.into_iter();
-        Ok(marks
-            .map(|mark| mark.unwrap_or_else(|| Mark::first_sight(at)))
-            .collect())
     }
 
     fn heed(&mut self, watching: Watching) {
@@ -445,6 +436,7 @@ impl Reloader {
             in_force: &self.in_force,
             held: &self.held,
             revision: self.applied_revision.clone(),
+            author: self.applied_author.clone(),
             applied_at: self.applied_at,
             out_of_sync: self.out_of_sync.as_deref(),
         }

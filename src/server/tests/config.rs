@@ -49,6 +49,7 @@ fn report(result: ReloadResult) -> ReloadReport {
         files: 7,
         findings: vec![],
         revision: Some("3f2a91c".into()),
+        author: Some("Ada".into()),
         content_hash: "abc".into(),
     }
 }
@@ -69,7 +70,7 @@ async fn a_good_reload_answers_with_its_counts() {
         json!({
             "result": "applied", "jobs": 41, "files": 7, "added": 1, "rescheduled": 2, "renamed": 0,
             "changed": 3, "removed": 4, "held": [], "will_not_fire_today": ["billing"],
-            "findings": [], "revision": "3f2a91c", "content_hash": "abc", "duration_seconds": 0.25,
+            "findings": [], "author": "Ada", "revision": "3f2a91c", "content_hash": "abc", "duration_seconds": 0.25,
         })
     );
     let bearer = format!("Bearer {}", server.token);

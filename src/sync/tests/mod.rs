@@ -2,6 +2,7 @@
 
 mod boot;
 mod calendars;
+mod editions;
 mod pools;
 mod running;
 mod sages;
