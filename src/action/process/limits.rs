@@ -1,12 +1,11 @@
 //! Limits that this machine cannot keep, said once per job instead of at each run.
 
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use super::super::runner::Surroundings;
 use super::{Cgroups, Means};
 use crate::ids::JobName;
-use crate::model::{Context, Event, Limits};
+use crate::model::{Context, Event};
 
 /// Lets nothing that elder starts get more rights than elder has, by a setuid program or otherwise;
 /// for good. To be called before there is a second thread: what comes later inherits it.
@@ -15,12 +14,6 @@ use crate::model::{Context, Event, Limits};
 /// When the system refuses.
 pub fn take_no_new_privileges() -> std::io::Result<()> {
     Ok(rustix::thread::set_no_new_privs(true)?)
-}
-
-/// Seconds of processor time at which a process is told to end, and at which it is ended.
-pub(super) fn cpu_seconds(limits: &Limits, kill_grace: Duration) -> Option<(u64, u64)> {
-    let seconds = limits.cpu_time?.as_secs();
-    Some((seconds, seconds.saturating_add(kill_grace.as_secs().max(1))))
 }
 
 impl Means {

@@ -42,7 +42,7 @@ use tokio::time::timeout;
 
 use crate::duration;
 use crate::ids::JobName;
-use crate::model::{AttemptEnd, Ended, Policy, Process, Reason};
+use crate::model::{AttemptEnd, Ended, Process, Reason};
 
 use super::cut::{Cut, Cutter};
 use super::failure::{self, Failure};
@@ -62,7 +62,6 @@ pub use umask::keep_files_private;
 
 use cgroup::RunGroup;
 use kin::Kin;
-use limits::cpu_seconds;
 use start::{Started, start};
 use supervise::{Ending, supervise};
 
@@ -156,14 +155,14 @@ pub(super) async fn carry_out(
         cut,
     )
     .await;
-    end(started, ending, collector, (process, &policy), &cutter)
+    end(started, ending, collector, process, &cutter)
 }
 
 fn end(
     started: Started,
     ending: Ending,
     collector: Collector,
-    (process, policy): (&Process, &Policy),
+    process: &Process,
     cutter: &Cutter,
 ) -> AttemptEnd {
     use std::os::unix::process::ExitStatusExt;
@@ -171,11 +170,11 @@ fn end(
     let exit_code = ending.status.and_then(|status| status.code());
     let signal = ending.status.and_then(|status| status.signal());
     let fine = exit_code.is_some_and(|code| process.success_exit_codes.contains(&code));
-    let allowed = cpu_seconds(&started.limits, policy.kill_grace);
-    // Who does not end when it is told to is killed, as others are for other reasons.
-    let used_up = allowed.zip(ending.spent).is_some_and(|((_, most), spent)| {
-        signal == Some(SIGKILL) && spent + TICK >= Duration::from_secs(most)
-    });
+    let allowed = started.limits.cpu_time;
+    // Who does not end when it is told to is killed, as others are for other reasons; the kernel
+    // counts by its ticks then, which come to more than the time that it shows.
+    let went_on = allowed.zip(ending.spent);
+    let used_up = signal == Some(SIGKILL) && went_on.is_some_and(|(most, spent)| spent >= most);
     let was_told = signal == Some(SIGXCPU) || exit_code == Some(128 + SIGXCPU);
     let is_over_limit = allowed.is_some() && (was_told || used_up);
     let ended = match (ending.cut, exit_code, signal) {
@@ -237,9 +236,6 @@ fn end(
 /// The signal at the limit of CPU time; a shell whose program it ended says 128 and its number.
 const SIGXCPU: i32 = 24;
 const SIGKILL: i32 = 9;
-
-/// As little as the kernel may leave out where it shows processor time, twice.
-const TICK: Duration = Duration::from_millis(20);
 
 fn exit_text(code: i32) -> String {
     match code {

@@ -24,7 +24,6 @@ use super::explain::{explain, explain_step};
 use super::group::Group;
 use super::leader::Leader;
 use super::limit::{descriptor_limit, restore_descriptor_limit};
-use super::limits::cpu_seconds;
 use super::spawn::{Birth, Spawned};
 use super::trampoline::{self, Credentials, Plan, Told};
 use super::umask;
@@ -199,6 +198,10 @@ fn plan(launch: &Launch, limits: &Limits, kill_grace: Duration) -> Plan {
         entry.push(value);
         entry
     };
+    let cpu_seconds = limits.cpu_time.map(|time| {
+        let seconds = time.as_secs();
+        (seconds, seconds + kill_grace.as_secs().max(1))
+    });
     Plan {
         program: launch.program.clone().into(),
         name: launch.name.clone().into(),
@@ -216,7 +219,7 @@ fn plan(launch: &Launch, limits: &Limits, kill_grace: Duration) -> Plan {
             .map(|most| (most, most))
             .or_else(descriptor_limit),
         no_core: launch.identity.is_some() || *limits != Limits::default(),
-        cpu_seconds: cpu_seconds(limits, kill_grace),
+        cpu_seconds,
         // The system counts them by user: with elder's own, everything else of elder's would count.
         processes: limits.processes.filter(|_| launch.identity.is_some()),
         umask: umask::given(),
