@@ -11,7 +11,9 @@ run: ## Build elder and run jobs.d
 	$(CARGO) run --release --locked -- run jobs.d
 
 test: setup tools peers prometheus manifests lint ## Lints, then all tests
+	@rm -f "$${CARGO_TARGET_DIR:-target}/tmp/not-tested"
 	$(CARGO) test --locked
+	@sort -u "$${CARGO_TARGET_DIR:-target}/tmp/not-tested" 2>/dev/null || echo "nothing was left untested"
 
 fuzz: setup ## Each parser for FUZZ_SECONDS (60), on inputs that are nearly right
 	FUZZ_SECONDS="$${FUZZ_SECONDS:-60}" ELDER_SEED="$${ELDER_SEED:-$$(date +%s)}" \
@@ -30,7 +32,7 @@ tools: ## Install what the tests inject faults with
 	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends strace e2fsprogs util-linux; } \
 	  || echo "strace, e2fsprogs or util-linux are not to be had: some faults are not tested" >&2
 
-peers: ## Install what elder's fires are compared with
+peers: ## Install what elder's fires and its schema are compared with
 	@tests/peers/install "$${CARGO_TARGET_DIR:-target}/tmp/peers"
 
 prometheus: ## Unpack what elder's rules and metrics are tried with

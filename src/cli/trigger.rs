@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::args::{TableFormat, TriggerArgs};
-use super::client::{Client, problem};
+use super::client::{Client, as_json, problem};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -24,7 +24,7 @@ pub fn trigger(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let answer = client.post(&["jobs", &typed.job, "run"], &json!({"trigger": "manual"}))?;
     if answer.status == StatusCode::CONFLICT {
         let said = problem(&answer.body).unwrap_or_else(|| "the run was refused".to_owned());
@@ -35,17 +35,17 @@ pub fn trigger(
         return Err(Failure::no_answer("elder did not say which run it started"));
     };
     if !typed.wait {
-        let text = match typed.format {
+        let text = match typed.ask.format {
             TableFormat::Human => format!("{}: run {run_id} begins\n", typed.job),
-            TableFormat::Json => format!("{}\n", answer.body),
+            TableFormat::Json => as_json(&answer.body),
         };
         console.answer(&text)?;
         return Ok(Exit::Fine);
     }
     let run = wait(&client, run_id)?;
-    let text = match typed.format {
+    let text = match typed.ask.format {
         TableFormat::Human => told(&typed.job, run_id, &run),
-        TableFormat::Json => format!("{run}\n"),
+        TableFormat::Json => as_json(&run),
     };
     console.answer(&text)?;
     Ok(match run.get("outcome").and_then(Value::as_str) {
