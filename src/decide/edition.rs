@@ -413,15 +413,10 @@ mod tests {
             ),
         ] {
             let good = success.map(id);
-<<<<<<< HEAD
             let failing = failing(ran_by);
             let left = since_success(&editions, good, Some(&failing));
-            let since = failing_since(&failing, good, left);
-=======
-            let left = since_success(&editions, good);
             let success = good.map_or(LastSuccess::None, LastSuccess::By);
-            let since = failing_since(&failing(ran_by), success, left);
->>>>>>> main
+            let since = failing_since(&failing, success, left);
             assert_eq!(since.words(), want, "{why}");
         }
         // It succeeded under an elder that did not remember by what: before all edits that are known.

@@ -28,10 +28,13 @@ const MOST_FILES: usize = 20;
 pub struct Revisions {
     known: Vec<Known>,
     /// Who changed files after which revision, as far as somebody asked since the last look.
-    authors: HashMap<(Arc<str>, Option<Box<str>>), Option<Arc<str>>>,
+    authors: HashMap<Question, Option<Arc<str>>>,
     /// For the questions since the last look.
     git: Git,
 }
+
+/// A file, and the commit after which somebody changed it.
+type Question = (Arc<str>, Option<Box<str>>);
 
 /// What was last seen of a PATH.
 #[derive(Debug)]

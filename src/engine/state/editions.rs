@@ -23,12 +23,7 @@ impl State {
                 self.add_editions_of(key, std::mem::take(new));
                 false
             }
-<<<<<<< HEAD
-            past.bound_editions();
-            false
-=======
             None => true,
->>>>>>> main
         });
     }
 
@@ -43,7 +38,7 @@ impl State {
                 _ => past.editions.push(edition),
             }
         }
-        past.forget_editions();
+        past.bound_editions();
     }
 
     /// Says in a run where its definition is written, what it is known by, and who changed it last.
