@@ -35,7 +35,7 @@ pub(super) struct Pauses {
     /// How many are on.
     on: u64,
     /// Asked for, and on their way to the store, in order.
-    asked: Vec<(JobKey, Pause)>,
+    asked: Vec<(Ticket, JobKey, Pause)>,
     /// Of names without a job, for the case that it comes back.
     gone: HashMap<JobName, Pause>,
 }
@@ -72,16 +72,27 @@ impl Pauses {
         self.of(key).filter(|pause| pause.ended_at.is_none())
     }
 
-    /// What the job's pause will be once all that was asked for is in the store.
-    fn latest(&self, key: JobKey) -> Option<&Pause> {
-        let asked = self.asked.iter().rev().find(|(of, _)| *of == key);
-        asked.map(|(_, pause)| pause).or_else(|| self.of(key))
+    /// What was asked for last of the job's pause and is on its way to the store.
+    fn coming(&self, key: JobKey) -> Option<&Pause> {
+        let asked = self.asked.iter().rev().find(|(_, of, _)| *of == key);
+        asked.map(|(_, _, pause)| pause)
     }
 
-    fn arrived(&mut self, key: JobKey) {
-        if let Some(index) = self.asked.iter().position(|(of, _)| *of == key) {
-            self.asked.remove(index);
-        }
+    /// What the job's pause will be once all that was asked for is in the store.
+    fn latest(&self, key: JobKey) -> Option<&Pause> {
+        self.coming(key).or_else(|| self.of(key))
+    }
+
+    /// What a fire is decided by. An end that is on its way counts: what follows from it is behind it in
+    /// the line to the store, so that nothing begins before it is there.
+    fn deciding(&self, key: JobKey) -> Option<&Pause> {
+        let over = self.coming(key).filter(|pause| pause.ended_at.is_some());
+        over.or_else(|| self.of(key))
+    }
+
+    /// The store has answered.
+    fn arrived(&mut self, ticket: Ticket) {
+        self.asked.retain(|(of, _, _)| *of != ticket);
     }
 
     fn set(&mut self, key: JobKey, pause: Pause) {
@@ -150,7 +161,7 @@ impl State {
                 return;
             }
         };
-        self.pauses.asked.push((key, pause.clone()));
+        self.pauses.asked.push((ticket, key, pause.clone()));
         let write = Write::Pause {
             job: request.job.clone(),
             pause: Box::new(pause.clone()),
@@ -174,7 +185,7 @@ impl State {
             by,
             ticket,
         } = asked;
-        self.pauses.arrived(key);
+        self.pauses.arrived(ticket);
         let Some(key) = self.still(Some(key), &job) else {
             self.keep_pause(&job, pause);
             let refusal = Refusal::NoSuchJob(job.to_string());
@@ -200,7 +211,13 @@ impl State {
 
     /// The store refused it: all is as before.
     pub(super) fn pause_refused(&mut self, asked: &AskedPause, error: &str) {
-        self.pauses.arrived(asked.key);
+        self.pauses.arrived(asked.ticket);
+        if let Some(key) = self.still(Some(asked.key), &asked.job)
+            && let Some(pause) = self.pauses.of(key).cloned()
+        {
+            // Its own end may have waited for this answer.
+            self.pauses.set(key, pause);
+        }
         let refusal = Refusal::Store(error.to_owned());
         self.effects
             .push(Effect::Paused(asked.ticket, Err(refusal)));
@@ -220,6 +237,11 @@ impl State {
         while let Some((until, key)) = self.pauses.ends.first().copied() {
             if until > self.now.wall {
                 break;
+            }
+            if self.pauses.coming(key).is_some() {
+                // What is on its way may be another end, and is not to be written over.
+                self.pauses.ends.pop_first();
+                continue;
             }
             let over = self.pauses.of(key).cloned();
             let Some(over) = over.map(|pause| Pause {
@@ -294,6 +316,8 @@ impl State {
 
     /// A job goes.
     pub(super) fn leave_pause(&mut self, key: JobKey, name: &JobName) {
+        // The key may be another job's soon.
+        self.pauses.asked.retain(|(_, of, _)| *of != key);
         if let Some(pause) = self.pauses.take(key) {
             self.keep_pause(name, pause);
         }
@@ -321,7 +345,7 @@ impl State {
 
     /// Why a fire that is due then is skipped, if it is for a pause.
     pub(super) fn pause_over(&self, key: JobKey, due: Timestamp) -> Option<Arc<str>> {
-        let pause = self.pauses.of(key)?;
+        let pause = self.pauses.deciding(key)?;
         let covers = pause.covers(due, self.now.wall);
         covers.then(|| pause.words().into())
     }
@@ -334,7 +358,7 @@ impl State {
 
     /// What is due since the job's mark and falls into its pause.
     pub(super) fn settle_paused(&mut self, key: JobKey, schedule: &Schedule) {
-        let (Some(job), Some(pause)) = (self.job(key), self.pauses.of(key)) else {
+        let (Some(job), Some(pause)) = (self.job(key), self.pauses.deciding(key)) else {
             return;
         };
         let now = self.now.wall;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -103,10 +104,15 @@ pub(in super::super) async fn list(
 
 async fn ask(shared: &Shared, request: PauseRequest) -> Result<PauseAnswer, Problem> {
     let answer = tokio::time::timeout(PATIENCE, shared.engine.pause(request));
-    let answer = answer
-        .await
-        .map_err(|_elapsed| Problem::scheduler_stopped())?;
+    let answer = answer.await.map_err(|_elapsed| not_recorded_yet())?;
     answer.map_err(super::jobs::refused)
+}
+
+/// 503: nobody knows whether it will be in force.
+fn not_recorded_yet() -> Problem {
+    let detail = "it is not recorded after 30 s and may come in force all the same: \
+                  `elder overrides` tells; see elder's log, and /healthz";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store-unreachable", detail)
 }
 
 /// When a pause ends by itself.

@@ -21,6 +21,9 @@ impl World {
             return;
         }
         self.check_said();
+        if self.state.commits.is_quiet() {
+            self.check_pauses();
+        }
         let mut unrecorded: HashMap<&JobName, u64> = HashMap::new();
         for Active { run, .. } in self.state.runs.values() {
             let is_known = self.rows.contains_key(&run.id) || self.dropped.contains(&run.id);
@@ -73,6 +76,17 @@ impl World {
                 self.now.as_second() - START,
                 self.told()
             );
+        }
+    }
+
+    /// What the store remembers of pauses is what the state does: the next start goes by it.
+    fn check_pauses(&self) {
+        for (name, key) in &self.state.names {
+            // An earlier job of that name may have had one.
+            let first_seen = self.marks.get(name).map(|mark| mark.first_seen);
+            let stored = self.pauses.get(name);
+            let stored = stored.filter(|pause| first_seen.is_none_or(|at| pause.since >= at));
+            assert_eq!(stored, self.state.pauses.of(*key), "the pause of {name}");
         }
     }
 
