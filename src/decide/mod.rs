@@ -17,8 +17,8 @@ mod tell;
 pub use admit::{Admission, admit};
 pub use due::{Due, Missed, auto_grace, due, grace, skipped};
 pub use edition::{
-    Edit, Edition, Failing, FailingSince, MOST_EDITIONS, edition_of, failing_since, is_uncommitted,
-    remembered, short, since_success,
+    Edit, Edition, Failing, FailingSince, LastSuccess, MOST_EDITIONS, edition_of, failing_since,
+    is_uncommitted, remembered, short, since_success,
 };
 pub use lost_day::{carried_over, loses_today};
 pub use recover::{JobPresence, Recovery, cut_off, recover};

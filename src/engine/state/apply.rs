@@ -82,8 +82,11 @@ impl State {
             .iter()
             .any(|(_, mark)| mark.mark > self.now.wall);
         for (job, mark) in change.added {
+            let own = editions.remove(job.name());
             let key = self.insert_job(job, &mark);
-            self.add_editions(&mut editions);
+            if let Some(own) = own {
+                self.add_editions_of(key, own);
+            }
             self.begin_schedule(key);
         }
         self.hold(change.held);
