@@ -24,6 +24,7 @@ mod schema;
 pub mod settings;
 mod simulate;
 mod status;
+mod stop;
 mod store;
 mod sync;
 mod table;
@@ -103,6 +104,8 @@ fn carry_out(
         Command::Pause(typed) => pause::pause(&typed, &environment, console),
         Command::Resume(typed) => pause::resume(&typed, &environment, console),
         Command::Overrides(typed) => pause::overrides(&typed, &environment, console),
+        Command::Rerun(typed) => trigger::rerun(&typed, &environment, console),
+        Command::Stop(typed) => stop::stop(&typed, &environment, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Wait(typed) => wait::wait(&typed, &environment, console),

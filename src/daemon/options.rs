@@ -38,6 +38,8 @@ pub struct RunOptions {
     pub shutdown_grace: Duration,
     /// `--prune-limit`: removing more than so many percent of a PATH's jobs waits for a confirmation; 0 to 100.
     pub prune_limit: u8,
+    /// `--config`: a file of settings that are no flags.
+    pub config: Option<PathBuf>,
     /// `--strict`: refuse to start with a bad file.
     pub strict: bool,
     /// `--allow-empty`: a PATH without a job file is fine.

@@ -5,6 +5,7 @@
 mod admit;
 pub mod diff;
 mod due;
+mod freeze;
 mod lost_day;
 pub mod merge;
 mod recover;
@@ -14,6 +15,7 @@ mod tell;
 
 pub use admit::{Admission, admit};
 pub use due::{Due, Missed, auto_grace, due, grace, skipped};
+pub use freeze::{Freeze, freeze};
 pub use lost_day::{carried_over, loses_today};
 pub use recover::{JobPresence, Recovery, cut_off, recover};
 pub use retry::{Failure, letter_wait, retry_after};

@@ -551,6 +551,7 @@ fn report(bad: &[&str], held: &[&str]) -> crate::model::ReloadReport {
         removed: 0,
         touched: Vec::new(),
         held: held.iter().map(ToString::to_string).collect(),
+        waits: None,
         will_not_fire_today: Vec::new(),
         jobs: 0,
         files: 3,
@@ -598,17 +599,29 @@ async fn elders_own_troubles_are_told_once_each() {
     );
     reload(&["a.yaml", "b.yaml"], &["x"]);
     assert_eq!(heard(3).await.0, "config_held");
+    // A change that waits for the end of a freeze is held, too, and told of once.
+    let frozen = crate::model::ReloadReport {
+        waits: Some("held until noon".to_owned()),
+        revision: Some("3f2a91c".into()),
+        ..report(&["a.yaml", "b.yaml"], &["x"])
+    };
+    bench.herald.observe(&Event::Reloaded(&frozen));
+    bench.herald.observe(&Event::Reloaded(&frozen));
+    let (event, names, reason) = heard(4).await;
+    assert_eq!(event, "config_held");
+    assert_eq!(names, serde_json::json!(["the change to 3f2a91c"]));
+    assert_eq!(reason, "held until noon");
     let lost = |reason| Event::SourceState {
         path: "jobs.d",
         reason,
     };
     bench.herald.observe(&lost(Some("it is gone")));
-    assert_eq!(heard(4).await.0, "source_lost");
+    assert_eq!(heard(5).await.0, "source_lost");
     bench.herald.observe(&lost(None));
     reload(&[], &[]);
     reload(&["a.yaml"], &[]);
     assert_eq!(
-        heard(5).await.0,
+        heard(6).await.0,
         "config_rejected",
         "it was over and begins again"
     );

@@ -56,6 +56,7 @@ mod tests;
 mod tree;
 mod trust;
 mod variables;
+mod windows;
 mod wire;
 
 use std::collections::HashMap;
@@ -76,6 +77,7 @@ pub use read::read;
 pub use schema::{schema, test_schema};
 pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
 pub use variables::{Shown, Variables};
+pub use windows::{SettingsFile, check_settings};
 
 /// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]

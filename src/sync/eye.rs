@@ -18,7 +18,7 @@ use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::decide::rename::renames;
 use crate::finding::{Excerpt, Finding, Place};
 use crate::ids::JobName;
-use crate::model::{NameKind, Pool};
+use crate::model::{NameKind, Pool, SyncWindow};
 use crate::source::{Directory, Look, Revisions, Snapshot, Watcher, Watching};
 use crate::spec::Variables;
 
@@ -113,6 +113,8 @@ pub(super) struct Looked {
     /// Which revision the files are, if that is known.
     pub(super) revision: Option<Arc<str>>,
     pub(super) watching: Watching,
+    /// When changes are let in, and when they wait.
+    pub(super) windows: Arc<[SyncWindow]>,
     /// `None` when nothing is to be decided.
     pub(super) plan: Option<Plan>,
 }
@@ -200,6 +202,7 @@ impl Eye {
             seen: self.seen.clone(),
             revision: self.revision.clone(),
             watching,
+            windows: self.language.windows(),
             plan,
         }
     }

@@ -16,6 +16,7 @@
 //! anything else is put in force.
 
 mod record;
+mod rename;
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
@@ -24,14 +25,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::eye::{Anew, Ask, Eye, Looked, Plan, Renaming, Seen};
+use super::eye::{Anew, Ask, Eye, Looked, Plan, Seen};
+use super::frozen::Frozen;
+use super::handle::Pass;
 use super::ledger;
 use super::marks::{seen, unmarked};
 use super::status::{Carried, Facts, names};
 use super::{BootError, Options, Parts};
 use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
-use crate::engine::{ApplyAnswer, Change, NotApplied, Renamed};
+use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
 use crate::model::{Event, Job, Pool, ReloadReport, ReloadTrigger, Sages};
 use crate::source::{Look, Watching};
@@ -43,10 +46,10 @@ pub(super) struct Reloader {
     options: Options,
     /// `None` only while it looks, or after a look that did not come back.
     eye: Option<Eye>,
-    in_force: Arc<InForce>,
+    pub(super) in_force: Arc<InForce>,
     held: Vec<JobName>,
     pools: Vec<Arc<Pool>>,
-    seen: Arc<Seen>,
+    pub(super) seen: Arc<Seen>,
     pub(super) watching: Watching,
     /// What the store has of it: all, but for a time when it does not record.
     recorded: Arc<InForce>,
@@ -60,11 +63,13 @@ pub(super) struct Reloader {
     pub(super) out_of_sync: Option<String>,
     applied_at: Option<Timestamp>,
     /// The revision that was last looked at, and the one that runs carry.
-    revision: Option<Arc<str>>,
+    pub(super) revision: Option<Arc<str>>,
     applied_revision: Option<Arc<str>>,
     jobs: usize,
     /// Which PATHs were last said to be lost.
     lost: Vec<Arc<str>>,
+    /// When changes wait, and whether one does.
+    pub(super) frozen: Frozen,
 }
 
 /// What a reload is asked to do.
@@ -73,6 +78,8 @@ pub(super) struct Request {
     pub(super) look: Look,
     /// Held names whose removal is confirmed.
     pub(super) confirmed: Vec<JobName>,
+    /// Whether a freeze holds it.
+    pub(super) pass: Pass,
 }
 
 impl Reloader {
@@ -96,6 +103,7 @@ impl Reloader {
             applied_revision: None,
             jobs: 0,
             lost: Vec::new(),
+            frozen: Frozen::default(),
         }
     }
 
@@ -123,17 +131,31 @@ impl Reloader {
             trigger: ReloadTrigger::Start,
             look: Look::Changes,
             confirmed: Vec::new(),
+            pass: Pass::Windows,
         };
         let looked = self.look(&request).await.map_err(BootError::Broken)?;
-        self.seen = looked.seen;
-        self.revision = looked.revision;
-        self.heed(looked.watching);
+        let plan = self.take_in(looked);
         self.refuse_to_start()?;
-        let Some(plan) = looked.plan else {
+        let Some(plan) = plan else {
             return Err(BootError::Broken("the first look gave no plan".to_owned()));
         };
-        self.give_back(recalled.marks).await?;
-        let carried = self.carry_out(plan, First::Yes).await?;
+        // A store that never had anything in force has nothing that could go on instead.
+        let is_fresh = self.in_force.roots.is_empty();
+        let carried = match self.holds(&plan, &request, is_fresh) {
+            None => {
+                self.give_back(recalled.marks).await?;
+                self.carry_out(plan, First::Yes).await?
+            }
+            Some(held) => {
+                // The last set goes on; which revision that was is not known any more.
+                let revision = self.revision.take();
+                self.give_back(recalled.marks).await?;
+                let last = Plan::of(&self.in_force);
+                self.carry_out(last, First::Yes).await?;
+                self.revision = revision;
+                held
+            }
+        };
         self.tell_lost_sources();
         Ok(self.finish(&carried, request.trigger, begun))
     }
@@ -159,12 +181,18 @@ impl Reloader {
     async fn try_reload(&mut self, request: &Request) -> Result<Carried, String> {
         self.record_the_rest().await?;
         let looked = self.look(request).await?;
-        self.seen = looked.seen;
-        self.revision = looked.revision;
-        self.heed(looked.watching);
-        let Some(plan) = looked.plan else {
+        let mut plan = self.take_in(looked);
+        if plan.is_none() && self.frozen.is_thawed() {
+            // What waited may come in now, although no file is another.
+            let looked = self.look(request).await?;
+            plan = self.take_in(looked);
+        }
+        let Some(plan) = plan else {
             return Ok(Carried::default());
         };
+        if let Some(held) = self.holds(&plan, request, false) {
+            return Ok(held);
+        }
         let carried = self.carry_out(plan, First::No).await;
         carried.map_err(|failed| failed.to_string())
     }
@@ -185,7 +213,7 @@ impl Reloader {
                 confirmed: request.confirmed.iter().cloned().collect(),
                 ..Rules::default()
             },
-            anew: if is_retry || !request.confirmed.is_empty() {
+            anew: if is_retry || !request.confirmed.is_empty() || self.wants_anew(request) {
                 Anew::Always
             } else {
                 Anew::IfChanged
@@ -255,40 +283,6 @@ impl Reloader {
             ..Change::default()
         };
         self.parts.engine.apply(change).await?;
-        Ok(())
-    }
-
-    /// Gives jobs their new names: in the engine, and then with the rows of files in the store, in
-    /// one transaction within the engine's own line of writes.
-    async fn rename(&mut self, renaming: Renaming) -> Result<(), Failed> {
-        let (rows, language) = (renaming.rows, self.parts.language.clone());
-        let print = move || rows.iter().filter_map(|row| row.file(&*language)).collect();
-        let files = tokio::task::spawn_blocking(print).await;
-        let files = files
-            .map_err(|_| StoreError::Unavailable("a definition cannot be printed".to_owned()))?;
-        let change = Change {
-            at: self.parts.clock.now(),
-            renamed: Some(Renamed {
-                moves: renaming.moves,
-                files,
-            }),
-            ..Change::default()
-        };
-        self.parts.engine.apply(change).await?;
-        for (from, to) in &renaming.renamed {
-            let text = format!("{from} is renamed: it goes on as {to}");
-            let warning = false;
-            let text = &text;
-            self.parts
-                .observer
-                .observe(&Event::Notice { warning, text });
-        }
-        self.in_force = renaming.in_force;
-        self.recorded = self.in_force.clone();
-        self.held = self.in_force.held();
-        self.is_renaming = true;
-        self.parts.engine.recorded().await?;
-        self.is_renaming = false;
         Ok(())
     }
 
@@ -399,6 +393,15 @@ impl Reloader {
             .collect())
     }
 
+    /// Takes over what a look saw; what is left is what would follow.
+    fn take_in(&mut self, looked: Looked) -> Option<Plan> {
+        self.seen = looked.seen;
+        self.revision = looked.revision;
+        self.heed(looked.watching);
+        self.frozen.look(looked.windows, self.parts.clock.now());
+        looked.plan
+    }
+
     fn heed(&mut self, watching: Watching) {
         if let (Watching::Polling(why), true) = (&watching, watching != self.watching) {
             self.notice(why);
@@ -447,6 +450,7 @@ impl Reloader {
             revision: self.applied_revision.clone(),
             applied_at: self.applied_at,
             out_of_sync: self.out_of_sync.as_deref(),
+            frozen: &self.frozen,
         }
     }
 

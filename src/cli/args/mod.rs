@@ -15,8 +15,8 @@ use clap::{Parser, Subcommand};
 
 pub use client::{
     BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs,
-    OverridesArgs, PauseArgs, ReportArgs, ResumeArgs, RunsArgs, ShowArgs, StatusArgs, SyncArgs,
-    TriggerArgs, WaitArgs,
+    OverridesArgs, PauseArgs, ReportArgs, RerunArgs, ResumeArgs, RunsArgs, ShowArgs, StatusArgs,
+    StopArgs, SyncArgs, TriggerArgs, WaitArgs,
 };
 pub use doctor::DoctorArgs;
 pub use files::{
@@ -90,6 +90,8 @@ pub enum Command {
     Logs(LogsArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
+    /// Run the job of a run once more
+    Rerun(RerunArgs),
     /// End a run
     Cancel(CancelArgs),
     /// Pause a job: its fires are skipped
@@ -110,6 +112,8 @@ pub enum Command {
     Optimize(OptimizeArgs),
     /// Say how the jobs did in the last hours
     Report(ReportArgs),
+    /// End a running elder
+    Stop(StopArgs),
 }
 
 /// Turns `elder [FLAG…] --validate [PATH…]` into `elder validate …`: the flag is
@@ -131,7 +135,7 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 29] = [
     "run",
     "validate",
     "plan",
@@ -149,6 +153,7 @@ const COMMANDS: [&str; 27] = [
     "runs",
     "logs",
     "trigger",
+    "rerun",
     "cancel",
     "pause",
     "resume",
@@ -159,6 +164,7 @@ const COMMANDS: [&str; 27] = [
     "restore",
     "optimize",
     "report",
+    "stop",
 ];
 
 #[cfg(test)]

@@ -63,6 +63,9 @@ pub struct RunArgs {
     /// Removing a larger share of a PATH's jobs waits for `elder sync --prune`
     #[arg(long, value_name = "SHARE", default_value = "50%", value_parser = values::percent)]
     pub prune_limit: u8,
+    /// What is no flag: sync_windows, when changes of job files wait
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Refuse to start with a bad file
     #[arg(long)]
     pub strict: bool,

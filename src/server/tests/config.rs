@@ -44,6 +44,7 @@ fn report(result: ReloadResult) -> ReloadReport {
         removed: 4,
         touched: Vec::new(),
         held: vec![],
+        waits: None,
         will_not_fire_today: vec!["billing".into()],
         jobs: 41,
         files: 7,
@@ -68,7 +69,7 @@ async fn a_good_reload_answers_with_its_counts() {
         reply.json(),
         json!({
             "result": "applied", "jobs": 41, "files": 7, "added": 1, "rescheduled": 2, "renamed": 0,
-            "changed": 3, "removed": 4, "held": [], "will_not_fire_today": ["billing"],
+            "changed": 3, "removed": 4, "waits": null, "held": [], "will_not_fire_today": ["billing"],
             "findings": [], "revision": "3f2a91c", "content_hash": "abc", "duration_seconds": 0.25,
         })
     );
@@ -195,6 +196,9 @@ async fn what_is_confirmed_reaches_the_sync_and_what_makes_no_sense_does_not() {
         r#"{"pending": "p"}"#,
         r#"{"prune": false, "pending": "p"}"#,
         r#"{"purge": true}"#,
+        r#"{"force": true}"#,
+        r#"{"force": true, "reason": " "}"#,
+        r#"{"reason": "because"}"#,
         "null",
     ] {
         let reply = server.post("/-/reload", body).await;
@@ -249,5 +253,45 @@ async fn the_configuration_shows_status_sources_and_what_is_pending() {
     assert_eq!(
         (&config["sync"]["status"], &config["pending"]),
         (&json!("Synced"), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_change_that_waits_for_a_freeze_is_409_and_force_is_an_admins() {
+    let server = Server::start().await;
+    let mut waits = report(ReloadResult::Held);
+    waits.waits = Some("a change is held until noon".into());
+    let reply = reload(&server, SyncAnswer::Done(waits), "").await;
+    assert_eq!((reply.status, reply.problem().as_str()), (409, "frozen"));
+    assert_eq!(reply.json()["waits"], "a change is held until noon");
+    assert_eq!(reply.json()["detail"], "a change is held until noon");
+
+    let done = SyncAnswer::Done(report(ReloadResult::Applied));
+    let body = r#"{"force": true, "reason": "mends the outage"}"#;
+    assert_eq!(reload(&server, done, body).await.status, 200);
+    let trail = server.store.trail.lock().unwrap().clone();
+    let row = trail.last().unwrap();
+    let said = row.detail.as_deref();
+    assert_eq!(said, Some("in spite of a freeze: mends the outage"));
+
+    let mut status = synced();
+    status.freeze = Some(crate::decide::Freeze {
+        until: Some(instant("2027-01-01T12:00:00Z")),
+        why: "the morning rush".into(),
+    });
+    status.waiting = Some(crate::sync::WaitingChange {
+        since: instant("2027-01-01T10:00:00Z"),
+        revision: Some("3f2a91c".into()),
+        text: "1 added (added: a)".into(),
+    });
+    server.status.send_replace(Arc::new(status));
+    let config = server.get("/config").await.json();
+    assert_eq!(
+        config["sync"]["freeze"],
+        json!({"until": "2027-01-01T12:00:00Z", "reason": "the morning rush"})
+    );
+    assert_eq!(
+        config["sync"]["waiting"],
+        json!({"since": "2027-01-01T10:00:00Z", "revision": "3f2a91c", "change": "1 added (added: a)"})
     );
 }

@@ -2,6 +2,7 @@
 
 mod boot;
 mod calendars;
+mod frozen;
 mod pools;
 mod running;
 mod sages;
