@@ -55,6 +55,7 @@ fn input(path: String, text: &str) -> InputFile {
         path: path.into(),
         content: Ok(Arc::from(text.as_bytes())),
         hash: Sha256::digest(text).into(),
+        within: None,
     }
 }
 

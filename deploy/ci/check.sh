@@ -5,6 +5,7 @@
 #
 # ELDER_AGAINST  what to compare with: git:REV, a folder, a URL [the target of the merge request]
 # ELDER_PLAN     the file for the plan [plan.md]
+# ELDER_FMT      anything: a file that `elder fmt` would change fails too [not looked at]
 # ELDER_REPORT   a file for findings as GitLab's code quality report [none]
 #
 # On GitHub the findings appear on the lines of the pull request and the plan in the summary.
@@ -19,6 +20,9 @@ elder validate --strict "$@" || status=$?
 [ "$status" -le 1 ] || exit "$status"
 if [ -n "${ELDER_REPORT:-}" ]; then
     elder validate --format gitlab "$@" >"$ELDER_REPORT" || [ "$?" -eq 1 ]
+fi
+if [ -n "${ELDER_FMT:-}" ]; then
+    elder fmt --check "$@" || status=1
 fi
 
 # A clone of one commit lacks what it is compared with.

@@ -9,6 +9,7 @@ mod doctor;
 pub mod environment;
 pub mod exit;
 mod explain;
+mod fmt;
 mod git;
 mod import;
 mod jobs;
@@ -16,6 +17,7 @@ mod logs;
 mod next;
 mod pause;
 mod plan;
+mod replace;
 mod report;
 mod rules;
 mod run;
@@ -92,6 +94,7 @@ fn carry_out(
         Command::Doctor(typed) => doctor::doctor(&typed, environment, console),
         Command::Simulate(typed) => simulate::simulate(&typed, environment, console),
         Command::Test(typed) => test::test(&typed, environment, console),
+        Command::Fmt(typed) => fmt::fmt(&typed, console),
         Command::Rules(typed) => rules::rules(&typed, environment, console),
         Command::Schema(typed) => schema::schema(&typed, console),
         Command::Explain(typed) => explain::explain(&typed, &environment, console),

@@ -98,7 +98,7 @@ fn told(plan: &Plan, typed: &PlanArgs, console: &mut Console) -> Result<Exit, Fa
 /// The files go to that elder, which knows what it runs.
 fn by_server(client: &Client, query: &Query<'_>, from: Option<Timestamp>) -> Result<Plan, Failure> {
     let mut paths = Vec::new();
-    for inputs in inputs(query)? {
+    for inputs in inputs(query, || roots(client))? {
         let mut files = Vec::new();
         for input in inputs {
             let unreadable = |why: &str| {
@@ -120,6 +120,16 @@ fn by_server(client: &Client, query: &Query<'_>, from: Option<Timestamp>) -> Res
         Failure::no_answer(format!("the answer is no plan: {error}"))
             .help("is that elder of another version?")
     })
+}
+
+/// How many PATHs that elder has.
+fn roots(client: &Client) -> Result<usize, Failure> {
+    let answer = client.get(&["config"], &[])?;
+    if !answer.status.is_success() {
+        let said = problem(&answer.body).unwrap_or_else(|| answer.status.to_string());
+        return Err(Failure::no_answer(said));
+    }
+    Ok(answer.body["sources"].as_array().map_or(0, Vec::len))
 }
 
 /// What a merge request would be merged into, where CI names it; else the last commit.

@@ -26,6 +26,7 @@ use crate::telemetry::log;
 use build::{Running, VERSION};
 use manager::Manager;
 use options::{Notice, RunOptions};
+pub use settings::settings_errors;
 use signals::{Signals, Told};
 
 /// Why the daemon ended otherwise than it should.

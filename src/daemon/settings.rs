@@ -42,7 +42,7 @@ impl Settings {
     ) -> Result<Self, String> {
         let content = read(path);
         let file = check(path, content.clone(), options, zones);
-        let errors: Vec<String> = file.errors().map(line).collect();
+        let errors = lines(&file);
         if !errors.is_empty() {
             return Err(errors.join("\n"));
         }
@@ -84,6 +84,16 @@ impl Settings {
     }
 }
 
+/// What is wrong with a settings file, a line each.
+#[must_use]
+pub fn settings_errors(path: &Path, options: &spec::Options, zones: &Zones) -> Vec<String> {
+    lines(&check(path, read(path), options, zones))
+}
+
+fn lines(file: &SettingsFile) -> Vec<String> {
+    file.errors().map(line).collect()
+}
+
 fn line(finding: &Finding) -> String {
     let place = &finding.at.place;
     let at = match place.line {
@@ -107,6 +117,7 @@ fn check(path: &Path, content: Content, options: &spec::Options, zones: &Zones) 
         shown,
         content,
         hash: [0; 32],
+        within: None,
     };
     spec::check_settings(&input, options, zones)
 }

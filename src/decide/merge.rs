@@ -6,17 +6,19 @@
 //! Nothing here reads a file or a clock, and the same input gives the same answer.
 
 mod claims;
+mod conflict;
 mod guard;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::finding::{Code, Excerpt, Finding};
 use crate::ids::{JobName, PoolName};
-use crate::model::{Commons, Job, NameKind, Pool, Sages};
+use crate::model::{Commons, Job, Pool, Sages};
 use crate::schedule;
 
 use claims::Claims;
+
+pub use conflict::{Conflict, ConflictKind};
 
 /// As many jobs as a tree may define.
 pub const MAX_JOBS: usize = 2_000_000;
@@ -267,111 +269,6 @@ pub struct Merged {
     pub refused: HashSet<(usize, usize)>,
     /// PATHs that are no longer named, with the jobs that go with them.
     pub let_go: Vec<(Arc<str>, Vec<JobName>)>,
-}
-
-/// Why a file that is good by itself is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// The refused file, by root and place in what was given.
-    pub file: (usize, usize),
-    /// What is wrong with it.
-    pub kind: ConflictKind,
-}
-
-/// What is wrong with a file beside other files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConflictKind {
-    /// A name that is claimed twice.
-    Name {
-        /// What it is the name of.
-        kind: NameKind,
-        /// As the refused file writes it.
-        name: JobName,
-        /// The line in the refused file.
-        line: u32,
-        /// What it is there.
-        other_kind: NameKind,
-        /// As the other place writes it.
-        other: JobName,
-        /// The file of the other place, as a person would name it.
-        other_file: Arc<str>,
-        /// The line there; 0 when the file itself cannot tell any more.
-        other_line: u32,
-        /// Whether the other place keeps the name, or neither has it.
-        kept: bool,
-    },
-    /// The tree has more jobs than [`MAX_JOBS`] with this file.
-    TooMany,
-}
-
-impl Conflict {
-    /// The finding, with the places as the files' text shows them.
-    #[must_use]
-    pub fn finding(&self, at: Excerpt, also: Option<Excerpt>) -> Finding {
-        let (code, message, help) = match &self.kind {
-            ConflictKind::TooMany => (
-                Code::Limit,
-                format!("with this file the tree has more than {MAX_JOBS} jobs"),
-                "split the tree between two elders".to_owned(),
-            ),
-            ConflictKind::Name {
-                kind,
-                name,
-                other_kind,
-                other,
-                other_file,
-                other_line,
-                kept,
-                ..
-            } => {
-                let word = kind.word();
-                let place = match other_line {
-                    0 => other_file.to_string(),
-                    line => format!("{other_file}:{line}"),
-                };
-                let message = if name == other {
-                    match (kind, other_kind) {
-                        (NameKind::Alias, NameKind::Alias) => {
-                            format!("the alias \"{name}\" is also claimed in {place}")
-                        }
-                        (NameKind::Alias, _) => {
-                            format!("the alias \"{name}\" is the name of a job in {place}")
-                        }
-                        (_, NameKind::Alias) => {
-                            format!("the {word} name \"{name}\" is an alias of a job in {place}")
-                        }
-                        _ => format!("the {word} name \"{name}\" is also defined in {place}"),
-                    }
-                } else {
-                    format!(
-                        "the {word} name \"{name}\" differs only in case from \"{other}\" in {place}"
-                    )
-                };
-                let help = if *kept {
-                    let goes_on = match kind {
-                        NameKind::Job => "keeps running",
-                        NameKind::Calendar | NameKind::Pool | NameKind::Sage | NameKind::Alias => {
-                            "stays in force"
-                        }
-                    };
-                    format!(
-                        "rename this one; the other has the name, and it {goes_on} from {other_file}"
-                    )
-                } else {
-                    "rename one of the two; until then neither is in force".to_owned()
-                };
-                (Code::DuplicateName, message, help)
-            }
-        };
-        Finding {
-            code,
-            severity: code.severity(),
-            at,
-            also,
-            message,
-            help,
-        }
-    }
 }
 
 /// Decides what is to be in force. `now` is in the order of the command line.

@@ -82,12 +82,34 @@ codes! {
     NoEffect = "E024", Error, "key without effect here";
     /// The `_defaults.yaml` above is bad and was never good.
     BadDefaults = "E025", Error, "defaults that cannot be used";
+    /// A Kubernetes manifest where a job file should be.
+    Manifest = "E026", Error, "Kubernetes manifest";
     /// A test of a schedule that does not hold.
     FailedTest = "E030", Error, "schedule test that does not hold";
     /// A calendar, or an `.ics` file, that cannot be used.
     BadCalendar = "E040", Error, "bad calendar";
     /// An entry of another scheduler that has no counterpart here.
     NotImported = "E050", Error, "cannot be imported";
+    /// A key that a team's policy asks for.
+    PolicyRequired = "E060", Error, "policy: key missing";
+    /// A label that a team's policy asks for.
+    PolicyLabel = "E061", Error, "policy: label missing or not allowed";
+    /// Fires closer to each other than a team's policy allows.
+    PolicyInterval = "E062", Error, "policy: fires too close to each other";
+    /// A timeout that a team's policy does not allow.
+    PolicyTimeout = "E063", Error, "policy: timeout too long";
+    /// A zone that a team's policy does not allow.
+    PolicyTimezone = "E064", Error, "policy: time zone not allowed";
+    /// A kind of action that a team's policy does not allow.
+    PolicyAction = "E065", Error, "policy: kind of action not allowed";
+    /// A target that a team's policy does not allow.
+    PolicyHost = "E066", Error, "policy: host not allowed";
+    /// A program that a team's policy does not allow.
+    PolicyProgram = "E067", Error, "policy: program not allowed";
+    /// A secret that stands in the file.
+    PolicySecret = "E068", Error, "policy: secret in the file";
+    /// A waiver whose last day is past.
+    WaiverExpired = "E069", Error, "policy: waiver that has expired";
     /// A pipe whose first programs may fail unseen.
     PipeHidesFailure = "W001", Warning, "pipe without pipefail";
     /// Several lines of which only the last one's exit code counts.
@@ -106,6 +128,8 @@ codes! {
     CalendarPart = "W020", Warning, "part of a calendar file that is not read";
     /// A calendar or a pool that is gone and that jobs still use.
     NameGone = "W021", Warning, "name that is gone";
+    /// A waiver of a team's policy that waives nothing.
+    UnusedWaiver = "W060", Warning, "policy: waiver that waives nothing";
     /// A job file without a job.
     EmptyFile = "N001", Note, "file without a job";
     /// A date that is past.

@@ -60,6 +60,22 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
+    /// A place of which only the line is known; line 0 is the whole file.
+    #[must_use]
+    pub fn bare(file: Arc<str>, line: u32) -> Self {
+        let one = u32::from(line > 0);
+        Self {
+            place: Place {
+                file,
+                line,
+                column: one,
+                length: one,
+            },
+            line: String::new(),
+            label: String::new(),
+        }
+    }
+
     /// Up to this column, a long line is cut at its end only.
     pub const KEPT_WHOLE: u32 = 140;
     /// Of a line that is cut at its front, so many characters before the column are kept.

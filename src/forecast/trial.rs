@@ -3,10 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::decide::merge::{
-    Conflict, ConflictKind, Defined, FileNow, InForce, Merged, RootNow, Rules, merge,
-};
-use crate::finding::{Excerpt, Finding, Place};
+use crate::decide::merge::{Defined, FileNow, InForce, Merged, RootNow, Rules, merge};
+use crate::finding::{Excerpt, Finding};
 use crate::model::NameKind;
 use crate::schedule::Zones;
 use crate::spec::{self, CheckedFile, InputFile};
@@ -92,7 +90,13 @@ fn merged(
         let (root, place) = conflict.file;
         let own = places.get(root).and_then(|places| places.get(place));
         if let Some(own) = own {
-            findings[*own].push(told(conflict, &files[*own], files));
+            findings[*own].push(
+                conflict.finding(&files[*own].shown, |file, kind, name, line| {
+                    // Several files of one manifest are shown under its name.
+                    let mut there = files.iter().filter(|one| *one.shown == *file);
+                    there.find_map(|file| excerpt_of(file, kind, name.as_str(), line))
+                }),
+            );
         }
     }
     (merged, findings)
@@ -109,32 +113,6 @@ fn defined(file: &CheckedFile) -> Option<Defined> {
         Some(text) if file.is_defaults => Defined::Defaults(text.clone()),
         _ => Defined::of(file.jobs.clone().into(), file.commons.clone()),
     })
-}
-
-/// The conflict with the lines as the files show them.
-fn told(conflict: &Conflict, own: &CheckedFile, files: &[Arc<CheckedFile>]) -> Finding {
-    let whole = || Excerpt {
-        place: Place::file(own.shown.clone()),
-        line: String::new(),
-        label: String::new(),
-    };
-    let ConflictKind::Name {
-        kind,
-        name,
-        line,
-        other_kind,
-        other,
-        other_file,
-        other_line,
-        ..
-    } = &conflict.kind
-    else {
-        return conflict.finding(whole(), None);
-    };
-    let at = excerpt_of(own, *kind, name.as_str(), *line).unwrap_or_else(whole);
-    let there = files.iter().find(|file| file.shown == *other_file);
-    let also = there.and_then(|file| excerpt_of(file, *other_kind, other.as_str(), *other_line));
-    conflict.finding(at, also)
 }
 
 fn excerpt_of(file: &CheckedFile, kind: NameKind, name: &str, line: u32) -> Option<Excerpt> {

@@ -447,15 +447,20 @@ impl Schedule {
     /// item that has one, else in UTC.
     #[must_use]
     pub fn day_of(&self, at: Timestamp) -> (Timestamp, Timestamp) {
-        let wall = self.items().iter().find_map(|item| match item.base() {
-            Item::Wall(wall) => Some(wall.zone.timezone().clone()),
-            Item::Random(random) => Some(random.zone.timezone().clone()),
-            _ => None,
-        });
-        let local = at.to_zoned(wall.unwrap_or(jiff::tz::TimeZone::UTC));
+        let zone = self.zones().next().map(Zone::timezone);
+        let local = at.to_zoned(zone.cloned().unwrap_or(jiff::tz::TimeZone::UTC));
         let start = local.start_of_day().map_or(at, |zoned| zoned.timestamp());
         let end = local.end_of_day().map_or(at, |zoned| zoned.timestamp());
         (start, end)
+    }
+
+    /// The zones whose clocks on the wall it goes by, one for each item that does.
+    pub fn zones(&self) -> impl Iterator<Item = &Zone> {
+        self.items().iter().filter_map(|item| match item.base() {
+            Item::Wall(wall) => Some(&wall.zone),
+            Item::Random(random) => Some(&random.zone),
+            _ => None,
+        })
     }
 
     /// The calendars that it names, by name, those of `only` before those of `except`; one that

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::spec::InputFile;
 
 pub use directory::{
-    Directory, DirectoryOptions, FileKind, Look, MAX_DEPTH, MAX_FILE, is_test_file,
+    Directory, DirectoryOptions, FileKind, Look, MAX_DEPTH, MAX_FILE, is_job_file, is_test_file,
 };
 pub use revision::Revisions;
 pub use watch::{Wakeups, Watcher, Watching};
@@ -103,6 +103,7 @@ impl Root {
                 Content::Unchanged => Err("it went away while it was read".to_owned()),
             },
             hash: file.hash,
+            within: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::finding::{Code, Finding};
 pub(super) fn text_of(input: &InputFile) -> Result<&str, Box<Finding>> {
     let whole = |code, message: &str, help: &str| {
         let problem = Problem::new(code, Span::default(), message, help);
-        Box::new(Page::new(input.shown.clone(), "").finding(problem))
+        Box::new(Page::of(input, "").finding(problem))
     };
     let bytes = match &input.content {
         Ok(bytes) => bytes,
@@ -41,6 +41,10 @@ pub(super) fn text_of(input: &InputFile) -> Result<&str, Box<Finding>> {
         },
         Err(error) => (error.valid_up_to(), "these bytes are not UTF-8"),
     };
+    if input.within.is_some() {
+        // The text around it has no such bytes: they are written as an escape.
+        return Err(whole(Code::Unreadable, message, "take them out"));
+    }
     Err(Box::new(at_byte(&input.shown, bytes, valid, message)))
 }
 

@@ -163,6 +163,7 @@ impl<'a> Load<'a> {
                     hash,
                     is_defaults: true,
                     jobs: Vec::new(),
+                    given: Vec::new(),
                     commons: Arc::default(),
                     dates: None,
                     uses: Box::default(),
@@ -252,6 +253,7 @@ impl<'a> Load<'a> {
             hash,
             is_defaults: false,
             jobs: outcome.jobs,
+            given: outcome.given,
             commons: Arc::new(outcome.commons),
             dates: None,
             uses_state: self
@@ -278,6 +280,7 @@ impl<'a> Load<'a> {
             hash,
             is_defaults: false,
             jobs: Vec::new(),
+            given: Vec::new(),
             commons: Arc::default(),
             dates: dates.map(Arc::new),
             uses: Box::default(),
@@ -429,6 +432,7 @@ fn bound_jobs(files: &mut [Arc<CheckedFile>]) {
             let finding: Finding = Page::new(file.shown.clone(), "").finding(problem);
             let mut bad = CheckedFile::clone(file);
             bad.jobs = Vec::new();
+            bad.given = Vec::new();
             bad.findings.push(finding);
             // It is not what its bytes make of it: the next check looks again.
             bad.hash = [0; 32];

@@ -125,6 +125,11 @@ impl<'t, 's> Decoder<'t, 's> {
         }
     }
 
+    /// The line of a place in the file that people see.
+    pub fn line_of(&self, span: Span) -> u32 {
+        self.page.line_of(span)
+    }
+
     pub fn report(&mut self, code: Code, span: Span, message: &str, help: &str) {
         self.note(Problem::new(code, span, message, help));
     }

@@ -8,6 +8,8 @@ use super::calendars;
 use super::commons::{self, InFile, Use};
 use super::decode::{Decoder, Scope};
 use super::fields::{JOB, TOP};
+use super::foreign;
+use super::given::Given;
 use super::job::{self, Surroundings};
 use super::paths::Home;
 use super::problem::{Page, Problem};
@@ -23,6 +25,7 @@ use crate::schedule::Zone;
 #[derive(Default)]
 pub(super) struct Outcome {
     pub jobs: Vec<Job>,
+    pub given: Vec<Given>,
     pub commons: Commons,
     pub uses: Box<[Use]>,
     pub variables: Variables,
@@ -54,24 +57,30 @@ pub(super) fn check(
             };
         }
     };
-    let page = Page::new(input.shown.clone(), text);
+    let page = Page::of(input, text);
     let mut decoder = Decoder::new(&page, setting.options, setting.shared);
     decoder.commons = InFile::of(input);
     for problem in first {
         decoder.note(problem);
     }
     let tree = tree::parse(text);
+    if let Some(problem) = foreign::kubernetes(&tree, text, &input.shown) {
+        return Outcome {
+            findings: vec![page.finding(problem)],
+            ..Outcome::default()
+        };
+    }
     let names = names(&tree, &page);
     let complete = tree.complete;
     for problem in tree.problems {
         decoder.note(problem);
     }
-    let mut jobs = Vec::new();
+    let (mut jobs, mut given) = (Vec::new(), Vec::new());
     let mut commons = Commons::default();
     if complete {
         match &tree.root {
             Some(root) => {
-                (jobs, commons) = top(&mut decoder, root, input, inherited, setting);
+                ((jobs, given), commons) = top(&mut decoder, root, input, inherited, setting);
             }
             None => decoder.report(
                 Code::EmptyFile,
@@ -84,6 +93,7 @@ pub(super) fn check(
     let bad = decoder.errors_since(0);
     Outcome {
         jobs: if bad { Vec::new() } else { jobs },
+        given: if bad { Vec::new() } else { given },
         commons: if bad { Commons::default() } else { commons },
         uses: decoder.commons.take_uses(),
         variables: std::mem::take(&mut decoder.variables),
@@ -98,7 +108,7 @@ fn top<'t>(
     input: &InputFile,
     inherited: &Settings,
     setting: &Setting<'_>,
-) -> (Vec<Job>, Commons) {
+) -> ((Vec<Job>, Vec<Given>), Commons) {
     let home = &Home::new(&input.root_folder, &input.path);
     let mut commons = Commons::default();
     let mut calendars = commons::Section::default();
@@ -141,7 +151,7 @@ fn top<'t>(
                 "",
             );
         }
-        return (Vec::new(), commons);
+        return (<_>::default(), commons);
     };
     let jobs = jobs(decoder, node, &around);
     commons.kept_sages = std::mem::take(&mut decoder.commons.kept_sages);
@@ -149,17 +159,21 @@ fn top<'t>(
 }
 
 /// The jobs under `jobs:`.
-fn jobs<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>, around: &Surroundings<'_>) -> Vec<Job> {
+fn jobs<'t>(
+    decoder: &mut Decoder<'t, '_>,
+    node: &Node<'t>,
+    around: &Surroundings<'_>,
+) -> (Vec<Job>, Vec<Given>) {
     let Value::Map(entries) = &node.value else {
         let message = format!("`jobs` is a mapping of names, not {}", node.kind());
         let help = "write each job under its name: `jobs: { NAME: { … } }`";
         decoder.report(Code::WrongType, node.span, &message, help);
-        return Vec::new();
+        return <_>::default();
     };
     if entries.len() > limits::FILE_JOBS {
         let message = format!("more than {} jobs in one file", limits::FILE_JOBS);
         decoder.report(Code::Limit, node.span, &message, "make several files of it");
-        return Vec::new();
+        return <_>::default();
     }
     names_in_another_case(decoder, entries);
     aliases::check_file(decoder, entries);
@@ -172,13 +186,17 @@ fn jobs<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>, around: &Surrounding
         );
     }
     let mut jobs = Vec::with_capacity(entries.len());
+    let mut given = Vec::with_capacity(entries.len());
     for entry in entries.iter() {
         if decoder.is_full() {
             break;
         }
-        jobs.extend(job::read(decoder, entry, around));
+        if let Some((job, keys)) = job::read(decoder, entry, around) {
+            jobs.push(job);
+            given.push(keys);
+        }
     }
-    jobs
+    (jobs, given)
 }
 
 /// The known keys of the top; what begins with `x-` is for anchors.
@@ -215,7 +233,7 @@ pub(super) struct DefaultsRead {
 
 /// Checks a `_defaults.yaml`.
 pub(super) fn check_defaults(input: &InputFile, text: &str, setting: &Setting<'_>) -> DefaultsRead {
-    let page = Page::new(input.shown.clone(), text);
+    let page = Page::of(input, text);
     let mut decoder = Decoder::new(&page, setting.options, setting.shared);
     let home = Home::new(&input.root_folder, &input.path);
     let tree = tree::parse(text);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::action::{Actions, Asked, build, check_company};
 use super::decode::{Decoder, Scope};
 use super::fields::JOB;
+use super::given::Given;
 use super::keys::bounded;
 use super::paths::Home;
 use super::settings::{Settings, Slot};
@@ -32,7 +33,7 @@ pub(super) fn read<'t>(
     decoder: &mut Decoder<'t, '_>,
     entry: &Entry<'t>,
     around: &Surroundings<'_>,
-) -> Option<Job> {
+) -> Option<(Job, Given)> {
     let before = decoder.errors();
     let name = name(decoder, entry);
     if entry.value.is_empty() || entry.value.is_null() {
@@ -58,6 +59,7 @@ pub(super) fn read<'t>(
         return None;
     }
     let settings = settings.over(around.defaults);
+    let given = settings.given;
     let (zone, timezone) = zone_of(decoder, &settings.timezone, around);
     let read = match schedule_node {
         Some(node) => schedule::read(decoder, node, &zone, entry.key.clone()),
@@ -108,13 +110,14 @@ pub(super) fn read<'t>(
     if decoder.errors_since(before) {
         return None;
     }
-    Some(Job {
+    let job = Job {
         definition: Arc::new(parts),
         origin: Origin {
             file: around.file.clone(),
-            line: entry.key_span.line,
+            line: decoder.line_of(entry.key_span),
         },
-    })
+    };
+    Some((job, given))
 }
 
 fn name(decoder: &mut Decoder<'_, '_>, entry: &Entry<'_>) -> Option<JobName> {
@@ -179,6 +182,7 @@ impl<'n, 't> Own<'n, 't> {
         };
         for (key, entry) in decoder.fields(&JOB, node, Scope::Job)? {
             let node = &entry.value;
+            own.settings.given.note(key, node);
             match key {
                 "schedule" if !node.is_null() => own.schedule = Some(node),
                 "description" if !node.is_null() => {

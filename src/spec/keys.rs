@@ -22,6 +22,7 @@ impl Settings {
         home: &Home,
     ) {
         let node = &entry.value;
+        self.given.note(key, node);
         match key {
             "enabled" => self.enabled = slot(node, || decoder.flag(key, node)),
             "owner" => self.owner = slot(node, || owner(decoder, node)),

@@ -21,6 +21,8 @@ mod expression;
 mod fields;
 mod file;
 mod fill;
+mod foreign;
+mod given;
 mod http;
 mod ics;
 mod instants;
@@ -51,13 +53,16 @@ mod span;
 mod suggest;
 mod suite;
 mod syntax;
+mod team_policy;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tree;
 mod trust;
 mod variables;
 mod windows;
 mod wire;
+mod within;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -72,12 +77,17 @@ pub use check::{check, check_among};
 pub use clock_changes::clock_changes;
 pub use dates::{name_notes, past_dates};
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
+pub use given::Given;
 pub use print::print;
 pub use read::read;
 pub use schema::{schema, test_schema};
+pub use span::Span;
 pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile, check_tests};
+pub use team_policy::{Pattern, TeamPolicy, TeamRule, Waiver, is_bad_policy, team_policy};
+pub use text::yaml_of;
 pub use variables::{Shown, Variables};
 pub use windows::{SettingsFile, check_settings};
+pub use within::{Around, Within};
 
 /// A file as it was read: what [`check()`] needs of it.
 #[derive(Clone, Debug)]
@@ -94,6 +104,8 @@ pub struct InputFile {
     pub content: Result<Arc<[u8]>, String>,
     /// SHA-256 of the bytes; two inputs with equal root, path and hash are the same.
     pub hash: [u8; 32],
+    /// Where its text stands, if it is no file of its own: findings are placed there.
+    pub within: Option<Arc<Within>>,
 }
 
 /// What the check depends on beside the files.
@@ -134,6 +146,8 @@ pub struct CheckedFile {
     pub is_defaults: bool,
     /// Its jobs, in order; empty when it is bad.
     pub jobs: Vec<Job>,
+    /// Which keys each of them says, in the same order.
+    pub given: Vec<Given>,
     /// What it defines for the whole tree, in order; nothing when it is bad.
     pub commons: Arc<crate::model::Commons>,
     /// For a good `.ics` file, its dates.

@@ -4,8 +4,9 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::limits;
 use super::tree::Span;
+use super::within::{self, Within};
+use super::{InputFile, limits};
 use crate::finding::{Code, Excerpt, Finding, Place};
 
 /// One thing that is wrong.
@@ -61,6 +62,8 @@ impl Problems {
 pub(super) struct Page<'t> {
     shown: Arc<str>,
     text: &'t str,
+    /// Where the text stands, if it is no file of its own: then places are told there.
+    within: Option<&'t Within>,
     starts: OnceCell<Vec<usize>>,
     /// Of each long line that was asked for, the byte at every [`STEP`]th character.
     steps: RefCell<HashMap<u32, Vec<usize>>>,
@@ -74,26 +77,47 @@ impl<'t> Page<'t> {
         Self {
             shown,
             text,
+            within: None,
             starts: OnceCell::new(),
             steps: RefCell::default(),
         }
     }
 
+    /// The same of a file as it was read.
+    pub fn of(input: &'t InputFile, text: &'t str) -> Self {
+        Self {
+            within: input.within.as_deref(),
+            ..Self::new(input.shown.clone(), text)
+        }
+    }
+
     /// The finding that a problem is in this file.
     pub fn finding(&self, problem: Problem) -> Finding {
+        let remark = self.within.map(|within| within.remark(problem.span));
         Finding {
             code: problem.code,
             severity: problem.code.severity(),
             at: self.excerpt(problem.span, ""),
             also: problem.also.map(|(span, label)| self.excerpt(span, label)),
-            message: problem.message,
+            message: problem.message + &remark.unwrap_or_default(),
             help: problem.help,
         }
+    }
+
+    /// Where the place is in the file that people see.
+    fn place(&self, span: Span) -> Span {
+        self.within.map_or(span, |within| within.place(span))
+    }
+
+    /// The line of a place in the file that people see.
+    pub fn line_of(&self, span: Span) -> u32 {
+        self.place(span).line
     }
 
     /// The place with its line. Of a long line, what is near the column is kept: see
     /// [`Excerpt::caret_column`](crate::finding::Excerpt::caret_column).
     pub fn excerpt(&self, span: Span, label: &str) -> Excerpt {
+        let span = self.place(span);
         if span.line == 0 {
             return Excerpt {
                 place: Place::file(self.shown.clone()),
@@ -163,31 +187,12 @@ impl<'t> Page<'t> {
     }
 
     fn line(&self, number: u32) -> &'t str {
-        let starts = self.starts.get_or_init(|| line_starts(self.text));
-        let index = number.saturating_sub(1) as usize;
-        let Some(start) = starts.get(index) else {
-            return "";
-        };
-        let end = starts.get(index + 1).copied().unwrap_or(self.text.len());
-        self.text[*start..end].trim_end_matches(['\n', '\r'])
-    }
-}
-
-/// YAML counts LF, CR LF and a lone CR as one line break each.
-fn line_starts(text: &str) -> Vec<usize> {
-    let bytes = text.as_bytes();
-    let mut starts = vec![0];
-    for (index, byte) in bytes.iter().enumerate() {
-        let ends = match byte {
-            b'\n' => true,
-            b'\r' => bytes.get(index + 1) != Some(&b'\n'),
-            _ => false,
-        };
-        if ends {
-            starts.push(index + 1);
+        if let Some(within) = self.within {
+            return within.line(number);
         }
+        let starts = self.starts.get_or_init(|| within::line_starts(self.text));
+        within::line(self.text, starts, number)
     }
-    starts
 }
 
 fn to_u32(value: usize) -> u32 {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::given::Given;
 use crate::model::{
     Account, AfterCrash, Expect, Grace, History, Json, Limits, Overlap, Retry, SecretSource, Sign,
     Text, Tls, TreePath,
@@ -98,6 +99,8 @@ impl<T: Clone> Layered<T> {
 /// Everything that a job and its defaults may both say.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
+    /// Which keys say something.
+    pub given: Given,
     pub enabled: Slot<bool>,
     pub owner: Slot<Arc<str>>,
     pub labels: Layered<Text>,
@@ -166,6 +169,7 @@ impl Settings {
     pub fn over(self, below: &Settings) -> Settings {
         let exactly = |a: &str, b: &str| a == b;
         Settings {
+            given: self.given.over(below.given),
             enabled: self.enabled.over(&below.enabled),
             owner: self.owner.over(&below.owner),
             labels: self.labels.over(&below.labels, exactly),

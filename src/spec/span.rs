@@ -4,8 +4,10 @@ use saphyr_parser::{Marker, Span as Marks};
 
 /// Where something stands: line and column from 1, both in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Span {
+pub struct Span {
+    /// From 1; 0 is the whole of the text.
     pub line: u32,
+    /// From 1.
     pub column: u32,
     /// In characters; 0 means up to the end of the line.
     pub length: u32,

@@ -163,7 +163,7 @@ pub fn check_tests(
             return file;
         }
     };
-    let page = Page::new(input.shown.clone(), text);
+    let page = Page::of(input, text);
     let shared = Shared::new(zones);
     let mut decoder = Decoder::new(&page, options, &shared);
     let tree = tree::parse(text);

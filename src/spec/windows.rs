@@ -196,6 +196,7 @@ mod tests {
             shown: Arc::from("elder.yaml"),
             content: Ok(text.as_bytes().into()),
             hash: [0; 32],
+            within: None,
         };
         let options = Options {
             timezone: Some("Asia/Tokyo".into()),

@@ -16,9 +16,9 @@ use super::tree::{Around, At, Tree};
 use crate::decide::diff::{Diff, diff};
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::decide::rename::renames;
-use crate::finding::{Excerpt, Finding, Place};
+use crate::finding::Finding;
 use crate::ids::JobName;
-use crate::model::{NameKind, Pool, SyncWindow};
+use crate::model::{Pool, SyncWindow};
 use crate::source::{Directory, Look, Revisions, Snapshot, Watcher, Watching};
 use crate::spec::Variables;
 
@@ -347,30 +347,11 @@ impl Eye {
 
     fn finding_of(&self, conflict: &Conflict, show: Show) -> Finding {
         let (root, place) = conflict.file;
-        let file = self.tree.roots[root].files[place].shown.clone();
-        match &conflict.kind {
-            ConflictKind::TooMany => conflict.finding(bare(file, 0), None),
-            ConflictKind::Name {
-                kind,
-                name,
-                line,
-                other_kind,
-                other,
-                other_file,
-                other_line,
-                ..
-            } => {
-                let find = |file: &str, kind: NameKind, name: &JobName| match show {
-                    Show::Text => self.tree.place_of(file, kind, name.as_str()),
-                    Show::Line => None,
-                };
-                let at = find(&file, *kind, name);
-                let also = find(other_file, *other_kind, other);
-                let also = also
-                    .or_else(|| (*other_line > 0).then(|| bare(other_file.clone(), *other_line)));
-                conflict.finding(at.unwrap_or_else(|| bare(file, *line)), also)
-            }
-        }
+        let shown = &self.tree.roots[root].files[place].shown;
+        conflict.finding(shown, |file, kind, name, _| match show {
+            Show::Text => self.tree.place_of(file, kind, name.as_str()),
+            Show::Line => None,
+        })
     }
 }
 
@@ -387,21 +368,6 @@ enum Show {
 fn is_known(in_force: &InForce, path: &str) -> bool {
     let mut roots = in_force.roots.iter();
     roots.any(|root| *root.path == *path && (!root.files.is_empty() || !root.held.is_empty()))
-}
-
-/// A place of which only the line is known.
-fn bare(file: Arc<str>, line: u32) -> Excerpt {
-    let one = u32::from(line > 0);
-    Excerpt {
-        place: Place {
-            file,
-            line,
-            column: one,
-            length: one,
-        },
-        line: String::new(),
-        label: String::new(),
-    }
 }
 
 /// The hash that a confirmation names the pending removals by; empty when there are none.

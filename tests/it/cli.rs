@@ -22,6 +22,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       test       Try the schedule tests (*.test.yaml) of a folder
       import     Make job files of another scheduler's files
       doctor     Say what will hurt: tree, host, state folder
+      fmt        Lay job files out: indentation, blanks, empty lines; comments stay
       schema     Print the JSON Schema of job files
       rules      Print Prometheus alert rules made of the definitions, or a Grafana dashboard
       explain    Say why a fire ran, did not or waits; or what a finding means

@@ -18,6 +18,8 @@ Examples:
   elder validate --strict --format json   for a pipeline: warnings fail, findings as JSON
   elder validate jobs.d/billing.yaml      one file, within its tree
   git show HEAD:jobs.d/a.yaml | elder validate -
+  kubectl kustomize overlays/shop | elder validate -   the job files in its ConfigMaps
+  elder validate --policy policy.yaml     by a team's own rules too: docs/policy.md
 
 Exit status: 0 nothing to mend, 1 findings, 2 no answer (no such PATH, no job file).";
 
@@ -57,7 +59,7 @@ pub struct RestoreArgs {
 #[derive(Debug, Args)]
 #[command(after_help = VALIDATE_EXAMPLES)]
 pub struct ValidateArgs {
-    /// Folders of job files, single files, or - for standard input [default: jobs.d]
+    /// Folders of job files, single files, Kubernetes manifests, or - for standard input [default: jobs.d]
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
     /// How to write findings; auto is github where GITHUB_ACTIONS is set, else human
@@ -66,6 +68,9 @@ pub struct ValidateArgs {
     /// Warnings fail too
     #[arg(long)]
     pub strict: bool,
+    /// A team's own rules for its jobs, as a file: docs/policy.md
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// Files of NAME=value lines for ${NAME}
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     pub env_file: Vec<PathBuf>,
@@ -155,6 +160,28 @@ pub struct NextArgs {
     /// Files of NAME=value lines for ${NAME}
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     pub env_file: Vec<PathBuf>,
+}
+
+/// The flags of `elder fmt`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder fmt                        lays the files of jobs.d out
+  elder fmt --check jobs.d         for CI: shows what would change, writes nothing
+  elder fmt - < a.yaml > b.yaml    for editors
+
+Comments, order and quotes stay; a file says the same before and after.
+Exit status: 0 fine, 1 a file differs (--check) or is no YAML, 2 no answer.")]
+pub struct FmtArgs {
+    /// Folders of job files, single files, or - for standard input [default: jobs.d]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<String>,
+    /// Write nothing; show what would change, and end with 1 if anything would
+    #[arg(long)]
+    pub check: bool,
+    /// The tree that a single file belongs to [default: the outermost parent with a _defaults.yaml, else its folder]
+    #[arg(long, value_name = "FOLDER")]
+    pub root: Option<String>,
 }
 
 /// The flags of `elder schema`.

@@ -54,6 +54,7 @@ Examples:
   elder plan --against git:origin/main --format markdown    for a comment on a pull request
   elder plan --against ../deployed/jobs.d     beside another folder
   elder plan --against http://127.0.0.1:8000  beside what that elder runs
+  kubectl kustomize overlays/shop | elder plan - --against http://127.0.0.1:8000
 
 Exit status: 0 fine, 1 a file is bad, 2 no answer, 3 there are changes (with --exit-code).";
 
@@ -61,10 +62,10 @@ Exit status: 0 fine, 1 a file is bad, 2 no answer, 3 there are changes (with --e
 #[derive(Debug, Args)]
 #[command(after_help = PLAN_EXAMPLES)]
 pub struct PlanArgs {
-    /// Folders of job files [default: jobs.d]
+    /// Folders of job files, or Kubernetes manifests that hold them [default: jobs.d]
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
-    /// git:REV, a folder, or the URL of a running elder [default: the target of the merge request where CI names it, else git:HEAD]
+    /// git:REV, a folder, a manifest, or the URL of a running elder [default: the target of the merge request where CI names it, else git:HEAD]
     #[arg(long, value_name = "WHAT", value_parser = against)]
     pub against: Option<PlanAgainst>,
     /// How to write the answer

@@ -20,7 +20,7 @@ pub use client::{
 };
 pub use doctor::DoctorArgs;
 pub use files::{
-    FindingFormat, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
+    FindingFormat, FmtArgs, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
     ValidateArgs,
 };
 pub use forecast::{PlanAgainst, PlanArgs, PlanFormat, SimulateArgs, SimulateFormat, TestArgs};
@@ -72,6 +72,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Say what will hurt: tree, host, state folder
     Doctor(DoctorArgs),
+    /// Lay job files out: indentation, blanks, empty lines; comments stay
+    Fmt(FmtArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
     /// Print Prometheus alert rules made of the definitions, or a Grafana dashboard
@@ -122,10 +124,9 @@ pub enum Command {
 pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     let flags = arguments.iter().take_while(|argument| *argument != "--");
     let position = flags.skip(1).position(|argument| argument == "--validate");
-    let starts_with_command = arguments.get(1).is_some_and(|first| {
-        let first = first.to_string_lossy();
-        COMMANDS.contains(&first.as_ref())
-    });
+    let starts_with_command = arguments
+        .get(1)
+        .is_some_and(|first| Command::has_subcommand(&first.to_string_lossy()));
     let (Some(position), false) = (position, starts_with_command) else {
         return arguments;
     };
@@ -134,38 +135,6 @@ pub fn with_validate_as_command(arguments: Vec<OsString>) -> Vec<OsString> {
     arguments.insert(1, OsString::from("validate"));
     arguments
 }
-
-const COMMANDS: [&str; 29] = [
-    "run",
-    "validate",
-    "plan",
-    "next",
-    "simulate",
-    "test",
-    "import",
-    "doctor",
-    "schema",
-    "rules",
-    "explain",
-    "status",
-    "list",
-    "show",
-    "runs",
-    "logs",
-    "trigger",
-    "rerun",
-    "cancel",
-    "pause",
-    "resume",
-    "overrides",
-    "sync",
-    "wait",
-    "backup",
-    "restore",
-    "optimize",
-    "report",
-    "stop",
-];
 
 #[cfg(test)]
 mod tests {
@@ -180,11 +149,6 @@ mod tests {
     #[test]
     fn the_definitions_are_sound() {
         Cli::command().debug_assert();
-        let names: Vec<_> = Cli::command()
-            .get_subcommands()
-            .map(|command| command.get_name().to_owned())
-            .collect();
-        assert_eq!(names, COMMANDS);
     }
 
     #[test]

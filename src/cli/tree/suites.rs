@@ -10,8 +10,8 @@ use crate::spec::InputFile;
 
 use super::super::exit::Failure;
 use super::super::settings::distinct_paths;
-use super::targets::{absolute, folders_of, look_for};
-use super::{Query, Tree, check};
+use super::targets::{absolute, folders_of, look_for, manifest_at, targets};
+use super::{Query, Tree, check, checked};
 
 /// Job files and tests, as they were found.
 pub struct WithTests {
@@ -47,10 +47,13 @@ pub fn with_tests(query: &Query<'_>) -> Result<WithTests, Failure> {
         [] => vec![Paths::DEFAULT.to_owned()],
         paths => distinct_paths(paths.to_vec())?,
     };
+    let is_manifest =
+        |path: &String| path == "-" || manifest_at(&absolute(Path::new(path)), path).is_some();
+    if !paths.is_empty() && paths.iter().all(is_manifest) {
+        return in_manifests(query);
+    }
     if paths.iter().any(|path| path == "-") {
-        return Err(Failure::no_answer(
-            "elder test reads files, not standard input",
-        ));
+        return Err(Failure::no_answer("standard input and files at once"));
     }
     let (files, folders): (Vec<String>, Vec<String>) = paths
         .into_iter()
@@ -76,6 +79,24 @@ pub fn with_tests(query: &Query<'_>) -> Result<WithTests, Failure> {
     let files = if tests.is_empty() { jobs } else { tests };
     let folders = folders_of(files, query.root)?;
     looked(&folders, query, only_tests, only_jobs)
+}
+
+/// ConfigMaps hold their tests beside their job files.
+fn in_manifests(query: &Query<'_>) -> Result<WithTests, Failure> {
+    let (mut looked, findings) = super::looked(targets(query)?, query)?;
+    if looked.iter().any(|one| one.namespace.is_none()) {
+        return Err(
+            Failure::no_answer("standard input is no Kubernetes manifest")
+                .help("elder test reads files, or manifests with tests in their ConfigMaps"),
+        );
+    }
+    let tests = looked.iter_mut().map(|one| std::mem::take(&mut one.tests));
+    let tests = tests.flatten().collect();
+    Ok(WithTests {
+        tree: checked(&looked, findings, query, None),
+        tests,
+        only: None,
+    })
 }
 
 fn looked(

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::finding::Code;
+use crate::model::NameKind;
 use samples::job;
 
 /// What one file says: good with these names, or bad.
@@ -422,12 +424,7 @@ fn both_places_of_a_name_are_told() {
     );
     assert_eq!(merged.refused, HashSet::from([(1, 0)]));
     assert_eq!(merged.conflicts.len(), 1);
-    let excerpt = |line| Excerpt {
-        place: crate::finding::Place::file("two/b".into()),
-        line,
-        label: String::new(),
-    };
-    let finding = merged.conflicts[0].finding(excerpt("  Job:".to_owned()), None);
+    let finding = merged.conflicts[0].finding(&Arc::from("two/b"), |_, _, _, _| None);
     assert_eq!(finding.code, Code::DuplicateName);
     assert_eq!(
         finding.message,

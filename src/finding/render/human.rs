@@ -12,6 +12,13 @@ use crate::finding::{Excerpt, Finding, Severity};
 const WIDTH: usize = 140;
 
 pub(super) fn render(report: &Report<'_>, colour: Colour) -> String {
+    let mut text = excerpts(report, colour);
+    text.push_str(&report.counts());
+    text.push('\n');
+    text
+}
+
+pub(super) fn excerpts(report: &Report<'_>, colour: Colour) -> String {
     let renderer = match colour {
         Colour::On => Renderer::styled(),
         Colour::Off => Renderer::plain(),
@@ -22,8 +29,6 @@ pub(super) fn render(report: &Report<'_>, colour: Colour) -> String {
         text.push_str(&one(&renderer, finding));
         text.push_str("\n\n");
     }
-    text.push_str(&report.counts());
-    text.push('\n');
     text
 }
 

@@ -91,6 +91,12 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// The findings for people, each with an empty line after it, and nothing else.
+    #[must_use]
+    pub fn excerpts(&self, colour: Colour) -> String {
+        human::excerpts(self, colour)
+    }
+
     /// `3 files, 12 jobs: 1 error, 2 warnings`.
     #[must_use]
     pub fn counts(&self) -> String {

@@ -41,6 +41,7 @@ fn inputs(files: &[(&str, &str)]) -> Vec<InputFile> {
             shown: Arc::from(format!("jobs.d/{path}")),
             content: Ok(Arc::from(text.as_bytes())),
             hash: Sha256::digest(text).into(),
+            within: None,
         })
         .collect()
 }

@@ -15,6 +15,7 @@ pub(super) fn jobs(text: &str) -> Vec<Job> {
         shown: "jobs.d/a.yaml".into(),
         content: Ok(Arc::from(text.as_bytes())),
         hash: [0; 32],
+        within: None,
     };
     let options = spec::Options::default();
     let checked = spec::check(&[input], None, &HashMap::new(), &options, &Zones::bundled());

@@ -128,6 +128,7 @@ fn input(source: &SourceView, name: &str, text: String) -> InputFile {
         shown: Arc::from(Path::new(&*source.path).join(name).to_string_lossy()),
         hash: Sha256::digest(&bytes).into(),
         content: Ok(Arc::from(bytes)),
+        within: None,
     }
 }
 

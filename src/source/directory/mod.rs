@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use tree::Tree;
 
 pub use read::MAX_FILE;
-pub use walk::{MAX_DEPTH, is_test_file};
+pub use walk::{MAX_DEPTH, is_job_file, is_test_file};
 
 use super::Snapshot;
 

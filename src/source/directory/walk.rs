@@ -293,7 +293,8 @@ impl<'a> Walk<'a> {
 }
 
 /// Whether a name is that of a job file, or of a calendar file that one may name.
-pub(super) fn is_job_file(name: &str) -> bool {
+#[must_use]
+pub fn is_job_file(name: &str) -> bool {
     if let Some(stem) = name.strip_suffix(".ics") {
         return !stem.is_empty() && !name.starts_with('.');
     }

@@ -48,7 +48,7 @@ pub(in crate::spec) fn bind(
                     dates: dates.clone(),
                     origin: Origin {
                         file: input.shown.clone(),
-                        line: place.span.line,
+                        line: decoder.line_of(place.span),
                     },
                 }));
             }

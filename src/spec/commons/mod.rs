@@ -139,7 +139,7 @@ pub fn said(input: &InputFile, options: &Options, zones: &Zones) -> Said {
     let Some(Value::Map(top)) = tree.root.as_ref().map(|root| &root.value) else {
         return Said::bad(None);
     };
-    let page = Page::new(input.shown.clone(), text);
+    let page = Page::of(input, text);
     let shared = Shared::new(zones);
     let mut decoder = Decoder::new(&page, options, &shared);
     let home = Home::new(&input.root_folder, &input.path);
@@ -199,7 +199,7 @@ fn read<'t, T: Common>(
         let value = Arc::new(T::read(decoder, entry, home)?);
         let origin = Origin {
             file: decoder.commons.shown.clone(),
-            line: entry.key_span.line,
+            line: decoder.line_of(entry.key_span),
         };
         (decoder.errors() == before).then_some(Placed { value, origin })
     })

@@ -42,7 +42,7 @@ pub(super) fn check(input: &InputFile, zones: &Zones) -> (Option<Calendar>, Vec<
     };
     reader.read(text);
     let ranges = reader.ranges();
-    let page = Page::new(input.shown.clone(), text);
+    let page = Page::of(input, text);
     let problems = reader.problems.into_list();
     let mut findings: Vec<_> = problems.into_iter().map(|one| page.finding(one)).collect();
     findings.sort_by_key(|finding| finding.at.place.line);

@@ -45,6 +45,7 @@ pub(super) fn input(path: &str, bytes: &[u8]) -> InputFile {
         shown: format!("jobs.d/{path}").into(),
         content: Ok(Arc::from(bytes)),
         hash: Sha256::digest(bytes).into(),
+        within: None,
     }
 }
 

@@ -144,6 +144,7 @@ fn check_one(input: &InputFile, prefix: &str) -> CheckedFile {
         uses: Box::default(),
         uses_state: 0,
         jobs: Vec::new(),
+        given: Vec::new(),
         variables: crate::spec::Variables::default(),
         names: Vec::new(),
         findings: Vec::new(),

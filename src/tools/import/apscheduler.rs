@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use super::calendar::{Calendar, DAYS, DaySet, HOURS, MONTHS, Rule, SIXTY, WEEK};
 use super::draft::{Draft, Sheet, Value, When, literal, seconds, zone};
 use super::field::{Field, MONTHS as MONTH_NAMES, OpenStep};
-use super::page::Trouble;
 use super::prove::Old;
 use super::quartz::ranges;
-use super::yaml::{self, Node};
 use super::{Options, SourceFile, celery, target};
 use crate::finding::Code;
+use crate::tools::page::Trouble;
+use crate::tools::yaml::{self, Node};
 
 pub(super) fn read(files: &[SourceFile], options: &Options<'_>) -> Sheet {
     let mut sheet = Sheet::default();

@@ -6,10 +6,10 @@ use super::Options;
 use super::calendar::{Calendar, DAYS, DaySet, HOURS, MONTHS, Rule, SIXTY, WEEK};
 use super::draft::{Draft, Sheet, Value, When, literal, seconds, zone};
 use super::field::{Field, MONTHS as MONTH_NAMES, WEEKDAYS};
-use super::page::Trouble;
 use super::prove::Old;
-use super::yaml::Node;
 use crate::finding::Code;
+use crate::tools::page::Trouble;
+use crate::tools::yaml::Node;
 
 /// Reads a dump; false when it is none.
 pub(super) fn read(document: &Node, file: usize, options: &Options<'_>, sheet: &mut Sheet) -> bool {

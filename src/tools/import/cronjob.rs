@@ -2,12 +2,12 @@
 
 use super::command::shell_line;
 use super::draft::{Draft, Sheet, Value, When, literal, seconds, zone};
-use super::page::{Spot, Trouble};
 use super::prove::Old;
 use super::quartz::{kubernetes, macro_line};
-use super::yaml::{self, Node};
 use super::{Options, SourceFile, target};
 use crate::finding::Code;
+use crate::tools::page::{Spot, Trouble};
+use crate::tools::yaml::{self, Node};
 
 pub(super) fn read(files: &[SourceFile], options: &Options<'_>) -> Sheet {
     let mut sheet = Sheet::default();

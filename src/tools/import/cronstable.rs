@@ -2,12 +2,12 @@
 
 use super::command::quote;
 use super::draft::{Draft, Sheet, Value, When, literal, seconds, zone};
-use super::page::{Spot, Trouble};
 use super::prove::Old;
 use super::quartz::{cronstable, macro_line};
-use super::yaml::{self, Node};
 use super::{Options, SourceFile, target};
 use crate::finding::Code;
+use crate::tools::page::{Spot, Trouble};
+use crate::tools::yaml::{self, Node};
 
 /// The files that a file includes.
 pub(super) fn includes(file: &SourceFile) -> Vec<String> {

@@ -3,11 +3,11 @@
 use super::cron_line::rule_of_line;
 use super::draft::{Draft, Sheet, Value, When, name_of_command, zone};
 use super::field::words;
-use super::page::{Spot, Trouble};
 use super::prove::Old;
 use super::quartz::{debian, macro_line};
 use super::{Columns, Options, SourceFile, target};
 use crate::finding::Code;
+use crate::tools::page::{Spot, Trouble};
 
 /// The environment of the entries below.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,8 @@
 use crate::schedule::Zones;
 
 use super::calendar::Rule;
-use super::page::{Spot, Trouble};
 use super::prove::Old;
+use crate::tools::page::{Spot, Trouble};
 
 /// A job on its way from another scheduler into a job file.
 #[derive(Clone, Debug)]

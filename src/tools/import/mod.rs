@@ -20,7 +20,6 @@ mod crontab;
 mod draft;
 mod field;
 mod on_calendar;
-mod page;
 mod print;
 mod prove;
 mod quartz;
@@ -32,19 +31,18 @@ mod target;
 mod tests;
 mod text;
 mod unit;
-mod yaml;
 
 use std::path::PathBuf;
 
 use crate::finding::{Code, Finding};
 use crate::schedule::Zones;
 
-pub use page::SourceFile;
+pub use super::page::SourceFile;
 pub use prove::{Proof, Verdict};
 pub use settle::Imported;
 
+use super::page::{Spot, Trouble};
 use draft::Sheet;
-use page::{Spot, Trouble};
 
 /// Whose files they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

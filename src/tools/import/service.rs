@@ -346,8 +346,8 @@ fn left_out(service: &Unit, draft: &mut Draft) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::page::Spot;
     use super::*;
+    use crate::tools::page::Spot;
 
     #[test]
     fn variables_of_a_unit_become_those_of_a_shell() {

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::draft::{Draft, Sheet, valid_name};
-use super::page::Trouble;
 use super::print::{Printed, print};
 use super::prove::{self, New, Proof};
 use super::{Format, Options, SourceFile, findings, target};
@@ -18,6 +17,7 @@ use crate::finding::{Finding, Severity};
 use crate::model::Job;
 use crate::schedule::Zones;
 use crate::spec::{self, InputFile};
+use crate::tools::page::Trouble;
 
 /// What an import came to.
 pub struct Imported {
@@ -124,6 +124,7 @@ pub(super) fn check(text: &str, zones: &Zones) -> (Vec<Job>, Vec<Finding>) {
         shown: Arc::from("imported.yaml"),
         content: Ok(Arc::from(text.as_bytes())),
         hash: [0; 32],
+        within: None,
     };
     let options = spec::Options::default();
     let checked = spec::check(&[input], None, &HashMap::new(), &options, zones);

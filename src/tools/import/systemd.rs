@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::draft::{Draft, Sheet, Value, When, literal, seconds};
 use super::on_calendar::{Event, parse};
-use super::page::{Spot, Trouble};
 use super::prove::Old;
 use super::service::what;
 use super::unit::{Setting, Unit, span};
 use super::{Options, SourceFile, target};
 use crate::finding::Code;
+use crate::tools::page::{Spot, Trouble};
 
 /// The names of the services that a timer may start, to be looked for beside it.
 pub(super) fn companions(file: &SourceFile) -> Vec<String> {

@@ -158,12 +158,12 @@ mod tests {
         #[test]
         fn what_is_written_is_read_again(text in ".*|[ -~\n\t]{0,40}") {
             let read = |yaml: &str| {
-                let document = crate::tools::import::yaml::read(yaml, "x").unwrap();
+                let document = crate::tools::yaml::read(yaml, "x").unwrap();
                 document[0].get("v").unwrap().text().unwrap().to_owned()
             };
             prop_assert_eq!(&read(&format!("v: {}\n", scalar(&text))), &text);
             let listed = list(std::slice::from_ref(&text));
-            let document = crate::tools::import::yaml::read(&format!("v: {listed}\n"), "x").unwrap();
+            let document = crate::tools::yaml::read(&format!("v: {listed}\n"), "x").unwrap();
             prop_assert_eq!(document[0].get("v").unwrap().items()[0].text(), Some(&*text));
             if let Some(block) = block(&text, "  ") {
                 prop_assert_eq!(&read(&format!("v: {block}\nw: 1\n")), &text);

@@ -1,7 +1,7 @@
 //! Unit files of systemd: sections, keys, continued lines.
 
-use super::page::{Spot, Trouble};
 use crate::finding::Code;
+use crate::tools::page::{Spot, Trouble};
 
 /// One `Key=Value`.
 #[derive(Clone, Debug)]

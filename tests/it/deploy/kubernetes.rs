@@ -199,6 +199,64 @@ fn each_check_of_the_manifests_can_fail() {
 }
 
 #[test]
+fn the_rights_of_the_rollout_example_are_what_kubernetes_takes() {
+    let page = shipped("../examples/rollout-restart/README.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let block = page.split("```yaml\n").nth(1).unwrap();
+    let Some((documents, errors)) = checked(block.split("```").next().unwrap()) else {
+        return;
+    };
+    assert_eq!(errors, [""; 0]);
+    let role = one(&documents, "Role");
+    assert_eq!(
+        role["rules"][0]["verbs"],
+        json!(["patch"]),
+        "no more than that"
+    );
+    assert_eq!(
+        one(&documents, "RoleBinding")["roleRef"]["name"],
+        role["metadata"]["name"]
+    );
+}
+
+#[test]
+fn the_documents_command_makes_the_configmap_of_a_folder() {
+    let Some(kubectl) = program("bin/kubectl") else {
+        return;
+    };
+    let document = std::fs::read_to_string(shipped("../docs/gitops-kubernetes.md")).unwrap();
+    let begins = "kubectl create configmap ";
+    let line = document.lines().find(|line| line.starts_with(begins));
+    let folder = Folder::with(&[
+        (
+            "jobs.d/a.yaml",
+            "jobs:\n  a: { schedule: manual, run: x }\n",
+        ),
+        ("jobs.d/_defaults.yaml", "defaults: { timezone: UTC }\n"),
+        ("jobs.d/below/b.yaml", "jobs: {}\n"),
+    ]);
+    let done = std::process::Command::new("sh")
+        .args(["-ec", line.unwrap()])
+        .current_dir(folder.path())
+        .env_clear()
+        .env(
+            "PATH",
+            format!("{}:/usr/bin:/bin", kubectl.parent().unwrap().display()),
+        )
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let Some((documents, errors)) = checked(&folder.read("elder-jobs.yaml")) else {
+        return;
+    };
+    assert_eq!(errors, [""; 0]);
+    let data = one(&documents, "ConfigMap")["data"].as_object().unwrap();
+    let names: Vec<_> = data.keys().map(String::as_str).collect();
+    assert_eq!(names, ["_defaults.yaml", "a.yaml"]);
+    assert_eq!(data["a.yaml"], folder.read("jobs.d/a.yaml"));
+}
+
+#[test]
 fn kubectl_would_apply_each_object() {
     let Some(manifests) = kustomized(&shipped("kubernetes/overlay")) else {
         return;

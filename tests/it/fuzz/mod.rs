@@ -4,6 +4,7 @@
 //! `make fuzz` gives each of them a minute; `FUZZ_SECONDS` says how long, `ELDER_SEED` where the
 //! inputs begin. An input that breaks something is printed with its seed.
 
+mod layout;
 mod mutate;
 mod targets;
 

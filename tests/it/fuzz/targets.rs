@@ -226,10 +226,11 @@ fn input_file(path: &str, bytes: &[u8]) -> InputFile {
         shown: format!("jobs.d/{path}").into(),
         content: Ok(bytes.into()),
         hash: [0; 32],
+        within: None,
     }
 }
 
-fn checked(path: &str, bytes: &[u8], zones: &Zones) -> (Vec<Job>, Commons) {
+pub(super) fn checked(path: &str, bytes: &[u8], zones: &Zones) -> (Vec<Job>, Commons) {
     let input = input_file(path, bytes);
     let checked = spec::check(&[input], None, &HashMap::new(), &options(), zones);
     let file = &checked.files[0];
@@ -243,12 +244,12 @@ fn checked(path: &str, bytes: &[u8], zones: &Zones) -> (Vec<Job>, Commons) {
     (file.jobs.clone(), (*file.commons).clone())
 }
 
-fn definitions(jobs: &[Job]) -> Vec<&Definition> {
+pub(super) fn definitions(jobs: &[Job]) -> Vec<&Definition> {
     jobs.iter().map(|job| &*job.definition).collect()
 }
 
 /// Every job file that is shipped.
-fn job_files() -> Vec<Vec<u8>> {
+pub(super) fn job_files() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut rest = vec![root.join("jobs.d"), root.join("examples")];
     let mut files = Vec::new();

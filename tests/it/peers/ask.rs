@@ -20,7 +20,7 @@ use super::translate;
 pub type Answer = Result<Vec<i64>, String>;
 
 /// The folder with the peers, which is filled on the first call.
-fn installed() -> &'static Path {
+pub fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("peers");

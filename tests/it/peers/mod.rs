@@ -12,6 +12,8 @@ mod examples;
 mod shape;
 mod translate;
 
+pub use ask::installed;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 

@@ -6,7 +6,7 @@ use super::{shipped, text};
 use crate::support::{Daemon, Folder, elder};
 
 /// Every Markdown file that users read.
-fn documents() -> Vec<String> {
+pub(super) fn documents() -> Vec<String> {
     let mut all = vec!["README.md".to_owned(), "ARCHITECTURE.md".to_owned()];
     for entry in std::fs::read_dir(shipped("docs")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -19,7 +19,7 @@ fn documents() -> Vec<String> {
 }
 
 /// The fenced blocks of a language, each with its line.
-fn blocks(markdown: &str, language: &str) -> Vec<(usize, String)> {
+pub(super) fn blocks(markdown: &str, language: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut open: Option<(usize, String)> = None;
     for (number, line) in markdown.lines().enumerate() {

@@ -31,6 +31,7 @@ fn all_shipped_job_files_validate_without_a_warning() {
         "invoices",
         "log-rotation",
         "overlap",
+        "policy",
         "pools",
         "rollout-restart",
         "sages",
@@ -45,6 +46,14 @@ fn all_shipped_job_files_validate_without_a_warning() {
         want.map(str::to_owned).into(),
         "each needs a test here"
     );
+    let readme = text("README.md");
+    for folder in &folders {
+        let link = format!("](examples/{folder})");
+        assert!(
+            readme.contains(&link),
+            "README.md does not lead to examples/{folder}"
+        );
+    }
 }
 
 #[test]
@@ -381,4 +390,29 @@ fn a_configmap_is_followed_as_the_kubelet_swaps_it() {
         None,
         "a job that is gone has no series"
     );
+}
+
+#[test]
+fn the_jobs_of_a_team_keep_to_its_policy_and_one_that_does_not_is_found() {
+    let validate = |folder: &std::path::Path| {
+        elder("validate --strict --policy examples/policy/.elder-policy.yaml")
+            .arg(folder.display().to_string())
+            .within(&shipped(""))
+            .run()
+    };
+    let finished = validate(&shipped("examples/policy"));
+    assert_eq!(finished.code, Some(0), "{finished}");
+    let folder = copied("examples/policy");
+    folder.write("jobs.d/_defaults.yaml", "defaults: { timeout: 10m }\n");
+    let finished = validate(&folder.join("jobs.d"));
+    assert_eq!(finished.code, Some(1), "{finished}");
+    assert_eq!(
+        finished.stdout.matches("error[E060]").count(),
+        3,
+        "{finished}"
+    );
+    let folder = copied("examples/policy");
+    let daemon = Daemon::start(&folder);
+    let finished = ask(&daemon, &folder, "trigger price-list --wait");
+    assert_eq!(finished.code, Some(0), "{finished}");
 }

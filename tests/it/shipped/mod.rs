@@ -3,6 +3,7 @@
 mod documents;
 mod examples;
 mod japanese;
+mod layout;
 mod needs;
 mod pipelines;
 mod reference;

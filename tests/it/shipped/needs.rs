@@ -248,7 +248,7 @@ fn caches_are_warmed_within_one_pool() {
 }
 
 #[test]
-fn a_task_is_put_on_the_queue_under_the_runs_own_id() {
+fn a_task_is_put_on_the_queue_and_knows_its_run() {
     let folder = copied("examples/celery");
     program(
         &folder,
@@ -274,9 +274,8 @@ fn a_task_is_put_on_the_queue_under_the_runs_own_id() {
             "call",
             "shop.tasks.export",
             "--args=[\"out\"]",
-            "--kwargs={\"full\": true}",
+            &format!("--kwargs={{\"full\": true, \"run\": \"{id}\"}}"),
             "--queue=slow",
-            &format!("--task-id={id}"),
             "redis://127.0.0.1/0",
         ]
     );

@@ -123,6 +123,17 @@ fn the_whole_loop_plays_on_one_machine() {
 }
 
 #[test]
+fn a_pipeline_that_wants_one_layout_refuses_another() {
+    let folder = clone(&GOOD.replace("02:00' }", "03:00'  }"));
+    assert!(check(&folder, &[]).status.success(), "not asked for");
+    let output = check(&folder, &[("ELDER_FMT", "1")]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("+++ jobs.d/a.yaml (elder fmt)"), "{said}");
+    assert!(said.contains("### elder plan"), "the plan is made: {said}");
+}
+
+#[test]
 fn what_cannot_be_compared_ends_the_pipeline() {
     let folder = clone(&GOOD.replace("02:00", "03:00"));
     let output = check(&folder, &[("ELDER_AGAINST", "git:nowhere")]);
@@ -136,7 +147,7 @@ fn the_hooks_and_templates_name_commands_and_files_that_there_are() {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("entry: elder "))
         .collect();
-    assert_eq!(entries.len(), 3);
+    assert_eq!(entries.len(), 4);
     let folder = Folder::with(&[
         ("jobs.d/a.yaml", GOOD),
         (

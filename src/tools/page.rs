@@ -1,4 +1,4 @@
-//! A source file, and what is wrong at a place of it.
+//! A file of another program, and what is wrong at a place of it.
 
 use std::sync::Arc;
 

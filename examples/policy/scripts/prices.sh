@@ -1,0 +1,3 @@
+#!/bin/sh
+# Stands for a script of yours.
+echo prices

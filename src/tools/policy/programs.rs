@@ -1,0 +1,226 @@
+//! Which programs a line for a shell starts, as far as a look at it can tell.
+//!
+//! No parser of a shell: it goes from command to command, and gives up where only a shell would
+//! know what follows. What it gives up on is never taken for allowed.
+
+/// What a shell does by itself, and none of it starts a program.
+const BUILT_IN: [&str; 22] = [
+    "set", "cd", "echo", "printf", "export", "test", "[", ":", "true", "false", "exit", "read",
+    "umask", "wait", "shift", "unset", "return", "break", "continue", "local", "pwd", "readonly",
+];
+
+/// Words after which a command follows.
+const BEFORE_A_COMMAND: [&str; 11] = [
+    "if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "fi",
+];
+
+/// The names of the programs that a line starts, in order; or what of it only a shell could tell.
+pub(super) fn commands(line: &str) -> Result<Vec<String>, &'static str> {
+    let mut found: Vec<String> = Vec::new();
+    let mut is_next = true;
+    let mut is_target = false;
+    for token in tokens(line)? {
+        match token {
+            Token::End => (is_next, is_target) = (true, false),
+            Token::Redirect => is_target = true,
+            Token::Word(_) if is_target => is_target = false,
+            Token::Word(word) if is_next => {
+                let is_plain = word.quoted_from.is_none();
+                if is_plain && BEFORE_A_COMMAND.contains(&&*word.text) {
+                    continue;
+                }
+                if word.is_assignment() {
+                    continue;
+                }
+                is_next = false;
+                match &*word.text {
+                    "for" | "select" | "done" | "}" if is_plain => {}
+                    "case" | "esac" | "function" if is_plain => return Err("case or function"),
+                    name if BUILT_IN.contains(&name) => {}
+                    _ if word.is_filled_in => return Err("a command in a variable"),
+                    name if found.iter().any(|known| known == name) => {}
+                    name => found.push(name.to_owned()),
+                }
+            }
+            Token::Word(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+#[derive(Debug, PartialEq)]
+enum Token {
+    Word(Word),
+    /// A line's end, `;`, `&`, `|`, a bracket: what follows begins a command.
+    End,
+    /// `>` and its kin: the next word is a file.
+    Redirect,
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Word {
+    text: String,
+    /// Where its first quote stands.
+    quoted_from: Option<usize>,
+    /// A variable is a part of it.
+    is_filled_in: bool,
+}
+
+impl Word {
+    fn quote(&mut self) {
+        self.quoted_from.get_or_insert(self.text.len());
+    }
+
+    /// `NAME=value`
+    fn is_assignment(&self) -> bool {
+        let quoted_from = self.quoted_from.unwrap_or(self.text.len());
+        let assigned = self.text.split_once('=');
+        let assigned = assigned.filter(|(name, _)| name.len() < quoted_from);
+        assigned.is_some_and(|(name, _)| {
+            let name = name.strip_suffix('+').unwrap_or(name);
+            let mut bytes = name.bytes();
+            let first = bytes.next();
+            first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+                && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        })
+    }
+}
+
+fn tokens(line: &str) -> Result<Vec<Token>, &'static str> {
+    let mut tokens = Vec::new();
+    let mut word: Option<Word> = None;
+    let mut chars = line.chars().peekable();
+    let end = |word: &mut Option<Word>, tokens: &mut Vec<Token>| {
+        tokens.extend(word.take().map(Token::Word));
+    };
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' => {
+                let word = word.get_or_insert_default();
+                word.quote();
+                loop {
+                    match chars.next() {
+                        Some('\'') => break,
+                        Some(c) => word.text.push(c),
+                        None => return Err("a quote that is not closed"),
+                    }
+                }
+            }
+            '"' => {
+                let word = word.get_or_insert_default();
+                word.quote();
+                loop {
+                    match chars.next() {
+                        Some('"') => break,
+                        Some('\\') => word.text.extend(chars.next().filter(|c| *c != '\n')),
+                        Some('`') => return Err("a command in backticks"),
+                        Some('$') if chars.peek() == Some(&'(') => return Err("$(…)"),
+                        Some(c) => {
+                            word.is_filled_in |= c == '$';
+                            word.text.push(c);
+                        }
+                        None => return Err("a quote that is not closed"),
+                    }
+                }
+            }
+            '\\' => {
+                if let Some(c) = chars.next().filter(|c| *c != '\n') {
+                    let word = word.get_or_insert_default();
+                    word.quote();
+                    word.text.push(c);
+                }
+            }
+            '`' => return Err("a command in backticks"),
+            '$' if chars.peek() == Some(&'(') => return Err("$(…)"),
+            '#' if word.is_none() => while chars.next_if(|c| *c != '\n').is_some() {},
+            '<' | '>' => {
+                if chars.peek() == Some(&'(') {
+                    return Err("a command in place of a file");
+                }
+                if c == '<' && chars.peek() == Some(&'<') {
+                    return Err("a here-document");
+                }
+                // A number before it is that of a descriptor.
+                let is_number = |word: &Word| word.text.bytes().all(|b| b.is_ascii_digit());
+                if word.as_ref().is_some_and(is_number) {
+                    word = None;
+                }
+                end(&mut word, &mut tokens);
+                while chars.next_if(|c| matches!(c, '>' | '&' | '|')).is_some() {}
+                tokens.push(Token::Redirect);
+            }
+            ';' | '&' | '|' | '\n' | '(' | ')' => {
+                end(&mut word, &mut tokens);
+                tokens.push(Token::End);
+            }
+            c if c.is_whitespace() => end(&mut word, &mut tokens),
+            c => {
+                let word = word.get_or_insert_default();
+                word.is_filled_in |= matches!(c, '$' | '*' | '?' | '~');
+                word.text.push(c);
+            }
+        }
+    }
+    end(&mut word, &mut tokens);
+    Ok(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_of_a_line_is_named_once() {
+        for (line, want) in [
+            ("./backup.sh --all", "./backup.sh"),
+            (
+                "set -e\ncd /srv && tar czf x . | ssh host 'cat > y'",
+                "tar ssh",
+            ),
+            ("A=1 B=\"$C\" curl -s x >out 2>&1; curl y", "curl"),
+            ("if [ -f x ]; then gzip x; else echo no; fi", "gzip"),
+            ("for f in a b; do rm \"$f\"; done", "rm"),
+            ("(nice du -s /) & wait # and rm", "nice"),
+            (
+                "'my tool' x; \"/usr/bin/env\" python",
+                "my tool /usr/bin/env",
+            ),
+            ("> out sort < in", "sort"),
+            ("c\\\nurl x", "curl"),
+            ("{ date; } && time ls", "date ls"),
+            ("", ""),
+        ] {
+            assert_eq!(
+                commands(line).map(|all| all.join(" ")),
+                Ok(want.to_owned()),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_only_a_shell_can_tell_is_never_taken_for_known() {
+        for line in [
+            "$PROGRAM x",
+            "\"$HOME/bin/x\"",
+            "echo $(rm -rf /)",
+            "echo \"$(rm -rf /)\"",
+            "echo `rm`",
+            "cat <<EOF\nrm\nEOF",
+            "diff <(ls a) <(ls b)",
+            "case x in x) rm;; esac",
+            "echo 'open",
+            "./*.sh",
+            "~/x",
+        ] {
+            assert!(commands(line).is_err(), "{line}: {:?}", commands(line));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_can_panic(line in "\\PC{0,40}|[a-z$(){}'\"`<>|&;\\\\ \n=#]{0,40}") {
+            let _ = commands(&line);
+        }
+    }
+}
