@@ -5,6 +5,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -175,6 +176,50 @@ impl RunId {
     }
 }
 
+/// What a job's definition is known by: the first 48 bits of the SHA-256 of its canonical text.
+///
+/// It is the same wherever in a file the definition stands and whatever stands beside it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DefinitionId(NonZeroU64);
+
+impl DefinitionId {
+    /// Of a definition's canonical text.
+    #[must_use]
+    pub fn of(text: &[u8]) -> Self {
+        let digest = Sha256::digest(text);
+        let number = digest
+            .iter()
+            .take(6)
+            .fold(0, |number, byte| number << 8 | u64::from(*byte));
+        Self::from_number(number).unwrap_or(Self(NonZeroU64::MIN))
+    }
+
+    /// As a number below 2^48, and never 0.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0.get()
+    }
+
+    /// Of what [`DefinitionId::number`] gave.
+    #[must_use]
+    pub fn from_number(number: u64) -> Option<Self> {
+        let number = NonZeroU64::new(number)?;
+        (number.get() < 1 << 48).then_some(Self(number))
+    }
+}
+
+impl fmt::Debug for DefinitionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for DefinitionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:012x}", self.0)
+    }
+}
+
 impl fmt::Debug for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -219,6 +264,16 @@ mod tests {
         assert_ne!(a, RunId::of_request(&job, early, "r"));
         assert_eq!(RunId::parse(a.as_str()), Some(a));
         assert_eq!(RunId::parse("../../etc/passwd"), None);
+    }
+
+    #[test]
+    fn a_definition_is_known_by_twelve_digits_of_its_text() {
+        let id = DefinitionId::of(b"abc");
+        // SHA-256 of "abc" begins like this, in every description of SHA-256.
+        assert_eq!(id.to_string(), "ba7816bf8f01");
+        assert_eq!(DefinitionId::from_number(id.number()), Some(id));
+        assert_eq!(DefinitionId::from_number(0), None);
+        assert_eq!(DefinitionId::from_number(1 << 48), None);
     }
 
     #[test]

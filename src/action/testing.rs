@@ -83,6 +83,7 @@ fn job(action: Action) -> TestJob {
             context: Arc::default(),
             policy: Arc::new(policy),
             about: None,
+            id: crate::model::IdCell::default(),
         },
     }
 }

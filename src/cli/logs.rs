@@ -31,6 +31,10 @@ pub fn logs(
         true => for_terminal,
         false => str::to_owned,
     };
+    if environment.out_is_terminal {
+        let about = client.get(&["runs", &run], &[])?.body;
+        console.say(&head(&about));
+    }
     if !typed.follow {
         let text = client.text(&path, &[("follow", "false")])?;
         console.answer(&shown(&text))?;
@@ -59,6 +63,17 @@ pub fn logs(
         Ok(true)
     })?;
     Ok(Exit::Fine)
+}
+
+/// Whose words follow: `run 01J… of billing, failed (exit), jobs.d/a.yaml:3 @ 3f2a91c0de3f`.
+fn head(run: &Value) -> String {
+    let word = |key: &str| run[key].as_str().unwrap_or("-").to_owned();
+    let (ended, origin) = (runs::ended(run), runs::origin(run));
+    format!(
+        "run {} of {}, {ended}, {origin}",
+        word("run_id"),
+        word("job_id")
+    )
 }
 
 /// Whether somebody still reads.
@@ -116,6 +131,14 @@ fn colour(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_head_says_whose_words_follow() {
+        let run = serde_json::json!({"run_id": "R", "job_id": "billing", "state": "done",
+            "outcome": "failed", "reason": "exit", "source": "jobs.d/a.yaml:3", "revision": "v1"});
+        let want = "run R of billing, failed (exit), jobs.d/a.yaml:3 @ v1";
+        assert_eq!(head(&run), want);
+    }
 
     #[test]
     fn a_terminal_gets_colours_and_no_other_orders() {

@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod client;
+pub mod config;
 pub mod console;
 mod doctor;
 pub mod environment;
@@ -12,6 +13,7 @@ mod explain;
 mod fmt;
 mod git;
 mod import;
+mod init;
 mod jobs;
 mod logs;
 mod next;
@@ -24,6 +26,7 @@ mod run;
 mod runs;
 mod schema;
 pub mod settings;
+mod shell;
 mod simulate;
 mod status;
 mod stop;
@@ -40,11 +43,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::clock::SystemClock;
 
 use args::{Cli, Command};
+use config::{ConfigFile, Origins};
 use console::Console;
 use environment::Environment;
 use exit::{Exit, Failure};
@@ -56,7 +60,7 @@ pub fn main() -> Exit {
     let mut console = Console::of_process(&environment);
     let arguments = std::env::args_os().collect();
     match parse(arguments, environment) {
-        Ok((command, environment)) => match carry_out(command, environment, &mut console) {
+        Ok(parsed) => match carry_out(parsed, &mut console) {
             Ok(exit) => exit,
             Err(failure) => {
                 console.fail(&failure);
@@ -78,12 +82,9 @@ pub fn main() -> Exit {
     }
 }
 
-fn carry_out(
-    command: Command,
-    environment: Environment,
-    console: &mut Console,
-) -> Result<Exit, Failure> {
-    match command {
+fn carry_out(parsed: Parsed, console: &mut Console) -> Result<Exit, Failure> {
+    let environment = parsed.environment;
+    match parsed.command {
         Command::Run(typed) => {
             let misspelt = args::variables::misspelt(&Cli::command(), &environment.variables);
             run::run(*typed, environment, misspelt)
@@ -92,8 +93,12 @@ fn carry_out(
         Command::Plan(typed) => plan::plan(&typed, environment, console),
         Command::Next(typed) => next::next(&typed, environment, console),
         Command::Doctor(typed) => doctor::doctor(&typed, environment, console),
+        Command::Config(typed) => config::config(typed, environment, &parsed.origins, console),
         Command::Simulate(typed) => simulate::simulate(&typed, environment, console),
         Command::Test(typed) => test::test(&typed, environment, console),
+        Command::Init(typed) => init::init(&typed, console),
+        Command::Completions(typed) => shell::completions(&typed, console),
+        Command::Man(typed) => shell::man(&typed, console),
         Command::Fmt(typed) => fmt::fmt(&typed, console),
         Command::Rules(typed) => rules::rules(&typed, environment, console),
         Command::Schema(typed) => schema::schema(&typed, console),
@@ -126,31 +131,61 @@ enum Refused {
     ByUs(Failure),
 }
 
-/// The command, and the environment with what `--env-file` adds to it.
+/// The command, and what it was read from.
+#[derive(Debug)]
+struct Parsed {
+    command: Command,
+    /// With what `--env-file` adds to it.
+    environment: Environment,
+    origins: Origins,
+}
+
+/// Reads the line.
 ///
-/// The line is read twice: only the first reading can say where the variables
-/// are that the second one takes its defaults from.
-fn parse(
-    arguments: Vec<OsString>,
-    mut environment: Environment,
-) -> Result<(Command, Environment), Refused> {
+/// It is read twice: only the first reading can say where the variables and the
+/// settings are that the second one takes its defaults from.
+fn parse(arguments: Vec<OsString>, mut environment: Environment) -> Result<Parsed, Refused> {
     let by_clap = |error| Refused::ByClap(Box::new(error));
     let arguments = args::with_validate_as_command(arguments);
-    let first = Cli::try_parse_from_command(Cli::command(), &arguments).map_err(by_clap)?;
-    for file in env_files(&first, &environment) {
+    let (first, _) = Cli::try_parse_from_command(Cli::command(), &arguments).map_err(by_clap)?;
+    let file = match config_file(&first, &environment) {
+        Some(path) => Some(ConfigFile::read(&path).map_err(Refused::ByUs)?),
+        None => None,
+    };
+    for file in env_files(&first, &environment, file.as_ref()) {
         let pairs = environment::read_env_file(&file).map_err(Refused::ByUs)?;
         environment.add(pairs);
     }
-    let command = args::variables::apply(Cli::command(), &environment.variables);
-    // The first reading was fine, so what is wrong now came out of a variable.
-    let second = Cli::try_parse_from_command(command, &arguments)
-        .map_err(|error| Refused::ByUs(bad_variable(&error)))?;
-    Ok((second, environment))
+    let command = args::variables::apply(Cli::command(), &environment.variables, file.as_ref());
+    // The first reading was fine, so what is wrong now came out of a variable or the file.
+    let (command, matches) = Cli::try_parse_from_command(command, &arguments)
+        .map_err(|error| Refused::ByUs(bad_setting(&error, &environment, file.as_ref())))?;
+    Ok(Parsed {
+        command,
+        environment,
+        origins: Origins { matches, file },
+    })
 }
 
-fn env_files(command: &Command, environment: &Environment) -> Vec<PathBuf> {
+fn config_file(command: &Command, environment: &Environment) -> Option<PathBuf> {
+    let typed = match command {
+        Command::Run(typed) => &typed.config,
+        Command::Doctor(typed) => &typed.config,
+        Command::Config(typed) => &typed.run().config,
+        _ => return None,
+    };
+    let set = || environment.get("ELDER_CONFIG").map(PathBuf::from);
+    typed.clone().or_else(set)
+}
+
+fn env_files(
+    command: &Command,
+    environment: &Environment,
+    file: Option<&ConfigFile>,
+) -> Vec<PathBuf> {
     let typed = match command {
         Command::Run(typed) => &typed.env_file,
+        Command::Config(typed) => &typed.run().env_file,
         Command::Validate(typed) => return typed.env_file.clone(),
         Command::Plan(typed) => return typed.env_file.clone(),
         Command::Rules(typed) => return typed.env_file.clone(),
@@ -162,12 +197,24 @@ fn env_files(command: &Command, environment: &Environment) -> Vec<PathBuf> {
     };
     let set = environment.get("ELDER_ENV_FILE");
     match set {
-        Some(files) if typed.is_empty() => files.split(',').map(PathBuf::from).collect(),
-        _ => typed.clone(),
+        _ if !typed.is_empty() => typed.clone(),
+        Some(files) => files.split(',').map(PathBuf::from).collect(),
+        None => {
+            let files = file.and_then(|file| file.values("env_file"));
+            files
+                .unwrap_or_default()
+                .iter()
+                .map(PathBuf::from)
+                .collect()
+        }
     }
 }
 
-fn bad_variable(error: &clap::Error) -> Failure {
+fn bad_setting(
+    error: &clap::Error,
+    environment: &Environment,
+    file: Option<&ConfigFile>,
+) -> Failure {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         _ => String::new(),
@@ -176,24 +223,29 @@ fn bad_variable(error: &clap::Error) -> Failure {
     let long = flag.trim_start_matches('-');
     let long = long.split([' ', '=', '[']).next().unwrap_or_default();
     let name = args::variables::of_flag(long);
+    let key = long.replace('-', "_");
+    let place = file.and_then(|file| file.place(&key));
+    let what = match place.filter(|_| environment.get(&name).is_none()) {
+        Some(place) => format!("{place}: the setting {key}"),
+        None => format!("the variable {name}"),
+    };
     let value = text(ContextKind::InvalidValue);
     let words = match error.get(ContextKind::ValidValue) {
         Some(ContextValue::Strings(words)) => format!("write one of {}", words.join(", ")),
         _ => String::new(),
     };
     let reason = std::error::Error::source(error).map(ToString::to_string);
-    Failure::no_answer(format!("the variable {name} has the value {value:?}"))
-        .help(reason.unwrap_or(words))
+    Failure::no_answer(format!("{what} has the value {value:?}")).help(reason.unwrap_or(words))
 }
 
 impl Cli {
     fn try_parse_from_command(
         mut command: clap::Command,
         arguments: &[OsString],
-    ) -> Result<Command, clap::Error> {
+    ) -> Result<(Command, ArgMatches), clap::Error> {
         let matches = command.try_get_matches_from_mut(arguments)?;
         let typed = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-        Ok(typed.command)
+        Ok((typed.command, matches))
     }
 }
 
@@ -206,10 +258,11 @@ mod tests {
         let pairs = set.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
         environment.add(pairs.collect());
         let arguments = line.split_whitespace().map(OsString::from).collect();
-        parse(arguments, environment).map_err(|refused| match refused {
-            Refused::ByUs(failure) => failure,
-            Refused::ByClap(error) => panic!("{error}"),
-        })
+        match parse(arguments, environment) {
+            Ok(parsed) => Ok((parsed.command, parsed.environment)),
+            Err(Refused::ByUs(failure)) => Err(failure),
+            Err(Refused::ByClap(error)) => panic!("{error}"),
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::decide::short;
+
 use super::args::{CancelArgs, RunsArgs, TableFormat};
 use super::client::{Client, problem};
 use super::console::Console;
@@ -102,19 +104,29 @@ pub(super) fn table(runs: &[Value], of: Of) -> String {
                 0 | 1 => text(&run["trigger"]),
                 more => format!("{}, attempt {more}", text(&run["trigger"])),
             },
+            origin(run),
         ]
     };
-    let heads = ["RUN", "SCHEDULED", "ENDED", "TOOK", "BY"];
+    let heads = ["RUN", "SCHEDULED", "ENDED", "TOOK", "BY", "FROM"];
     if of == Of::OneJob {
         return aligned(heads, &runs.iter().map(row).collect::<Vec<_>>());
     }
     let with_job = |run: &Value| {
-        let [id, at, ended, took, by] = row(run);
-        [id, text(&run["job_id"]), at, ended, took, by]
+        let [id, at, ended, took, by, from] = row(run);
+        [id, text(&run["job_id"]), at, ended, took, by, from]
     };
-    let [run, at, ended, took, by] = heads;
+    let [run, at, ended, took, by, from] = heads;
     let rows: Vec<_> = runs.iter().map(with_job).collect();
-    aligned([run, "JOB", at, ended, took, by], &rows)
+    aligned([run, "JOB", at, ended, took, by, from], &rows)
+}
+
+/// `jobs.d/a.yaml:3 @ 3f2a91c0de3f`: where its definition is written, and the revision.
+pub(super) fn origin(run: &Value) -> String {
+    let source = run["source"].as_str().unwrap_or("-");
+    match run["revision"].as_str() {
+        Some(revision) => format!("{source} @ {}", short(revision)),
+        None => source.to_owned(),
+    }
 }
 
 /// `failed (exit)`, `missed (downtime) ×4`, `running`.
@@ -154,15 +166,15 @@ mod tests {
         let runs = [
             json!({"run_id": "R2", "job_id": "a", "scheduled_at": "2027-01-01T00:00:00.5Z", "state": "done",
                 "outcome": "failed", "reason": "exit", "count": 1, "duration_seconds": 0.25, "trigger": "schedule",
-                "attempt": 3}),
+                "attempt": 3, "source": "jobs.d/a.yaml:3", "revision": "3f2a91c0de3f2a91c0de3f2a91c0de3f2a91c0de"}),
             json!({"run_id": "R1", "job_id": "b", "scheduled_at": "2027-01-01T00:00:00Z", "state": "done",
                 "outcome": "missed", "reason": "downtime", "count": 4, "duration_seconds": null,
                 "trigger": "schedule", "attempt": 0}),
         ];
         let want = "\
-RUN  JOB  SCHEDULED             ENDED                 TOOK     BY
-R2   a    2027-01-01T00:00:00Z  failed (exit)         0.250 s  schedule, attempt 3
-R1   b    2027-01-01T00:00:00Z  missed (downtime) ×4  -        schedule
+RUN  JOB  SCHEDULED             ENDED                 TOOK     BY                   FROM
+R2   a    2027-01-01T00:00:00Z  failed (exit)         0.250 s  schedule, attempt 3  jobs.d/a.yaml:3 @ 3f2a91c0de3f
+R1   b    2027-01-01T00:00:00Z  missed (downtime) ×4  -        schedule             -
 ";
         assert_eq!(table(&runs, Of::All), want);
         assert!(table(&runs, Of::OneJob).starts_with("RUN  SCHEDULED  "));

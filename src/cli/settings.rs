@@ -92,6 +92,7 @@ pub fn of_run(
             },
         },
         revision: typed.revision.map(Arc::from),
+        author: typed.author.map(Arc::from),
         service_manager,
         heartbeat: typed.heartbeat_url.map(|url| Heartbeat {
             url,
@@ -151,6 +152,22 @@ struct Legacy {
     log_level: Option<log::Level>,
 }
 
+/// The variables of that scheduler which have a successor, each with its flag.
+const LEGACY: [(&str, &str); 3] = [
+    ("SCHEDULER_TIMEZONE", "timezone"),
+    ("SCHEDULER_MAX_WORKERS", "max-workers"),
+    ("SCHEDULER_LOG_LEVEL", "log-level"),
+];
+
+/// The variable of that scheduler which sets the flag, where it is set, and what it says.
+pub(super) fn legacy_of<'e>(
+    flag: &str,
+    environment: &'e Environment,
+) -> Option<(&'static str, &'e str)> {
+    let (name, _) = LEGACY.iter().find(|(_, of)| *of == flag)?;
+    Some((name, environment.get(name)?))
+}
+
 impl Legacy {
     fn read(
         environment: &Environment,
@@ -168,8 +185,8 @@ impl Legacy {
                 )));
             }
         }
-        let mut take = |name: &str, flag: &str, successor_is_set: bool| -> Option<String> {
-            let value = environment.get(name)?;
+        let mut take = |flag: &str, successor_is_set: bool| -> Option<String> {
+            let (name, value) = legacy_of(flag, environment)?;
             let successor = super::args::variables::of_flag(flag);
             let verb = if successor_is_set {
                 "is overruled by"
@@ -182,17 +199,9 @@ impl Legacy {
             });
             Some(value.to_owned())
         };
-        let timezone = take("SCHEDULER_TIMEZONE", "timezone", typed.timezone.is_some());
-        let workers = take(
-            "SCHEDULER_MAX_WORKERS",
-            "max-workers",
-            typed.max_workers.is_some(),
-        );
-        let level = take(
-            "SCHEDULER_LOG_LEVEL",
-            "log-level",
-            typed.log_level.is_some(),
-        );
+        let timezone = take("timezone", typed.timezone.is_some());
+        let workers = take("max-workers", typed.max_workers.is_some());
+        let level = take("log-level", typed.log_level.is_some());
         let bad = |name: &str, hint: &str| Failure::no_answer(format!("{name}: {hint}"));
         Ok(Self {
             timezone,
@@ -253,7 +262,7 @@ mod tests {
         let mut environment = Environment::default();
         let pairs = set.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
         environment.add(pairs.collect());
-        let command = variables::apply(Cli::command(), &environment.variables);
+        let command = variables::apply(Cli::command(), &environment.variables, None);
         let matches = command
             .try_get_matches_from(line.split_whitespace())
             .unwrap();

@@ -79,6 +79,22 @@ fn told(config: &Value, stats: &Value) -> String {
             "{stale} jobs did not succeed in time: elder list\n"
         )),
     }
+    match number(&stats["failing_jobs"]) {
+        0 => {}
+        failing => {
+            let names = stats["failing_job_names"].as_array();
+            let names = names.into_iter().flatten().filter_map(Value::as_str);
+            let names: Vec<&str> = names.collect();
+            let more = match failing.saturating_sub(names.len() as u64) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            let names = names.join(", ");
+            text.push_str(&format!(
+                "{failing} jobs failed when they last ran: {names}{more}; since when and what was changed: elder show JOB\n"
+            ));
+        }
+    }
     if stats["store"] == "failing" {
         text.push_str("the store cannot be written, so nothing starts: see elder's log\n");
     }
@@ -97,13 +113,14 @@ mod tests {
             "overrides": {"overrides": [{"kind": "pause"}, {"kind": "removal"}], "total": 2}});
         let stats = json!({"jobs": 41, "active_jobs": 40, "running": 1, "queued": 0,
             "since": "2027-01-01T00:00:00.123Z", "total_executed": 7, "total_errors": 1, "total_missed": 0,
-            "total_skipped": 2, "stale_jobs": 1, "store": "failing", "version": "0.1.0"});
+            "total_skipped": 2, "stale_jobs": 1, "failing_jobs": 3, "failing_job_names": ["a", "b"], "store": "failing", "version": "0.1.0"});
         let want = "\
 Held  rev 3f2a91c  41 jobs, 40 with a next fire, 2 held, 0 findings
 2 jobs are held
 1 running, 0 queued; since 2027-01-01T00:00:00Z: 7 runs, 1 errors, 0 missed, 2 skipped
 1 jobs are paused: elder overrides
 1 jobs did not succeed in time: elder list
+3 jobs failed when they last ran: a, b and 1 more; since when and what was changed: elder show JOB
 the store cannot be written, so nothing starts: see elder's log
 elder 0.1.0
 ";

@@ -122,6 +122,9 @@ pub(super) fn told(job: &str, run_id: &str, run: &Value) -> String {
     if let Some(detail) = word("detail") {
         text.push_str(&format!(": {detail}"));
     }
+    if run.get("source").is_some_and(|source| !source.is_null()) {
+        text.push_str(&format!(" [{}]", super::runs::origin(run)));
+    }
     text.push('\n');
     if let Some(output) = word("output").filter(|output| !output.is_empty()) {
         text.push_str(output);
@@ -148,8 +151,8 @@ mod tests {
                 "job: run R failed (http), status 404: 404 is not among 2xx\n",
             ),
             (
-                json!({"outcome": "interrupted", "reason": "interrupted"}),
-                "job: run R interrupted (interrupted)\n",
+                json!({"outcome": "interrupted", "reason": "interrupted", "source": "jobs.d/a.yaml:3", "revision": "v1"}),
+                "job: run R interrupted (interrupted) [jobs.d/a.yaml:3 @ v1]\n",
             ),
         ] {
             assert_eq!(told("job", "R", &run), want);

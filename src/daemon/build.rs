@@ -310,6 +310,7 @@ fn sync_options(options: &RunOptions) -> sync::Options {
         strict: options.strict,
         default_path: options.paths == Paths::Default,
         revision: options.revision.clone(),
+        author: options.author.clone(),
     }
 }
 
@@ -335,11 +336,11 @@ fn directory(options: &RunOptions) -> Directory {
         .into_iter()
         .map(PathBuf::from)
         .collect();
-    let options = DirectoryOptions {
+    let look = DirectoryOptions {
         config: options.config.clone(),
         ..DirectoryOptions::default()
     };
-    Directory::new(&paths, options)
+    Directory::new(&paths, look)
 }
 
 fn server_config(options: &RunOptions, state: &Path) -> server::Config {

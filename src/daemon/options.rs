@@ -20,6 +20,9 @@ use crate::telemetry::{JobMetrics, log};
 pub struct RunOptions {
     /// Where the job files are.
     pub paths: Paths,
+    /// `--config`: its flags are read already, its `sync_windows` are not; it may lie below a PATH, and
+    /// is no job file.
+    pub config: Option<PathBuf>,
     /// `--listen`; port 0 lets the system choose, the log says which.
     pub listen: SocketAddr,
     /// `--state`: everything that elder writes.
@@ -38,8 +41,6 @@ pub struct RunOptions {
     pub shutdown_grace: Duration,
     /// `--prune-limit`: removing more than so many percent of a PATH's jobs waits for a confirmation; 0 to 100.
     pub prune_limit: u8,
-    /// `--config`: a file of settings that are no flags.
-    pub config: Option<PathBuf>,
     /// `--strict`: refuse to start with a bad file.
     pub strict: bool,
     /// `--allow-empty`: a PATH without a job file is fine.
@@ -71,6 +72,8 @@ pub struct RunOptions {
     pub log: log::Options,
     /// `--revision`: what the files are at, told to jobs, runs and metrics.
     pub revision: Option<Arc<str>>,
+    /// `--author`: who made that revision.
+    pub author: Option<Arc<str>>,
     /// This program's own file, for `ELDER_BIN`.
     pub program: Option<PathBuf>,
     /// `NOTIFY_SOCKET` and what goes with it: the service manager that wants to be told.

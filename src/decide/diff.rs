@@ -19,6 +19,8 @@ pub struct Diff {
     pub rescheduled: Vec<Job>,
     /// Jobs whose definition is another, but not the times.
     pub changed: Vec<Job>,
+    /// What the rescheduled and changed ones were, each under its name.
+    pub before: Vec<Arc<Definition>>,
     /// Those of the changed and rescheduled of which more or less of the past is kept now.
     pub kept: Vec<Job>,
     /// Jobs that stand elsewhere and are the same.
@@ -51,15 +53,19 @@ pub fn diff(before: &InForce, after: &InForce) -> Diff {
         if old.is_some_and(|old| history(old) != history(job)) {
             diff.kept.push(job.clone());
         }
-        let list = match old {
-            None => &mut diff.added,
-            Some(old) => match compare(&old.definition, &job.definition) {
-                Difference::Times => &mut diff.rescheduled,
-                Difference::Other => &mut diff.changed,
-                Difference::None if old.origin != job.origin => &mut diff.moved,
-                Difference::None => continue,
-            },
+        let Some(old) = old else {
+            diff.added.push(job.clone());
+            continue;
         };
+        let list = match compare(&old.definition, &job.definition) {
+            Difference::Times => &mut diff.rescheduled,
+            Difference::Other => &mut diff.changed,
+            Difference::None if old.origin != job.origin => &mut diff.moved,
+            Difference::None => continue,
+        };
+        if old.definition != job.definition {
+            diff.before.push(old.definition.clone());
+        }
         list.push(job.clone());
     }
     // In the old order, so that equal input gives equal output.

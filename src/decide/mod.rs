@@ -5,6 +5,8 @@
 mod admit;
 pub mod diff;
 mod due;
+mod edition;
+pub mod fields;
 mod freeze;
 mod lost_day;
 pub mod merge;
@@ -15,6 +17,10 @@ mod tell;
 
 pub use admit::{Admission, admit};
 pub use due::{Due, Missed, auto_grace, due, grace, skipped};
+pub use edition::{
+    Edit, Edition, Failing, FailingSince, MOST_EDITIONS, edition_of, failing_since, is_uncommitted,
+    remembered, short, since_success,
+};
 pub use freeze::{Freeze, freeze};
 pub use lost_day::{carried_over, loses_today};
 pub use recover::{JobPresence, Recovery, cut_off, recover};

@@ -419,6 +419,7 @@ mod tests {
     use super::*;
     use crate::action::Attempting;
     use crate::clock::HandClock;
+    use crate::decide::Edition;
     use crate::engine::handle::{Change, Handle, TriggerRequest};
     use crate::engine::state::testing::{every, job, second};
     use crate::ids::JobName;
@@ -585,6 +586,10 @@ mod tests {
         }
 
         fn marks(&self, _: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn editions(&self, _: JobName) -> Answer<'_, Vec<Edition>> {
             Box::pin(async { Ok(Vec::new()) })
         }
 

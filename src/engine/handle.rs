@@ -1,10 +1,12 @@
 //! The engine as everyone else sees it: messages in, read-only views out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::decide::{Edition, FailingSince};
 use crate::ids::{JobName, RunId};
 use crate::model::{Job, Outcome, Pause, Pool, Run, RunState, Sages, Trigger};
 use crate::store::{AppliedFile, Mark};
@@ -59,6 +61,9 @@ pub struct Change {
     pub added: Vec<(Job, Mark)>,
     /// Jobs that are there and whose definition or origin is another.
     pub changed: Vec<Job>,
+    /// Editions of definitions that the engine does not know yet, the oldest first: of changed and new
+    /// jobs those that come in force, of recalled ones those that the store remembers.
+    pub editions: HashMap<JobName, Vec<Edition>>,
     /// Jobs that go.
     pub removed: Vec<JobName>,
     /// All names that are held at the moment.
@@ -274,6 +279,8 @@ pub struct JobView {
     pub last: Option<Run>,
     /// Instants that the store remembers.
     pub mark: Mark,
+    /// Since when it fails, if its last runs did.
+    pub failing: Option<FailingSince>,
     /// By when it must succeed, where it expects that of itself.
     pub success_deadline: Option<Timestamp>,
     /// It did not succeed by then.
@@ -346,6 +353,10 @@ pub struct Stats {
     pub stale_jobs: u64,
     /// The first of them by name, ten at most.
     pub stale_names: Vec<JobName>,
+    /// Jobs whose last runs failed.
+    pub failing_jobs: u64,
+    /// The first of them by name, ten at most.
+    pub failing_names: Vec<JobName>,
     /// When the loop last went round.
     pub last_tick: Timestamp,
     /// The store refused the last write, with its words.

@@ -186,7 +186,7 @@ async fn start(clock: &HandClock, store: &Arc<dyn Store>) -> (Handle, JoinHandle
     let task = tokio::spawn(Driver::new(parts, inbox).run());
     let mark = |job: &Job| -> Mark {
         let found = recalled.marks.iter().find(|(name, _)| name == job.name());
-        found.expect("it was seen").1
+        found.expect("it was seen").1.clone()
     };
     let change = Change {
         at: clock.now(),

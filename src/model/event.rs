@@ -306,6 +306,8 @@ pub struct ReloadReport {
     pub findings: Vec<Finding>,
     /// The revision, if one is known.
     pub revision: Option<Arc<str>>,
+    /// Who made it, if that is known.
+    pub author: Option<Arc<str>>,
     /// SHA-256 over all files, in hexadecimal.
     pub content_hash: Arc<str>,
 }

@@ -1,8 +1,10 @@
 //! A job: a definition with a name, and where it was written.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::ids::JobName;
+use crate::ids::{DefinitionId, JobName};
 use crate::schedule::Schedule;
 
 use super::{Action, Context, Policy};
@@ -47,6 +49,48 @@ pub struct Definition {
     pub policy: Arc<Policy>,
     /// What people say about it.
     pub about: Option<Arc<About>>,
+    /// What it is known by, once somebody has asked.
+    pub id: IdCell,
+}
+
+/// What a definition is known by, found once: a run must not wait for it each time.
+///
+/// It follows from the rest of the definition, so it takes no part in comparisons, and a copy, of
+/// which something may be changed, begins without it.
+#[derive(Default)]
+pub struct IdCell(AtomicU64);
+
+impl IdCell {
+    /// What was found before, else what `find` finds now.
+    pub fn get_or_find(&self, find: impl FnOnce() -> DefinitionId) -> DefinitionId {
+        // Whoever comes at the same time finds the same.
+        DefinitionId::from_number(self.0.load(Ordering::Relaxed)).unwrap_or_else(|| {
+            let id = find();
+            self.0.store(id.number(), Ordering::Relaxed);
+            id
+        })
+    }
+}
+
+impl Clone for IdCell {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for IdCell {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for IdCell {}
+
+impl fmt::Debug for IdCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.0.load(Ordering::Relaxed);
+        fmt::Debug::fmt(&DefinitionId::from_number(number), f)
+    }
 }
 
 /// `description`, `owner`, `labels`.

@@ -17,6 +17,7 @@ mod set;
 mod text;
 mod window;
 mod words;
+mod worktree;
 
 pub use action::{
     Account, Action, Body, Command, Context, Expect, Http, Json, Limits, Process, SecretSource,
@@ -27,7 +28,7 @@ pub use commons::{Calendar, Commons, NameKind, Placed, Pool};
 pub use event::{
     Event, JobTimes, NoObserver, Observer, ReloadReport, ReloadResult, ReloadTrigger, error_reason,
 };
-pub use job::{About, Definition, Job, Origin};
+pub use job::{About, Definition, IdCell, Job, Origin};
 pub use pause::Pause;
 pub use policy::{AfterCrash, Grace, History, Overlap, Policy, Retry, RetryOn};
 pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Remains, Run, RunState, Trigger};
@@ -35,3 +36,4 @@ pub use sage::{Audience, Delivery, Letter, Sage, SageEvent, Sages};
 pub use set::JobSet;
 pub use text::{Part, Text, Variable};
 pub use window::{SyncWindow, WindowKind};
+pub use worktree::{commit_of, is_commit};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::words::words;
-use crate::ids::{JobName, RunId};
+use crate::ids::{DefinitionId, JobName, RunId};
 
 /// What the attempt that elder's death cut off had left behind, at the next start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,6 +165,10 @@ pub struct Run {
     pub revision: Option<Arc<str>>,
     /// The file and line of the definition.
     pub source: Option<Arc<str>>,
+    /// What the definition is known by.
+    pub definition: Option<DefinitionId>,
+    /// Who last changed the definition, if that is known. Told as it happens, and not kept with the row.
+    pub author: Option<Arc<str>>,
     /// How many bytes of output there were, before any cut.
     pub output_bytes: u64,
 }
@@ -195,6 +199,8 @@ impl Run {
             duration: None,
             revision: None,
             source: None,
+            definition: None,
+            author: None,
             output_bytes: 0,
         }
     }

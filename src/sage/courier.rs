@@ -9,16 +9,16 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::action::{Attempt, Stop, Told};
+use crate::action::Stop;
 use crate::decide::{self, Standing};
 use crate::ids::{RunId, SageName};
 use crate::model::{
     AttemptEnd, Definition, Delivery, Ended, Event, Job, Letter, Origin, Sage, SageEvent, Sages,
-    Trigger,
 };
 use crate::schedule::{Item as ScheduleItem, Schedule};
 use crate::store::{Telling, Write};
 
+use super::deliver::{Delivering, NoLetter};
 pub(super) use super::queue::Bounds as Limits;
 use super::queue::{Item, Queue, Took};
 use super::{Hints, Parts};
@@ -70,10 +70,12 @@ pub(super) struct Courier {
     pub(super) lost: Option<BTreeSet<String>>,
     /// When which sage was last told of a lost store.
     pub(super) store_told: HashMap<SageName, Timestamp>,
-    under_way: JoinSet<(u64, Option<AttemptEnd>)>,
+    under_way: JoinSet<(u64, Result<AttemptEnd, NoLetter>)>,
     stop: watch::Sender<Stop>,
     /// The store did not answer: when it is asked again.
     pub(super) ask_again: Option<Timestamp>,
+    /// It did not give a letter out: when it is asked for one again.
+    reads_again: Option<Timestamp>,
     told_waiting: BTreeMap<SageName, u64>,
 }
 
@@ -106,6 +108,7 @@ impl Courier {
             under_way: JoinSet::new(),
             stop,
             ask_again: None,
+            reads_again: None,
             told_waiting: BTreeMap::new(),
         }
     }
@@ -172,7 +175,8 @@ impl Courier {
         let now = self.parts.clock.now();
         let has_room = self.under_way.len() < AT_ONCE;
         let queue = self.queue.next_wake(now).filter(|_| has_room);
-        [self.ask_again, queue].into_iter().flatten().min()
+        let all = [self.ask_again, self.reads_again, queue];
+        all.into_iter().flatten().min()
     }
 
     /// Others are sages now.
@@ -302,24 +306,29 @@ impl Courier {
     /// Begins what may go.
     fn send_off(&mut self) {
         let now = self.parts.clock.now();
+        self.reads_again = self.reads_again.filter(|at| *at > now);
         while self.under_way.len() < AT_ONCE {
-            let Some((number, item)) = self.queue.next(now) else {
+            let (reads, kept) = (self.reads_again.is_none(), &self.kept);
+            let may_go = |number: u64| reads || kept.contains_key(&number);
+            let Some((number, item)) = self.queue.next(now, may_go) else {
                 return;
             };
             let Some((_, job)) = self.sages.get(&item.sage) else {
                 self.no_such_sage(number, &item);
                 continue;
             };
-            let delivering = deliver(
-                self.parts.store.clone(),
-                self.parts.runner.clone(),
-                self.parts.server_url.get().cloned().unwrap_or_default(),
-                self.kept.get(&number).cloned(),
-                (item.id, item.attempts + 1, job.clone()),
-                self.stop.subscribe(),
-            );
+            let delivering = Delivering {
+                store: self.parts.store.clone(),
+                runner: self.parts.runner.clone(),
+                server: self.parts.server_url.get().cloned().unwrap_or_default(),
+                kept: self.kept.get(&number).cloned(),
+                id: item.id,
+                attempt: item.attempts + 1,
+                job: job.clone(),
+                stop: self.stop.subscribe(),
+            };
             self.under_way
-                .spawn(async move { (number, delivering.await) });
+                .spawn(async move { (number, delivering.deliver().await) });
         }
     }
 
@@ -330,19 +339,34 @@ impl Courier {
     }
 
     /// A delivery came to its end.
-    fn came_back(&mut self, done: Result<(u64, Option<AttemptEnd>), tokio::task::JoinError>) {
+    fn came_back(
+        &mut self,
+        done: Result<(u64, Result<AttemptEnd, NoLetter>), tokio::task::JoinError>,
+    ) {
         // A panic in an attempt is its failure already; nothing else is cancelled.
         let Ok((number, end)) = done else { return };
         let Some(item) = self.queue.get(number) else {
             return;
         };
         let (id, sage, at, attempts) = (item.id, item.sage.clone(), item.at, item.attempts + 1);
-        let Some(end) = end else {
-            // The store did not give the letter out.
-            self.queue.untried(number);
-            let now = self.parts.clock.now();
-            self.ask_again = now.saturating_add(ASK_AGAIN).ok();
-            return;
+        let end = match end {
+            Ok(end) => end,
+            Err(NoLetter::NotNow) => {
+                self.queue.untried(number);
+                let now = self.parts.clock.now();
+                self.reads_again = now.saturating_add(ASK_AGAIN).ok();
+                return;
+            }
+            Err(NoLetter::Gone) => {
+                self.queue.over(number, Took::No);
+                return;
+            }
+            Err(NoLetter::Unreadable) => {
+                self.leave(number, Took::No);
+                let why = "what the store has of the letter cannot be read";
+                self.tell(&sage, Delivery::GivenUp, 1, Some(why), None);
+                return;
+            }
         };
         match end.ended {
             Ended::Success => {
@@ -435,34 +459,6 @@ impl Courier {
     }
 }
 
-/// One delivery; `None` when the letter could not be had.
-async fn deliver(
-    store: Arc<dyn crate::store::Store>,
-    runner: Arc<dyn crate::action::Runner>,
-    server: String,
-    kept: Option<Letter>,
-    (id, attempt, job): (RunId, u32, Job),
-    stop: watch::Receiver<Stop>,
-) -> Option<AttemptEnd> {
-    let letter = match kept {
-        Some(letter) => letter,
-        None => store.letter(id).await.ok()??,
-    };
-    let told = Arc::new(Told::new(&letter, &server));
-    let attempt = Attempt {
-        run: letter.id,
-        job,
-        scheduled_at: letter.at,
-        attempt,
-        trigger: Trigger::Api,
-        previous_success_at: None,
-        revision: None,
-        told: Some(told),
-        stop,
-    };
-    Some(runner.attempt(attempt).await)
-}
-
 /// A sage as the runner knows jobs.
 fn as_job(sage: &Sage) -> Job {
     Job {
@@ -477,6 +473,7 @@ fn as_job(sage: &Sage) -> Job {
             context: sage.context.clone(),
             policy: sage.policy.clone(),
             about: None,
+            id: crate::model::IdCell::default(),
         }),
         origin: Origin {
             file: "sages".into(),

@@ -7,6 +7,7 @@
 //! letters written about them.
 
 mod courier;
+mod deliver;
 mod herald;
 mod queue;
 #[cfg(test)]

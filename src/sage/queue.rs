@@ -121,8 +121,12 @@ impl Queue {
         self.lanes.keys()
     }
 
-    /// Takes the letter that goes next, if one may.
-    pub(super) fn next(&mut self, now: Timestamp) -> Option<(u64, Item)> {
+    /// Takes the letter that goes next, if one may; `may_go` says of which this can be.
+    pub(super) fn next(
+        &mut self,
+        now: Timestamp,
+        may_go: impl Fn(u64) -> bool,
+    ) -> Option<(u64, Item)> {
         let after: Vec<&SageName> = match &self.last {
             Some(last) => {
                 let (before, after): (Vec<_>, Vec<_>) =
@@ -133,7 +137,7 @@ impl Queue {
         };
         let found = after
             .into_iter()
-            .find_map(|sage| Some((sage.clone(), self.next_of(&self.lanes[sage], now)?)));
+            .find_map(|sage| Some((sage.clone(), self.next_of(&self.lanes[sage], now, &may_go)?)));
         let (sage, number) = found?;
         let lane = self.lanes.get_mut(&sage)?;
         lane.under_way += 1;
@@ -143,13 +147,15 @@ impl Queue {
         Some((number, item.clone()))
     }
 
-    fn next_of(&self, lane: &Lane, now: Timestamp) -> Option<u64> {
+    fn next_of(&self, lane: &Lane, now: Timestamp, may_go: impl Fn(u64) -> bool) -> Option<u64> {
         let at_once = if lane.failures == 0 { OF_ONE_SAGE } else { 1 };
         if lane.under_way >= at_once || lane.rests_until.is_some_and(|until| until > now) {
             return None;
         }
         self.heads(lane)
-            .find(|(_, item)| !item.is_under_way && item.due.is_none_or(|due| due <= now))
+            .find(|(number, item)| {
+                may_go(*number) && !item.is_under_way && item.due.is_none_or(|due| due <= now)
+            })
             .map(|(number, _)| number)
     }
 
@@ -226,7 +232,7 @@ impl Queue {
         }
     }
 
-    /// It comes back untried: elder stops.
+    /// It comes back untried: elder stops, or the store did not give it out.
     pub(super) fn untried(&mut self, number: u64) {
         let Some(item) = self.items.get_mut(&number) else {
             return;

@@ -5,6 +5,7 @@
 //! is what counts.
 
 mod directory;
+mod git;
 mod revision;
 mod watch;
 

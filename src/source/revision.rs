@@ -1,17 +1,18 @@
-//! Which revision the files are: from a git-sync link, else from a git checkout.
+//! Which revision the files are, and who made it: from a git-sync link, else from a git checkout.
 //!
 //! git-sync puts each commit into a folder of its own that is named after it; of a checkout HEAD
-//! is read, and git is asked whether something below the PATH differs from it. Nobody needs git
-//! for the rest.
+//! is read, and git is asked whether something below the PATH differs from it. It is also asked who
+//! made a commit, once for each. Nobody needs git for the rest.
 
+use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use super::git::{author, author_of, differs};
 use super::{Root, Watch};
+use crate::model::{commit_of, is_commit};
 
 /// The longest file of git's that is read: `packed-refs` of a large repository.
 const MOST: u64 = 16 << 20;
@@ -19,17 +20,25 @@ const MOST: u64 = 16 << 20;
 /// What is added where files differ from the commit.
 const DIRTY: &str = "-dirty";
 
+/// Of so many files it is asked who changed them, after each look.
+const MOST_FILES: usize = 20;
+
 /// The revisions of PATHs, remembered from look to look.
 #[derive(Debug, Default)]
 pub struct Revisions {
     known: Vec<Known>,
+    /// Who changed files, as far as somebody asked since the last look.
+    authors: HashMap<Arc<str>, Option<Arc<str>>>,
 }
 
 /// What was last seen of a PATH.
 #[derive(Debug)]
 struct Known {
+    path: Arc<str>,
     folder: Arc<Path>,
     commit: String,
+    /// Who made it; `None` until somebody asks.
+    author: Option<Option<Arc<str>>>,
     /// Whether files could differ from it: not where the folder is named after it.
     is_checkout: bool,
     /// Whether they do; `None` until somebody asks.
@@ -48,6 +57,7 @@ impl Revisions {
     /// small reads.
     pub fn look(&mut self, roots: &mut [Root]) {
         let before = std::mem::take(&mut self.known);
+        self.authors.clear();
         for root in roots {
             let Some(head) = head(&root.folder) else {
                 continue;
@@ -55,6 +65,8 @@ impl Revisions {
             let was = before.iter().find(|known| known.folder == root.folder);
             let same = was.filter(|known| known.commit == head.commit);
             self.known.push(Known {
+                author: same.and_then(|known| known.author.clone()),
+                path: root.path.clone(),
                 folder: root.folder.clone(),
                 is_checkout: !head.files.is_empty(),
                 is_dirty: same.and_then(|known| known.is_dirty),
@@ -83,6 +95,46 @@ impl Revisions {
         }
         (!texts.is_empty()).then(|| Arc::from(texts.join(",")))
     }
+
+    /// Who made the revision, if git knows it; those of several repositories stand beside each other
+    /// with a comma. What differs from its commit is nobody's yet.
+    pub fn author(&mut self) -> Option<Arc<str>> {
+        let mut names: Vec<Arc<str>> = Vec::new();
+        for known in &mut self.known {
+            if known.is_dirty == Some(true) {
+                continue;
+            }
+            let (folder, commit) = (&known.folder, &known.commit);
+            let name = known.author.get_or_insert_with(|| author(folder, commit));
+            names.extend(name.clone().filter(|name| !names.contains(name)));
+        }
+        (!names.is_empty()).then(|| Arc::from(names.join(", ")))
+    }
+
+    /// Who last changed a file, given as people name it, in the commit of the last look; who made
+    /// that commit where git cannot tell or too many were asked about.
+    pub fn author_of(&mut self, file: &Arc<str>) -> Option<Arc<str>> {
+        let known = self.known.iter().find_map(|known| {
+            let below = file.strip_prefix(&*known.path)?;
+            Some((known, below.strip_prefix('/')?))
+        });
+        let Some((known, below)) = known else {
+            return self.author();
+        };
+        if known.is_dirty == Some(true) {
+            return None;
+        }
+        let found = match self.authors.get(file) {
+            Some(found) => found.clone(),
+            None if self.authors.len() >= MOST_FILES => None,
+            None => {
+                let found = author_of(&known.folder, &known.commit, below);
+                self.authors.insert(file.clone(), found.clone());
+                found
+            }
+        };
+        found.or_else(|| self.author())
+    }
 }
 
 fn watch(file: &Path) -> Option<Watch> {
@@ -109,17 +161,9 @@ fn head(folder: &Path) -> Option<Head> {
 /// A part of the resolved path that is a commit: `<commit>` or `rev-<commit>`.
 fn of_git_sync(folder: &Path) -> Option<String> {
     folder.components().find_map(|part| match part {
-        Component::Normal(name) => {
-            let name = name.to_str()?;
-            let name = name.strip_prefix("rev-").unwrap_or(name);
-            is_commit(name).then(|| name.to_owned())
-        }
+        Component::Normal(name) => commit_of(name.to_str()?).map(str::to_owned),
         _ => None,
     })
-}
-
-fn is_commit(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Where the repository is: `.git` itself, or what that file names in a further work tree.
@@ -177,35 +221,10 @@ fn read(file: &Path) -> Option<String> {
     fs::read_to_string(file).ok()
 }
 
-/// Whether git says that something below the folder is not as the commit has it. Without git, or
-/// where git does not trust the repository's owner, nothing is said.
-fn differs(folder: &Path) -> bool {
-    let child = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        // Nothing that the repository names is run, and nothing is written.
-        .args(["-c", "core.fsmonitor=false", "--no-optional-locks"])
-        .args(["status", "--porcelain=v2", "--", "."])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn();
-    let Ok(mut child) = child else {
-        return false;
-    };
-    let mut line = String::new();
-    let said = child
-        .stdout
-        .take()
-        .map(|stdout| BufReader::new(stdout).read_line(&mut line));
-    // One line is enough, and its end is nobody's business but that it is no zombie.
-    let _ = child.kill();
-    let _ = child.wait();
-    matches!(said, Some(Ok(length)) if length > 0)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
 
     const A: &str = "3f2a91c0de3f2a91c0de3f2a91c0de3f2a91c0de";
@@ -317,6 +336,69 @@ mod tests {
         git(folder.path(), "commit -q -m two");
         let two = git(folder.path(), "rev-parse HEAD");
         assert_eq!(look(false), two, "a commit moves HEAD and no file");
+    }
+
+    /// Commits whatever there is as somebody.
+    fn commit_as(folder: &Path, name: &str) {
+        git(folder, "add .");
+        let output = Command::new("git")
+            .args(["-c", &format!("user.name={name}")])
+            .args([
+                "-c",
+                "user.email=ada@example.com",
+                "commit",
+                "-q",
+                "-m",
+                "x",
+            ])
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    #[test]
+    fn a_commit_and_a_file_have_an_author_and_what_is_not_committed_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = repository(folder.path());
+        fs::write(jobs.join("b.yaml"), "jobs: {}\n").unwrap();
+        commit_as(folder.path(), "Ada Lovelace");
+        fs::write(jobs.join("c.yaml"), "jobs: {}\n").unwrap();
+        commit_as(folder.path(), "Grace");
+        let mut revisions = Revisions::default();
+        let mut look = |file: &str| {
+            revisions.look(&mut [root(&jobs)]);
+            revisions.revision(true).unwrap();
+            let file = revisions.author_of(&Arc::from(file));
+            (revisions.author(), file)
+        };
+        let some = |name: &str| Some(Arc::<str>::from(name));
+        let grace = some("Grace");
+        assert_eq!(look("jobs.d/b.yaml"), (grace.clone(), some("Ada Lovelace")));
+        assert_eq!(look("jobs.d/c.yaml"), (grace.clone(), grace.clone()));
+        for unknown in ["jobs.d/none.yaml", "elsewhere/b.yaml"] {
+            assert_eq!(look(unknown), (grace.clone(), grace.clone()), "{unknown}");
+        }
+        fs::write(jobs.join("c.yaml"), "jobs: { }\n").unwrap();
+        assert_eq!(look("jobs.d/c.yaml"), (None, None));
+    }
+
+    #[test]
+    fn a_clone_without_history_has_the_author_of_its_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().join("top");
+        fs::create_dir(&top).unwrap();
+        repository(&top);
+        fs::write(top.join("other"), "x").unwrap();
+        commit_as(&top, "Grace");
+        let from = format!("file://{}", top.display());
+        git(folder.path(), &format!("clone -q --depth 1 {from} shallow"));
+        let jobs = folder.path().join("shallow/ops/jobs.d");
+        let mut revisions = Revisions::default();
+        revisions.look(&mut [root(&jobs)]);
+        revisions.revision(true).unwrap();
+        let of_file = revisions.author_of(&Arc::from("jobs.d/a.yaml"));
+        assert_eq!(of_file.as_deref(), Some("Grace"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::tree::{Entry, Node, Span, shorten};
 use super::{aliases, commons, limits, references, schedule, trust};
 use crate::finding::Code;
 use crate::ids::JobName;
-use crate::model::{About, Definition, Grace, Job, Origin, Overlap, Policy, Retry};
+use crate::model::{About, Definition, Grace, IdCell, Job, Origin, Overlap, Policy, Retry};
 use crate::schedule::Zone;
 
 /// What all jobs of a file have from elsewhere.
@@ -105,6 +105,7 @@ pub(super) fn read<'t>(
             context: decoder.shared.context(context),
             policy,
             about,
+            id: IdCell::default(),
         })
     })()?;
     if decoder.errors_since(before) {

@@ -21,6 +21,7 @@ mod expression;
 mod fields;
 mod file;
 mod fill;
+mod fingerprint;
 mod foreign;
 mod given;
 mod http;
@@ -37,6 +38,7 @@ mod modifiers;
 mod month_days;
 mod naming;
 mod paths;
+mod plain;
 mod print;
 mod problem;
 mod quantities;
@@ -77,7 +79,9 @@ pub use check::{check, check_among};
 pub use clock_changes::clock_changes;
 pub use dates::{name_notes, past_dates};
 pub use expression::{ParsedSchedule, parse_schedule, schedule_of_json};
+pub use fingerprint::fingerprint;
 pub use given::Given;
+pub use plain::{PlainKey, PlainSetting, settings_of};
 pub use print::print;
 pub use read::read;
 pub use schema::{schema, test_schema};
@@ -86,7 +90,7 @@ pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile,
 pub use team_policy::{Pattern, TeamPolicy, TeamRule, Waiver, is_bad_policy, team_policy};
 pub use text::yaml_of;
 pub use variables::{Shown, Variables};
-pub use windows::{SettingsFile, check_settings};
+pub use windows::{SYNC_WINDOWS, SettingsFile, check_settings};
 pub use within::{Around, Within};
 
 /// A file as it was read: what [`check()`] needs of it.

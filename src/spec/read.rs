@@ -27,8 +27,8 @@ use super::wire::{
 use crate::ids::JobName;
 use crate::model::{
     About, Account, Action, AfterCrash, Body, Command, Commons, Context, Definition, Expect, Grace,
-    History, Http, Job, Json, Limits, Origin, Overlap, Part, Policy, Process, Retry, RetryOn,
-    SecretSource, Sign, StatusSet, Text, Tls, TreePath,
+    History, Http, IdCell, Job, Json, Limits, Origin, Overlap, Part, Policy, Process, Retry,
+    RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
 };
 use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
@@ -132,6 +132,7 @@ impl Reader<'_> {
                 context,
                 policy,
                 about,
+                id: IdCell::default(),
                 aliases,
                 name,
             }),

@@ -24,7 +24,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::ids::{JobName, RunId, SageName};
+use crate::decide::{Edition, Failing};
+use crate::ids::{DefinitionId, JobName, RunId, SageName};
 use crate::model::{AuditEntry, History, JobTimes, Letter, Outcome, Output, Pause, Run};
 
 /// What a store answers, later.
@@ -63,6 +64,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The marks of these jobs, in the order asked; `None` for one never seen or forgotten.
     fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>>;
+
+    /// The editions of a job that are remembered, the oldest first; none of one that is not known.
+    fn editions(&self, job: JobName) -> Answer<'_, Vec<Edition>>;
 
     /// One page of rows, newest first.
     fn runs(&self, query: RunQuery) -> Answer<'_, RunPage>;
@@ -171,6 +175,18 @@ pub enum Write {
         /// What it said.
         output: Option<Output>,
     },
+    /// A job has another edition, or its first one. The oldest beyond [`MOST_EDITIONS`] go, and one
+    /// that is the newest already is no other. Of a job that is not known nothing is remembered.
+    ///
+    /// [`MOST_EDITIONS`]: crate::decide::MOST_EDITIONS
+    Edition {
+        /// Whose.
+        job: JobName,
+        /// What it says, and how it came in force.
+        edition: Box<Edition>,
+        /// Where it belongs.
+        order: EditionOrder,
+    },
     /// Jobs have other names, and files that are applied say so, at once or not at all. Rows, mark and
     /// times go along; where the new name is known as well, the two become one. A name that is not
     /// known is passed over.
@@ -218,6 +234,17 @@ pub enum Write {
     },
 }
 
+/// Where an edition belongs among those that are remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EditionOrder {
+    /// It is the first one, and not kept where there is any.
+    First,
+    /// It came after all others.
+    Next,
+    /// It is the newest one, whose edit has become a revision: nothing else of it is another.
+    Committed,
+}
+
 /// What is told, and what is remembered of that.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Telling {
@@ -258,7 +285,7 @@ pub enum Written {
 }
 
 /// A job's high-water mark and what else is remembered of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// When the job was first seen.
     pub first_seen: Timestamp,
@@ -279,6 +306,10 @@ pub struct Mark {
     pub leap: Option<(Timestamp, Timestamp)>,
     /// What is decided beyond the mark, `from < instant <= until`: it ran under a clock that was ahead.
     pub closed: Option<(Timestamp, Timestamp)>,
+    /// The definition by which it last succeeded.
+    pub good: Option<DefinitionId>,
+    /// Since which run it fails.
+    pub failing: Option<Arc<Failing>>,
 }
 
 impl Mark {
@@ -295,6 +326,8 @@ impl Mark {
             times: JobTimes::default(),
             leap: None,
             closed: None,
+            good: None,
+            failing: None,
         }
     }
 }
@@ -310,6 +343,11 @@ pub struct Recalled {
     pub files: Vec<AppliedFile>,
     /// What is remembered of what sages were told, in no order.
     pub said: Vec<(String, String)>,
+    /// Of jobs that fail, or have another edition than that of their last success: all that are
+    /// remembered, the oldest first.
+    pub editions: Vec<(JobName, Vec<Edition>)>,
+    /// Jobs that are not gone and of which no edition is remembered.
+    pub without_edition: Vec<JobName>,
     /// The last pause of each job that had one, also of names that are gone, in no order.
     pub pauses: Vec<(JobName, Pause)>,
 }

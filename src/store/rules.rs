@@ -2,9 +2,12 @@
 //!
 //! Pure. An adapter finds rows and keeps them; what a mark becomes is said here alone.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{AHEAD, Mark, RETURN_WITHIN};
+use crate::decide::Failing;
 use crate::model::{JobTimes, Outcome, Output, Reason, Run, RunState, Trigger};
 
 /// `from < instant <= until`
@@ -75,6 +78,8 @@ pub(super) fn renamed(old: &Mark, new: &Mark) -> Mark {
             (Some(one), Some(other)) => Some(joined(one, other)),
             (one, other) => one.or(other),
         },
+        good: old.good,
+        failing: old.failing.clone(),
     }
 }
 
@@ -173,6 +178,11 @@ pub(crate) fn mended(mark: &mut Mark, now: Timestamp) {
     ] {
         *at = at.map(|at| at.min(now));
     }
+    if let Some(failing) = &mut mark.failing
+        && failing.at > now
+    {
+        Arc::make_mut(failing).at = now;
+    }
 }
 
 /// Both stretches where they meet; else the longer one, for of the shorter one more of the rows are
@@ -234,15 +244,30 @@ pub(super) fn written(mark: &mut Mark, run: &Run, origin: Origin) {
         Some(Outcome::Success) => {
             times.last_success = times.last_success.max(run.finished_at);
             mark.previous_success_at = mark.previous_success_at.max(Some(origin.scheduled_at));
+            mark.good = run.definition;
+            mark.failing = None;
         }
         Some(Outcome::Failed | Outcome::TimedOut | Outcome::Interrupted) => {
             times.last_failure = times.last_failure.max(run.finished_at);
+            if mark.failing.is_none() {
+                mark.failing = Some(Arc::new(failing(run, origin.scheduled_at)));
+            }
         }
         Some(Outcome::Cancelled | Outcome::Skipped | Outcome::Missed) | None => {}
     }
     if run.started_at.is_some() && run.started_at >= times.last_run {
         times.last_run = run.started_at;
         times.last_duration = run.duration;
+    }
+}
+
+/// What is remembered of the first run that fails after a success.
+pub(crate) fn failing(run: &Run, scheduled_at: Timestamp) -> Failing {
+    Failing {
+        run: run.id,
+        at: run.finished_at.unwrap_or(scheduled_at),
+        revision: run.revision.clone(),
+        definition: run.definition,
     }
 }
 

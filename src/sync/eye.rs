@@ -8,17 +8,19 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::editions::{Turned, Way, turned};
 use super::handle::SourceView;
 use super::language::Language;
 use super::ledger::{self, Row, hex};
 use super::recast::{News, Recast};
 use super::tree::{Around, At, Tree};
 use crate::decide::diff::{Diff, diff};
+use crate::decide::is_uncommitted;
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::decide::rename::renames;
 use crate::finding::Finding;
 use crate::ids::JobName;
-use crate::model::{Pool, SyncWindow};
+use crate::model::{Job, Pool, SyncWindow};
 use crate::source::{Directory, Look, Revisions, Snapshot, Watcher, Watching};
 use crate::spec::Variables;
 
@@ -45,6 +47,9 @@ pub(super) struct Eye {
     /// Where revisions come from; `None` where somebody said which one it is.
     revisions: Option<Revisions>,
     revision: Option<Arc<str>>,
+    /// Who somebody said made it.
+    told_author: Option<Arc<str>>,
+    author: Option<Arc<str>>,
 }
 
 /// What a PATH is that is missing and never held anything.
@@ -56,12 +61,23 @@ pub(super) enum Missing {
     Empty,
 }
 
+/// What somebody said of the files.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    /// Which revision they are; no repository is looked at then.
+    pub(super) revision: Option<Arc<str>>,
+    /// Who made it.
+    pub(super) author: Option<Arc<str>>,
+}
+
 /// What to look for.
 pub(super) struct Ask {
     pub(super) now: Timestamp,
     pub(super) look: Look,
     pub(super) in_force: Arc<InForce>,
     pub(super) rules: Rules,
+    /// Jobs whose last edit was in no commit.
+    pub(super) uncommitted: Vec<JobName>,
     /// Whether to decide anew although no file changed.
     pub(super) anew: Anew,
 }
@@ -112,6 +128,8 @@ pub(super) struct Looked {
     pub(super) seen: Arc<Seen>,
     /// Which revision the files are, if that is known.
     pub(super) revision: Option<Arc<str>>,
+    /// Who made that revision, if that is known.
+    pub(super) author: Option<Arc<str>>,
     pub(super) watching: Watching,
     /// When changes are let in, and when they wait.
     pub(super) windows: Arc<[SyncWindow]>,
@@ -135,6 +153,10 @@ pub(super) struct Plan {
     pub(super) renaming: Option<Renaming>,
     pub(super) in_force: Arc<InForce>,
     pub(super) diff: Diff,
+    /// Definitions that are others, and new ones.
+    pub(super) turned: Vec<Turned>,
+    /// Jobs whose last edit is in the revision now, and who made it.
+    pub(super) committed: Vec<(JobName, Option<Arc<str>>)>,
     /// Rows of files and holds that the store does not have like this.
     pub(super) rows: Vec<Row>,
     pub(super) held: Vec<JobName>,
@@ -150,8 +172,9 @@ impl Eye {
         watcher: Watcher,
         language: Arc<dyn Language>,
         missing: Missing,
-        revision: Option<Arc<str>>,
+        told: Told,
     ) -> Self {
+        let Told { revision, author } = told;
         Self {
             missing,
             directory,
@@ -162,6 +185,8 @@ impl Eye {
             recast: None,
             revisions: revision.is_none().then(Revisions::default),
             revision,
+            author: author.clone(),
+            told_author: author,
         }
     }
 
@@ -201,6 +226,7 @@ impl Eye {
         Looked {
             seen: self.seen.clone(),
             revision: self.revision.clone(),
+            author: self.author.clone(),
             watching,
             windows: self.language.windows(),
             plan,
@@ -215,7 +241,38 @@ impl Eye {
         let revision = revisions.revision(changed);
         let moved = revision != self.revision;
         self.revision = revision;
+        if moved && self.told_author.is_none() {
+            self.author = revisions.author();
+        }
         moved
+    }
+
+    /// Which of these jobs' edits are in a commit now.
+    fn committed(
+        &mut self,
+        uncommitted: &[JobName],
+        in_force: &InForce,
+    ) -> Vec<(JobName, Option<Arc<str>>)> {
+        let is_clean = self
+            .revision
+            .as_deref()
+            .is_some_and(|it| !is_uncommitted(it));
+        if uncommitted.is_empty() || !is_clean {
+            return Vec::new();
+        }
+        let names: HashSet<&JobName> = uncommitted.iter().collect();
+        let jobs = in_force.jobs().filter(|job| names.contains(job.name()));
+        jobs.map(|job| (job.name().clone(), self.author_of(job)))
+            .collect()
+    }
+
+    /// Who last changed the file of a job, as far as that is known.
+    fn author_of(&mut self, job: &Job) -> Option<Arc<str>> {
+        match (&self.told_author, &mut self.revisions) {
+            (Some(author), _) => Some(author.clone()),
+            (None, Some(revisions)) => revisions.author_of(&job.origin.file),
+            (None, None) => None,
+        }
     }
 
     fn decide(&mut self, ask: &Ask, snapshot: &mut Snapshot) -> Plan {
@@ -246,8 +303,18 @@ impl Eye {
         let before = before.map_or(&*ask.in_force, |renames| &renames.in_force);
         let diff = diff(before, &merged.in_force);
         let rows = ledger::rows(before, &merged.in_force);
+        let way = Way {
+            before: &ask.in_force,
+            after: &merged.in_force,
+            renamed: renames.as_ref().map_or(&[], |renames| &renames.renamed),
+            diff: &diff,
+        };
+        let turned = turned(&way, |job| self.author_of(job));
+        let committed = self.committed(&ask.uncommitted, &merged.in_force);
         let recast = self.recast.as_ref();
         Plan {
+            turned,
+            committed,
             news: recast.map(|recast| recast.news(&diff.rescheduled, ask.now)),
             diff,
             rows,

@@ -61,6 +61,8 @@ impl Plan {
         Self {
             renaming: None,
             diff: Diff::default(),
+            turned: Vec::new(),
+            committed: Vec::new(),
             rows: Vec::new(),
             held: in_force.held(),
             pools: in_force.pools(),

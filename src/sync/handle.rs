@@ -54,7 +54,7 @@ pub struct Confirm {
 #[derive(Clone, Debug)]
 pub enum SyncAnswer {
     /// The sync was carried out.
-    Done(ReloadReport),
+    Done(Box<ReloadReport>),
     /// What is pending is not what was to be confirmed; nothing was done.
     PendingChanged {
         /// What is pending now.
@@ -104,6 +104,8 @@ pub struct SyncStatus {
     pub reason: String,
     /// The revision that is in force, if one is known.
     pub revision: Option<Arc<str>>,
+    /// Who made it, if that is known.
+    pub author: Option<Arc<str>>,
     /// SHA-256 over all files, in hexadecimal.
     pub content_hash: Arc<str>,
     /// When something was last put in force.

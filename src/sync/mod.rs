@@ -5,6 +5,7 @@
 //! what the store last applied.
 
 mod commons;
+mod editions;
 mod eye;
 mod file_state;
 mod frozen;
@@ -34,7 +35,7 @@ use crate::sage;
 use crate::source::{Directory, Watcher};
 use crate::store::{Store, StoreError};
 
-use eye::{Eye, Missing};
+use eye::{Eye, Missing, Told};
 use reload::Reloader;
 
 pub use handle::{
@@ -57,6 +58,8 @@ pub struct Options {
     pub default_path: bool,
     /// `--revision`
     pub revision: Option<Arc<str>>,
+    /// `--author`
+    pub author: Option<Arc<str>>,
 }
 
 impl Default for Options {
@@ -67,6 +70,7 @@ impl Default for Options {
             strict: false,
             default_path: false,
             revision: None,
+            author: None,
         }
     }
 }
@@ -151,7 +155,10 @@ pub fn start(services: Services, directory: Directory, options: Options) -> (Syn
         watcher,
         services.language.clone(),
         missing,
-        options.revision.clone(),
+        Told {
+            revision: options.revision.clone(),
+            author: options.author.clone(),
+        },
     );
     let parts = Parts {
         language: services.language,
@@ -178,6 +185,7 @@ fn before_the_first(directory: &Directory) -> SyncStatus {
         state: SyncState::OutOfSync,
         reason: "the first sync is under way".to_owned(),
         revision: None,
+        author: None,
         content_hash: Arc::default(),
         applied_at: None,
         observed_at: None,

@@ -15,6 +15,7 @@
 //! recorded, and they would be lost. What 3 could not record is recorded before
 //! anything else is put in force.
 
+mod past;
 mod record;
 mod rename;
 
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::editions::FEW;
 use super::eye::{Anew, Ask, Eye, Looked, Plan, Seen};
 use super::frozen::Frozen;
 use super::handle::Pass;
@@ -32,13 +34,14 @@ use super::ledger;
 use super::marks::{seen, unmarked};
 use super::status::{Carried, Facts, names};
 use super::{BootError, Options, Parts};
+use crate::decide::Edition;
 use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
 use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
 use crate::model::{Event, Job, Pool, ReloadReport, ReloadTrigger, Sages};
 use crate::source::{Look, Watching};
-use crate::store::{Mark, Recalled, StoreError, Write};
+use crate::store::{Recalled, StoreError, Write};
 
 /// What is in force, and everything that changes it.
 pub(super) struct Reloader {
@@ -55,6 +58,10 @@ pub(super) struct Reloader {
     recorded: Arc<InForce>,
     /// Marks and ends of jobs that the store does not have yet.
     unmarked: Vec<Write>,
+    /// Editions of definitions that it does not have yet.
+    unedited: Vec<Write>,
+    /// The newest editions of jobs whose last edit was in no commit.
+    uncommitted: HashMap<JobName, Edition>,
     /// Whether the store may not have heard yet of names that the engine has.
     is_renaming: bool,
     /// Names that the store may have seen although they never were in force.
@@ -65,6 +72,9 @@ pub(super) struct Reloader {
     /// The revision that was last looked at, and the one that runs carry.
     pub(super) revision: Option<Arc<str>>,
     applied_revision: Option<Arc<str>>,
+    /// Who made these two.
+    author: Option<Arc<str>>,
+    applied_author: Option<Arc<str>>,
     jobs: usize,
     /// Which PATHs were last said to be lost.
     lost: Vec<Arc<str>>,
@@ -95,12 +105,16 @@ impl Reloader {
             watching: Watching::Events,
             recorded: Arc::new(InForce::default()),
             unmarked: Vec::new(),
+            unedited: Vec::new(),
+            uncommitted: HashMap::new(),
             is_renaming: false,
             seen_only: HashSet::new(),
             out_of_sync: None,
             applied_at: None,
             revision: None,
             applied_revision: None,
+            author: None,
+            applied_author: None,
             jobs: 0,
             lost: Vec::new(),
             frozen: Frozen::default(),
@@ -139,23 +153,28 @@ impl Reloader {
         let Some(plan) = plan else {
             return Err(BootError::Broken("the first look gave no plan".to_owned()));
         };
+        let had_jobs = self.in_force.jobs().next().is_some();
         // A store that never had anything in force has nothing that could go on instead.
         let is_fresh = self.in_force.roots.is_empty();
-        let carried = match self.holds(&plan, &request, is_fresh) {
-            None => {
-                self.give_back(recalled.marks).await?;
-                self.carry_out(plan, First::Yes).await?
-            }
+        let held = self.holds(&plan, &request, is_fresh);
+        // Of the last set it is not known any more which revision it was.
+        let (revision, author) = match held {
+            Some(_) => (self.revision.take(), self.author.take()),
+            None => (self.revision.clone(), self.author.clone()),
+        };
+        self.give_back(recalled.marks, recalled.editions).await?;
+        let carried = match held {
+            None => self.carry_out(plan, First::Yes).await?,
             Some(held) => {
-                // The last set goes on; which revision that was is not known any more.
-                let revision = self.revision.take();
-                self.give_back(recalled.marks).await?;
                 let last = Plan::of(&self.in_force);
                 self.carry_out(last, First::Yes).await?;
-                self.revision = revision;
                 held
             }
         };
+        (self.revision, self.author) = (revision, author);
+        if had_jobs {
+            self.know_definitions(recalled.without_edition);
+        }
         self.tell_lost_sources();
         Ok(self.finish(&carried, request.trigger, begun))
     }
@@ -213,6 +232,7 @@ impl Reloader {
                 confirmed: request.confirmed.iter().cloned().collect(),
                 ..Rules::default()
             },
+            uncommitted: self.uncommitted.keys().cloned().collect(),
             anew: if is_retry || !request.confirmed.is_empty() || self.wants_anew(request) {
                 Anew::Always
             } else {
@@ -257,35 +277,6 @@ impl Reloader {
         Ok(())
     }
 
-    /// Gives the engine the set that the store applied last, with its marks.
-    async fn give_back(&mut self, marks: Vec<(JobName, Mark)>) -> Result<(), Failed> {
-        let now = self.parts.clock.now();
-        let mut marks: HashMap<JobName, Mark> = marks.into_iter().collect();
-        let added: Vec<_> = self
-            .in_force
-            .jobs()
-            .map(|job| {
-                let mark = marks.remove(job.name());
-                (job.clone(), mark.unwrap_or_else(|| Mark::first_sight(now)))
-            })
-            .collect();
-        // A start that was cut off may have seen names that never were in force.
-        self.seen_only = marks.into_keys().collect();
-        if added.is_empty() {
-            return Ok(());
-        }
-        let change = Change {
-            at: now,
-            added,
-            held: self.held.clone(),
-            revision: self.revision.clone(),
-            recalled: true,
-            ..Change::default()
-        };
-        self.parts.engine.apply(change).await?;
-        Ok(())
-    }
-
     /// Puts a plan in force, in the order that the module's page gives.
     async fn carry_out(&mut self, plan: Plan, first: First) -> Result<Carried, Failed> {
         let mut renamed = 0;
@@ -307,20 +298,30 @@ impl Reloader {
         let kept: Vec<Write> = diff.kept.iter().map(|job| seen(job, at)).collect();
         let named = |jobs: &[Job]| jobs.iter().map(|job| job.name().clone()).collect();
         let (rescheduled, added): (Vec<_>, Vec<_>) = (named(&diff.rescheduled), named(&diff.added));
+        let mut unedited = Vec::new();
         if differs || first == First::Yes {
+            let uncommitted = self.uncommitted.clone();
+            let editions = self.editions(&plan.turned, &plan.committed, at, &mut unedited);
+            let many = (diff.added.len() > FEW).then(|| diff.added.clone());
+            let terms = (&*plan.pools, &sages);
             let answer = self
-                .put_in_force(diff, &plan.held, (&plan.pools, &sages), at, first)
+                .put_in_force(diff, &plan.held, terms, editions, at, first)
                 .await;
             let answer = answer.inspect_err(|_| {
                 // Perhaps they are seen already, and the files say something else the next time.
                 self.seen_only.extend(added.iter().cloned());
+                self.uncommitted = uncommitted;
             })?;
             self.jobs = answer.jobs;
             carried.will_not_fire_today = answer.will_not_fire_today;
             open = answer.open;
             self.applied_at = Some(at);
             self.applied_revision = self.revision.clone();
+            self.applied_author = self.author.clone();
             self.parts.sages.replace(sages);
+            if let Some(many) = many {
+                self.record_later(many, at);
+            }
         }
         for name in &added {
             self.seen_only.remove(name);
@@ -341,6 +342,7 @@ impl Reloader {
         self.out_of_sync = None;
         self.unmarked = unmarked(&rescheduled, gone, at, &open);
         self.unmarked.extend(kept);
+        self.unedited = unedited;
         if let Err(error) = self.record(plan.rows).await {
             let why = format!("it is in force and not yet recorded: {error}");
             self.notice(&why);
@@ -354,10 +356,13 @@ impl Reloader {
         diff: Diff,
         held: &[JobName],
         (pools, sages): (&[Arc<Pool>], &Arc<Sages>),
+        mut editions: HashMap<JobName, Vec<Edition>>,
         at: Timestamp,
         first: First,
     ) -> Result<ApplyAnswer, Failed> {
         let marks = self.see(&diff.added, at).await?;
+        self.with_those_of_before(&mut editions, &diff.added, &marks)
+            .await?;
         let mut changed = diff.rescheduled;
         changed.extend(diff.changed);
         changed.extend(diff.moved);
@@ -365,6 +370,7 @@ impl Reloader {
             at,
             added: diff.added.into_iter().zip(marks).collect(),
             changed,
+            editions,
             removed: diff.removed,
             held: held.to_vec(),
             sages: Some(sages.clone()),
@@ -377,26 +383,11 @@ impl Reloader {
         Ok(self.parts.engine.apply(change).await?)
     }
 
-    /// Records that these jobs are seen and answers with their marks. A store that does not
-    /// record would let nothing start, so nothing is put in force then.
-    async fn see(&self, jobs: &[Job], at: Timestamp) -> Result<Vec<Mark>, Failed> {
-        if jobs.is_empty() {
-            self.parts.store.check().await?;
-            return Ok(Vec::new());
-        }
-        let names = jobs.iter().map(|job| job.name().clone()).collect();
-        let seen = jobs.iter().map(|job| seen(job, at));
-        self.parts.store.commit(seen.collect()).await?;
-        let marks = self.parts.store.marks(names).await?.into_iter();
-        Ok(marks
-            .map(|mark| mark.unwrap_or_else(|| Mark::first_sight(at)))
-            .collect())
-    }
-
     /// Takes over what a look saw; what is left is what would follow.
     fn take_in(&mut self, looked: Looked) -> Option<Plan> {
         self.seen = looked.seen;
         self.revision = looked.revision;
+        self.author = looked.author;
         self.heed(looked.watching);
         self.frozen.look(looked.windows, self.parts.clock.now());
         looked.plan
@@ -448,6 +439,7 @@ impl Reloader {
             in_force: &self.in_force,
             held: &self.held,
             revision: self.applied_revision.clone(),
+            author: self.applied_author.clone(),
             applied_at: self.applied_at,
             out_of_sync: self.out_of_sync.as_deref(),
             frozen: &self.frozen,

@@ -79,6 +79,7 @@ pub(super) struct Facts<'a> {
     pub(super) in_force: &'a Arc<InForce>,
     pub(super) held: &'a [JobName],
     pub(super) revision: Option<Arc<str>>,
+    pub(super) author: Option<Arc<str>>,
     pub(super) applied_at: Option<Timestamp>,
     /// Why what the files say is not in force.
     pub(super) out_of_sync: Option<&'a str>,
@@ -93,6 +94,7 @@ impl Facts<'_> {
             state,
             reason,
             revision: self.revision.clone(),
+            author: self.author.clone(),
             content_hash: self.seen.content_hash.clone(),
             applied_at: self.applied_at,
             observed_at: Some(now),
@@ -164,6 +166,7 @@ impl Facts<'_> {
             files: self.seen.files,
             findings: self.seen.findings.clone(),
             revision: self.revision.clone(),
+            author: self.author.clone(),
             content_hash: self.seen.content_hash.clone(),
         }
     }

@@ -192,7 +192,7 @@ impl Sync {
             pass,
         };
         match self.reloader.reload(request).await {
-            Ok(report) => SyncAnswer::Done(report),
+            Ok(report) => SyncAnswer::Done(Box::new(report)),
             Err(why) => SyncAnswer::Failed(why),
         }
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 
 use crate::model::{Delivery, Reason};
+use crate::spec::fingerprint;
 
 use super::Telemetry;
 use super::exposition::{Exposition, Family, Format, Kind, Written};
@@ -186,6 +187,7 @@ fn jobs(out: &mut Exposition, samples: &[Sample], revision: Option<&str>) {
         let definition = &*sample.definition;
         let about = definition.about.as_deref();
         let owner = about.and_then(|about| about.owner.as_deref());
+        let hash = fingerprint(&sample.definition).to_string();
         let labels = [
             name(sample),
             ("schedule", &*definition.schedule_text),
@@ -193,6 +195,7 @@ fn jobs(out: &mut Exposition, samples: &[Sample], revision: Option<&str>) {
             ("file", &*sample.file),
             ("owner", owner.unwrap_or_default()),
             ("revision", revision.unwrap_or_default()),
+            ("definition", &*hash),
         ];
         out.count(&labels, 1);
     }
@@ -339,7 +342,11 @@ fn configuration(out: &mut Exposition, config: &ConfigState) {
     out.family(info("elder_config", "What is in force."));
     if let Some(hash) = &config.hash {
         let revision = config.revision.as_deref().unwrap_or_default();
-        out.count(&[("revision", revision), ("hash", hash)], 1);
+        let author = config.author.as_deref().unwrap_or_default();
+        // Some give their address as their name: it is nobody's business who may scrape.
+        let author = if author.contains('@') { "" } else { author };
+        let labels = [("revision", revision), ("hash", hash), ("author", author)];
+        out.count(&labels, 1);
     }
 }
 

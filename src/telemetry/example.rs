@@ -33,6 +33,7 @@ pub(crate) fn job(name: &str) -> Job {
             context: Arc::new(Context::default()),
             policy: Arc::new(Policy::built_in(Duration::from_secs(60))),
             about: None,
+            id: crate::model::IdCell::default(),
         }),
         origin: Origin {
             file: "jobs.d/a.yaml".into(),

@@ -103,6 +103,8 @@ pub(super) struct ConfigState {
     pub(super) waits: bool,
     /// The revision, and the hash once there was a reload.
     pub(super) revision: Option<Arc<str>>,
+    /// Who made it.
+    pub(super) author: Option<Arc<str>>,
     /// SHA-256 over all files.
     pub(super) hash: Option<Arc<str>>,
 }
@@ -249,6 +251,7 @@ impl Totals {
         config.pending = report.held.len() as u64;
         config.waits = report.waits.is_some();
         config.revision.clone_from(&report.revision);
+        config.author.clone_from(&report.author);
         config.hash = Some(report.content_hash.clone());
     }
 

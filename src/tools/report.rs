@@ -15,6 +15,27 @@ pub struct Report {
     pub until: String,
     /// Each job with a fire in it.
     pub jobs: Vec<Row>,
+    /// Jobs whose last runs failed, the first ones by name.
+    #[serde(default)]
+    pub failing: Vec<Failing>,
+}
+
+/// A job whose last runs failed.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Failing {
+    /// Its name.
+    pub job_id: String,
+    /// Since when.
+    pub failing_since: Since,
+}
+
+/// Since when a job fails.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Since {
+    /// The end of the first run that failed after the last success.
+    pub at: String,
+    /// What came before, in words.
+    pub text: String,
 }
 
 /// One job in a span.
@@ -70,9 +91,10 @@ impl Report {
                 .then_with(|| a.job_id.cmp(&b.job_id))
         });
         let mut text = format!("{} to {}\n", whole(&self.since), whole(&self.until));
+        let failing: String = self.failing.iter().map(Failing::line).collect();
         if rows.is_empty() {
             text.push_str("no job fired\n");
-            return text;
+            return text + &failing;
         }
         let mut lines = vec![HEAD.map(str::to_owned)];
         lines.extend(rows.iter().map(|row| cells(row)));
@@ -86,7 +108,14 @@ impl Report {
             sum(|row| row.count(Outcome::Missed)),
             sum(|row| row.count(Outcome::Skipped))
         ));
-        text
+        text + &failing
+    }
+}
+
+impl Failing {
+    fn line(&self) -> String {
+        let Since { at, text } = &self.failing_since;
+        format!("{} fails since {}: {text}\n", self.job_id, whole(at))
     }
 }
 
@@ -176,6 +205,13 @@ mod tests {
                 row("broken", 1, 2, 0),
                 row("only-missed", 0, 0, 1),
             ],
+            failing: vec![Failing {
+                job_id: "broken".to_owned(),
+                failing_since: Since {
+                    at: "2027-01-01T05:00:00.25Z".to_owned(),
+                    text: "revision 3f2a91c by Ada, which changed run".to_owned(),
+                },
+            }],
         };
         insta::assert_snapshot!(report.table(), @r#"
         2027-01-01T00:00:00Z to 2027-01-02T00:00:00Z
@@ -185,6 +221,7 @@ mod tests {
         only-missed     0        0       0       1        0       -        -
         a-fine-job     24       24       0       0        0   3.8 s    1.3 m
         4 jobs, 28 runs, 2 failed, 8 missed, 0 skipped
+        broken fails since 2027-01-01T05:00:00Z: revision 3f2a91c by Ada, which changed run
         "#);
     }
 

@@ -14,36 +14,40 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
     Usage: elder <COMMAND>
 
     Commands:
-      run        Run the jobs of a folder: load, schedule, watch, serve
-      validate   Check job files without running anything (also `elder --validate`)
-      plan       Show what a change of job files would change: jobs, fires, collisions
-      next       Show when a job or a schedule fires next
-      simulate   Show every fire of a span: busiest minutes, peaks, overlaps, clock changes
-      test       Try the schedule tests (*.test.yaml) of a folder
-      import     Make job files of another scheduler's files
-      doctor     Say what will hurt: tree, host, state folder
-      fmt        Lay job files out: indentation, blanks, empty lines; comments stay
-      schema     Print the JSON Schema of job files
-      rules      Print Prometheus alert rules made of the definitions, or a Grafana dashboard
-      explain    Say why a fire ran, did not or waits; or what a finding means
-      status     Say how a running elder is
-      list       List the jobs of a running elder
-      show       Show one job and its last runs
-      runs       List runs, the newest first
-      logs       Show what a run says
-      trigger    Start a run of a job now
-      rerun      Run the job of a run once more
-      cancel     End a run
-      pause      Pause a job: its fires are skipped
-      resume     Let a paused job go on
-      overrides  List what differs from the files on purpose: pauses, held removals
-      sync       Read the files again; confirm held removals
-      wait       Wait until a revision, or just these files, are in force
-      backup     Copy the store while elder runs
-      restore    Put a backup in the place of a store that no elder uses
-      optimize   Tidy the store while elder runs
-      report     Say how the jobs did in the last hours
-      stop       End a running elder
+      run          Run the jobs of a folder: load, schedule, watch, serve
+      validate     Check job files without running anything (also `elder --validate`)
+      plan         Show what a change of job files would change: jobs, fires, collisions
+      next         Show when a job or a schedule fires next
+      simulate     Show every fire of a span: busiest minutes, peaks, overlaps, clock changes
+      test         Try the schedule tests (*.test.yaml) of a folder
+      import       Make job files of another scheduler's files
+      doctor       Say what will hurt: tree, host, state folder
+      init         Make a folder of job files to begin with
+      fmt          Lay job files out: indentation, blanks, empty lines; comments stay
+      schema       Print the JSON Schema of job files
+      rules        Print Prometheus alert rules made of the definitions, or a Grafana dashboard
+      config       Show the settings of `elder run`, each with where it comes from
+      completions  Print a script that completes words in a shell
+      man          Print the manual
+      explain      Say why a fire ran, did not or waits; or what a finding means
+      status       Say how a running elder is
+      list         List the jobs of a running elder
+      show         Show one job and its last runs
+      runs         List runs, the newest first
+      logs         Show what a run says
+      trigger      Start a run of a job now
+      rerun        Run the job of a run once more
+      cancel       End a run
+      pause        Pause a job: its fires are skipped
+      resume       Let a paused job go on
+      overrides    List what differs from the files on purpose: pauses, held removals
+      sync         Read the files again; confirm held removals
+      wait         Wait until a revision, or just these files, are in force
+      backup       Copy the store while elder runs
+      restore      Put a backup in the place of a store that no elder uses
+      optimize     Tidy the store while elder runs
+      report       Say how the jobs did in the last hours
+      stop         End a running elder
 
     Options:
       -h, --help     Print help (see more with '--help')
@@ -120,7 +124,6 @@ fn what_this_build_has_not_is_refused_and_never_ignored() {
         ),
         ("run", "SCHEDULER_USE_REDIS", "true", "no Redis store"),
         ("run", "SCHEDULER_USE_POSTGRES", "1", "no PostgreSQL store"),
-        ("run --config elder.yaml", "", "", "No such file"),
         ("run --egress x", "", "", "begins with allow:, deny:"),
         ("validate --format xml", "", "", "invalid value 'xml'"),
         ("run --auth none --listen 0.0.0.0:0", "", "", "loopback"),

@@ -142,11 +142,9 @@ fn what_waits_comes_in_by_itself_when_the_window_closes_or_is_taken_out() {
     // A file that says nothing rightly lifts no freeze.
     folder.write("elder.yaml", "sync_windows: [{ deny: never }]\n");
     assert_eq!(daemon.post("/-/reload", "").status, 409);
-    assert!(
-        daemon
-            .has_logged("the settings stay as they were: elder.yaml:1:24")
-            .is_some()
-    );
+    until("it is told", || {
+        daemon.has_logged("the settings stay as they were: elder.yaml:1:24")
+    });
     folder.write("elder.yaml", "sync_windows: []\n");
     let reply = daemon.post("/-/reload", "");
     assert_eq!(reply.json()["waits"], serde_json::Value::Null, "{reply:?}");
@@ -160,13 +158,24 @@ fn a_settings_file_that_is_bad_at_the_start_ends_it_with_every_place() {
         ("jobs.d/a.yaml", ONE),
         (
             "elder.yaml",
-            "sync_windows:\n  - { deny: '61 * * * *', for: 1h }\n  - { allow: '@daily' }\nlisten: x\n",
+            "sync_windows:\n  - { deny: '61 * * * *', for: 1h }\n  - { allow: '@daily' }\nmax_workers: 4\n",
         ),
     ]);
     let line = "run jobs.d --state state --listen 127.0.0.1:0 --config elder.yaml";
     let finished = elder(line).within(folder.path()).run();
     assert_eq!(finished.code, Some(2), "{finished}");
-    for place in ["elder.yaml:2:", "elder.yaml:3:5", "elder.yaml:4:1"] {
+    for place in ["elder.yaml:2:", "elder.yaml:3:5"] {
         assert!(finished.stderr.contains(place), "{place}: {finished}");
     }
+    let shown = elder("config show --config elder.yaml").within(folder.path());
+    let shown = shown.run();
+    assert_eq!(shown.code, Some(2), "what run refuses: {shown}");
+    assert!(shown.stderr.contains("elder.yaml:3:5"), "{shown}");
+    folder.write("elder.yaml", "sync_window: []\n");
+    let finished = elder(line).within(folder.path()).run();
+    assert_eq!(finished.code, Some(2), "{finished}");
+    assert!(
+        finished.stderr.contains("did you mean `sync_windows`?"),
+        "{finished}"
+    );
 }

@@ -119,7 +119,7 @@ fn a_pause_outlives_kills_and_edits_and_is_seen_everywhere_until_it_is_ended() {
     is_quiet(&daemon, &folder);
     daemon.kill();
     let daemon = Daemon::start(&folder);
-    assert!(daemon.has_logged("1 jobs are paused").is_some());
+    until("it is told", || daemon.has_logged("1 jobs are paused"));
     is_quiet(&daemon, &folder);
     // It runs when somebody asks it to.
     let run = daemon.run("quick");
@@ -176,7 +176,7 @@ fn a_pause_ends_by_itself_also_while_elder_is_away() {
     until("it goes on by itself", || {
         (ran(&folder) > before).then_some(())
     });
-    assert!(daemon.has_logged("job no longer paused").is_some());
+    until("it is told", || daemon.has_logged("job no longer paused"));
     assert_eq!(daemon.get("/api/v1/jobs/quick").json()["status"], "active");
 
     let reply = daemon.post("/api/v1/jobs/quick/pause", r#"{"for": "600ms"}"#);
@@ -197,7 +197,9 @@ fn a_pause_ends_by_itself_also_while_elder_is_away() {
         daemon.get("/api/v1/overrides").json(),
         json!({"overrides": [], "total": 0})
     );
-    assert!(daemon.has_logged("its time was over").is_some());
+    until("the trail has it", || {
+        daemon.has_logged("its time was over")
+    });
     let first = ledger::seen(&folder).into_iter().filter(|one| {
         one.scheduled
             .is_some_and(|at| at >= pause["since"].as_str().unwrap().parse().unwrap())

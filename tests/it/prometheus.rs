@@ -123,14 +123,19 @@ evaluation_interval: 30s
 tests:
   - interval: 30s
     input_series:
-      - { series: 'elder_job_info{job_name="ping",instance="a",owner=""}', values: "1x20" }
-      - { series: 'elder_job_last_success_timestamp_seconds{job_name="ping",instance="a"}', values: "0x20" }
-      - { series: 'process_start_time_seconds{instance="a"}', values: "0x20" }
-      - { series: 'elder_job_info{job_name="ping",instance="b",owner=""}', values: "1x20" }
-      - { series: 'process_start_time_seconds{instance="b"}', values: "0x20" }
-      - { series: 'elder_job_info{job_name="ping",instance="c",owner=""}', values: "1x20" }
-      - { series: 'elder_job_last_success_timestamp_seconds{job_name="ping",instance="c"}', values: "0+30x20" }
-      - { series: 'process_start_time_seconds{instance="c"}', values: "0x20" }
+      - { series: 'elder_job_info{job_name="ping",job="elder",instance="a",owner=""}', values: "1x20" }
+      - { series: 'elder_job_last_success_timestamp_seconds{job_name="ping",job="elder",instance="a"}', values: "0x20" }
+      - { series: 'process_start_time_seconds{job="elder",instance="a"}', values: "0x20" }
+      - { series: 'elder_job_info{job_name="ping",job="elder",instance="b",owner=""}', values: "1x20" }
+      - { series: 'process_start_time_seconds{job="elder",instance="b"}', values: "0x20" }
+      - { series: 'elder_job_info{job_name="ping",job="elder",instance="c",owner=""}', values: "1x20" }
+      - { series: 'elder_job_last_success_timestamp_seconds{job_name="ping",job="elder",instance="c"}', values: "0+30x20" }
+      - { series: 'process_start_time_seconds{job="elder",instance="c"}', values: "0x20" }
+      # Under Kubernetes the instance of many targets is one node's name.
+      - { series: 'process_start_time_seconds{job="kubelet",instance="a"}', values: "0x20" }
+      - { series: 'process_start_time_seconds{job="node-exporter",instance="a"}', values: "0x20" }
+      - { series: 'process_start_time_seconds{job="kubelet",instance="n"}', values: "0x20" }
+      - { series: 'process_start_time_seconds{job="node-exporter",instance="n"}', values: "0x20" }
     promql_expr_test:
       - expr: count(ALERTS{alertname="ElderJobOverdue"}) or vector(0)
         eval_time: 2m
@@ -159,7 +164,7 @@ fn rules_are_not_made_without_the_jobs_of_a_bad_file() {
 
 #[test]
 fn nothing_of_a_job_file_becomes_a_template() {
-    let hostile = "jobs:\n  a:\n    schedule: { daily: \"02:30\" }\n    run: x\n    owner: \"{{ externalURL }}\\\"\\n- x\"\n    labels: { severity: \"a: b\" }\n";
+    let hostile = "jobs:\n  a:\n    schedule: { daily: \"02:30\" }\n    run: x\n    owner: \"{{ team }}\\\"\\n- {{{ x\"\n    labels: { severity: \"a: {{b\" }\n";
     let folder = Folder::with(&[("jobs.d/{{ printf }}.yaml", hostile)]);
     let text = rules(&folder, "");
     folder.write("rules.yml", &text);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::support::{Daemon, Folder, Metrics, elder, git, until};
+use super::support::{Daemon, Folder, Metrics, StandIn, elder, git, until};
 
 const ONE: &str = "jobs:\n  tick: { schedule: { every: 200ms }, run: 'true' }\n";
 const TWO: &str = "jobs:\n  tick: { schedule: { every: 300ms }, run: 'true' }\n";
@@ -153,4 +153,151 @@ fn a_folder_of_git_sync_says_its_commit_after_each_swap() {
     );
     let job: Value = daemon.get("/api/v1/jobs/tick").json();
     assert_eq!(job["trigger"], "every: 300ms");
+}
+
+fn billing(run: &str) -> String {
+    format!("jobs:\n  billing:\n    schedule: manual\n    on_failure: ops\n    run: {run}\n")
+}
+
+/// Somebody's commit of a job that runs this.
+fn commit_as(folder: &Folder, who: &str, run: &str) -> String {
+    folder.write("jobs.d/billing.yaml", &billing(run));
+    git(folder.path(), "add .");
+    git(folder.path(), &format!("-c user.name={who} commit -q -m x"));
+    git(folder.path(), "rev-parse HEAD")
+}
+
+fn in_force(daemon: &Daemon, commit: &str) {
+    until("the commit is in force", || {
+        (revision(daemon) == commit).then_some(())
+    });
+}
+
+#[test]
+fn a_job_that_fails_says_since_which_commit_who_made_it_and_what_it_changed() {
+    let sink = StandIn::start(|_| (200, "{}".to_owned()));
+    let sage = format!("sages:\n  ops: {{ http: {}, remind: 1ms }}\n", sink.url());
+    let folder = Folder::with(&[
+        ("jobs.d/sages.yaml", &sage),
+        (".gitignore", "state\nruntime\n"),
+    ]);
+    git(folder.path(), "init -q -b main .");
+    let good = commit_as(&folder, "Grace", "'true'");
+    let daemon = Daemon::start(&folder);
+    let job = |daemon: &Daemon| daemon.get("/api/v1/jobs/billing").json();
+    let first = job(&daemon);
+    assert_eq!(first["edition"]["revision"], good);
+    assert_eq!(first["edition"]["author"], "Grace");
+    let succeeded = daemon.run("billing");
+    assert_eq!(succeeded["outcome"], "success");
+    assert_eq!(succeeded["definition_hash"], first["definition_hash"]);
+    assert_eq!(first["failing_since"], Value::Null);
+
+    let bad = commit_as(&folder, "Ada", "'exit 3'");
+    in_force(&daemon, &bad);
+    let failed = daemon.run("billing");
+    assert_eq!(failed["edition"]["revision"], bad, "{failed}");
+    // Later failures and commits elsewhere change nothing about where it began.
+    folder.write("README", "x");
+    git(folder.path(), "add .");
+    git(folder.path(), "commit -q -m unrelated");
+    in_force(&daemon, &git(folder.path(), "rev-parse HEAD"));
+    daemon.run("billing");
+    let since = job(&daemon)["failing_since"].clone();
+    assert_eq!(since["run_id"], failed["run_id"]);
+    assert_eq!(since["revision"], bad);
+    assert_eq!(since["author"], "Ada");
+    let changed = serde_json::json!([{"key": "run", "before": "true", "after": "exit 3"}]);
+    assert_eq!(since["changed"], changed);
+
+    let words = format!("revision {} by Ada, which changed run", &bad[..12]);
+    let server = format!("http://{}", daemon.address());
+    for (command, want) in [
+        ("show billing", words.clone()),
+        ("explain billing", words.clone()),
+        ("report", "billing fails since 20".to_owned()),
+        ("report", words.clone()),
+        ("list", format!("failing since {}", &bad[..12])),
+        (
+            "status",
+            "1 jobs failed when they last ran: billing".to_owned(),
+        ),
+        (
+            "runs billing",
+            format!("jobs.d/billing.yaml:2 @ {}", &bad[..12]),
+        ),
+    ] {
+        let finished = elder(&format!("{command} --server {server}")).run();
+        assert!(finished.stdout.contains(&want), "{command}: {finished}");
+    }
+    let letters = until("both failures are told", || {
+        let seen = sink.seen();
+        (seen.len() == 2).then_some(seen)
+    });
+    for letter in letters {
+        let letter: Value = serde_json::from_str(&letter.body).unwrap();
+        assert_eq!(letter["source"], "jobs.d/billing.yaml:2");
+        assert_eq!(letter["author"], "Ada");
+        assert_eq!(letter["failing_since"]["run_id"], failed["run_id"]);
+        assert_eq!(letter["failing_since"]["revision"], bad);
+        assert_eq!(letter["failing_since"]["changed"][0], "run");
+        assert!(
+            letter["failing_since"]["text"]
+                .as_str()
+                .unwrap()
+                .contains(&words)
+        );
+    }
+    let log = daemon.log();
+    let line = log.iter().find(|line| line.contains("run failed")).unwrap();
+    for word in [bad.as_str(), "jobs.d/billing.yaml:2", "Ada"] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+    assert!(
+        line.contains(failed["definition_hash"].as_str().unwrap()),
+        "{line}"
+    );
+    let hash = job(&daemon)["definition_hash"].as_str().unwrap().to_owned();
+    let metrics = daemon.metrics();
+    let labels = [("job_name", "billing"), ("definition", hash.as_str())];
+    assert_eq!(metrics.get("elder_job_info", &labels), Some(1.0));
+
+    assert!(daemon.stop().success());
+    let daemon = Daemon::start(&folder);
+    assert_eq!(job(&daemon)["failing_since"], since, "after a restart");
+    // An edit is nobody's until it is committed, and then it is of that commit.
+    let before = revision(&daemon);
+    folder.write("jobs.d/billing.yaml", &billing("'true'"));
+    in_force(&daemon, &format!("{before}-dirty"));
+    assert_eq!(job(&daemon)["edition"]["author"], Value::Null);
+    let mended = commit_as(&folder, "Ada", "'true'");
+    in_force(&daemon, &mended);
+    until("the edit is said to be of the commit", || {
+        (job(&daemon)["edition"]["author"] == "Ada").then_some(())
+    });
+    assert_eq!(daemon.run("billing")["outcome"], "success");
+    let now = job(&daemon);
+    assert_eq!(now["failing_since"], Value::Null);
+    assert_eq!(
+        now["definition_hash"], first["definition_hash"],
+        "as it was"
+    );
+    assert_eq!(now["edition"]["revision"], mended, "and since then");
+}
+
+#[test]
+fn who_is_told_is_believed_and_no_address_is_in_metrics() {
+    let (folder, one) = repository();
+    let daemon = Daemon::start_with(&folder, |program| {
+        program.arg("--author").arg("ada@example.com")
+    });
+    daemon.wait_until_ready();
+    let sync = daemon.get("/api/v1/config").json()["sync"].clone();
+    assert_eq!(sync["revision"], one);
+    assert_eq!(sync["author"], "ada@example.com");
+    let info = [("revision", one.as_str()), ("author", "")];
+    let metrics = daemon.metrics();
+    assert_eq!(metrics.get("elder_config_info", &info), Some(1.0));
+    let text = daemon.get("/metrics").body;
+    assert!(!text.contains("ada@example.com"), "an address in metrics");
 }

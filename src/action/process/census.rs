@@ -7,11 +7,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal, test_kill_process,
+};
 
 use crate::ids::RunId;
 
@@ -23,40 +24,25 @@ pub(super) struct Seen {
     pub(super) group: i32,
     /// Ticks after the machine's start: with the number, what one process is and no other.
     pub(super) began: u64,
-    pub(super) uid: u32,
+    /// Whether elder may send it a signal: it is of elder's own user, or elder has the right to.
+    pub(super) in_reach: bool,
     /// The run that its environment names, if it also names our state folder.
     pub(super) run: Option<RunId>,
 }
 
-/// Who looks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Looker {
-    pub(super) pid: i32,
-    pub(super) uid: u32,
-}
-
-impl Looker {
-    pub(super) fn this() -> Self {
-        Self {
-            pid: rustix::process::getpid().as_raw_nonzero().get(),
-            uid: rustix::process::geteuid().as_raw(),
-        }
-    }
-}
-
 /// The processes of these runs: those that say so, their children and the groups that they lead,
-/// each with its run. Never elder itself, nor what elder was started by, nor another user's
-/// process unless elder is root.
-pub(super) fn of_runs(seen: &[Seen], runs: &HashSet<RunId>, looker: Looker) -> Vec<(Seen, RunId)> {
+/// each with its run. Never the process that looks, nor what that was started by, nor one that it
+/// may not end.
+pub(super) fn of_runs(seen: &[Seen], runs: &HashSet<RunId>, looker: i32) -> Vec<(Seen, RunId)> {
     let by_pid: HashMap<i32, &Seen> = seen.iter().map(|one| (one.pid, one)).collect();
     let mut spared = HashSet::new();
-    let mut above = Some(looker.pid);
+    let mut above = Some(looker);
     while let Some(pid) = above
         && spared.insert(pid)
     {
         above = by_pid.get(&pid).map(|one| one.parent);
     }
-    let may = |one: &Seen| !spared.contains(&one.pid) && (one.uid == looker.uid || looker.uid == 0);
+    let may = |one: &Seen| !spared.contains(&one.pid) && one.in_reach;
     let mut found: HashMap<i32, RunId> = HashMap::new();
     for one in seen.iter().filter(|one| may(one)) {
         if let Some(run) = one.run.filter(|run| runs.contains(run)) {
@@ -101,14 +87,14 @@ pub(super) fn look(state_dir: &Path) -> Vec<Seen> {
             if stat.is_dead() {
                 return None;
             }
-            // Of another user's process the environment cannot be read, and need not.
+            // What may not be read is not elder's to end.
             let environment = fs::read(folder.join("environ")).unwrap_or_default();
             Some(Seen {
                 pid,
                 parent: stat.parent,
                 group: stat.group,
                 began: stat.began,
-                uid: fs::metadata(&folder).ok()?.uid(),
+                in_reach: Pid::from_raw(pid).is_some_and(|pid| test_kill_process(pid).is_ok()),
                 run: run_in(&environment, state_dir),
             })
         })
@@ -117,7 +103,12 @@ pub(super) fn look(state_dir: &Path) -> Vec<Seen> {
 
 /// The processes of these runs, now.
 pub(super) fn look_for(runs: &HashSet<RunId>, state_dir: &Path) -> Vec<(Seen, RunId)> {
-    of_runs(&look(state_dir), runs, Looker::this())
+    of_runs(&look(state_dir), runs, this())
+}
+
+/// This process.
+fn this() -> i32 {
+    rustix::process::getpid().as_raw_nonzero().get()
 }
 
 /// Sends the signal to this process and to none that got its number since.
@@ -194,17 +185,17 @@ mod tests {
         RunId::of_fire(&JobName::new("a").unwrap(), at)
     }
 
-    /// pid, parent, group, begin, user, run
-    type Row = (i32, i32, i32, u64, u32, Option<RunId>);
+    /// pid, parent, group, begin, whether it is in reach, run
+    type Row = (i32, i32, i32, u64, bool, Option<RunId>);
 
     fn seen(rows: &[Row]) -> Vec<Seen> {
         rows.iter()
-            .map(|&(pid, parent, group, began, uid, run)| Seen {
+            .map(|&(pid, parent, group, began, in_reach, run)| Seen {
                 pid,
                 parent,
                 group,
                 began,
-                uid,
+                in_reach,
                 run,
             })
             .collect()
@@ -214,37 +205,29 @@ mod tests {
     fn only_what_is_provably_of_an_open_run_is_chosen() {
         let (open, over) = (id(1), id(2));
         let all = seen(&[
-            (1, 0, 1, 0, 0, None),
+            (1, 0, 1, 0, false, None),
             // What started the elder that looks, and was itself started by the open run.
-            (10, 1, 10, 5, 7, Some(open)),
-            (11, 10, 10, 6, 7, Some(open)),
+            (10, 1, 10, 5, true, Some(open)),
+            (11, 10, 10, 6, true, Some(open)),
             // A child, what it started, what that left behind without an environment, what left the group.
-            (20, 1, 20, 10, 7, Some(open)),
-            (21, 20, 20, 11, 7, Some(open)),
-            (22, 21, 20, 12, 7, None),
-            (23, 1, 20, 13, 7, None),
-            (24, 1, 24, 14, 7, Some(open)),
-            (25, 24, 24, 15, 7, None),
-            // Of a run that is over; of no run; another user's; younger than the number of its parent says.
-            (30, 1, 30, 10, 7, Some(over)),
-            (31, 1, 31, 10, 7, None),
-            (32, 1, 32, 10, 8, Some(open)),
-            (33, 20, 33, 9, 7, None),
+            (20, 1, 20, 10, true, Some(open)),
+            (21, 20, 20, 11, true, Some(open)),
+            (22, 21, 20, 12, true, None),
+            (23, 1, 20, 13, true, None),
+            (24, 1, 24, 14, true, Some(open)),
+            (25, 24, 24, 15, true, None),
+            // Of a run that is over; of no run; out of reach; younger than the number of its parent says.
+            (30, 1, 30, 10, true, Some(over)),
+            (31, 1, 31, 10, true, None),
+            (32, 1, 32, 10, false, Some(open)),
+            (33, 20, 33, 9, true, None),
         ]);
         let runs = HashSet::from([open]);
-        let pids = |looker| -> Vec<i32> {
-            let found = of_runs(&all, &runs, looker);
-            assert!(found.iter().all(|(_, run)| *run == open));
-            found.iter().map(|(one, _)| one.pid).collect()
-        };
-        let ours = [20, 21, 22, 23, 24, 25];
-        assert_eq!(pids(Looker { pid: 11, uid: 7 }), ours);
-        // Root ends what runs as somebody else, too.
-        assert_eq!(
-            pids(Looker { pid: 11, uid: 0 }),
-            [20, 21, 22, 23, 24, 25, 32]
-        );
-        assert!(of_runs(&all, &HashSet::new(), Looker { pid: 11, uid: 0 }).is_empty());
+        let found = of_runs(&all, &runs, 11);
+        assert!(found.iter().all(|(_, run)| *run == open));
+        let pids: Vec<i32> = found.iter().map(|(one, _)| one.pid).collect();
+        assert_eq!(pids, [20, 21, 22, 23, 24, 25]);
+        assert!(of_runs(&all, &HashSet::new(), 11).is_empty());
     }
 
     #[test]
@@ -280,9 +263,8 @@ mod tests {
         }
         assert!(Stat::parse(b"12 (sleep)").is_none());
         assert!(Stat::parse(b"").is_none());
-        let us = Looker::this();
         let found = look(Path::new("/no/such"));
-        let own = found.iter().find(|one| one.pid == us.pid).unwrap();
-        assert_eq!((own.uid, own.run), (us.uid, None));
+        let own = found.iter().find(|one| one.pid == this()).unwrap();
+        assert_eq!((own.in_reach, own.run), (true, None));
     }
 }

@@ -24,6 +24,9 @@ pub struct DoctorArgs {
     /// Folders of job files [default: jobs.d]
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
+    /// The file of settings that `elder run` has
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// The folder for all that elder writes
     #[arg(long, value_name = "FOLDER", default_value = "elder-state")]
     pub state: PathBuf,
@@ -41,9 +44,6 @@ pub struct DoctorArgs {
     /// Whose time zone data; auto takes the newer
     #[arg(long, value_name = "WHICH", default_value = "auto")]
     pub tzdata: TzdataChoice,
-    /// The file of settings that are no flags
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// Tokens with their roles
     #[arg(long, value_name = "FILE")]
     pub tokens: Option<PathBuf>,

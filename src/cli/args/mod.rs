@@ -1,11 +1,13 @@
 //! The command line as it is typed. What it means is worked out in `settings`.
 
 mod client;
+mod config;
 mod doctor;
 mod files;
 mod forecast;
 mod import;
 pub mod run;
+mod shell;
 pub mod values;
 pub mod variables;
 
@@ -18,6 +20,7 @@ pub use client::{
     OverridesArgs, PauseArgs, ReportArgs, RerunArgs, ResumeArgs, RunsArgs, ShowArgs, StatusArgs,
     StopArgs, SyncArgs, TriggerArgs, WaitArgs,
 };
+pub use config::{ConfigArgs, ConfigCommand, ConfigShowArgs};
 pub use doctor::DoctorArgs;
 pub use files::{
     FindingFormat, FmtArgs, NextArgs, RestoreArgs, RulesArgs, RulesFormat, SchemaArgs, TableFormat,
@@ -26,6 +29,7 @@ pub use files::{
 pub use forecast::{PlanAgainst, PlanArgs, PlanFormat, SimulateArgs, SimulateFormat, TestArgs};
 pub use import::{ImportArgs, SourceFormat};
 pub use run::RunArgs;
+pub use shell::{CompletionsArgs, InitArgs, ManArgs};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,12 +76,20 @@ pub enum Command {
     Import(ImportArgs),
     /// Say what will hurt: tree, host, state folder
     Doctor(DoctorArgs),
+    /// Make a folder of job files to begin with
+    Init(InitArgs),
     /// Lay job files out: indentation, blanks, empty lines; comments stay
     Fmt(FmtArgs),
     /// Print the JSON Schema of job files
     Schema(SchemaArgs),
     /// Print Prometheus alert rules made of the definitions, or a Grafana dashboard
     Rules(RulesArgs),
+    /// Show the settings of `elder run`, each with where it comes from
+    Config(ConfigArgs),
+    /// Print a script that completes words in a shell
+    Completions(CompletionsArgs),
+    /// Print the manual
+    Man(ManArgs),
     /// Say why a fire ran, did not or waits; or what a finding means
     Explain(ExplainArgs),
     /// Say how a running elder is

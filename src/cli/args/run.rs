@@ -21,7 +21,8 @@ Examples:
   elder run jobs.d --timezone Asia/Tokyo --log-format json
   elder run /etc/elder/jobs.d --state /var/lib/elder --listen 0.0.0.0:8000 --tokens /etc/elder/tokens
 
-Every flag is also a variable: --max-workers is ELDER_MAX_WORKERS. The flag wins.
+Every flag is also a variable and a key of the --config file: --max-workers is ELDER_MAX_WORKERS, max_workers.
+The flag wins over the variable, and that over the file; `elder config show` says which did.
 SIGHUP reads the files again. SIGTERM lets runs end within --shutdown-grace; a second one ends at once.";
 
 /// The flags of `elder run`.
@@ -31,6 +32,9 @@ pub struct RunArgs {
     /// Folders of job files [default: jobs.d]
     #[arg(value_name = "PATH")]
     pub paths: Vec<String>,
+    /// A file of settings: each flag below is a key of it, with _ for -
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Where to serve metrics, health and the API
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000", value_parser = values::listen)]
     pub listen: SocketAddr,
@@ -63,9 +67,6 @@ pub struct RunArgs {
     /// Removing a larger share of a PATH's jobs waits for `elder sync --prune`
     #[arg(long, value_name = "SHARE", default_value = "50%", value_parser = values::percent)]
     pub prune_limit: u8,
-    /// What is no flag: sync_windows, when changes of job files wait
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
     /// Refuse to start with a bad file
     #[arg(long)]
     pub strict: bool,
@@ -122,6 +123,9 @@ pub struct RunArgs {
     /// What the files are at, for runs and metrics
     #[arg(long, value_name = "TEXT")]
     pub revision: Option<String>,
+    /// Who made that revision, for runs and sages; else git is asked
+    #[arg(long, value_name = "NAME")]
+    pub author: Option<String>,
 }
 
 /// `--auth`

@@ -1,12 +1,15 @@
 //! `ELDER_…` variables: each flag of `elder run` is one, and so is what names a server.
 //!
-//! A variable takes the place of the flag's default, so that the order is flag,
-//! variable, default for every flag alike, and a new flag has its variable at once.
+//! A variable takes the place of the flag's default, and so does, where none is set, a key of the
+//! `--config` file. So the order is flag, variable, file, default for every flag alike, and a new
+//! flag has its variable and its key at once.
 
 use std::collections::HashMap;
 
 use clap::builder::OsStr;
-use clap::{ArgAction, Command};
+use clap::{Arg, ArgAction, Command};
+
+use crate::cli::config::{self, ConfigFile};
 
 /// Variables that elder gives to its children, or that name no flag of `run`.
 const OTHERS: [&str; 11] = [
@@ -35,39 +38,61 @@ fn has_variable(command: &str, long: &str) -> bool {
     match command {
         "run" => long != "help",
         // Asked about what `run` would do.
-        "doctor" => !matches!(long, "help" | "format"),
+        "doctor" | "config" => !matches!(long, "help" | "format"),
         "validate" | "next" | "schema" => false,
         "restore" => matches!(long, "state" | "store"),
         _ => matches!(long, "server" | "token-file"),
     }
 }
 
-/// Puts the variables that are set in the place of the defaults.
+/// Puts the variables that are set, and what the file says, in the place of the defaults.
 #[must_use]
-pub fn apply(command: Command, variables: &HashMap<String, String>) -> Command {
+pub fn apply(
+    command: Command,
+    variables: &HashMap<String, String>,
+    file: Option<&ConfigFile>,
+) -> Command {
     command.mut_subcommands(|subcommand| {
         let name = subcommand.get_name().to_owned();
-        subcommand.mut_args(|argument| {
-            let Some(long) = argument.get_long() else {
-                return argument;
-            };
-            if !has_variable(&name, long) {
-                return argument;
-            }
-            let value = variables
-                .get(&of_flag(long))
-                .filter(|value| !value.is_empty());
-            let Some(value) = value else {
-                return argument;
-            };
-            // `1` and `yes` are what people write for a switch.
-            let value = match argument.get_action() {
-                ArgAction::SetTrue => switch(value).to_owned(),
-                _ => value.clone(),
-            };
-            argument.default_value(OsStr::from(value))
-        })
+        let with = |argument| with_default(argument, &name, variables, file);
+        match name.as_str() {
+            "config" => subcommand.mut_subcommands(|show| show.mut_args(with)),
+            _ => subcommand.mut_args(with),
+        }
     })
+}
+
+fn with_default(
+    argument: Arg,
+    command: &str,
+    variables: &HashMap<String, String>,
+    file: Option<&ConfigFile>,
+) -> Arg {
+    let takes_file = matches!(command, "run" | "doctor" | "config");
+    let file = file.filter(|_| takes_file);
+    let in_file = |argument: &Arg| file.and_then(|file| file.values(&config::key_of(argument)));
+    let Some(long) = argument.get_long() else {
+        return match in_file(&argument).map(<[String]>::to_vec) {
+            Some(values) => argument.default_values(values.into_iter().map(OsStr::from)),
+            None => argument,
+        };
+    };
+    if !has_variable(command, long) {
+        return argument;
+    }
+    let set = variables
+        .get(&of_flag(long))
+        .filter(|value| !value.is_empty());
+    let value = set.cloned().or_else(|| Some(in_file(&argument)?.join(",")));
+    let Some(value) = value else {
+        return argument;
+    };
+    // `1` and `yes` are what people write for a switch.
+    let value = match argument.get_action() {
+        ArgAction::SetTrue => switch(&value).to_owned(),
+        _ => value,
+    };
+    argument.default_value(OsStr::from(value))
 }
 
 fn switch(value: &str) -> &str {
@@ -116,7 +141,7 @@ mod tests {
     }
 
     fn parse(line: &str, pairs: &[(&str, &str)]) -> Result<Typed, clap::Error> {
-        let command = apply(Cli::command(), &variables(pairs));
+        let command = apply(Cli::command(), &variables(pairs), None);
         let matches = command.try_get_matches_from(line.split_whitespace())?;
         Ok(Cli::from_arg_matches(&matches)?.command)
     }

@@ -3,10 +3,13 @@
 //! A letter is bounded, whatever a job said: receivers of webhooks expect less than 20 kB. Its
 //! identity follows from what it is about, so that the same event never is two letters.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Call;
+use crate::decide::FailingSince;
 use crate::ids::{RunId, SageName};
 use crate::model::{Definition, Letter, Output, Reason, Run, SageEvent};
 
@@ -15,6 +18,7 @@ use crate::model::{Definition, Letter, Output, Reason, Run, SageEvent};
 const TAIL: usize = 6 * 1024;
 const DETAIL: usize = 2 * 1024;
 const LABELS: usize = 4 * 1024;
+const CHANGED: usize = 1024;
 const TEXT: usize = 512;
 
 /// What a letter tells of a job.
@@ -28,6 +32,8 @@ pub struct About<'a> {
     pub output: Option<&'a Output>,
     /// When it happened.
     pub at: Timestamp,
+    /// Since when the job fails, if it does.
+    pub failing: Option<&'a FailingSince>,
 }
 
 /// The letters of these calls.
@@ -162,7 +168,42 @@ fn facts(about: &About<'_>) -> Map<String, Value> {
         "revision",
         json!(run.revision.as_deref().map(|it| cut(it, TEXT))),
     );
+    put(
+        "source",
+        json!(run.source.as_deref().map(|it| cut(it, TEXT))),
+    );
+    put(
+        "definition_hash",
+        json!(run.definition.map(|it| it.to_string())),
+    );
+    put(
+        "author",
+        json!(run.author.as_deref().map(|it| cut(it, TEXT))),
+    );
+    put("failing_since", json!(about.failing.map(failing)));
     facts
+}
+
+/// Since when it fails, and which keys were changed before, as far as there is room for them.
+fn failing(since: &FailingSince) -> Value {
+    let mut room = CHANGED;
+    let fields = since.changed.as_deref().unwrap_or_default();
+    let fits = |key: &&String| {
+        let size = size(key);
+        room.checked_sub(size)
+            .inspect(|left| room = *left)
+            .is_some()
+    };
+    let keys: Vec<&String> = fields.iter().map(|it| &it.key).take_while(fits).collect();
+    let text = |text: &Option<Arc<str>>| text.as_deref().map(|it| cut(it, TEXT));
+    json!({
+        "run_id": since.run.as_str(),
+        "at": since.at.to_string(),
+        "revision": text(&since.revision),
+        "author": text(&since.author),
+        "changed": since.changed.is_some().then_some(keys),
+        "text": cut(&since.words(), DETAIL),
+    })
 }
 
 /// The labels as they are filled in, as far as there is room for them.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::*;
+use crate::decide::FailingSince;
 use crate::ids::{JobName, RunId};
 use crate::model::{Action, Command, Definition, Letter, Output, Policy, Process, Text, Trigger};
 use crate::schedule::{Item, Schedule};
@@ -230,6 +231,7 @@ fn definition(labels: Vec<(Arc<str>, Text)>) -> Definition {
             owner: Some("team-a".into()),
             labels,
         })),
+        id: crate::model::IdCell::default(),
     }
 }
 
@@ -239,6 +241,7 @@ fn written(run: &Run, output: &Output, definition: &Definition, event: SageEvent
         run,
         output: Some(output),
         at: at(5),
+        failing: None,
     };
     let calls = vec![call(&name("S"), event, 2)];
     letters(calls, &about).remove(0)
@@ -318,4 +321,49 @@ fn the_same_event_is_the_same_letter_and_another_one_is_not() {
         id(&span, SageEvent::Failure),
         "more fires in one row"
     );
+}
+
+#[test]
+fn a_letter_of_a_failure_says_what_was_changed_and_stays_small() {
+    let long = "\u{1}".repeat(20_000);
+    let field = |key: &str| crate::decide::fields::Field {
+        key: key.to_owned(),
+        before: Some(long.clone()),
+        after: None,
+    };
+    let told = |changed: Vec<crate::decide::fields::Field>, text: &str| {
+        let since = FailingSince {
+            run: run(0).id,
+            at: at(1),
+            revision: Some(text.into()),
+            author: Some(text.into()),
+            definition: None,
+            changed: Some(changed),
+            good: None,
+        };
+        let definition = definition(Vec::new());
+        let mut run = run(60);
+        run.source = Some("jobs.d/a.yaml:3".into());
+        run.author = Some(text.into());
+        let about = About {
+            definition: &definition,
+            run: &run,
+            output: None,
+            at: at(65),
+            failing: Some(&since),
+        };
+        let calls = vec![call(&name("S"), SageEvent::Failure, 1)];
+        letters(calls, &about).remove(0).body
+    };
+    let body = told(vec![field("run")], "Ada");
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["source"], "jobs.d/a.yaml:3");
+    assert_eq!(body["author"], "Ada");
+    let since = &body["failing_since"];
+    assert_eq!(since["run_id"], run(0).id.as_str());
+    assert_eq!(since["changed"], serde_json::json!(["run"]));
+    assert_eq!(since["text"], "revision Ada by Ada, which changed run");
+    let many = (0..500).map(|n| field(&format!("env.NAME_{n}"))).collect();
+    let body = told(many, &long);
+    assert!(body.len() < 20_000, "{}", body.len());
 }

@@ -32,12 +32,13 @@ enum Today {
 }
 
 impl State {
-    pub(super) fn apply(&mut self, ticket: Ticket, change: Change) {
+    pub(super) fn apply(&mut self, ticket: Ticket, mut change: Change) {
         if let Some(why) = self.in_the_way() {
             self.effects.push(Effect::Applied(ticket, Err(why)));
             return;
         }
         let at = change.at.min(self.now.wall);
+        let mut editions = std::mem::take(&mut change.editions);
         if let Some(renamed) = change.renamed {
             self.rename(renamed.moves, renamed.files);
             self.answer(ticket, Vec::new(), Vec::new());
@@ -48,10 +49,12 @@ impl State {
         }
         if change.recalled {
             self.take_back(change.added);
+            self.add_editions(&mut editions);
             self.answer(ticket, Vec::new(), Vec::new());
             return;
         }
         self.announce(&change);
+        self.add_editions(&mut editions);
         if change.first {
             self.recover_rows();
             self.settle_recalled();
@@ -80,6 +83,7 @@ impl State {
             .any(|(_, mark)| mark.mark > self.now.wall);
         for (job, mark) in change.added {
             let key = self.insert_job(job, &mark);
+            self.add_editions(&mut editions);
             self.begin_schedule(key);
         }
         self.hold(change.held);
@@ -181,6 +185,9 @@ impl State {
             self.remove_job(&name);
         }
         let mut state = JobState::new(job, mark);
+        if mark.failing.is_some() {
+            self.fails.insert(name.clone());
+        }
         // Runs that the name left behind when it went count again.
         let orphans = self.orphans.remove(name.as_str()).unwrap_or_default();
         if let Some(trouble) = self.troubles.remove(name.as_str()) {
@@ -315,6 +322,7 @@ impl State {
         self.keep_trouble(name, trouble.map(|trouble| *trouble));
         self.counts[state.status as usize] -= 1;
         self.held.remove(name.as_str());
+        self.fails.remove(name.as_str());
         self.undecided.retain(|other| *other != key);
         self.commits.unsettled.remove(&key);
         self.free.push(key.0);

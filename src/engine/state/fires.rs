@@ -327,10 +327,4 @@ impl State {
             past.span = None;
         }
     }
-
-    pub(super) fn describe_source(&self, run: &mut Run, job: &Job) {
-        run.revision.clone_from(&self.revision);
-        let origin = &job.origin;
-        run.source = Some(format!("{}:{}", origin.file, origin.line).into());
-    }
 }

@@ -1,10 +1,12 @@
 //! A job, and what is remembered of its past.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
-use crate::decide::Trouble;
+use crate::decide::{Edition, Failing, Trouble};
 use crate::engine::handle::JobStatus;
-use crate::ids::RunId;
+use crate::ids::{DefinitionId, RunId};
 use crate::model::{Job, JobTimes, Run};
 use crate::store::Mark;
 
@@ -34,6 +36,12 @@ pub(super) struct Past {
     pub(super) last: Option<Box<Run>>,
     /// What sages were told, from a failure to the next success.
     pub(super) trouble: Option<Box<Trouble>>,
+    /// The definition of the last success.
+    pub(super) good: Option<DefinitionId>,
+    /// The first failure after it.
+    pub(super) failing: Option<Arc<Failing>>,
+    /// Editions of the definition that came after it, the oldest first.
+    pub(super) editions: Vec<Edition>,
 }
 
 /// A row of successive fires that did not run for the same reason.
@@ -56,11 +64,14 @@ impl JobState {
         if mark.previous_success_at.is_some()
             || mark.last_startup_at.is_some()
             || times != JobTimes::default()
+            || mark.failing.is_some()
         {
             let past = state.past();
             past.previous_success_at = mark.previous_success_at;
             past.last_startup_at = mark.last_startup_at;
             past.times = times;
+            past.good = mark.good;
+            past.failing.clone_from(&mark.failing);
         }
         state
     }
@@ -86,6 +97,8 @@ impl JobState {
             // The store's alone.
             leap: None,
             closed: None,
+            good: past.and_then(|past| past.good),
+            failing: past.and_then(|past| past.failing.clone()),
         }
     }
 }

@@ -98,6 +98,8 @@ impl State {
             past.previous_success_at = mark.previous_success_at;
             past.last_startup_at = mark.last_startup_at;
             past.times = mark.times;
+            past.good = mark.good;
+            past.failing = mark.failing;
             self.forget_what_is_to_come(key, now);
             let next = self.next_fire(key);
             self.tell_next(key, next.map(|fire| fire.due));

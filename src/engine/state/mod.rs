@@ -8,6 +8,7 @@ mod active;
 mod apply;
 mod cancel;
 mod commits;
+mod editions;
 mod fires;
 mod freshness;
 mod job;
@@ -249,6 +250,8 @@ pub struct State {
     lateness: Reason,
     revision: Option<Arc<str>>,
     sages: Arc<Sages>,
+    /// Jobs whose last runs failed.
+    fails: BTreeSet<JobName>,
     /// Of jobs that are not there, for the case that the name comes back.
     troubles: HashMap<JobName, Trouble>,
     stats: Stats,
@@ -305,6 +308,7 @@ impl State {
             lateness: Reason::Downtime,
             revision: None,
             sages: Arc::default(),
+            fails: BTreeSet::new(),
             troubles: HashMap::new(),
             stats: Stats {
                 since: now.wall,

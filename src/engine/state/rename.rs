@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::decide::Trouble;
 use crate::ids::{JobKey, JobName};
-use crate::model::Event;
+use crate::model::{Event, IdCell};
 use crate::store::{AppliedFile, Telling, Write};
 
 use super::State;
@@ -48,6 +48,9 @@ impl State {
         if self.held.remove(from.as_str()) {
             self.held.insert(to.clone());
         }
+        if self.fails.remove(from.as_str()) {
+            self.fails.insert(to.clone());
+        }
         self.expect_nothing(key, from);
         let orphans = self.orphans.remove(to.as_str()).unwrap_or_default();
         for id in &orphans {
@@ -60,6 +63,7 @@ impl State {
         };
         let definition = Arc::make_mut(&mut state.job.definition);
         definition.name = to.clone();
+        definition.id = IdCell::default();
         definition.aliases = definition
             .aliases
             .iter()

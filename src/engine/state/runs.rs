@@ -354,6 +354,7 @@ impl State {
             _ => {}
         }
         past.last = Some(Box::new(run.clone()));
+        self.remember_failing(key, run);
         self.expect_after_end(key);
     }
 

@@ -86,11 +86,16 @@ impl State {
         if calls.is_empty() && is_same {
             return None;
         }
+        let failing = match happened {
+            Happened::Failure => key.and_then(|key| self.failing(key)),
+            Happened::Success | Happened::Missed(_) | Happened::Stale => None,
+        };
         let about = About {
             definition: &job.definition,
             run,
             output,
             at,
+            failing: failing.as_ref(),
         };
         let mut telling = Telling {
             letters: decide::letters(calls, &about),

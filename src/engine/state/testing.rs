@@ -48,6 +48,7 @@ pub(crate) fn job(name: &str, schedule: Arc<Schedule>, edit: impl FnOnce(&mut Po
             context: Arc::new(Context::default()),
             policy: Arc::new(policy),
             about: None,
+            id: crate::model::IdCell::default(),
         }),
         origin: Origin {
             file: "jobs.d/a.yaml".into(),

@@ -64,6 +64,7 @@ impl State {
         stats.queued = self.places.waiting();
         stats.store_error = self.commits.error();
         (stats.stale_jobs, stats.stale_names) = self.freshness.stale();
+        (stats.failing_jobs, stats.failing_names) = self.failing_jobs();
         stats
     }
 
@@ -78,6 +79,7 @@ impl State {
             pause: self.pauses.on(key).cloned(),
             last: past.and_then(|past| past.last.as_deref().cloned()),
             mark: state.mark(),
+            failing: state.failing(),
             success_deadline: expected.map(|(deadline, _)| deadline),
             is_stale: expected.is_some_and(|(_, is_stale)| is_stale),
             ahead: (state.mark > self.now.wall).then_some(state.mark),

@@ -3,7 +3,6 @@
 //! [`plan`] compares what is in force with what a sync would put in force. Its answer is plain
 //! data: programs get it as JSON, people as [`human`] text or [`markdown`].
 
-mod fields;
 mod fires;
 pub mod human;
 mod lend;
@@ -20,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::next::shown;
 use super::trial::{Files, trial};
 use crate::decide::diff::{Diff, diff};
+use crate::decide::fields;
 use crate::decide::loses_today;
 use crate::decide::merge::{HoldCause, InForce, Rules};
 use crate::decide::rename::renames;
@@ -30,7 +30,7 @@ use crate::model::Job;
 use crate::schedule::{Schedule, Zone, Zones};
 use crate::spec;
 
-pub use fields::Field;
+pub use crate::decide::fields::Field;
 pub use fires::{Fires, Span};
 pub use load::{Busy, Collision, Load, Peak};
 
@@ -301,8 +301,9 @@ fn compare(question: &Question<'_>) -> Plan {
         mut changed,
         moved,
         mut removed,
-        // These are among the changed and rescheduled.
+        // These are among the changed and rescheduled, or what they were.
         kept: _,
+        before: _,
     } = diff(question.before, question.after);
     for jobs in [&mut added, &mut rescheduled, &mut changed] {
         jobs.sort_by(|a, b| a.name().cmp(b.name()));

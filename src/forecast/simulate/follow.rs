@@ -143,7 +143,7 @@ impl<'q, 'j> Play<'q, 'j> {
                 .question
                 .jobs
                 .iter()
-                .map(|job| (job.clone(), mark))
+                .map(|job| (job.clone(), mark.clone()))
                 .collect(),
             pools: self.pools.clone(),
             first: true,

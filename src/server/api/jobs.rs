@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{JobQuery, JobStatus, JobView, Refusal, TriggerRequest};
 use crate::ids::{JobName, RunId};
 use crate::model::{Outcome, Run, RunState, Trigger};
+use crate::spec::fingerprint;
 use crate::store::RunQuery;
 
 use super::super::problem::Problem;
@@ -69,7 +70,14 @@ pub(in super::super) async fn one(
     let around = Surroundings::from(&*shared.sync.status());
     let old = Remembered::default().last_run(&shared, &view).await;
     let last = view.last.as_ref().or(old.as_ref());
-    Ok(Json(JobJson::new(&view, last, &around)))
+    let job = JobJson::new(&view, last, &around);
+    // What runs is told also while the store does not answer.
+    let name = view.job.name().clone();
+    let editions = shared.read(shared.store.editions(name)).await;
+    let editions = editions.unwrap_or_default();
+    let id = fingerprint(&view.job.definition);
+    let edition = editions.iter().rfind(|edition| edition.definition == id);
+    Ok(Json(job.with_edition(edition)))
 }
 
 /// What the store knows of runs from before this start.

@@ -8,6 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use crate::decide;
 use crate::ids::{JobName, RunId};
 use crate::store::RunQuery;
 
@@ -56,7 +57,11 @@ pub(in super::super) async fn one(
     let id = RunId::parse(&id).ok_or_else(no_run)?;
     let found = shared.read(shared.store.run(id)).await?;
     let (run, output) = found.ok_or_else(no_run)?;
-    Ok(Json(RunJson::with_output(&run, &output)))
+    let editions = shared.read(shared.store.editions(run.job.clone())).await?;
+    let edition = run
+        .definition
+        .and_then(|id| decide::edition_of(&editions, id, run.started_at));
+    Ok(Json(RunJson::with_output(&run, &output, edition)))
 }
 
 /// `POST /runs/{id}/cancel`: the run will be cancelled; it is not over yet when this answers.

@@ -9,7 +9,8 @@ use axum::extract::State;
 use super::super::problem::Problem;
 use super::super::query::Pairs;
 use super::super::shared::Shared;
-use super::super::wire::stats::{StatsJson, SummaryJson};
+use super::super::wire::edition::FailingJson;
+use super::super::wire::stats::{FailingJobJson, StatsJson, SummaryJson};
 
 /// The span of a summary when nothing is said.
 const DAY: Duration = Duration::from_secs(86_400);
@@ -40,5 +41,17 @@ pub(in super::super) async fn summary(
         return Err(Problem::bad_request("since comes after until"));
     }
     let jobs = shared.read(shared.store.summary(since, until)).await?;
-    Ok(Json(SummaryJson::new(since, until, jobs)))
+    // A report is about the past, and told also while the engine does not answer.
+    let names = shared.ask(shared.engine.stats()).await;
+    let mut failing = Vec::new();
+    for name in names.map_or_else(|_| Vec::new(), |stats| stats.failing_names) {
+        let view = shared.ask(shared.engine.job(name.clone())).await;
+        failing.extend(view.ok().flatten().and_then(|view| {
+            Some(FailingJobJson {
+                job_id: name.to_string(),
+                failing_since: FailingJson::from(&view.failing?),
+            })
+        }));
+    }
+    Ok(Json(SummaryJson::new(since, until, jobs, failing)))
 }

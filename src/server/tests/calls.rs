@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::super::routes::PREFIXES;
 use super::harness::{Server, view};
+use crate::decide::fields::Field;
+use crate::decide::{Edit, Edition, Failing, failing_since};
 use crate::engine::{JobStatus, Refusal, RunHead};
-use crate::ids::{JobName, RunId};
+use crate::ids::{DefinitionId, JobName, RunId};
 use crate::model::{Outcome, Output, Run, RunState, Trigger};
 use crate::telemetry::example::{instant, run};
 
@@ -67,6 +69,7 @@ async fn a_job_has_the_names_of_the_contract_under_every_prefix() {
             ("action", json!("exec")),
             ("source", json!("jobs.d/a.yaml:3")),
             ("revision", json!("3f2a91c")),
+            ("failing_since", Value::Null),
             ("owner", Value::Null),
         ] {
             assert_eq!(job[name], want, "{name}");
@@ -434,6 +437,76 @@ async fn a_backup_is_written_where_asked_or_among_elders_own() {
         "optimized"
     );
     assert_eq!(server.store.optimized.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_job_and_a_run_say_how_their_definition_came_in_force_and_since_when_it_fails() {
+    let server = Server::start().await;
+    let name = JobName::new("billing").unwrap();
+    let (first, last) = {
+        let mut jobs = server.engine.jobs.lock().unwrap();
+        let now = crate::spec::fingerprint(&jobs[1].job.definition);
+        let before = DefinitionId::of(b"another one");
+        let failing = Failing {
+            run: run("billing", 1).id,
+            at: instant("2027-01-01T00:00:01Z"),
+            revision: Some("v2".into()),
+            definition: Some(now),
+        };
+        let field = Field {
+            key: "run".to_owned(),
+            before: Some("true".to_owned()),
+            after: Some("false".to_owned()),
+        };
+        let edition = |definition, revision: &str, changed: Option<Field>| Edition {
+            definition,
+            edit: Edit {
+                at: Some(instant("2026-12-31T00:00:00Z")),
+                revision: Some(revision.into()),
+                author: Some("Ada".into()),
+            },
+            changed: changed.map(|field| [field].into()),
+        };
+        let editions = [edition(before, "v1", None), edition(now, "v2", Some(field))];
+        jobs[1].failing = Some(failing_since(&failing, Some(before), &editions[1..]));
+        let mut known = server.store.editions.lock().unwrap();
+        known.insert(name, editions.to_vec());
+        (before, now)
+    };
+    let job = server.get("/api/v1/jobs/billing").await.json();
+    assert_eq!(job["definition_hash"], last.to_string());
+    let field = json!([{"key": "run", "before": "true", "after": "false"}]);
+    let edition = json!({
+        "definition_hash": last.to_string(), "since": "2026-12-31T00:00:00Z",
+        "revision": "v2", "author": "Ada", "changed": field,
+    });
+    assert_eq!(job["edition"], edition);
+    let since = &job["failing_since"];
+    for (name, want) in [
+        ("run_id", json!(run("billing", 1).id.as_str())),
+        ("at", json!("2027-01-01T00:00:01Z")),
+        ("revision", json!("v2")),
+        ("author", json!("Ada")),
+        ("changed", field),
+        ("text", json!("revision v2 by Ada, which changed run")),
+    ] {
+        assert_eq!(since[name], want, "{name}");
+    }
+    let old = Run {
+        definition: Some(first),
+        ..run("billing", 1)
+    };
+    let id = old.id;
+    server
+        .store
+        .rows
+        .lock()
+        .unwrap()
+        .push((old, Output::default()));
+    let shown = server.get(&format!("/api/v1/runs/{id}")).await.json();
+    assert_eq!(shown["definition_hash"], first.to_string());
+    assert_eq!(shown["edition"]["revision"], "v1");
+    assert_eq!(shown["edition"]["changed"], Value::Null);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A server on a free port, what it asks, and a client that sends any bytes.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,7 @@ use tokio::task::JoinHandle;
 
 use crate::action::Live;
 use crate::clock::HandClock;
+use crate::decide::Edition;
 use crate::engine::{
     Handle, JobPage, JobStatus, JobView, Message, PauseAnswer, PausePage, PauseRequest, PauseWish,
     PausedJob, Refusal, Stats, TriggerRequest, Triggered,
@@ -163,6 +165,7 @@ impl Engine {
 pub(super) struct Rows {
     pub(super) rows: Mutex<Vec<(Run, Output)>>,
     pub(super) trail: Mutex<Vec<AuditEntry>>,
+    pub(super) editions: Mutex<HashMap<JobName, Vec<Edition>>>,
     pub(super) down: AtomicBool,
     pub(super) stuck: AtomicBool,
     pub(super) checks: AtomicUsize,
@@ -202,6 +205,12 @@ impl Store for Rows {
 
     fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
         self.answer(|| vec![None; jobs.len()])
+    }
+
+    fn editions(&self, job: JobName) -> Answer<'_, Vec<Edition>> {
+        let editions = self.editions.lock().unwrap();
+        let editions = editions.get(&job).cloned().unwrap_or_default();
+        self.answer(|| editions)
     }
 
     fn runs(&self, query: RunQuery) -> Answer<'_, RunPage> {
@@ -346,6 +355,7 @@ pub(super) fn synced() -> SyncStatus {
         state: SyncState::Synced,
         reason: String::new(),
         revision: Some("3f2a91c".into()),
+        author: Some("Ada".into()),
         content_hash: "abc".into(),
         applied_at: Some(instant("2027-01-01T00:00:00Z")),
         observed_at: Some(instant("2027-01-01T00:00:00Z")),
@@ -382,6 +392,7 @@ pub(super) fn view(name: &str) -> JobView {
         active: vec![],
         last: None,
         mark: Mark::first_sight(seen),
+        failing: None,
         success_deadline: None,
         is_stale: false,
         ahead: None,

@@ -59,6 +59,7 @@ struct SyncJson {
     status: &'static str,
     reason: String,
     revision: Option<String>,
+    author: Option<String>,
     content_hash: String,
     applied_at: Option<Timestamp>,
     observed_at: Option<Timestamp>,
@@ -105,6 +106,7 @@ impl ConfigJson {
                 status: sync.state.as_str(),
                 reason: sync.reason.clone(),
                 revision: sync.revision.as_deref().map(str::to_owned),
+                author: sync.author.as_deref().map(str::to_owned),
                 content_hash: sync.content_hash.to_string(),
                 applied_at: sync.applied_at,
                 observed_at: sync.observed_at,
@@ -144,6 +146,7 @@ pub(in super::super) struct ReloadJson {
     will_not_fire_today: Vec<String>,
     findings: Vec<FindingJson>,
     revision: Option<String>,
+    author: Option<String>,
     content_hash: String,
     duration_seconds: f64,
 }
@@ -164,6 +167,7 @@ impl From<&ReloadReport> for ReloadJson {
             will_not_fire_today: report.will_not_fire_today.clone(),
             findings: report.findings.iter().map(FindingJson::from).collect(),
             revision: report.revision.as_deref().map(str::to_owned),
+            author: report.author.as_deref().map(str::to_owned),
             content_hash: report.content_hash.to_string(),
             duration_seconds: report.took.as_secs_f64(),
         }

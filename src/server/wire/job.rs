@@ -6,11 +6,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::decide::Edition;
 use crate::engine::{JobStatus, JobView};
 use crate::finding::Severity;
 use crate::model::Run;
+use crate::spec::fingerprint;
 use crate::sync::SyncStatus;
 
+use super::edition::{EditionJson, FailingJson};
 use super::overrides::PauseJson;
 use super::run::{HeadJson, RunJson};
 
@@ -35,6 +38,10 @@ pub(in super::super) struct JobJson {
     labels: BTreeMap<String, String>,
     source: String,
     revision: Option<String>,
+    definition_hash: String,
+    /// Only where one job is asked for: how the definition came in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edition: Option<EditionJson>,
     max_instances: u32,
     /// Where its runs need a place.
     pool: String,
@@ -42,6 +49,8 @@ pub(in super::super) struct JobJson {
     last_run: Option<RunJson>,
     last_success_at: Option<Timestamp>,
     last_failure_at: Option<Timestamp>,
+    /// Null unless its last runs failed.
+    failing_since: Option<FailingJson>,
     first_seen_at: Timestamp,
     /// It did not succeed by `success_deadline`.
     stale: bool,
@@ -97,16 +106,29 @@ impl JobJson {
             labels: labels.into_iter().flatten().collect(),
             source: format!("{}:{}", origin.file, origin.line),
             revision: around.revision.clone(),
+            definition_hash: fingerprint(&view.job.definition).to_string(),
+            edition: None,
             max_instances: definition.policy.max_instances,
             pool: definition.policy.pool_name().to_owned(),
             active_runs: view.active.iter().map(HeadJson::from).collect(),
             last_run: last.map(RunJson::from),
             last_success_at: view.mark.times.last_success,
             last_failure_at: view.mark.times.last_failure,
+            failing_since: view.failing.as_ref().map(FailingJson::from),
             first_seen_at: view.mark.first_seen,
             stale: view.is_stale,
             success_deadline: view.success_deadline,
             decided_until: view.ahead,
+        }
+    }
+}
+
+impl JobJson {
+    /// The same with how its definition came in force.
+    pub(in super::super) fn with_edition(self, edition: Option<&Edition>) -> Self {
+        Self {
+            edition: edition.map(EditionJson::from),
+            ..self
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod config;
 pub(super) mod cursor;
+pub(super) mod edition;
 pub(super) mod explain;
 pub(super) mod job;
 pub(super) mod overrides;

@@ -5,12 +5,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::decide::Edition;
 use crate::engine::RunHead;
 use crate::ids::RunId;
 use crate::model::{Output, Run};
 use crate::store::RunPage;
 
 use super::cursor;
+use super::edition::EditionJson;
 
 /// Requests for another run of what a run was for begin like this; its identity follows.
 pub(in super::super) const RERUN: &str = "rerun/";
@@ -45,6 +47,10 @@ pub(in super::super) struct RunJson {
     duration_seconds: Option<f64>,
     revision: Option<String>,
     source: Option<String>,
+    definition_hash: Option<String>,
+    /// Only where one run is asked for: how the definition came in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    edition: Option<EditionJson>,
     output_bytes: u64,
     /// Only where one run is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +81,8 @@ impl From<&Run> for RunJson {
             duration_seconds: run.duration.as_ref().map(Duration::as_secs_f64),
             revision: run.revision.as_deref().map(str::to_owned),
             source: run.source.as_deref().map(str::to_owned),
+            definition_hash: run.definition.map(|id| id.to_string()),
+            edition: None,
             output_bytes: run.output_bytes,
             output: None,
         }
@@ -90,9 +98,14 @@ fn rerun_of(run: &Run) -> Option<String> {
 
 impl RunJson {
     /// A run with what it said.
-    pub(in super::super) fn with_output(run: &Run, output: &Output) -> Self {
+    pub(in super::super) fn with_output(
+        run: &Run,
+        output: &Output,
+        edition: Option<&Edition>,
+    ) -> Self {
         Self {
             output: Some(text(output)),
+            edition: edition.map(EditionJson::from),
             ..Self::from(run)
         }
     }
@@ -178,7 +191,7 @@ mod tests {
                 "finished_at": null, "state": "running", "outcome": null, "reason": null,
                 "detail": null, "count": 1, "trigger": "schedule", "attempt": 2,
                 "exit_code": null, "signal": null, "http_status": null, "duration_seconds": null,
-                "revision": null, "source": null, "output_bytes": 0,
+                "revision": null, "source": null, "definition_hash": null, "output_bytes": 0,
             })
         );
         run.state = RunState::Done;
@@ -193,7 +206,7 @@ mod tests {
             tail: b"last".to_vec(),
             total: 110,
         };
-        let done = serde_json::to_value(RunJson::with_output(&run, &output)).unwrap();
+        let done = serde_json::to_value(RunJson::with_output(&run, &output, None)).unwrap();
         for (name, want) in [
             ("finished_at", json!("2027-01-01T00:00:01Z")),
             ("outcome", json!("failed")),

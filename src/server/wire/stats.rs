@@ -9,6 +9,8 @@ use crate::engine::Stats;
 use crate::model::Outcome;
 use crate::store::JobSummary;
 
+use super::edition::FailingJson;
+
 /// `GET /stats`
 #[derive(Debug, Serialize)]
 pub(in super::super) struct StatsJson {
@@ -22,6 +24,10 @@ pub(in super::super) struct StatsJson {
     running: u64,
     queued: u64,
     stale_jobs: u64,
+    /// Jobs whose last runs failed.
+    failing_jobs: u64,
+    /// The first of them by name.
+    failing_job_names: Vec<String>,
     outcomes: BTreeMap<&'static str, u64>,
     last_tick: Timestamp,
     /// `ok`, or `failing` when the last write was refused.
@@ -43,6 +49,12 @@ impl StatsJson {
             running: stats.running,
             queued: stats.queued,
             stale_jobs: stats.stale_jobs,
+            failing_jobs: stats.failing_jobs,
+            failing_job_names: stats
+                .failing_names
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             outcomes: outcomes(&stats.outcomes),
             last_tick: stats.last_tick,
             store: match stats.store_error {
@@ -61,6 +73,15 @@ pub(in super::super) struct SummaryJson {
     pub(in super::super) until: Timestamp,
     pub(in super::super) outcomes: BTreeMap<&'static str, u64>,
     pub(in super::super) jobs: Vec<JobSummaryJson>,
+    /// Of jobs whose last runs failed, the first ones by name: since when, and what was changed.
+    pub(in super::super) failing: Vec<FailingJobJson>,
+}
+
+/// A job whose last runs failed.
+#[derive(Debug, Serialize)]
+pub(in super::super) struct FailingJobJson {
+    pub(in super::super) job_id: String,
+    pub(in super::super) failing_since: FailingJson,
 }
 
 /// One job's sums.
@@ -78,6 +99,7 @@ impl SummaryJson {
         since: Timestamp,
         until: Timestamp,
         mut jobs: Vec<JobSummary>,
+        failing: Vec<FailingJobJson>,
     ) -> Self {
         jobs.sort_by(|a, b| a.job.cmp(&b.job));
         let all: Vec<_> = jobs.iter().flat_map(|job| job.outcomes.clone()).collect();
@@ -92,6 +114,7 @@ impl SummaryJson {
             until,
             outcomes: outcomes(&all),
             jobs: each.collect(),
+            failing,
         }
     }
 }

@@ -10,8 +10,8 @@ use super::*;
 use crate::ids::{JobName, PoolName, SageName};
 use crate::model::{
     About, Account, Action, AfterCrash, Audience, Body, Command, Context, Expect, Grace, History,
-    Http, Json, Limits, Origin, Overlap, Part, Placed, Policy, Pool, Process, Retry, RetryOn, Sage,
-    SageEvent, SecretSource, Sign, StatusSet, Text, Tls, TreePath, Variable,
+    Http, IdCell, Json, Limits, Origin, Overlap, Part, Placed, Policy, Pool, Process, Retry,
+    RetryOn, Sage, SageEvent, SecretSource, Sign, StatusSet, Text, Tls, TreePath, Variable,
 };
 use crate::spec::{parse_schedule, print, read};
 
@@ -348,6 +348,7 @@ fn a_job() -> impl Strategy<Value = Job> {
                         context: Arc::new(context),
                         policy: Arc::new(policy),
                         about: about.map(Arc::new),
+                        id: IdCell::default(),
                     }),
                     origin: Origin {
                         file: origin.0,

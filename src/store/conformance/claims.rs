@@ -150,6 +150,7 @@ async fn every_field(store: Arc<dyn Store>) {
         http_status: Some(503),
         revision: Some("abc".into()),
         source: Some("a.yaml:3".into()),
+        definition: crate::ids::DefinitionId::from_number((1 << 48) - 1),
         output_bytes: u64::from(u32::MAX) + 5,
         attempt: u32::MAX,
         duration: Some(std::time::Duration::new(400 * 86_400, 1)),

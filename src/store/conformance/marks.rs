@@ -181,7 +181,7 @@ async fn asked_order(store: Arc<dyn Store>) {
         .unwrap();
     let first: Vec<_> = marks
         .iter()
-        .map(|mark| mark.map(|mark| (mark.first_seen, mark.gone_at)))
+        .map(|mark| mark.as_ref().map(|mark| (mark.first_seen, mark.gone_at)))
         .collect();
     let b = Some((at(2), None));
     assert_eq!(first, [b, None, Some((at(1), Some(at(3)))), b]);

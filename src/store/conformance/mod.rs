@@ -1,6 +1,7 @@
 //! What every store promises, each promise a case with a sentence as its name.
 
 mod claims;
+mod editions;
 mod marks;
 mod mending;
 mod outbox;
@@ -47,6 +48,7 @@ pub async fn conformance(make: impl Fn() -> Fixture) {
     let mut broken = Vec::new();
     let cases = [
         claims::CASES,
+        editions::CASES,
         marks::CASES,
         mending::CASES,
         reading::CASES,
@@ -177,7 +179,7 @@ pub(super) async fn one(store: &Arc<dyn Store>, write: Write) -> Written {
 }
 
 pub(super) async fn mark_of(store: &Arc<dyn Store>, job: &str) -> Option<Mark> {
-    store.marks(vec![name(job)]).await.unwrap()[0]
+    store.marks(vec![name(job)]).await.unwrap().remove(0)
 }
 
 /// All rows, newest first.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::decide::Edition;
 use crate::ids::RunId;
 use crate::model::{History, Run};
 use crate::store::Mark;
@@ -25,6 +26,8 @@ pub(super) struct JobRows {
     /// Ended rows by class, by time.
     pub(super) started: BTreeSet<Place>,
     pub(super) quiet: BTreeSet<Place>,
+    /// The oldest first.
+    pub(super) editions: Vec<Edition>,
 }
 
 impl JobRows {
@@ -37,6 +40,7 @@ impl JobRows {
             order: BTreeSet::new(),
             started: BTreeSet::new(),
             quiet: BTreeSet::new(),
+            editions: Vec::new(),
         }
     }
 

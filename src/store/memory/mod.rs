@@ -4,6 +4,7 @@
 //! is no disk to fill, it bounds itself: history as pruning would, and a total of rows and output.
 
 mod audit;
+mod editions;
 mod job;
 mod outbox;
 mod state;
@@ -18,6 +19,7 @@ use super::{
     AUDIT_AGE, Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, RunPage, RunQuery, Store,
     StoreError, Waiting, Write, Written, rules,
 };
+use crate::decide::Edition;
 use crate::ids::{JobName, RunId};
 use crate::model::{History, Letter, Output, Run};
 
@@ -89,7 +91,7 @@ impl Store for MemoryStore {
                 .jobs
                 .iter()
                 .filter(|(_, job)| job.mark.gone_at.is_none())
-                .map(|(name, job)| (name.clone(), job.mark))
+                .map(|(name, job)| (name.clone(), job.mark.clone()))
                 .collect(),
             open: state
                 .open
@@ -98,14 +100,23 @@ impl Store for MemoryStore {
                 .collect(),
             files: state.files.values().cloned().collect(),
             said: state.outbox.said(),
+            editions: state.editions_that_matter(),
+            without_edition: state.without_edition(),
             pauses: state.pauses(),
         })
     }
 
     fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
         self.with(move |state| {
-            let mark = |job: &JobName| state.jobs.get(job).map(|job| job.mark);
+            let mark = |job: &JobName| state.jobs.get(job).map(|job| job.mark.clone());
             jobs.iter().map(mark).collect()
+        })
+    }
+
+    fn editions(&self, job: JobName) -> Answer<'_, Vec<Edition>> {
+        self.with(move |state| {
+            let job = state.jobs.get(&job);
+            job.map(|job| job.editions.clone()).unwrap_or_default()
         })
     }
 

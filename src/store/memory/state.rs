@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::MemoryBounds;
 use super::audit::Trail;
+use super::editions::bound;
 use super::job::{JobRows, Place};
 use super::outbox::Outbox;
 use crate::ids::{JobName, RunId};
@@ -82,6 +83,11 @@ impl State {
                 rules::advance(&mut job.mark, until);
             }),
             Write::Update { run, output } => self.update(*run, output),
+            Write::Edition {
+                job,
+                edition,
+                order,
+            } => self.edition(&job, *edition, order),
             Write::Rename { moves, files } => {
                 for (from, to) in &moves {
                     self.rename(from, to);
@@ -136,6 +142,8 @@ impl State {
         };
         new.mark = rules::renamed(&old.mark, &new.mark);
         new.history = old.history;
+        new.editions.extend(old.editions);
+        bound(&mut new.editions);
         for place in &old.order {
             let Some(row) = self.rows.get_mut(&place.1) else {
                 continue;
@@ -171,6 +179,11 @@ impl State {
     }
 
     fn claim(&mut self, run: Run) -> Written {
+        // As the other stores have it.
+        let run = Run {
+            author: None,
+            ..run
+        };
         let known = self.jobs.get(&run.job);
         let refused = self.rows.contains_key(&run.id)
             || known.is_some_and(|job| job.holds_key(&run) || !rules::admits(&job.mark, &run));
@@ -203,6 +216,7 @@ impl State {
             job.uncount(&row.run);
             // A row's key never changes.
             row.run = Run {
+                author: None,
                 scheduled_at: row.run.scheduled_at,
                 trigger: row.run.trigger,
                 request: row.run.request.clone(),

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::{audit, outbox, pauses, rows};
+use super::{audit, editions, outbox, pauses, rows};
 use crate::ids::{JobName, RunId};
-use crate::model::{History, Output, Run};
+use crate::model::{Output, Run};
 use crate::store::rules::{self, Class, Origin};
-use crate::store::{AppliedFile, Mark, Write, Written};
+use crate::store::{Mark, Write, Written};
 
 /// So many jobs are held in memory before they are written back: a first start may see a million.
 const SEATS: usize = 16_384;
@@ -35,7 +35,7 @@ pub(super) struct Transaction<'c> {
 }
 
 pub(super) struct Seat {
-    id: i64,
+    pub(super) id: i64,
     pub(super) mark: Mark,
     /// The mark as it is stored.
     stored: Mark,
@@ -76,8 +76,9 @@ impl<'c> Transaction<'c> {
                  previous_success_at = ?5, last_startup_at = ?6, last_success = ?7, \
                  last_failure = ?8, last_run = ?9, last_duration = ?10, \
                  started_rows = started_rows + ?11, quiet_rows = quiet_rows + ?12, since = ?13, \
-                 leap_from = ?14, leap_until = ?15, closed_from = ?16, closed_until = ?17 \
-                 WHERE id = ?1",
+                 leap_from = ?14, leap_until = ?15, closed_from = ?16, closed_until = ?17, \
+                 good = ?18, failing_run = ?19, failing_at = ?20, failing_revision = ?21, \
+                 failing_definition = ?22 WHERE id = ?1",
             )?,
             insert_run: conn.prepare_cached(rows::INSERT_RUN)?,
             find_run: conn.prepare_cached(
@@ -131,6 +132,11 @@ impl<'c> Transaction<'c> {
                 at,
             } => self.extend(id, job, *count, *until, *at),
             Write::Update { run, output } => self.update(run, output.as_ref()),
+            Write::Edition {
+                job,
+                edition,
+                order,
+            } => self.edition(job, edition, *order),
             Write::Rename { moves, files } => self.rename_all(moves, files),
             Write::Tell(telling) => outbox::take(self.conn, telling),
             Write::LetterTried {
@@ -198,6 +204,7 @@ impl<'c> Transaction<'c> {
             .execute([rows::nanos(gone_before), limit])?;
         if forgotten > 0 {
             outbox::forget(self.conn)?;
+            editions::forget(self.conn)?;
             pauses::forget(self.conn)?;
         }
         Ok(forgotten as u64)
@@ -311,61 +318,6 @@ impl<'c> Transaction<'c> {
         Ok(Written::Done)
     }
 
-    fn seen(
-        &mut self,
-        job: &JobName,
-        at: Timestamp,
-        history: History,
-    ) -> rusqlite::Result<Written> {
-        let own = (history != History::default()).then_some(history);
-        let (index, is_new) = match self.seat(job)? {
-            Some(index) => (index, false),
-            None => (self.new_seat(job, at)?, true),
-        };
-        let seat = &mut self.memory.seats[index];
-        if rules::seen(&mut seat.mark, at) {
-            pauses::drop_of(self.conn, job)?;
-        }
-        // A new one says nothing yet: a first start may see a million.
-        if own.is_some() || !is_new {
-            self.conn
-                .prepare_cached("UPDATE jobs SET keep = ?2, keep_for = ?3 WHERE id = ?1")?
-                .execute(params![
-                    seat.id,
-                    own.map(|own| own.keep),
-                    own.map(|own| rows::length(own.max_age))
-                ])?;
-        }
-        Ok(Written::Done)
-    }
-
-    pub(super) fn file(&mut self, file: &AppliedFile) -> rusqlite::Result<Written> {
-        self.conn
-            .prepare_cached(
-                "INSERT INTO files (root, path, hash, definitions) VALUES (?1, ?2, ?3, ?4) \
-                 ON CONFLICT (root, path) DO UPDATE SET hash = excluded.hash, \
-                 definitions = excluded.definitions",
-            )?
-            .execute([&file.root, &file.path, &file.hash, &file.definitions])?;
-        Ok(Written::Done)
-    }
-
-    /// Changes the memory of a job that is known, or sees it for the first time.
-    fn with_job(
-        &mut self,
-        job: &JobName,
-        at: Timestamp,
-        change: impl FnOnce(&mut Mark),
-    ) -> rusqlite::Result<()> {
-        match self.seat(job)? {
-            Some(index) => change(&mut self.memory.seats[index].mark),
-            None => {
-                self.new_seat(job, at)?;
-            }
-        }
-        Ok(())
-    }
-
     pub(super) fn seat(&mut self, job: &JobName) -> rusqlite::Result<Option<usize>> {
         if let Some(index) = self.memory.by_name.get(job) {
             return Ok(Some(*index));
@@ -380,7 +332,7 @@ impl<'c> Transaction<'c> {
         found.map(|(id, mark)| self.sit(job, id, mark)).transpose()
     }
 
-    fn new_seat(&mut self, job: &JobName, at: Timestamp) -> rusqlite::Result<usize> {
+    pub(super) fn new_seat(&mut self, job: &JobName, at: Timestamp) -> rusqlite::Result<usize> {
         self.hot
             .insert_job
             .execute(params![job.as_str(), rows::nanos(at)])?;
@@ -395,8 +347,8 @@ impl<'c> Transaction<'c> {
         let index = self.memory.seats.len();
         self.memory.seats.push(Seat {
             id,
+            stored: mark.clone(),
             mark,
-            stored: mark,
             started: 0,
             quiet: 0,
         });
@@ -426,7 +378,10 @@ impl<'c> Transaction<'c> {
                 times,
                 leap,
                 closed,
+                good,
+                ref failing,
             } = seat.mark;
+            let failing = failing.as_deref();
             self.hot.update_job.execute(params![
                 seat.id,
                 rows::nanos(first_seen),
@@ -445,8 +400,13 @@ impl<'c> Transaction<'c> {
                 leap.map(|(_, until)| rows::nanos(until)),
                 closed.map(|(from, _)| rows::nanos(from)),
                 closed.map(|(_, until)| rows::nanos(until)),
+                good.map(rows::definition_number),
+                failing.map(|it| it.run.as_str()),
+                failing.map(|it| rows::nanos(it.at)),
+                failing.and_then(|it| it.revision.as_deref()),
+                failing.and_then(|it| it.definition.map(rows::definition_number)),
             ])?;
-            seat.stored = seat.mark;
+            seat.stored.clone_from(&seat.mark);
             (seat.started, seat.quiet) = (0, 0);
         }
         Ok(())

@@ -7,6 +7,7 @@
 mod apply;
 mod audit;
 mod backup;
+mod editions;
 mod fault;
 mod history;
 mod inspect;
@@ -19,6 +20,7 @@ mod rename;
 mod restore;
 mod rows;
 mod schema;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -38,6 +40,7 @@ use super::{
     AUDIT_AGE, Answer, AuditPage, AuditQuery, JobSummary, Mark, Recalled, Restored, RunPage,
     RunQuery, Store, StoreError, Waiting, Write, Written, rules,
 };
+use crate::decide::Edition;
 use crate::ids::{JobName, RunId};
 use crate::model::{History, Letter, Output, Run};
 
@@ -152,6 +155,10 @@ impl Store for SqliteStore {
 
     fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
         Box::pin(self.lookups.read(move |conn| queries::marks(conn, &jobs)))
+    }
+
+    fn editions(&self, job: JobName) -> Answer<'_, Vec<Edition>> {
+        Box::pin(self.lookups.read(move |conn| editions::of(conn, &job)))
     }
 
     fn runs(&self, query: RunQuery) -> Answer<'_, RunPage> {

@@ -47,12 +47,16 @@ pub(super) fn recall(conn: &Connection) -> rusqlite::Result<Recalled> {
         })?
         .collect::<rusqlite::Result<_>>()?;
     let said = super::outbox::said(&moment)?;
+    let editions = super::editions::that_matter(&moment)?;
+    let without_edition = super::editions::missing(&moment)?;
     let pauses = super::pauses::all(&moment)?;
     Ok(Recalled {
         marks,
         open,
         files,
         said,
+        editions,
+        without_edition,
         pauses,
     })
 }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::apply::Transaction;
-use super::{pauses, rows};
+use super::{editions, pauses, rows};
 use crate::ids::JobName;
 use crate::store::{AppliedFile, Mark, Written, rules};
 
@@ -45,6 +45,9 @@ impl Transaction<'_> {
             "UPDATE jobs SET (keep, keep_for) = (SELECT keep, keep_for FROM jobs WHERE id = ?1) \
              WHERE id = ?2",
             "DELETE FROM jobs WHERE id = ?1 AND ?2 = ?2",
+            "UPDATE editions SET job = ?2, number = number + coalesce((SELECT max(number) \
+             FROM editions WHERE job = ?2), 0) WHERE job = ?1",
+            editions::BOUND,
             "UPDATE jobs SET started_rows = (SELECT count(*) FROM runs WHERE job = ?2 \
              AND state = 'done' AND attempt > 0), quiet_rows = (SELECT count(*) FROM runs \
              WHERE job = ?2 AND state = 'done' AND attempt = 0) WHERE id = ?2 AND ?1 = ?1",

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use rusqlite::types::{Type, ValueRef};
 use rusqlite::{Row, Statement};
 
-use crate::ids::{JobName, RunId};
+use crate::decide::Failing;
+use crate::ids::{DefinitionId, JobName, RunId};
 use crate::model::{JobTimes, Outcome, Reason, Run, RunState, Trigger};
 use crate::store::Mark;
 
@@ -19,29 +20,31 @@ pub(super) const RUN: &str = "runs.id, jobs.name, runs.scheduled_at, runs.schedu
      runs.count, runs.trigger, runs.request, runs.state, runs.attempt, runs.started_at, \
      runs.finished_at, runs.next_attempt_at, runs.outcome, runs.reason, runs.detail, \
      runs.exit_code, runs.signal, runs.http_status, runs.duration, runs.revision, runs.source, \
-     runs.output_bytes";
+     runs.output_bytes, runs.definition";
 
 /// How many columns [`RUN`] has.
-pub(super) const RUN_WIDTH: usize = 22;
+pub(super) const RUN_WIDTH: usize = 23;
 
 /// Takes what [`bind_run`] gives.
 pub(super) const INSERT_RUN: &str = "INSERT INTO runs (id, job, scheduled_at, trigger, request, \
      scheduled_until, count, state, attempt, started_at, finished_at, next_attempt_at, outcome, \
-     reason, detail, exit_code, signal, http_status, duration, revision, source, output_bytes) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
-     ?19, ?20, ?21, ?22) ON CONFLICT DO NOTHING";
+     reason, detail, exit_code, signal, http_status, duration, revision, source, output_bytes, \
+     definition) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, \
+     ?19, ?20, ?21, ?22, ?23) ON CONFLICT DO NOTHING";
 
 /// Takes what [`bind_update`] gives; a row's key never changes.
 pub(super) const UPDATE_RUN: &str = "UPDATE runs SET scheduled_until = ?2, count = ?3, \
      state = ?4, attempt = ?5, started_at = ?6, finished_at = ?7, next_attempt_at = ?8, \
      outcome = ?9, reason = ?10, detail = ?11, exit_code = ?12, signal = ?13, http_status = ?14, \
-     duration = ?15, revision = ?16, source = ?17, output_bytes = ?18 WHERE id = ?1";
+     duration = ?15, revision = ?16, source = ?17, output_bytes = ?18, definition = ?19 \
+     WHERE id = ?1";
 
 /// What [`mark`] reads, in its order, from `jobs`.
 pub(super) const MARK: &str = "jobs.first_seen, jobs.mark, jobs.gone_at, \
      jobs.previous_success_at, jobs.last_startup_at, jobs.last_success, jobs.last_failure, \
      jobs.last_run, jobs.last_duration, jobs.since, \
-     jobs.leap_from, jobs.leap_until, jobs.closed_from, jobs.closed_until";
+     jobs.leap_from, jobs.leap_until, jobs.closed_from, jobs.closed_until, jobs.good, \
+     jobs.failing_run, jobs.failing_at, jobs.failing_revision, jobs.failing_definition";
 
 /// An instant as it is stored.
 pub(super) fn nanos(at: Timestamp) -> i64 {
@@ -97,7 +100,8 @@ fn bind_rest(statement: &mut Statement<'_>, from: usize, run: &Run) -> rusqlite:
     statement.raw_bind_parameter(next(), run.duration.map(length))?;
     statement.raw_bind_parameter(next(), run.revision.as_deref())?;
     statement.raw_bind_parameter(next(), run.source.as_deref())?;
-    statement.raw_bind_parameter(next(), number(run.output_bytes))
+    statement.raw_bind_parameter(next(), number(run.output_bytes))?;
+    statement.raw_bind_parameter(next(), run.definition.map(definition_number))
 }
 
 /// Reads [`RUN`].
@@ -125,6 +129,8 @@ pub(super) fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
         revision: maybe_text(row, 19)?,
         source: maybe_text(row, 20)?,
         output_bytes: unsigned(row, 21)?,
+        definition: maybe_definition(row, 22)?,
+        author: None,
     })
 }
 
@@ -146,7 +152,43 @@ pub(super) fn mark(row: &Row<'_>, from: usize) -> rusqlite::Result<Mark> {
         },
         leap: maybe_stretch(row, from + 10)?,
         closed: maybe_stretch(row, from + 12)?,
+        good: maybe_definition(row, from + 14)?,
+        failing: failing(row, from + 15)?.map(Arc::new),
     })
+}
+
+fn failing(row: &Row<'_>, from: usize) -> rusqlite::Result<Option<Failing>> {
+    let Some(run) = maybe_word(row, from, RunId::parse)? else {
+        return Ok(None);
+    };
+    Ok(Some(Failing {
+        run,
+        at: instant(row, from + 1)?,
+        revision: maybe_text(row, from + 2)?,
+        definition: maybe_definition(row, from + 3)?,
+    }))
+}
+
+/// What a definition is known by, as it is stored.
+pub(super) fn definition_number(id: DefinitionId) -> i64 {
+    number(id.number())
+}
+
+/// Reads what a definition is known by.
+pub(super) fn definition(row: &Row<'_>, index: usize) -> rusqlite::Result<DefinitionId> {
+    let number = unsigned(row, index)?;
+    DefinitionId::from_number(number).ok_or_else(|| unreadable(index, &number.to_string()))
+}
+
+/// Reads what a definition is known by, where there is one.
+pub(super) fn maybe_definition(
+    row: &Row<'_>,
+    index: usize,
+) -> rusqlite::Result<Option<DefinitionId>> {
+    match row.get_ref(index)? {
+        ValueRef::Null => Ok(None),
+        _ => definition(row, index).map(Some),
+    }
 }
 
 /// Reads a job's name.
@@ -254,6 +296,6 @@ mod tests {
     #[test]
     fn the_columns_are_as_many_as_are_read() {
         assert_eq!(RUN.split(',').count(), RUN_WIDTH);
-        assert_eq!(MARK.split(',').count(), 14);
+        assert_eq!(MARK.split(',').count(), 19);
     }
 }

@@ -23,6 +23,7 @@ const STEPS: &[&str] = &[
     include_str!("steps/0003_outbox_and_audit.sql"),
     include_str!("steps/0004_leaps.sql"),
     include_str!("steps/0005_pauses.sql"),
+    include_str!("steps/0006_editions.sql"),
 ];
 
 /// Older libraries have a defect in the write-ahead log that can damage a file.
@@ -386,7 +387,7 @@ mod tests {
         let conn = open_at(&place, STEPS).unwrap();
         let job = JobName::new("a").unwrap();
         let found = queries::marks(&conn, &[job]).unwrap();
-        let mark = found[0].unwrap();
+        let mark = found[0].clone().unwrap();
         assert_eq!(
             (mark.since, mark.first_seen),
             (nanosecond(1), nanosecond(1))

@@ -12,7 +12,10 @@ const ROWS_AT_ONCE: usize = 4096;
 impl Reloader {
     /// Records what a reload before this one could not.
     pub(super) async fn record_the_rest(&mut self) -> Result<(), String> {
-        if Arc::ptr_eq(&self.recorded, &self.in_force) && self.unmarked.is_empty() {
+        if Arc::ptr_eq(&self.recorded, &self.in_force)
+            && self.unmarked.is_empty()
+            && self.unedited.is_empty()
+        {
             return Ok(());
         }
         let rows = ledger::rows(&self.recorded, &self.in_force);
@@ -29,6 +32,7 @@ impl Reloader {
             self.parts.engine.recorded().await?;
             self.is_renaming = false;
         }
+        marks.extend(self.unedited.iter().cloned());
         let vital = rows.iter().filter(|row| !row.is_new).count();
         let (mut rest, mut size) = (rows, vital.max(ROWS_AT_ONCE));
         while !rest.is_empty() || !marks.is_empty() {
@@ -44,6 +48,7 @@ impl Reloader {
             (rest, size) = (after, ROWS_AT_ONCE);
         }
         self.unmarked = Vec::new();
+        self.unedited = Vec::new();
         self.recorded = self.in_force.clone();
         Ok(())
     }

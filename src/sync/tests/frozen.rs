@@ -43,7 +43,7 @@ async fn sync(
     pass: Pass,
 ) -> crate::model::ReloadReport {
     match handle.sync_by(ReloadTrigger::Api, confirm, pass).await {
-        SyncAnswer::Done(report) => report,
+        SyncAnswer::Done(report) => *report,
         other => panic!("{other:?}"),
     }
 }

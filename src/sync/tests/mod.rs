@@ -2,6 +2,7 @@
 
 mod boot;
 mod calendars;
+mod editions;
 mod frozen;
 mod pools;
 mod running;

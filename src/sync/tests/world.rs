@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::clock::{Clock, SystemClock};
+use crate::decide::Edition;
 use crate::decide::merge::tests::samples;
 use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
 use crate::finding::{Code, Excerpt, Finding, Place};
@@ -24,8 +25,8 @@ use crate::source::{Directory, DirectoryOptions};
 use crate::spec::commons::{Said, Table};
 use crate::spec::{Checked, CheckedFile, InputFile, NamePlace};
 use crate::store::{
-    Answer, AppliedFile, AuditPage, AuditQuery, JobSummary, Mark, RETURN_WITHIN, Recalled, RunPage,
-    RunQuery, Store, StoreError, Waiting, Write, Written,
+    Answer, AppliedFile, AuditPage, AuditQuery, EditionOrder, JobSummary, Mark, RETURN_WITHIN,
+    Recalled, RunPage, RunQuery, Store, StoreError, Waiting, Write, Written,
 };
 use crate::sync::{
     BootError, DefaultsTexts, Language, Options, Refreshed, Services, Sync, SyncHandle, start,
@@ -220,6 +221,7 @@ pub(super) struct Ledger {
 struct LedgerState {
     files: BTreeMap<(String, String), AppliedFile>,
     marks: HashMap<JobName, Mark>,
+    editions: HashMap<JobName, Vec<Edition>>,
     /// This many operations still work; `None` for all.
     works: Option<usize>,
 }
@@ -243,7 +245,7 @@ impl Ledger {
     }
 
     pub(super) fn mark(&self, job: &str) -> Option<Mark> {
-        self.state.lock().unwrap().marks.get(job).copied()
+        self.state.lock().unwrap().marks.get(job).cloned()
     }
 
     pub(super) fn recalled(&self) -> Recalled {
@@ -252,13 +254,39 @@ impl Ledger {
         Recalled {
             marks: marks
                 .filter(|(_, mark)| mark.gone_at.is_none())
-                .map(|(job, mark)| (job.clone(), *mark))
+                .map(|(job, mark)| (job.clone(), mark.clone()))
                 .collect(),
             open: Vec::new(),
             files: state.files.values().cloned().collect(),
             said: Vec::new(),
+            editions: state.editions.clone().into_iter().collect(),
+            without_edition: state
+                .marks
+                .keys()
+                .filter(|job| !state.editions.contains_key(*job))
+                .cloned()
+                .collect(),
             pauses: Vec::new(),
         }
+    }
+
+    /// What is remembered of a job's definition, the oldest first.
+    pub(super) fn editions(&self, job: &str) -> Vec<Edition> {
+        let state = self.state.lock().unwrap();
+        state.editions.get(job).cloned().unwrap_or_default()
+    }
+
+    /// As an elder of before left it.
+    pub(super) fn forget_editions(&self) {
+        self.state.lock().unwrap().editions.clear();
+    }
+
+    /// A run of the job succeeded by its newest edition.
+    pub(super) fn succeed(&self, job: &str) {
+        let mut state = self.state.lock().unwrap();
+        let newest = state.editions[job].last().unwrap().definition;
+        let mark = state.marks.get_mut(job).unwrap();
+        mark.good = Some(newest);
     }
 
     /// Makes a row that this build cannot read.
@@ -323,6 +351,17 @@ impl LedgerState {
                 mark.mark = mark.mark.max(at);
             }
             Write::Mend { .. } => {}
+            Write::Edition {
+                job,
+                edition,
+                order,
+            } => {
+                let known = self.editions.entry(job).or_default();
+                if order == EditionOrder::Committed {
+                    known.pop();
+                }
+                known.push(*edition);
+            }
             Write::File(file) => {
                 log.push(format!("file {}", file.path));
                 self.files
@@ -370,13 +409,17 @@ impl Store for Ledger {
     fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
         self.answer(move |state| {
             jobs.iter()
-                .map(|job| state.marks.get(job).copied())
+                .map(|job| state.marks.get(job).cloned())
                 .collect()
         })
     }
 
     fn check(&self) -> Answer<'_, ()> {
         self.answer(|_| ())
+    }
+
+    fn editions(&self, job: JobName) -> Answer<'_, Vec<Edition>> {
+        self.answer(move |state| state.editions.get(&job).cloned().unwrap_or_default())
     }
 
     fn runs(&self, _: RunQuery) -> Answer<'_, RunPage> {
@@ -430,6 +473,8 @@ pub(super) struct Heard {
     pub(super) jobs: BTreeMap<String, Job>,
     pub(super) held: Vec<String>,
     pub(super) marks: HashMap<String, Mark>,
+    /// All editions that it was told of.
+    pub(super) editions: HashMap<String, Vec<Edition>>,
     /// The definitions of the recalled set.
     pub(super) recalled: HashMap<String, Arc<Definition>>,
     /// What the engine says instead of obeying.
@@ -459,6 +504,10 @@ impl Heard {
         }
         if change.first {
             words.push("first".to_owned());
+        }
+        for (job, editions) in change.editions {
+            let known = self.editions.entry(job.to_string()).or_default();
+            known.extend(editions);
         }
         for name in change.removed {
             words.push(format!("-{name}"));

@@ -26,6 +26,7 @@ fn report(result: ReloadResult, findings: Vec<Finding>) -> ReloadReport {
         files: 1,
         findings,
         revision: Some("3f2a91c".into()),
+        author: Some("Ada".into()),
         content_hash: "abc".into(),
     }
 }

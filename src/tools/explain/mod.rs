@@ -139,6 +139,14 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         (None, _) => Explanation::new(Verdict::NoFire, without_instants(facts.view)),
     };
     told.due_at = fire.map(|fire| fire.due);
+    if let Some(since) = &facts.view.failing {
+        told.details.push(format!(
+            "The job fails since run {} at {}: {}.",
+            since.run,
+            words.instant(since.at),
+            since.words()
+        ));
+    }
     if let Some(at) = facts.at {
         told.around = around(schedule, facts, at);
         if let Some(remark) = schedule.remark(at) {

@@ -23,6 +23,7 @@ fn view() -> JobView {
             mark: second(450),
             ..Mark::first_sight(second(0))
         },
+        failing: None,
         success_deadline: None,
         is_stale: false,
         ahead: None,

@@ -126,9 +126,10 @@ fn overdue(question: &Question<'_>, job: &Job, gap: Duration) -> String {
     let within = gap + lateness(job, gap) + run_time(&definition.policy, &definition.action, gap);
     let seconds = within.as_secs();
     // A job that never succeeded is counted from elder's own start, and one that was paused from the
-    // end of its pause.
+    // end of its pause. Other targets may have elder's `instance` (a node's name, under Kubernetes), but
+    // not its `job` as well.
     let expr = format!(
-        "time() - (elder_job_last_success_timestamp_seconds{{job_name=\"{name}\"}} or on (instance, job_name) (elder_job_info{{job_name=\"{name}\"}} * 0 + on (instance) group_left () process_start_time_seconds)) > {seconds} unless on (instance, job_name) elder_job_paused_until_timestamp_seconds{{job_name=\"{name}\"}} > time() - {seconds}"
+        "time() - (elder_job_last_success_timestamp_seconds{{job_name=\"{name}\"}} or on (job, instance, job_name) (elder_job_info{{job_name=\"{name}\"}} * 0 + on (job, instance) group_left () process_start_time_seconds)) > {seconds} unless on (job, instance, job_name) elder_job_paused_until_timestamp_seconds{{job_name=\"{name}\"}} > time() - {seconds}"
     );
     let about = definition.about.as_deref();
     let label = |wanted: &str| {
@@ -143,9 +144,13 @@ fn overdue(question: &Question<'_>, job: &Job, gap: Duration) -> String {
         quoted(&expr)
     );
     text.push_str("        labels:\n");
-    text.push_str(&format!("          severity: {}\n", quoted(&severity)));
+    let mut line = |key: &str, value: &str| {
+        let value = quoted(&without_templates(value));
+        text.push_str(&format!("          {key}: {value}\n"));
+    };
+    line("severity", &severity);
     if let Some(owner) = owner {
-        text.push_str(&format!("          owner: {}\n", quoted(&owner)));
+        line("owner", &owner);
     }
     text.push_str("        annotations:\n");
     if let Some(base) = question.runbook {
@@ -161,9 +166,18 @@ fn overdue(question: &Question<'_>, job: &Job, gap: Duration) -> String {
         job.origin.line,
     );
     for (key, value) in [("summary", summary), ("description", description)] {
-        // Prometheus reads templates in annotations; what job files say is none.
-        let value = value.replace("{{", "{ {");
-        text.push_str(&format!("          {key}: {}\n", quoted(&value)));
+        let value = quoted(&without_templates(&value));
+        text.push_str(&format!("          {key}: {value}\n"));
+    }
+    text
+}
+
+/// Prometheus reads templates in labels and annotations; what job files say is none.
+fn without_templates(value: &str) -> String {
+    let mut text = value.to_owned();
+    // `{{{` leaves one behind.
+    while text.contains("{{") {
+        text = text.replace("{{", "{ {");
     }
     text
 }
@@ -209,6 +223,18 @@ mod tests {
             let schedule = Schedule::new(vec![Item::cron(cron.clone(), zone.clone())]);
             let now = "2027-01-04T00:00:00Z".parse().unwrap();
             assert_eq!(largest_gap(&schedule, now), want, "{cron:?}");
+        }
+    }
+
+    #[test]
+    fn no_number_of_braces_is_a_template() {
+        for (value, want) in [
+            ("a {b} }}", "a {b} }}"),
+            ("{{ team }}", "{ { team }}"),
+            ("{{{ x", "{ { { x"),
+            ("{{{{{", "{ { { { {"),
+        ] {
+            assert_eq!(without_templates(value), want);
         }
     }
 

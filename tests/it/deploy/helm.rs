@@ -236,6 +236,8 @@ fn files_are_taken_as_they_are() {
     let data = &one(&documents, "ConfigMap")["data"];
     assert_eq!(data["greet.yaml"], folder.read("jobs.d/greet.yaml"));
     assert!(data["elder.yaml"].is_string(), "{data}");
+    let finished = elder("validate --strict -").input(&manifests).run();
+    assert_eq!(finished.code, Some(0), "{finished}");
     let rule = one(&documents, "PrometheusRule").to_string();
     assert!(rule.contains("greet has not succeeded"), "{rule}");
 }

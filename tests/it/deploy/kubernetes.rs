@@ -47,6 +47,11 @@ fn base_and_overlay_are_what_kubernetes_takes_and_a_reviewer_asks_for() {
             .within(folder.path())
             .run();
         assert_eq!(finished.code, Some(0), "{part}: {finished}");
+        let finished = elder("validate --strict -").input(&manifests).run();
+        assert_eq!(finished.code, Some(0), "{part}: {finished}");
+        let broken = manifests.replace("every: ", "evry: ");
+        let finished = elder("validate --strict -").input(&broken).run();
+        assert_eq!(finished.code, Some(1), "{part}: {finished}");
         let size = one(&documents, "ConfigMap")["data"].to_string().len();
         assert!(size < 1 << 20, "{part}: {size}");
     }

@@ -5,11 +5,12 @@ use rusqlite::Connection;
 
 use crate::support::{Daemon, Folder, ledger};
 
-const STORES: [&str; 4] = [
+const STORES: [&str; 5] = [
     include_str!("stores/version_1.sql"),
     include_str!("stores/version_2.sql"),
     include_str!("stores/version_3.sql"),
     include_str!("stores/version_4.sql"),
+    include_str!("stores/version_5.sql"),
 ];
 
 /// The jobs that were in force, but for one that was gone by then.

@@ -38,12 +38,7 @@ fn a_job_runs_as_its_user_without_a_way_back() {
         "    user: nobody:daemon\n    env: { HOME: /elsewhere }\n    inherit_env: [SHELL]\n",
         WHO,
     );
-    // A shell that is root to the file system alone could take a setuid program for its way back.
-    let back = manual(
-        "back",
-        "    user: nobody\n",
-        "\n      setpriv --reuid=0 id -u || echo no way\n",
-    );
+    let back = manual("back", "    user: nobody\n", WAY_BACK);
     let folder = Folder::with(&[("jobs.d/a.yaml", &format!("jobs:\n{own}{user}{group}{back}"))]);
     let daemon = Daemon::start_by(&folder, &["sh", "-c", "umask 022; exec \"$0\" \"$@\""]);
     daemon.wait_until_ready();
@@ -84,7 +79,70 @@ fn a_job_runs_as_its_user_without_a_way_back() {
         "{group:?}"
     );
     assert_eq!(group[3], format!("/elsewhere nobody nobody {}", nobody.3));
-    assert!(said("back").contains(&"no way".to_owned()));
+    let back = said("back").join("\n");
+    assert!(back.contains(NO_WAY_BACK), "{back}");
+}
+
+/// Who a process can be that wants to be root.
+const WAY_BACK: &str = "\n      setpriv --reuid=0 id -u 2>&1 || true\n";
+
+/// What the system says where it may not.
+const NO_WAY_BACK: &str = "setresuid failed: Operation not permitted";
+
+/// An elder that is `nobody` and has these rights besides, as a service manager gives them; with a
+/// copy of the binary, for the place that it was built in may be closed to others.
+fn as_nobody(folder: &Folder, rights: &str) -> Daemon {
+    let line = format!(
+        "cp -f \"$0\" elder && chown -R nobody . && exec setpriv --reuid=nobody --regid=$(id -g nobody) \
+         --clear-groups --inh-caps={rights} --ambient-caps={rights} ./elder \"$@\""
+    );
+    let daemon = Daemon::start_by(folder, &["sh", "-c", &line]);
+    daemon.wait_until_ready();
+    daemon
+}
+
+/// What it takes to start processes of other users.
+const MAY_CHANGE: &str = "+setuid,+setgid";
+
+/// And to find and end them.
+const MAY_END: &str = "+setuid,+setgid,+kill,+sys_ptrace,+dac_read_search";
+
+#[test]
+fn a_job_of_elders_own_user_has_no_way_back_either() {
+    if !is_root() {
+        return;
+    }
+    let free = manual("free", "", WAY_BACK);
+    let shut = manual("shut", "    user: nobody\n", WAY_BACK);
+    let who = manual("who", "    user: nobody\n", WHO);
+    let folder = Folder::with(&[("jobs.d/a.yaml", &format!("jobs:\n{free}{shut}{who}"))]);
+    let daemon = as_nobody(&folder, MAY_CHANGE);
+    let said = |job: &str| daemon.run(job)["output"].as_str().unwrap().to_owned();
+    assert_eq!(said("free"), "0\n", "elder itself has the way");
+    let shut = said("shut");
+    assert!(shut.contains(NO_WAY_BACK), "{shut}");
+    let who = said("who");
+    for right in ["CapPrm", "CapEff", "CapAmb"] {
+        assert!(who.contains(&format!("{right}: {:016}", 0)), "{who}");
+    }
+}
+
+#[test]
+fn a_job_of_another_user_has_no_part_in_elders_terminal() {
+    if !is_root() {
+        return;
+    }
+    let look = "\n      (: < /dev/tty) 2>/dev/null && echo terminal || echo none\n";
+    let own = manual("own", "", look);
+    let other = manual("other", "    user: nobody\n", look);
+    let folder = Folder::with(&[("jobs.d/a.yaml", &format!("jobs:\n{own}{other}"))]);
+    // Elder goes with `script`, which the daemon of the test is.
+    let line =
+        "exec script -qefc \"exec setpriv --pdeathsig KILL $0 $*\" /dev/null < /dev/null >&2";
+    let daemon = Daemon::start_by(&folder, &["sh", "-c", line]);
+    daemon.wait_until_ready();
+    assert_eq!(daemon.run("own")["output"], "terminal\n");
+    assert_eq!(daemon.run("other")["output"], "none\n");
 }
 
 /// Number, group, home and shell of a user.
@@ -239,34 +297,72 @@ fn an_upgrade_of_the_binary_changes_nothing_for_an_elder_that_runs() {
     assert_eq!(daemon.run("limited")["output"], "fine\n");
 }
 
+/// The processes of a run that sleep; not elder's own binary on its way to become that.
+fn sleepers(run: &str) -> usize {
+    let wanted = format!("ELDER_RUN_ID={run}");
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let names_it = |entry: &std::fs::DirEntry| {
+        let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();
+        let environment = read("environ");
+        let mut entries = environment.split(|byte| *byte == 0);
+        entries.any(|one| one == wanted.as_bytes()) && read("cmdline").starts_with(b"sleep")
+    };
+    entries.filter(names_it).count()
+}
+
+/// An elder that is root, one with just the rights that the documents name, and one as its unit has it.
+const STARTS: [fn(&Folder) -> Daemon; 3] = [
+    Daemon::start,
+    |folder| as_nobody(folder, MAY_END),
+    as_its_unit,
+];
+
+fn as_its_unit(folder: &Folder) -> Daemon {
+    let unit = include_str!("../../../deploy/systemd/jobs-as-users.conf");
+    let mut lines = unit.lines();
+    let rights = lines.find_map(|line| line.strip_prefix("CapabilityBoundingSet="));
+    let rights = rights.unwrap().to_lowercase().replace("cap_", "+");
+    let set = format!("--bounding-set=-all,{}", rights.replace(' ', ","));
+    let daemon = Daemon::start_by(folder, &["setpriv", &set]);
+    daemon.wait_until_ready();
+    daemon
+}
+
 #[test]
 fn a_child_of_another_user_that_outlived_elder_is_found_and_ended() {
     if !is_root() {
         return;
     }
     let jobs =
-        "jobs:\n  long:\n    schedule: manual\n    user: nobody\n    cwd: /\n    run: sleep 300\n";
-    let folder = Folder::with(&[("jobs.d/a.yaml", jobs)]);
-    let daemon = Daemon::start(&folder);
-    let run = daemon.trigger("long");
-    let found = || {
-        let wanted = format!("ELDER_RUN_ID={run}");
-        let entries = std::fs::read_dir("/proc").unwrap().flatten();
-        // Not elder's own binary on its way to become that.
-        let names_it = |entry: &std::fs::DirEntry| {
-            let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();
-            let environment = read("environ");
-            let mut entries = environment.split(|byte| *byte == 0);
-            entries.any(|one| one == wanted.as_bytes()) && read("cmdline").starts_with(b"sleep")
-        };
-        entries.filter(names_it).count()
-    };
-    until("it runs", || (found() > 0).then_some(()));
-    daemon.kill();
-    assert!(found() > 0, "it ended with elder");
-    let daemon = Daemon::start(&folder);
-    until("it is ended", || (found() == 0).then_some(()));
-    assert_eq!(daemon.ended(&run)["outcome"], "interrupted");
+        "jobs:\n  long:\n    schedule: manual\n    user: daemon\n    cwd: /\n    run: sleep 300\n";
+    for start in STARTS {
+        let folder = Folder::with(&[("jobs.d/a.yaml", jobs)]);
+        let daemon = start(&folder);
+        let run = daemon.trigger("long");
+        until("it runs", || (sleepers(&run) > 0).then_some(()));
+        daemon.kill();
+        assert!(sleepers(&run) > 0, "it ended with elder");
+        let daemon = start(&folder);
+        until("it is ended", || (sleepers(&run) == 0).then_some(()));
+        assert_eq!(daemon.ended(&run)["outcome"], "interrupted");
+    }
+}
+
+#[test]
+fn a_child_of_another_user_that_left_the_group_is_ended_with_the_run() {
+    if !is_root() {
+        return;
+    }
+    let jobs = "jobs:\n  leaves:\n    schedule: manual\n    user: daemon\n    cwd: /\n    timeout: 2s\n    kill_grace: 1s\n    run: setsid sleep 301 & sleep 302\n";
+    for start in STARTS {
+        let folder = Folder::with(&[("jobs.d/a.yaml", jobs)]);
+        let daemon = start(&folder);
+        let run = daemon.trigger("leaves");
+        until("both run", || (sleepers(&run) == 2).then_some(()));
+        let ended = daemon.ended(&run);
+        assert_eq!(ended["outcome"], "timed_out", "{ended}");
+        assert_eq!(sleepers(&run), 0, "something goes on after its run's end");
+    }
 }
 
 #[test]

@@ -76,6 +76,7 @@ fn job(period: u64) -> Job {
             context: Arc::new(Context::default()),
             policy: Arc::new(Policy::built_in(Policy::PROCESS_TIMEOUT)),
             about: None,
+            id: elder::model::IdCell::default(),
         }),
         origin: Origin {
             file: "jobs.d/a.yaml".into(),
@@ -118,7 +119,7 @@ async fn bench(clock: Arc<dyn Clock>, period: u64) -> Bench {
         }])
         .await
         .unwrap();
-    let mark: Mark = store.marks(vec![name]).await.unwrap()[0].unwrap();
+    let mark: Mark = store.marks(vec![name]).await.unwrap().remove(0).unwrap();
     let change = Change {
         at,
         added: vec![(job, mark)],

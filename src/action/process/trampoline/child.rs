@@ -6,11 +6,13 @@
 
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{
     Gid, Uid, execve, geteuid, getresgid, getresuid, setgroups, setresgid, setresuid,
@@ -69,6 +71,7 @@ fn become_program(parent: &mut UnixStream) -> Result<std::convert::Infallible, S
         .map_err(|error| (Step::Descriptors, error.raw_os_error().unwrap_or(0)))?;
     limit(&plan)?;
     if let Some(credentials) = &plan.credentials {
+        leave_terminal()?;
         become_user(credentials)?;
         set_no_new_privs(true).map_err(|error| (Step::NoNewPrivileges, error.raw_os_error()))?;
     }
@@ -124,16 +127,34 @@ fn limit(plan: &Plan) -> Result<(), Stopped> {
     Ok(())
 }
 
+/// A process that has the terminal of elder's session could put words into it, which the shell there
+/// takes for typed once elder ends. To open it by its own name again the user would need a right to it.
+fn leave_terminal() -> Result<(), Stopped> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    // What cannot be opened here cannot be opened by whoever has less.
+    let Ok(terminal) = open("/dev/tty", flags, Mode::empty()) else {
+        return Ok(());
+    };
+    #[expect(unsafe_code, reason = "there is no safe call for it")]
+    // SAFETY: it takes an open descriptor and no pointer.
+    let left = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCNOTTY) };
+    match Errno::result(left) {
+        Ok(_) | Err(Errno::ENOTTY) => Ok(()),
+        Err(error) => Err((Step::WayBack, error as i32)),
+    }
+}
+
 /// Groups first: whoever is no longer root cannot change them. Then there is a look whether the way back is shut.
 fn become_user(to: &Credentials) -> Result<(), Stopped> {
     let at = |step: Step| move |error: Errno| (step, error as i32);
     let (uid, gid) = (Uid::from_raw(to.uid), Gid::from_raw(to.gid));
     let is_it = geteuid() == uid && nix::unistd::getegid() == gid;
-    if is_it && !uid.is_root() {
-        return Ok(());
+    // Who is it already has its groups, and needs no right to be it in every respect.
+    if !is_it {
+        let groups: Vec<Gid> = to.groups.iter().copied().map(Gid::from_raw).collect();
+        setgroups(&groups).map_err(at(Step::User))?;
     }
-    let groups: Vec<Gid> = to.groups.iter().copied().map(Gid::from_raw).collect();
-    setgroups(&groups).map_err(at(Step::User))?;
     setresgid(gid, gid, gid).map_err(at(Step::User))?;
     setresuid(uid, uid, uid).map_err(at(Step::User))?;
     // Root's went with the user; those that a service manager gave did not.

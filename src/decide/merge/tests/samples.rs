@@ -38,6 +38,7 @@ pub(crate) fn job(name: &str, seconds: u64, line: &str, file: &str, at: u32) -> 
             context: Arc::new(Context::default()),
             policy: Arc::new(policy),
             about: None,
+            id: crate::model::IdCell::default(),
         }),
         origin: Origin {
             file: file.into(),

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod edits;
+mod failing;
 mod freshness;
 mod jitter;
 mod outages;
@@ -417,10 +418,12 @@ fn a_loop_that_is_late_for_two_fires_still_starts_the_newest_of_a_job_with_no_gr
     jobs.push(job("b", every(3), strict));
     let late = Change {
         at: second(2),
-        added: vec![(jobs[1].clone(), world.marks[jobs[0].name()])],
+        added: vec![(jobs[1].clone(), world.marks[jobs[0].name()].clone())],
         ..Change::default()
     };
-    world.marks.insert(jobs[1].name().clone(), late.added[0].1);
+    world
+        .marks
+        .insert(jobs[1].name().clone(), late.added[0].1.clone());
     world.now = second(3) + Duration::from_millis(40);
     world.apply(late);
     assert!(world.running_of("b").is_some(), "{:?}", world.told());

@@ -105,7 +105,7 @@ fn runs_of_a_name_that_is_gone_count_for_the_one_that_follows_it() {
     assert!(world.edit(Vec::new()));
     world.rename("old", "new");
     // The store has the row under the new name, and the file brings the job a moment later.
-    let mark = world.marks[&JobName::new("new").unwrap()];
+    let mark = world.marks[&JobName::new("new").unwrap()].clone();
     let new = job("new", every(10), |_| {});
     world.apply(Change {
         at: world.now,

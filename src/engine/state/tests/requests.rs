@@ -107,7 +107,7 @@ fn begin_again(world: &mut World, now: i64) {
     let added = world
         .jobs
         .iter()
-        .map(|job| (job.clone(), marks[job.name()]));
+        .map(|job| (job.clone(), marks[job.name()].clone()));
     let change = Change {
         at: world.now,
         added: added.collect(),

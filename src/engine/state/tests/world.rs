@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::decide::Edition;
 use crate::engine::handle::{NotApplied, PauseAnswer, PauseRequest, PauseWish};
 use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
@@ -106,6 +107,8 @@ pub(super) struct World {
     pub(super) jobs: Vec<Job>,
     /// The pools that the files define.
     pub(super) pools: Vec<Arc<Pool>>,
+    /// What the next change says of editions.
+    pub(super) editions: HashMap<JobName, Vec<Edition>>,
     /// What the store has of it.
     recorded: Vec<Job>,
     /// Marks and ends of jobs that the store does not have yet.
@@ -158,6 +161,7 @@ impl World {
             told_ends,
             last_ticket: 0,
             asking: HashSet::new(),
+            editions: HashMap::new(),
             last_applied: None,
             last_recorded: None,
         }
@@ -182,8 +186,8 @@ impl World {
         };
         for job in &jobs {
             let mark = self.seen(job.name());
-            change.added.push((job.clone(), mark));
             self.remember(job.name(), mark.mark, Some(job));
+            change.added.push((job.clone(), mark));
         }
         self.jobs.clone_from(&jobs);
         self.recorded = jobs;
@@ -202,7 +206,7 @@ impl World {
             (mark.first_seen, mark.since, mark.mark) = (now, now, mark.mark.max(now));
             self.pauses.remove(name);
         }
-        *mark
+        mark.clone()
     }
 
     /// From then on this fires.
@@ -296,7 +300,7 @@ impl World {
             }
             Effect::ReadMarks(jobs) => {
                 let marks = jobs.into_iter().map(|job| {
-                    let mark = self.marks[&job];
+                    let mark = self.marks[&job].clone();
                     (job, mark)
                 });
                 inputs.push(Input::Marks(marks.collect()));
@@ -442,9 +446,14 @@ impl World {
                 if !self.rows.contains_key(&run.id) {
                     return Written::Taken;
                 }
-                let times = &mut self.marks.get_mut(&run.job).expect("its mark").times;
+                let mark = self.marks.get_mut(&run.job).expect("its mark");
                 if run.outcome == Some(Outcome::Success) {
+                    let times = &mut mark.times;
                     times.last_success = times.last_success.max(run.finished_at);
+                    mark.good = run.definition;
+                    mark.failing = None;
+                } else if run.outcome == Some(Outcome::Failed) && mark.failing.is_none() {
+                    mark.failing = Some(Arc::new(rules::failing(&run, run.scheduled_at)));
                 }
                 self.put(*run);
             }
@@ -459,6 +468,7 @@ impl World {
             Write::Gone { job, at } => {
                 self.marks.get_mut(&job).unwrap().gone_at = Some(at);
             }
+            Write::Edition { .. } => panic!("a sync's business"),
             Write::Rename { moves, .. } => {
                 for (from, to) in &moves {
                     self.move_rows(from, to);
@@ -509,6 +519,7 @@ impl World {
         for (job, mark) in &mut change.added {
             *mark = self.seen(job.name());
         }
+        change.editions = std::mem::take(&mut self.editions);
         let before = self.jobs.clone();
         let told = change.clone();
         self.apply(change);
@@ -681,10 +692,13 @@ impl World {
         self.feed(Input::Pauses(pauses.into_iter().collect()));
         let added = recorded
             .iter()
-            .map(|job| (job.clone(), self.marks[job.name()]));
+            .map(|job| (job.clone(), self.marks[job.name()].clone()));
+        let added: Vec<_> = added.collect();
+        let editions = std::mem::take(&mut self.editions);
         self.apply(Change {
             at: self.now,
-            added: added.collect(),
+            added,
+            editions,
             recalled: true,
             sages: Some(self.sages.clone()),
             ..Change::default()

@@ -57,7 +57,7 @@ async fn a_file_that_is_damaged_newer_or_foreign_is_refused_and_left_as_it_is() 
         (
             "it is newer",
             |bytes| bytes[60..64].copy_from_slice(&7u32.to_be_bytes()),
-            "version 7, this elder knows up to 5",
+            "version 7, this elder knows up to 6",
         ),
         (
             "it is another program's",

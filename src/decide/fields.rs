@@ -29,6 +29,36 @@ struct Value {
 
 type Entries = Vec<(String, Value)>;
 
+/// All keys whose values differ, the schedule's first; a folder that is named after a commit is no
+/// difference.
+#[must_use]
+pub fn differences(before: &Definition, after: &Definition) -> Vec<Field> {
+    let mut fields = Vec::new();
+    let mut compare = |key: &str, before: &str, after: String| {
+        if before != after {
+            fields.push(Field {
+                key: key.to_owned(),
+                before: Some(before.to_owned()),
+                after: Some(after),
+            });
+        }
+    };
+    compare("name", before.name.as_str(), after.name.to_string());
+    let is_enabled = |definition: &Definition| definition.enabled.to_string();
+    compare("enabled", &is_enabled(before), is_enabled(after));
+    let text = &after.schedule_text;
+    let same_words = before.schedule_text == *text && before.timezone == after.timezone;
+    let text = match same_words && before.schedule != after.schedule {
+        true => format!("{text} (what it refers to is another)"),
+        false => text.to_string(),
+    };
+    compare("schedule", &before.schedule_text, text);
+    compare("timezone", &before.timezone, after.timezone.to_string());
+    let (before, after) = (before.without_commits(), after.without_commits());
+    fields.extend(changed(&before, &after));
+    fields
+}
+
 /// The keys whose values differ, the schedule's aside: it is told in fires.
 #[must_use]
 pub fn changed(before: &Definition, after: &Definition) -> Vec<Field> {
@@ -86,6 +116,8 @@ fn entries(definition: &Definition) -> Entries {
         context,
         policy,
         about,
+        // It follows from the rest.
+        id: _,
     } = definition;
     let mut entries = Entries::new();
     if !aliases.is_empty() {
@@ -405,4 +437,49 @@ fn permille(value: u32) -> String {
     let text = format!("{}.{:03}", value / 1000, value % 1000);
     let text = text.trim_end_matches('0');
     text.trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decide::merge::tests::samples;
+
+    fn keys(before: &Definition, after: &Definition) -> Vec<String> {
+        let fields = differences(before, after);
+        fields.into_iter().map(|field| field.key).collect()
+    }
+
+    #[test]
+    fn every_difference_is_a_key_and_a_folder_of_a_commit_is_none() {
+        let job = samples::job("a", 60, "true", "a.yaml", 1);
+        let before = &*job.definition;
+        let with = |edit: &dyn Fn(&mut Definition)| {
+            let mut after = before.clone();
+            edit(&mut after);
+            keys(before, &after)
+        };
+        assert_eq!(with(&|_| {}), [""; 0]);
+        assert_eq!(with(&|it| it.enabled = false), ["enabled"]);
+        assert_eq!(with(&|it| it.timezone = "Asia/Tokyo".into()), ["timezone"]);
+        let name = crate::ids::JobName::new("b").unwrap();
+        assert_eq!(with(&|it| it.name = name.clone()), ["name"]);
+        let other = samples::job("a", 90, "false", "a.yaml", 1);
+        assert_eq!(keys(before, &other.definition), ["schedule", "run"]);
+        // The same words, and another calendar behind them.
+        let schedule = other.definition.schedule.clone();
+        assert_eq!(with(&|it| it.schedule = schedule.clone()), ["schedule"]);
+        let at_commit = |digit: &str| {
+            let mut definition = before.clone();
+            let folder = format!("/git/{}/jobs.d", digit.repeat(40));
+            Arc::make_mut(&mut definition.context).cwd = Some(Path::new(&folder).into());
+            definition
+        };
+        let (one, two) = (at_commit("1"), at_commit("2"));
+        assert_ne!(one, two);
+        assert_eq!(keys(&one, &two), [""; 0]);
+        assert_eq!(keys(before, &one), ["cwd"]);
+    }
 }

@@ -1,0 +1,134 @@
+//! Questions to git about a work tree: bounded in time and length, and answered by silence where there
+//! is no git, it does not trust the owner of the repository, or it takes too long.
+//!
+//! Nothing that the repository names is run, nothing is written, and nothing is fetched.
+
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+/// How long git may be silent.
+const PATIENCE: Timespec = Timespec {
+    tv_sec: 5,
+    tv_nsec: 0,
+};
+
+/// The longest name of a person that is taken.
+const MAX_NAME: usize = 100;
+
+/// Whether git says that something below the folder is not as the commit has it.
+pub(super) fn differs(folder: &Path) -> bool {
+    // One line is enough.
+    let said = ask(folder, &["status", "--porcelain=v2", "--", "."], 1);
+    said.is_some_and(|said| !said.is_empty())
+}
+
+/// Who made the commit.
+pub(super) fn author(folder: &Path, commit: &str) -> Option<Arc<str>> {
+    let said = ask(folder, &["cat-file", "commit", commit], 64 << 10)?;
+    let head = said.lines().take_while(|line| !line.is_empty());
+    let line = head
+        .filter_map(|line| line.strip_prefix("author "))
+        .next()?;
+    name(line.rsplit_once(" <")?.0)
+}
+
+/// Who last changed this file below the folder, as of the commit.
+pub(super) fn author_of(folder: &Path, commit: &str, file: &str) -> Option<Arc<str>> {
+    let file = format!(":(literal){file}");
+    let only = [
+        "log",
+        "-1",
+        "--no-show-signature",
+        "--format=%an",
+        commit,
+        "--",
+        &file,
+    ];
+    name(ask(folder, &only, 1 << 10)?.lines().next()?)
+}
+
+/// A person's name as it may stand on one line.
+fn name(text: &str) -> Option<Arc<str>> {
+    let kept = text.trim().chars().filter(|c| !c.is_control());
+    let kept: String = kept.take(MAX_NAME).collect();
+    (!kept.is_empty()).then(|| kept.into())
+}
+
+/// The first `most` bytes that git says, to its end if that comes earlier.
+fn ask(folder: &Path, question: &[&str], most: usize) -> Option<String> {
+    let mut child = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(["-c", "core.fsmonitor=false", "--no-optional-locks"])
+        .arg("--no-pager")
+        .args(question)
+        .env("GIT_NO_LAZY_FETCH", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let said = read(&mut child, most);
+    // It may have more to say, or hang: its end is nobody's business but that it is no zombie.
+    let _ = child.kill();
+    let reap = move || drop(child.wait());
+    // Where even its death takes long, nobody waits for that.
+    let _ = std::thread::Builder::new()
+        .name("git".to_owned())
+        .spawn(reap);
+    said
+}
+
+fn read(child: &mut Child, most: usize) -> Option<String> {
+    let mut stdout = child.stdout.take()?;
+    let mut said = Vec::new();
+    let mut room = [0; 4096];
+    while said.len() < most {
+        let mut ready = [PollFd::new(&stdout, PollFlags::IN)];
+        match poll(&mut ready, Some(&PATIENCE)) {
+            Ok(0) => return None,
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(_) => return None,
+        }
+        match stdout.read(&mut room) {
+            Ok(0) => break,
+            Ok(length) => said.extend_from_slice(&room[..length]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+    Some(String::from_utf8_lossy(&said).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_line_of_bearable_length() {
+        for (text, want) in [
+            (" Ada Lovelace ", Some("Ada Lovelace")),
+            ("a\u{1b}[31mb", Some("a[31mb")),
+            ("\u{7}", None),
+            ("", None),
+        ] {
+            assert_eq!(name(text).as_deref(), want, "{text:?}");
+        }
+        assert_eq!(name(&"x".repeat(500)).unwrap().len(), MAX_NAME);
+    }
+
+    #[test]
+    fn where_nobody_answers_nothing_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!differs(folder.path()));
+        assert_eq!(author(folder.path(), "HEAD"), None);
+        assert_eq!(author_of(Path::new("/no/such/folder"), "HEAD", "a"), None);
+    }
+}
