@@ -1,6 +1,7 @@
 //! The file of settings (`--config`), and `elder config show`: which setting comes from where.
 
 use std::any::TypeId;
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -108,6 +109,8 @@ pub struct Origins {
     pub matches: ArgMatches,
     /// `--config`
     pub file: Option<ConfigFile>,
+    /// Variables that an `--env-file` set, each with that file.
+    pub env_files: HashMap<String, String>,
 }
 
 /// Prints each setting of `elder run` with its value and its origin.
@@ -206,6 +209,8 @@ impl Setting {
                 Origin::Flag(flag.unwrap_or_else(|| "PATH".to_owned())),
             )
         } else if let Some(name) = variable {
+            let place = origins.env_files.get(&name);
+            let name = place.map_or(name.clone(), |file| format!("{name} in {file}"));
             (raw(), Origin::Variable(name))
         } else if let Some(place) = file.and_then(|file| file.place(&key)) {
             (raw(), Origin::File(place))

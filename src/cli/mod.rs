@@ -39,6 +39,7 @@ mod trigger;
 mod validate;
 mod wait;
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -152,9 +153,20 @@ fn parse(arguments: Vec<OsString>, mut environment: Environment) -> Result<Parse
         Some(path) => Some(ConfigFile::read(&path).map_err(Refused::ByUs)?),
         None => None,
     };
+    let mut set_by_file = HashMap::new();
     for file in env_files(&first, &environment, file.as_ref()) {
         let pairs = environment::read_env_file(&file).map_err(Refused::ByUs)?;
+        let shown = file.display().to_string();
+        let new = pairs.iter().map(|(name, _)| name);
+        let new = new.filter(|name| !environment.variables.contains_key(*name));
+        set_by_file.extend(new.map(|name| (name.clone(), shown.clone())));
         environment.add(pairs);
+    }
+    if file.is_none() && config_file(&first, &environment).is_some() {
+        let message = "ELDER_CONFIG stands in an --env-file, which is read after it";
+        return Err(Refused::ByUs(Failure::no_answer(message).help(
+            "write --config FILE, or set the variable where elder is started",
+        )));
     }
     let command = args::variables::apply(Cli::command(), &environment.variables, file.as_ref());
     // The first reading was fine, so what is wrong now came out of a variable or the file.
@@ -163,7 +175,11 @@ fn parse(arguments: Vec<OsString>, mut environment: Environment) -> Result<Parse
     Ok(Parsed {
         command,
         environment,
-        origins: Origins { matches, file },
+        origins: Origins {
+            matches,
+            file,
+            env_files: set_by_file,
+        },
     })
 }
 

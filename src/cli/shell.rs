@@ -63,7 +63,8 @@ fn pages<'c>(command: &'c Command, name: &str) -> Vec<(String, &'c Command)> {
 
 fn render(command: &Command) -> Result<String, Failure> {
     let mut text = Vec::new();
-    let written = Man::new(command.clone()).render(&mut text);
+    let page = Man::new(command.clone()).source(concat!("elder ", env!("CARGO_PKG_VERSION")));
+    let written = page.render(&mut text);
     written.map_err(|error| Failure::no_answer(format!("cannot write the page: {error}")))?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }

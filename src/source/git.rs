@@ -20,36 +20,79 @@ const PATIENCE: Timespec = Timespec {
 /// The longest name of a person that is taken.
 const MAX_NAME: usize = 100;
 
-/// Whether git says that something below the folder is not as the commit has it.
-pub(super) fn differs(folder: &Path) -> bool {
-    // One line is enough.
-    let said = ask(folder, &["status", "--porcelain=v2", "--", "."], 1);
-    said.is_some_and(|said| !said.is_empty())
+/// Somebody who asks git. Once it was silent for too long, nothing more is asked.
+#[derive(Debug, Default)]
+pub(super) struct Git {
+    is_silent: bool,
 }
 
-/// Who made the commit.
-pub(super) fn author(folder: &Path, commit: &str) -> Option<Arc<str>> {
-    let said = ask(folder, &["cat-file", "commit", commit], 64 << 10)?;
-    let head = said.lines().take_while(|line| !line.is_empty());
-    let line = head
-        .filter_map(|line| line.strip_prefix("author "))
-        .next()?;
-    name(line.rsplit_once(" <")?.0)
-}
+impl Git {
+    /// Whether git says that something below the folder is not as the commit has it.
+    pub(super) fn differs(&mut self, folder: &Path) -> bool {
+        // One line is enough.
+        let said = self.ask(folder, &["status", "--porcelain=v2", "--", "."], 1);
+        said.is_some_and(|said| !said.is_empty())
+    }
 
-/// Who last changed this file below the folder, as of the commit.
-pub(super) fn author_of(folder: &Path, commit: &str, file: &str) -> Option<Arc<str>> {
-    let file = format!(":(literal){file}");
-    let only = [
-        "log",
-        "-1",
-        "--no-show-signature",
-        "--format=%an",
-        commit,
-        "--",
-        &file,
-    ];
-    name(ask(folder, &only, 1 << 10)?.lines().next()?)
+    /// Who made the commit.
+    pub(super) fn author(&mut self, folder: &Path, commit: &str) -> Option<Arc<str>> {
+        let said = self.ask(folder, &["cat-file", "commit", commit], 64 << 10)?;
+        let head = said.lines().take_while(|line| !line.is_empty());
+        let line = head
+            .filter_map(|line| line.strip_prefix("author "))
+            .next()?;
+        name(line.rsplit_once(" <")?.0)
+    }
+
+    /// Who last changed this file below the folder, as of the commit.
+    pub(super) fn author_of(
+        &mut self,
+        folder: &Path,
+        commit: &str,
+        file: &str,
+    ) -> Option<Arc<str>> {
+        let file = format!(":(literal){file}");
+        let only = [
+            "log",
+            "-1",
+            "--no-show-signature",
+            "--format=%an",
+            commit,
+            "--",
+            &file,
+        ];
+        name(self.ask(folder, &only, 1 << 10)?.lines().next()?)
+    }
+
+    /// The first `most` bytes that git says, to its end if that comes earlier.
+    fn ask(&mut self, folder: &Path, question: &[&str], most: usize) -> Option<String> {
+        if self.is_silent {
+            return None;
+        }
+        let mut child = Command::new("git")
+            .arg("-C")
+            .arg(folder)
+            .args(["-c", "core.fsmonitor=false", "--no-optional-locks"])
+            .arg("--no-pager")
+            .args(question)
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let said = read(&mut child, most);
+        // It may have more to say, or hang: its end is nobody's business but that it is no zombie.
+        let _ = child.kill();
+        let reap = move || drop(child.wait());
+        // Where even its death takes long, nobody waits for that.
+        let _ = std::thread::Builder::new()
+            .name("git".to_owned())
+            .spawn(reap);
+        self.is_silent = said.is_none();
+        said
+    }
 }
 
 /// A person's name as it may stand on one line.
@@ -59,32 +102,7 @@ fn name(text: &str) -> Option<Arc<str>> {
     (!kept.is_empty()).then(|| kept.into())
 }
 
-/// The first `most` bytes that git says, to its end if that comes earlier.
-fn ask(folder: &Path, question: &[&str], most: usize) -> Option<String> {
-    let mut child = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(["-c", "core.fsmonitor=false", "--no-optional-locks"])
-        .arg("--no-pager")
-        .args(question)
-        .env("GIT_NO_LAZY_FETCH", "1")
-        .env("GIT_TERMINAL_PROMPT", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let said = read(&mut child, most);
-    // It may have more to say, or hang: its end is nobody's business but that it is no zombie.
-    let _ = child.kill();
-    let reap = move || drop(child.wait());
-    // Where even its death takes long, nobody waits for that.
-    let _ = std::thread::Builder::new()
-        .name("git".to_owned())
-        .spawn(reap);
-    said
-}
-
+/// `None` where it took too long.
 fn read(child: &mut Child, most: usize) -> Option<String> {
     let mut stdout = child.stdout.take()?;
     let mut said = Vec::new();
@@ -127,8 +145,11 @@ mod tests {
     #[test]
     fn where_nobody_answers_nothing_is_known() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(!differs(folder.path()));
-        assert_eq!(author(folder.path(), "HEAD"), None);
-        assert_eq!(author_of(Path::new("/no/such/folder"), "HEAD", "a"), None);
+        let mut git = Git::default();
+        assert!(!git.differs(folder.path()));
+        assert_eq!(git.author(folder.path(), "HEAD"), None);
+        let nowhere = Path::new("/no/such/folder");
+        assert_eq!(git.author_of(nowhere, "HEAD", "a"), None);
+        assert!(!git.is_silent, "it answered at once");
     }
 }

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use super::git::{author, author_of, differs};
+use super::git::Git;
 use super::{Root, Watch};
 use crate::model::{commit_of, is_commit};
 
@@ -29,6 +29,8 @@ pub struct Revisions {
     known: Vec<Known>,
     /// Who changed files, as far as somebody asked since the last look.
     authors: HashMap<Arc<str>, Option<Arc<str>>>,
+    /// For the questions since the last look.
+    git: Git,
 }
 
 /// What was last seen of a PATH.
@@ -58,6 +60,7 @@ impl Revisions {
     pub fn look(&mut self, roots: &mut [Root]) {
         let before = std::mem::take(&mut self.known);
         self.authors.clear();
+        self.git = Git::default();
         for root in roots {
             let Some(head) = head(&root.folder) else {
                 continue;
@@ -84,7 +87,7 @@ impl Revisions {
         for known in &mut self.known {
             let is_dirty = match known.is_dirty {
                 Some(is_dirty) if !changed => is_dirty,
-                _ => known.is_checkout && differs(&known.folder),
+                _ => known.is_checkout && self.git.differs(&known.folder),
             };
             known.is_dirty = Some(is_dirty);
             let suffix = if is_dirty { DIRTY } else { "" };
@@ -105,7 +108,9 @@ impl Revisions {
                 continue;
             }
             let (folder, commit) = (&known.folder, &known.commit);
-            let name = known.author.get_or_insert_with(|| author(folder, commit));
+            let git = &mut self.git;
+            let ask = || git.author(folder, commit);
+            let name = known.author.get_or_insert_with(ask);
             names.extend(name.clone().filter(|name| !names.contains(name)));
         }
         (!names.is_empty()).then(|| Arc::from(names.join(", ")))
@@ -128,7 +133,7 @@ impl Revisions {
             Some(found) => found.clone(),
             None if self.authors.len() >= MOST_FILES => None,
             None => {
-                let found = author_of(&known.folder, &known.commit, below);
+                let found = self.git.author_of(&known.folder, &known.commit, below);
                 self.authors.insert(file.clone(), found.clone());
                 found
             }

@@ -62,7 +62,9 @@ fn each_setting_says_where_it_comes_from() {
 
 #[test]
 fn programs_read_it_as_json() {
-    let folder = Folder::with(&[("elder.yaml", FILE)]);
+    let text = format!("{FILE}env_file: elder.env\n");
+    let variables = "ELDER_PRUNE_LIMIT=10%\nELDER_CONFIG=not-asked.yaml\n";
+    let folder = Folder::with(&[("elder.yaml", &text), ("elder.env", variables)]);
     let finished = elder("config show --format json jobs.d")
         .within(folder.path())
         .env("ELDER_CONFIG", "elder.yaml")
@@ -98,6 +100,10 @@ fn programs_read_it_as_json() {
         (
             "heartbeat_url",
             r#"{"name":"heartbeat_url","value":"***","source":"variable","from":"ELDER_HEARTBEAT_URL"}"#,
+        ),
+        (
+            "prune_limit",
+            r#"{"name":"prune_limit","value":"10%","source":"variable","from":"ELDER_PRUNE_LIMIT in elder.env"}"#,
         ),
         (
             "tokens",
@@ -160,9 +166,40 @@ fn what_run_would_refuse_is_refused_with_its_place() {
             assert!(!finished.stderr.contains("hunter2"), "{finished}");
         }
     }
+    let folder = Folder::with(&[("elder.env", "ELDER_CONFIG=elder.yaml\n")]);
+    let finished = elder("run --env-file elder.env")
+        .within(folder.path())
+        .run();
+    assert_eq!(finished.code, Some(2), "{finished}");
+    assert!(
+        finished.stderr.contains("ELDER_CONFIG stands"),
+        "{finished}"
+    );
+
     let finished = elder("config show --config nowhere.yaml").run();
     assert_eq!(finished.code, Some(2), "{finished}");
     assert!(finished.stderr.contains("nowhere.yaml"), "{finished}");
+}
+
+#[test]
+fn the_file_in_the_reference_is_taken_and_doctor_takes_it_too() {
+    let reference = include_str!("../../docs/operations.md");
+    let (_, rest) = reference.split_once("```text\n# elder.yaml\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let folder = Folder::with(&[("elder.yaml", text)]);
+    let finished = elder("config show --config elder.yaml")
+        .within(folder.path())
+        .run();
+    assert_eq!(finished.code, Some(0), "{finished}");
+    let from_file = finished.stdout.matches("elder.yaml:").count();
+    assert_eq!(from_file, text.lines().count(), "{finished}");
+
+    folder.write("elder.yaml", "paths: [not-there.d]\nlisten: 127.0.0.1:0\n");
+    let finished = elder("doctor --config elder.yaml")
+        .within(folder.path())
+        .run();
+    assert_eq!(finished.code, Some(2), "{finished}");
+    assert!(finished.stderr.contains("not-there.d"), "{finished}");
 }
 
 #[test]

@@ -301,3 +301,27 @@ fn who_is_told_is_believed_and_no_address_is_in_metrics() {
     let text = daemon.get("/metrics").body;
     assert!(!text.contains("ada@example.com"), "an address in metrics");
 }
+
+#[test]
+fn a_git_that_hangs_holds_up_a_start_for_seconds_and_leaves_the_author_unknown() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, one) = repository();
+    let git = folder.join("bin/git");
+    folder.write("bin/git", "#!/bin/sh\nexec sleep 600\n");
+    std::fs::set_permissions(&git, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.join("bin").display());
+    let daemon = Daemon::start_with(&folder, |program| program.env("PATH", &path));
+    daemon.wait_until_ready();
+    let sync = daemon.get("/api/v1/config").json()["sync"].clone();
+    assert_eq!(
+        (&sync["revision"], &sync["author"]),
+        (&one.into(), &Value::Null)
+    );
+    until("the job fires", || {
+        let runs = daemon.get("/api/v1/jobs/tick/runs?outcome=success").json();
+        runs["runs"]
+            .as_array()
+            .filter(|runs| !runs.is_empty())
+            .map(drop)
+    });
+}

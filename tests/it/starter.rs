@@ -160,6 +160,8 @@ fn the_manual_has_a_page_for_every_command() {
         );
         let page = folder.read(&format!("man1/elder-{command}.1"));
         assert!(page.contains(".SH SYNOPSIS"), "{command}");
+        let version = concat!("\"elder ", env!("CARGO_PKG_VERSION"));
+        assert!(page.contains(version), "{command}: {page}");
     }
     let show = folder.read("man1/elder-config-show.1");
     assert!(show.contains("shutdown\\-grace"), "{show}");

@@ -37,14 +37,13 @@ impl State {
     }
 
     /// Says in a run where its definition is written, what it is known by, and who changed it last.
-    pub(super) fn describe_source(&self, run: &mut Run, job: &Job) {
+    pub(super) fn describe_source(&self, key: JobKey, run: &mut Run, job: &Job) {
         run.revision.clone_from(&self.revision);
         let origin = &job.origin;
         run.source = Some(format!("{}:{}", origin.file, origin.line).into());
         let id = spec::fingerprint(&job.definition);
         run.definition = Some(id);
-        let key = self.names.get(job.name().as_str());
-        let past = key.and_then(|key| self.job(*key)?.past.as_deref());
+        let past = self.job(key).and_then(|job| job.past.as_deref());
         let editions = past.map_or(&[][..], |past| &past.editions);
         let edition = editions.iter().rfind(|edition| edition.definition == id);
         run.author = edition.and_then(|edition| edition.edit.author.clone());

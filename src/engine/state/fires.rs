@@ -161,7 +161,7 @@ impl State {
             fire.scheduled,
             trigger,
         );
-        self.describe_source(&mut run, &run_by);
+        self.describe_source(key, &mut run, &run_by);
         let grace_until = fire.due.saturating_add(grace).unwrap_or(Timestamp::MAX);
         let id = run.id;
         let mut active = Active::new(run, run_by, Some(key));
@@ -198,7 +198,7 @@ impl State {
             fire.scheduled,
             Trigger::CatchUp,
         );
-        self.describe_source(&mut run, &run_by);
+        self.describe_source(key, &mut run, &run_by);
         self.move_mark(key, fire.scheduled);
         self.add_run(Active::new(run, run_by, Some(key)), Place::Backlog);
     }
@@ -260,7 +260,7 @@ impl State {
         run.reason = Some(reason);
         run.finished_at = Some(at);
         run.detail = not_run.detail;
-        self.describe_source(&mut run, &source);
+        self.describe_source(key, &mut run, &source);
         let run = Box::new(run);
         if let Some(job) = self.job_mut(key) {
             job.past().span = Some(Span { run: run.clone() });

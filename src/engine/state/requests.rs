@@ -53,7 +53,7 @@ impl State {
         let run_by = job.job.clone();
         let mut run = Run::new(id, request.job, at, request.trigger);
         run.request = Some(request.request);
-        self.describe_source(&mut run, &run_by);
+        self.describe_source(key, &mut run, &run_by);
         let mut active = Active::new(run, run_by, Some(key));
         active.tickets.push(ticket);
         let place = match admission {
@@ -112,7 +112,7 @@ impl State {
         let run_by = job.job.clone();
         let id = RunId::of_fire(run_by.name(), now);
         let mut run = Run::new(id, run_by.name().clone(), now, Trigger::Startup);
-        self.describe_source(&mut run, &run_by);
+        self.describe_source(key, &mut run, &run_by);
         let (admission, blocking) = self.admission(job);
         let paused = self.pause_over(key, now);
         let reason = match last {

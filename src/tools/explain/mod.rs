@@ -143,7 +143,7 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         told.details.push(format!(
             "The job fails since run {} at {}: {}.",
             since.run,
-            words.instant(since.at),
+            words.instant(whole(since.at)),
             since.words()
         ));
     }
@@ -424,6 +424,11 @@ impl Words {
             false => format!("{written} (in {length})"),
         }
     }
+}
+
+/// An instant without its fraction.
+fn whole(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 /// The two largest units of a length: nobody reads the seconds of a day.

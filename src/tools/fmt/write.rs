@@ -137,8 +137,10 @@ impl Around {
             Some((Some(old), new)) if old == written => return new,
             _ => {}
         }
-        if let Some(top) = self.before.last().filter(|_| self.awaits)
-            && written > top.old
+        // What is taken out by a `#` within something stands one level deeper.
+        let least = if self.awaits { 1 } else { STEP };
+        if let Some(top) = self.before.last()
+            && written >= top.old + least
         {
             return top.new + STEP;
         }
@@ -203,10 +205,7 @@ impl Writer<'_> {
 
     /// What stands after the last token.
     fn rest(&mut self, from: usize) {
-        let around = Around {
-            next: None,
-            ..self.around(self.tokens.len())
-        };
+        let around = self.around(self.tokens.len());
         let last = self.tokens.last();
         let at_start = last.is_none_or(|token| token.kind == Kind::Block);
         let gap = &self.text[from..];

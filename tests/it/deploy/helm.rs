@@ -260,6 +260,10 @@ fn a_value_that_there_is_not_is_refused() {
         ),
         ("extraArgs={egress}", "does not match pattern"),
         ("secretMounts[0].name=db", "missing properties"),
+        (
+            "prometheusRule.enabled=true,prometheusRule.text=groups: []",
+            "is not what `elder rules jobs.d --format prometheusrule` prints",
+        ),
     ] {
         let words = ["template", "elder", chart.to_str().unwrap(), "--set", set];
         let output = run(&helm, &words, "");

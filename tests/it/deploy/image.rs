@@ -124,6 +124,10 @@ fn the_image_and_the_pod_mean_the_same_user_and_places() {
     // The version is the same everywhere.
     let image = pod["containers"][0]["image"].as_str().unwrap();
     assert_eq!(image, concat!("elder:", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        one(&documents, "Service")["metadata"]["labels"]["app.kubernetes.io/version"],
+        env!("CARGO_PKG_VERSION")
+    );
     assert!(text("helm/elder/Chart.yaml").contains(concat!(
         "appVersion: ",
         env!("CARGO_PKG_VERSION"),

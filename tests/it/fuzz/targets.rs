@@ -218,7 +218,7 @@ fn options() -> spec::Options {
     }
 }
 
-fn input_file(path: &str, bytes: &[u8]) -> InputFile {
+pub(super) fn input_file(path: &str, bytes: &[u8]) -> InputFile {
     InputFile {
         root: "jobs.d".into(),
         root_folder: Path::new("/jobs.d").into(),

@@ -59,11 +59,13 @@ fn every_fixture_becomes_what_a_reader_has_agreed_to() {
 }
 
 #[test]
-fn every_job_file_that_comes_out_validates() {
+fn every_job_file_that_comes_out_validates_and_is_laid_out() {
     for (line, _) in IMPORTS {
         let folder = Folder::with(&[("jobs.d/imported.yaml", &import(line).stdout)]);
-        let checked = elder("validate jobs.d").within(folder.path()).run();
-        assert_eq!(checked.code, Some(0), "{line}: {checked}");
+        for check in ["validate jobs.d", "fmt --check jobs.d"] {
+            let checked = elder(check).within(folder.path()).run();
+            assert_eq!(checked.code, Some(0), "{line}: {checked}");
+        }
     }
 }
 

@@ -233,3 +233,18 @@ fn every_link_between_documents_leads_somewhere() {
     }
     assert!(links > 30, "{links}");
 }
+
+#[test]
+fn the_index_leads_to_every_page() {
+    let index = text("docs/README.md");
+    for document in documents() {
+        if let Some(name) = document.strip_prefix("docs/")
+            && name != "README.md"
+        {
+            assert!(
+                index.contains(&format!("]({name}")),
+                "docs/README.md does not lead to {document}"
+            );
+        }
+    }
+}

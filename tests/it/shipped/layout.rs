@@ -6,7 +6,13 @@ use crate::support::{Folder, elder};
 
 /// Every folder of job files in the repository.
 fn folders() -> Vec<String> {
-    let mut all = vec!["jobs.d".to_owned()];
+    let mut all = [
+        "jobs.d",
+        "deploy/kubernetes/base/jobs",
+        "deploy/kubernetes/overlay/jobs",
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for entry in std::fs::read_dir(shipped("examples")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let files = std::fs::read_dir(shipped(&format!("examples/{name}"))).unwrap();
