@@ -30,7 +30,7 @@ tools: ## Install what the tests inject faults with
 	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends strace e2fsprogs util-linux; } \
 	  || echo "strace, e2fsprogs or util-linux are not to be had: some faults are not tested" >&2
 
-peers: ## Install what elder's fires are compared with
+peers: ## Install what elder's fires and its schema are compared with
 	@tests/peers/install "$${CARGO_TARGET_DIR:-target}/tmp/peers"
 
 prometheus: ## Unpack what elder's rules and metrics are tried with

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration::{self, Size};
 use crate::model::{
     About, Action, Body, Command, Context, Definition, Expect, Grace, Http, Json, Limits, Part,
-    Policy, Pool, Process, Retry, SecretSource, StatusSet, Text, Tls, TreePath,
+    Policy, Pool, Process, Retry, Sage, SecretSource, StatusSet, Text, Tls, TreePath,
 };
 
 /// A key whose value is another.
@@ -62,7 +62,16 @@ pub fn differences(before: &Definition, after: &Definition) -> Vec<Field> {
 /// The keys whose values differ, the schedule's aside: it is told in fires.
 #[must_use]
 pub fn changed(before: &Definition, after: &Definition) -> Vec<Field> {
-    let (old, new) = (entries(before), entries(after));
+    differing(&entries(before), entries(after))
+}
+
+/// The same of two sages.
+#[must_use]
+pub fn of_sages(before: &Sage, after: &Sage) -> Vec<Field> {
+    differing(&entries_of_sage(before), entries_of_sage(after))
+}
+
+fn differing(old: &Entries, new: Entries) -> Vec<Field> {
     let find = |entries: &'_ Entries, key: &str| {
         let place = entries.iter().position(|(other, _)| other == key);
         place.map(|place| {
@@ -73,7 +82,7 @@ pub fn changed(before: &Definition, after: &Definition) -> Vec<Field> {
         })
     };
     let mut fields = Vec::new();
-    for (key, value) in &old {
+    for (key, value) in old {
         let now = find(&new, key);
         if now.as_ref().is_some_and(|(_, meant)| *meant == value.meant) {
             continue;
@@ -92,7 +101,7 @@ pub fn changed(before: &Definition, after: &Definition) -> Vec<Field> {
         });
     }
     for (key, value) in new {
-        if find(&old, &key).is_none() {
+        if find(old, &key).is_none() {
             fields.push(Field {
                 key,
                 before: None,
@@ -130,13 +139,37 @@ fn entries(definition: &Definition) -> Entries {
     if let Some(about) = about.as_deref() {
         of_about(about, &mut entries);
     }
-    match action {
-        Action::Process(process) => of_process(process, &mut entries),
-        Action::Http(http) => of_http(http, &mut entries),
-    }
+    of_action(action, &mut entries);
     of_context(context, &mut entries);
     of_policy(policy, &mut entries);
     entries
+}
+
+fn entries_of_sage(sage: &Sage) -> Entries {
+    let Sage {
+        name: _,
+        action,
+        context,
+        policy,
+        after,
+        remind,
+        events,
+    } = sage;
+    let mut entries = Entries::new();
+    of_action(action, &mut entries);
+    of_context(context, &mut entries);
+    of_policy(policy, &mut entries);
+    plain(&mut entries, "after", after.to_string());
+    plain(&mut entries, "remind", duration::print(*remind));
+    plain(&mut entries, "events", list(events.iter()));
+    entries
+}
+
+fn of_action(action: &Action, entries: &mut Entries) {
+    match action {
+        Action::Process(process) => of_process(process, entries),
+        Action::Http(http) => of_http(http, entries),
+    }
 }
 
 fn of_about(about: &About, entries: &mut Entries) {

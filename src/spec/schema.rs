@@ -13,6 +13,43 @@ use super::suite;
 /// What a text that is filled in from the environment looks like before that.
 const FILLED: &str = "\\$\\{";
 
+/// What each definition is, for editors, and a value of those that are one value.
+#[rustfmt::skip] // A table is read by its lines.
+const ABOUT: [(&str, &str, Option<&str>); 32] = [
+    ("job", "A job: when it fires, what it does, and how its fires become runs.", None),
+    ("defaults", "What every job of the file, or of the folder, takes when it says nothing itself.", None),
+    ("schedule", "When the job fires: one schedule, or a list whose union it is.", Some("[{ daily: \"02:00\" }, { yearly: { date: 12-31, at: \"23:00\" } }]")),
+    ("oneSchedule", "One schedule: a cron line, `startup`, `manual`, or one kind with what goes with it.", Some("{ daily: \"02:00\" }")),
+    ("weekly", "At times of day on days of the week.", Some("{ days: [mon, fri], at: \"09:00\" }")),
+    ("monthly", "At times of day on days of the month.", Some("{ day: last fri, at: \"09:00\" }")),
+    ("yearly", "At times of day on dates of the year.", Some("{ date: 03-31, at: \"23:00\" }")),
+    ("random", "So many times a day, elsewhere each day, inside of a window.", Some("{ times: 3, between: [\"22:00\", \"02:00\"] }")),
+    ("dst", "What a change of the clock does to times that it skips or shows twice.", Some("{ gap: skip, fold: both }")),
+    ("http", "A request to send; an address alone means GET.", Some("{ method: POST, url: https://example.com/run }")),
+    ("httpDefaults", "What every job with `http` takes when it says nothing itself.", Some("{ headers: { Accept: application/json } }")),
+    ("expect", "What of an answer counts as success.", Some("{ status: [2xx, 404] }")),
+    ("sign", "How the body of a request is signed, as Standard Webhooks do.", Some("{ secret: \"${secrets.HOOK}\" }")),
+    ("tls", "Whom to believe and who to be on https.", Some("{ ca: /etc/elder/ca.pem }")),
+    ("output", "How much of what a run says is kept.", Some("{ keep: 256KiB }")),
+    ("history", "How many runs are kept, and for how long.", Some("{ keep: 1000, for: 1w }")),
+    ("limits", "What a process may use at most.", Some("{ memory: 512MiB, cpu_time: 5m }")),
+    ("retry", "Further attempts after the first: a number, or how.", Some("{ max: 2, backoff: 2s }")),
+    ("calendar", "Dates under a name, for `only` and `except`.", Some("{ weekdays: [sat, sun], dates: [01-01, 2027-05-05] }")),
+    ("range", "Dates from the first to the last, both in.", Some("{ from: 2027-12-29, until: 2028-01-03 }")),
+    ("pool", "How many runs of some jobs may be under way at once.", Some("{ limit: 2 }")),
+    ("sage", "Somebody who is told what became of jobs, and how.", Some("{ http: https://hooks.example.com/ops, remind: 1h }")),
+    ("secret", "Where a secret is read from, anew at each attempt.", Some("{ file: /run/secrets/token }")),
+    ("text", "Text, taken as it is written.", Some("team-platform")),
+    ("texts", "One text, or a list of them.", Some("[a, b]")),
+    ("textMap", "Names and texts.", Some("{ NAME: value }")),
+    ("duration", "A length of time with its units.", Some("1h30m")),
+    ("size", "A number of bytes with its unit.", Some("64KiB")),
+    ("day", "A day of the week, or several in one word.", Some("weekdays")),
+    ("monthDay", "A day of the month: its number, `last`, or one of its weekdays.", Some("last fri")),
+    ("yearDay", "A date of every year, MM-DD.", Some("12-24")),
+    ("timeOfDay", "HH:MM or HH:MM:SS.", Some("\"02:00\"")),
+];
+
 /// The JSON Schema (draft 7, which editors know best) of a job file.
 #[must_use]
 pub fn schema() -> String {
@@ -69,7 +106,17 @@ pub fn schema() -> String {
             },
         }),
     );
-    let mut text = serde_json::to_string_pretty(&Value::Object(root)).unwrap_or_default();
+    let mut root = Value::Object(root);
+    for (name, says, example) in ABOUT {
+        let place = root.pointer_mut(&format!("/definitions/{name}"));
+        if let Some(Value::Object(definition)) = place {
+            definition.insert("description".into(), json!(says));
+            if let Some(example) = example {
+                definition.insert("examples".into(), json!([written(example)]));
+            }
+        }
+    }
+    let mut text = serde_json::to_string_pretty(&root).unwrap_or_default();
     text.push('\n');
     text
 }
@@ -157,13 +204,13 @@ fn property(field: &Field, form: Form, may_be_null: bool) -> Value {
         _ => Map::new(),
     };
     property.insert("description".into(), json!(field.doc));
-    property.insert("examples".into(), json!([example(field)]));
+    property.insert("examples".into(), json!([written(field.example)]));
     Value::Object(property)
 }
 
-/// The example as the value that YAML makes of it.
-fn example(field: &Field) -> Value {
-    let tree = super::tree::parse(field.example);
+/// An example as the value that YAML makes of it.
+fn written(example: &str) -> Value {
+    let tree = super::tree::parse(example);
     tree.root.map_or(Value::Null, |node| value_of(&node))
 }
 
@@ -284,7 +331,6 @@ fn duration() -> Value {
     json!({
         "type": "string",
         "pattern": format!("^([0-9]+(w|d|h|m|s|ms))+$|{FILLED}"),
-        "description": "500ms, 90s, 1h30m, 6h, 2d, 1w",
     })
 }
 
@@ -464,6 +510,21 @@ mod tests {
             kept == schema(),
             "schema/elder.schema.json is not what this build accepts: run `elder schema > schema/elder.schema.json`"
         );
+    }
+
+    #[test]
+    fn every_definition_says_what_it_is_and_its_example_is_one() {
+        let root: Value = serde_json::from_str(&schema()).unwrap();
+        let definitions = root["definitions"].as_object().unwrap();
+        assert_eq!(definitions.len(), ABOUT.len());
+        for (name, _, example) in ABOUT {
+            let definition = &definitions[name];
+            assert!(definition["description"].is_string(), "{name}");
+            if example.is_some() {
+                let example = &definition["examples"][0];
+                assert!(accepts(&root, definition, example), "{name}: {example}");
+            }
+        }
     }
 
     #[test]

@@ -242,8 +242,14 @@ fn a_running_elder_says_what_files_would_change_of_what_it_runs() {
         (&json!(0), &json!(3))
     );
 
+    folder.write("next/pools.yaml", "pools: { db: { limit: 2 } }\n");
     let plan = call("next").json();
     assert_eq!(plan["removed"][0]["job_id"], "export");
+    assert_eq!(
+        plan["shared"],
+        json!([{ "kind": "pool", "name": "db", "change": "added", "source": "jobs.d/pools.yaml:1",
+            "fields": [], "jobs": [], "more": 0 }])
+    );
     assert_eq!(plan["rescheduled"][0]["job_id"], "backup");
     assert_eq!(plan["added"][0]["job_id"], "tidy");
     assert_eq!(plan["against"], "what runs");

@@ -114,6 +114,9 @@ pub fn hashes(paths: &[String]) -> Result<Vec<(usize, String, [u8; 32])>, Failur
 
 fn now(query: &Query<'_>) -> Result<(Vec<Looked>, Vec<Finding>), Failure> {
     let (looked, findings) = looked(targets(query)?, query)?;
+    if let (true, Some(finding)) = (looked.is_empty(), findings.first()) {
+        return Err(Failure::no_answer(finding.message.clone()).help("elder validate says more"));
+    }
     let is_single = |path: &&String| *path == "-" || Path::new(path).is_file();
     if let Some(file) = paths(query)?.iter().find(is_single)
         && !are_maps(&looked)

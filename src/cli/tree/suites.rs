@@ -47,8 +47,10 @@ pub fn with_tests(query: &Query<'_>) -> Result<WithTests, Failure> {
         [] => vec![Paths::DEFAULT.to_owned()],
         paths => distinct_paths(paths.to_vec())?,
     };
-    let is_manifest =
-        |path: &String| path == "-" || manifest_at(&absolute(Path::new(path)), path).is_some();
+    let is_file = |path: &str| Path::new(path).is_file();
+    let is_manifest = |path: &String| {
+        path == "-" || is_file(path) && manifest_at(&absolute(Path::new(path)), path).is_some()
+    };
     if !paths.is_empty() && paths.iter().all(is_manifest) {
         return in_manifests(query);
     }

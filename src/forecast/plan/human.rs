@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::super::simulate::words::grouped;
-use super::{Field, Fires, Plan, Span, Times};
+use super::load::some_of;
+use super::{Fate, Field, Fires, Plan, Shared, Span, Times};
 use crate::finding::render::on_one_line;
 
 /// So many jobs of each kind are listed, and so many fields of each.
@@ -104,6 +105,30 @@ fn jobs(plan: &Plan, text: &mut String) {
         );
     }
     more(plan.added.len(), text);
+    for one in plan.shared.iter().take(JOBS) {
+        let sign = match one.change {
+            Fate::Removed => '-',
+            Fate::Changed => '~',
+            Fate::Added => '+',
+        };
+        let what = format!("{} {}", one.kind, one.name);
+        head(text, sign, one.change.word(), &what, &one.source);
+        fields(&one.fields, text);
+        let _ = writeln!(text, "    {}", users(one, str::to_owned));
+    }
+    more(plan.shared.len(), text);
+}
+
+/// Which jobs name a sage, calendar or pool.
+pub(super) fn users(shared: &Shared, name: impl Fn(&str) -> String) -> String {
+    let verb = match shared.change {
+        Fate::Removed => "was named by",
+        Fate::Changed | Fate::Added => "named by",
+    };
+    match shared.jobs.is_empty() {
+        true => format!("{verb} no job"),
+        false => format!("{verb} {}", some_of(&shared.jobs, shared.more, name)),
+    }
 }
 
 fn head(text: &mut String, sign: char, what: &str, job: &str, source: &str) {
@@ -193,17 +218,13 @@ fn load(plan: &Plan, text: &mut String) {
         );
     }
     for collision in &load.collisions {
-        let more = match collision.more {
-            0 => String::new(),
-            more => format!(" and {} more", grouped(more as u64)),
-        };
         let _ = writeln!(
             text,
-            "Collision        {}: {} -> {} fires in this minute, new ones of {}{more}",
+            "Collision        {}: {} -> {} fires in this minute, new ones of {}",
             collision.at,
             grouped(collision.fires.before),
             grouped(collision.fires.after),
-            collision.jobs.join(", ")
+            collision.names(str::to_owned)
         );
     }
 }

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
 use super::super::simulate::follow::follow;
+use super::super::simulate::words::grouped;
 use super::super::simulate::{self, Counted, RunTimes};
 use super::{Change, Question};
 use crate::decide::merge::InForce;
-use crate::model::Job;
+use crate::model::{Action, Definition, History, Job, Policy};
 
 /// What a run takes when nobody knows.
 const GUESS: Duration = Duration::from_secs(30);
@@ -61,6 +62,23 @@ pub struct Collision {
     pub more: usize,
 }
 
+impl Collision {
+    /// Whose new fires they are: `a, b and 3 more`, each name as `name` writes it.
+    pub(super) fn names(&self, name: impl Fn(&str) -> String) -> String {
+        some_of(&self.jobs, self.more, name)
+    }
+}
+
+/// Some names, and how many there are beside.
+pub(super) fn some_of(names: &[String], more: usize, name: impl Fn(&str) -> String) -> String {
+    let names: Vec<String> = names.iter().map(|one| name(one)).collect();
+    let names = names.join(", ");
+    match more {
+        0 => names,
+        more => format!("{names} and {} more", grouped(more as u64)),
+    }
+}
+
 /// The most that runs at once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peak {
@@ -70,18 +88,67 @@ pub struct Peak {
     pub at: Option<Timestamp>,
 }
 
-/// Looks at both sides; `new` are the jobs that fire at other times or not before.
-pub(super) fn of<'a>(question: &Question<'_>, new: impl Iterator<Item = &'a Job>) -> Load {
-    let before = Side::of(question.before);
+/// What a plan touches of what is in force.
+pub(super) struct Touched<'a> {
+    /// Jobs that fire at other times, or not before.
+    pub new: Vec<&'a Job>,
+    /// Jobs that fire as before and are others, before and after.
+    pub pairs: Vec<(&'a Job, &'a Job)>,
+    /// Whether any job goes.
+    pub is_any_gone: bool,
+}
+
+impl Touched<'_> {
+    /// Whether both sides begin and run the same at the same times.
+    fn loads_alike(&self) -> bool {
+        let alike = |(before, after): &(&Job, &Job)| {
+            let (before, after) = (&before.definition, &after.definition);
+            let kind = |definition: &Definition| matches!(definition.action, Action::Process(_));
+            kind(before) == kind(after) && of_load(&before.policy) == of_load(&after.policy)
+        };
+        self.new.is_empty() && !self.is_any_gone && self.pairs.iter().all(alike)
+    }
+}
+
+/// A policy without what no fire and no run goes by.
+fn of_load(policy: &Policy) -> Policy {
+    Policy {
+        audience: None,
+        success_within: None,
+        output_keep: 0,
+        history: History::default(),
+        ..policy.clone()
+    }
+}
+
+/// Looks at both sides, or at one where the other is like it.
+pub(super) fn of(question: &Question<'_>, touched: Touched<'_>) -> Load {
     let after = Side::of(question.after);
-    let (old, now) = (before.counted(question.now), after.counted(question.now));
+    let now = after.counted(question.now);
+    if touched.loads_alike() {
+        let (busiest, peak) = (busiest(&now), after.peak(question));
+        return Load {
+            busiest_minute: Change {
+                before: busiest.clone(),
+                after: busiest,
+            },
+            collisions: Vec::new(),
+            peak: Change {
+                before: peak.clone(),
+                after: peak,
+            },
+            run_seconds: GUESS.as_secs(),
+        };
+    }
+    let before = Side::of(question.before);
+    let old = before.counted(question.now);
     let (calm_before, calm_after) = (before.calm(&old), after.calm(&now));
     Load {
         busiest_minute: Change {
             before: busiest(&old),
             after: busiest(&now),
         },
-        collisions: collisions(&calm_before, &calm_after, new),
+        collisions: collisions(&calm_before, &calm_after, touched.new.into_iter()),
         peak: Change {
             before: before.peak(question),
             after: after.peak(question),

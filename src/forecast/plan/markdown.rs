@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::simulate::words::grouped;
-use super::human::{next, schedule, span, value};
+use super::human::{next, schedule, span, users, value};
 use super::{Field, Plan};
 
 /// So many rows stand in a table.
@@ -23,7 +23,17 @@ pub fn render(plan: &Plan) -> String {
         code(&plan.against),
         plan.counts()
     );
-    for section in [mend, removed, renamed, rescheduled, changed, added, fires] {
+    let sections = [
+        mend,
+        removed,
+        renamed,
+        rescheduled,
+        changed,
+        added,
+        shared,
+        fires,
+    ];
+    for section in sections {
         let mut part = String::new();
         section(plan, &mut part);
         if text.len() + part.len() > LIMIT {
@@ -142,6 +152,25 @@ fn added(plan: &Plan, text: &mut String) {
     more(plan.added.len(), text);
 }
 
+fn shared(plan: &Plan, text: &mut String) {
+    if plan.shared.is_empty() {
+        return;
+    }
+    text.push_str("\n#### Sages, calendars and pools\n\n| | what | jobs |\n| --- | --- | --- |\n");
+    for one in plan.shared.iter().take(ROWS) {
+        let _ = writeln!(
+            text,
+            "| {} {} {} | {} | {} |",
+            one.kind,
+            code(&one.name),
+            one.change.word(),
+            fields(&one.fields),
+            users(one, code)
+        );
+    }
+    more(plan.shared.len(), text);
+}
+
 fn fires(plan: &Plan, text: &mut String) {
     if !plan.has_changes() {
         return;
@@ -160,18 +189,13 @@ fn fires(plan: &Plan, text: &mut String) {
         );
     }
     for collision in &load.collisions {
-        let names: Vec<String> = collision.jobs.iter().map(|job| code(job)).collect();
-        let more = match collision.more {
-            0 => String::new(),
-            more => format!(" and {} more", grouped(more as u64)),
-        };
         let _ = writeln!(
             text,
-            "- collision at {}: {} → {} fires in this minute, new ones of {}{more}",
+            "- collision at {}: {} → {} fires in this minute, new ones of {}",
             collision.at,
             grouped(collision.fires.before),
             grouped(collision.fires.after),
-            names.join(", ")
+            collision.names(code)
         );
     }
 }

@@ -8,6 +8,7 @@ pub mod human;
 mod lend;
 mod load;
 pub mod markdown;
+mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ use crate::spec;
 pub use crate::decide::fields::Field;
 pub use fires::{Fires, Span};
 pub use load::{Busy, Collision, Load, Peak};
+pub use shared::{Fate, Shared};
 
 /// So many of the next fires are told of each schedule.
 const NEXT: usize = 3;
@@ -87,6 +89,9 @@ pub struct Plan {
     /// Jobs that go on under another name, by the new one. What else changes of them is told by that.
     #[serde(default)]
     pub renamed: Vec<RenamedJob>,
+    /// Sages, calendars and pools that come, go, or are others.
+    #[serde(default)]
+    pub shared: Vec<Shared>,
     /// How many jobs stand elsewhere and are the same.
     pub moved: usize,
     /// Fires that come and go.
@@ -211,6 +216,7 @@ impl Plan {
             self.changed.len(),
             self.added.len(),
             self.renamed.len(),
+            self.shared.len(),
         ];
         lists.iter().any(|count| *count > 0)
     }
@@ -236,6 +242,15 @@ impl Plan {
         part(self.rescheduled.len(), "rescheduled");
         part(self.changed.len(), "changed");
         part(self.added.len(), "added");
+        for change in [Fate::Removed, Fate::Changed, Fate::Added] {
+            for kind in ["sage", "calendar", "pool"] {
+                let all = self.shared.iter();
+                let all = all.filter(|one| one.change == change && one.kind == kind);
+                let count = all.count();
+                let plural = if count == 1 { "" } else { "s" };
+                part(count, &format!("{kind}{plural} {}", change.word()));
+            }
+        }
         part(self.held(), "held until confirmed");
         part(self.errors.len(), "to mend");
         if parts.is_empty() {
@@ -342,8 +357,19 @@ fn compare(question: &Question<'_>) -> Plan {
             after: question.after.job_count(),
         },
         fires,
-        load: load::of(question, added.iter().chain(&rescheduled)),
+        load: load::of(
+            question,
+            load::Touched {
+                new: added.iter().chain(&rescheduled).collect(),
+                pairs: changed
+                    .iter()
+                    .filter_map(|job| Some((*old.get(job.name())?, job)))
+                    .collect(),
+                is_any_gone: removed.iter().any(|name| !causes.contains_key(name)),
+            },
+        ),
         renamed: Vec::new(),
+        shared: shared::of(question.before, question.after),
         moved: moved.len(),
         removed: removed
             .iter()

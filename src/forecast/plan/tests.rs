@@ -509,3 +509,114 @@ jobs:
     let plan = lending(before, &with("description: ${OTHER}"), &named);
     assert_eq!(plan.changed[0].fields[0].after.as_deref(), Some("hidden"));
 }
+
+#[test]
+fn sages_calendars_and_pools_are_told_with_what_differs_and_who_names_them() {
+    let before = r#"
+jobs:
+  a: { schedule: { daily: "01:00", except: closed }, run: x, pool: db, on_failure: ops }
+  b: { schedule: { daily: "02:00" }, run: x, pool: db, on_success: [ops, old] }
+sages:
+  ops: { http: "https://${HOST}.example/a", after: 2 }
+  old: { run: x }
+calendars:
+  closed: { dates: [2027-05-01, 12-25], weekdays: [sat] }
+pools:
+  db: { limit: 2 }
+"#;
+    let after = before
+        .replace("on_success: [ops, old]", "on_success: ops")
+        .replace("  old: { run: x }\n", "")
+        .replace("/a\", after: 2", "/b\", after: 3")
+        .replace("2027-05-01, 12-25", "2027-05-02, 12-24, 12-25")
+        .replace("limit: 2 }", "limit: 3 }\n  spare: { limit: 1 }");
+    let plan = planned(&[("a.yaml", before)], &[("a.yaml", &after)]);
+    let told: Vec<_> = plan
+        .shared
+        .iter()
+        .map(|one| {
+            let fields = one.fields.iter();
+            let fields = fields.map(|field| field.key.as_str()).collect::<Vec<_>>();
+            format!(
+                "{} {} {} {} [{}] {}",
+                one.change.word(),
+                one.kind,
+                one.name,
+                one.source,
+                fields.join(" "),
+                one.jobs.join(" ")
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "removed sage old jobs.d/a.yaml:7 [] b",
+            "changed calendar closed jobs.d/a.yaml:8 [dates of every year dates] a",
+            "changed pool db jobs.d/a.yaml:10 [limit] a b",
+            "changed sage ops jobs.d/a.yaml:6 [http.url after] a b",
+            "added pool spare jobs.d/a.yaml:11 [] ",
+        ]
+    );
+    let dates = &plan.shared[1].fields[1];
+    assert_eq!(
+        (dates.before.as_deref(), dates.after.as_deref()),
+        (Some("2027-05-01"), Some("2027-05-02"))
+    );
+    assert_eq!(plan.shared[1].fields[0].before, None, "none of them goes");
+    assert!(
+        plan.counts().ends_with(
+            "1 sage removed, 1 sage changed, 1 calendar changed, 1 pool changed, 1 pool added"
+        ),
+        "{}",
+        plan.counts()
+    );
+    let text = human::render(&plan);
+    assert!(
+        text.contains(
+            "~ changed      pool db  jobs.d/a.yaml:10\n    limit: 2 -> 3\n    named by a, b\n"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("    was named by b\n"), "{text}");
+    let text = markdown::render(&plan);
+    assert!(
+        text.contains("| pool `db` changed | `limit`: `2` → `3` | named by `a`, `b` |"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_nobody_names_is_a_change_and_what_only_moves_is_none() {
+    let sage = "sages: { s: { run: x, events: [store_lost] } }\n";
+    let plan = planned(&[("a.yaml", TREE)], &[("a.yaml", TREE), ("s.yaml", sage)]);
+    assert!(plan.has_changes());
+    assert_eq!(plan.counts(), "1 sage added");
+    assert_eq!(plan.fires, Fires::default());
+    let moved = planned(
+        &[("a.yaml", TREE), ("s.yaml", sage)],
+        &[("a.yaml", TREE), ("t.yaml", &format!("# moved\n{sage}"))],
+    );
+    assert!(!moved.has_changes(), "{moved:?}");
+}
+
+#[test]
+fn where_no_time_changes_both_sides_have_one_load_and_where_a_limit_does_each_its_own() {
+    let plan = edited("./tidy.sh", "./tidy.sh -v, owner: x");
+    assert_eq!(plan.load.peak.before, plan.load.peak.after);
+    assert_eq!(plan.load.peak.after.runs, 2);
+    assert_eq!(
+        plan.load.busiest_minute.before,
+        plan.load.busiest_minute.after
+    );
+    let two = |limit: u32| {
+        format!(
+            "pools: {{ p: {{ limit: {limit} }} }}\njobs:\n  a: {{ schedule: \"0 3 * * *\", run: x, pool: p }}\n  b: {{ schedule: \"0 3 * * *\", run: x, pool: p }}\n"
+        )
+    };
+    let plan = planned(&[("a.yaml", &two(1))], &[("a.yaml", &two(2))]);
+    assert_eq!(
+        (plan.load.peak.before.runs, plan.load.peak.after.runs),
+        (1, 2)
+    );
+}

@@ -81,21 +81,25 @@ fn in_json(json: &Json, at: &str) -> Option<String> {
     }
 }
 
-/// Words of a command: `TOKEN=…`, `--password=…`, `--password …`, or a token as such.
+/// Words of a command: `TOKEN=…`, `--password=…`, `--password …`, curl's `-u NAME:PASSWORD`, or a
+/// token as such.
 fn in_words<'w>(words: impl Iterator<Item = &'w str>, key: &str) -> Option<String> {
-    let mut is_flag_before = false;
+    let (mut is_flag_before, mut is_user_before) = (false, false);
     for word in words {
         let plain = word.trim_matches(['"', '\'', ';']);
         let is_value = is_flag_before && !plain.starts_with('-') && is_written(plain);
+        let user = plain.split_once(':').filter(|_| is_user_before);
+        let is_login = user.is_some_and(|(_, password)| is_written(password) && is_written(plain));
         let name = plain.trim_start_matches('-');
         let assigned = name.split_once('=').is_some_and(|(name, value)| {
             let name = name.rsplit(['"', '\'']).next().unwrap_or_default();
             is_secret_name(name) && is_written(value.trim_matches(['"', '\'']))
         });
-        if is_value || assigned || is_token(plain) {
+        if is_value || is_login || assigned || is_token(plain) {
             return Some(format!("`{key}`"));
         }
         is_flag_before = plain.starts_with("--") && is_secret_name(name);
+        is_user_before = matches!(plain, "-u" | "--user");
     }
     None
 }
@@ -232,6 +236,9 @@ mod tests {
             ("mysql --password hunter2 db", true),
             ("mysql --password \"$PASSWORD\" db", false),
             ("mysql --password=$PASSWORD", false),
+            ("curl -u admin:hunter2 x", true),
+            ("curl -u admin:\"$PASSWORD\" x", false),
+            ("curl -u admin x:y", false),
             ("TOKEN=abc ./x", true),
             ("export API_KEY='abc'; ./x", true),
             ("TOKEN= ./x", false),

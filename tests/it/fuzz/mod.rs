@@ -5,6 +5,7 @@
 //! inputs begin. An input that breaks something is printed with its seed.
 
 mod layout;
+mod manifests;
 mod mutate;
 mod targets;
 
