@@ -399,3 +399,6 @@ fn line_of(entry: &AuditEntry) -> Value {
         "request": entry.request.as_deref(),
     })
 }
+
+#[cfg(test)]
+mod tests;

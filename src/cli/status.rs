@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::{StatusArgs, TableFormat};
-use super::client::Client;
+use super::client::{Client, as_json};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -17,11 +17,11 @@ pub fn status(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let config = client.get(&["config"], &[])?.body;
     let stats = client.get(&["stats"], &[])?.body;
-    let text = match typed.format {
-        TableFormat::Json => format!("{}\n", json!({ "config": config, "stats": stats })),
+    let text = match typed.ask.format {
+        TableFormat::Json => as_json(&json!({ "config": config, "stats": stats })),
         TableFormat::Human => told(&config, &stats),
     };
     console.answer(&text)?;

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::args::{RerunArgs, TableFormat, TriggerArgs};
-use super::client::{Answer, Client, problem};
+use super::client::{Answer, Client, as_json, problem};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -24,9 +24,9 @@ pub fn trigger(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let answer = client.post(&["jobs", &typed.job, "run"], &json!({"trigger": "manual"}))?;
-    let how = (typed.wait, typed.format);
+    let how = (typed.wait, typed.ask.format);
     begun(&client, &typed.job, answer, how, console)
 }
 
@@ -39,7 +39,7 @@ pub fn rerun(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let answer = client.post(
         &["runs", &typed.run, "rerun"],
         &json!({"trigger": "manual"}),
@@ -48,7 +48,13 @@ pub fn rerun(
         .as_str()
         .unwrap_or_default()
         .to_owned();
-    begun(&client, &job, answer, (typed.wait, typed.format), console)
+    begun(
+        &client,
+        &job,
+        answer,
+        (typed.wait, typed.ask.format),
+        console,
+    )
 }
 
 /// Says what became of a request for a run.
@@ -70,7 +76,7 @@ fn begun(
     if !wait_for_it {
         let text = match format {
             TableFormat::Human => format!("{job}: run {run_id} begins\n"),
-            TableFormat::Json => format!("{}\n", answer.body),
+            TableFormat::Json => as_json(&answer.body),
         };
         console.answer(&text)?;
         return Ok(Exit::Fine);
@@ -78,7 +84,7 @@ fn begun(
     let run = wait(client, run_id)?;
     let text = match format {
         TableFormat::Human => told(job, run_id, &run),
-        TableFormat::Json => format!("{run}\n"),
+        TableFormat::Json => as_json(&run),
     };
     console.answer(&text)?;
     Ok(match run.get("outcome").and_then(Value::as_str) {

@@ -9,6 +9,8 @@ mod conformance;
 mod history;
 mod memory;
 pub(crate) mod rules;
+#[cfg(test)]
+pub(crate) mod shelf;
 mod sqlite;
 
 pub use address::{OpenError, file_of, open, restore};

@@ -20,6 +20,17 @@ pub struct ClientArgs {
     pub token_file: Option<PathBuf>,
 }
 
+/// Which elder to talk to, and how to write what it answers.
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
 /// The flags of `elder trigger`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -33,12 +44,9 @@ pub struct TriggerArgs {
     /// Wait for the run's end and end as it did
     #[arg(long)]
     pub wait: bool,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder rerun`.
@@ -54,12 +62,9 @@ pub struct RerunArgs {
     /// Wait for the new run's end and end as it did
     #[arg(long)]
     pub wait: bool,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder stop`.
@@ -101,12 +106,9 @@ pub struct PauseArgs {
     /// Why: shown wherever the pause is
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder resume`.
@@ -117,23 +119,17 @@ pub struct ResumeArgs {
     /// The job's name
     #[arg(value_name = "JOB")]
     pub job: String,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder overrides`.
 #[derive(Debug, Args)]
 pub struct OverridesArgs {
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder explain`.
@@ -151,12 +147,9 @@ pub struct ExplainArgs {
     /// Which fire: an instant, a time by the job's own clock, or so long ago (24h) [default: the last one, else the next]
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder sync`.
@@ -178,12 +171,9 @@ pub struct SyncArgs {
     /// Why, with --force: stands in the audit trail
     #[arg(long, value_name = "TEXT", requires = "force")]
     pub reason: Option<String>,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder backup`.
@@ -212,12 +202,9 @@ pub struct OptimizeArgs {
 /// The flags of `elder status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder list`.
@@ -234,12 +221,9 @@ pub struct ListArgs {
     /// Only names that hold this text
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder show`.
@@ -248,12 +232,9 @@ pub struct ShowArgs {
     /// The job's name
     #[arg(value_name = "JOB")]
     pub job: String,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder runs`.
@@ -276,12 +257,9 @@ pub struct RunsArgs {
     /// Only what was due within this time, or since this instant
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder logs`.
@@ -313,12 +291,9 @@ pub struct CancelArgs {
     /// Wait until it is over
     #[arg(long)]
     pub wait: bool,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder report`.
@@ -331,12 +306,9 @@ pub struct ReportArgs {
     /// How far back
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = values::duration)]
     pub since: Duration,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder wait`.

@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{
-    BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs,
+    AskArgs, BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs,
     OverridesArgs, PauseArgs, ReportArgs, RerunArgs, ResumeArgs, RunsArgs, ShowArgs, StatusArgs,
     StopArgs, SyncArgs, TriggerArgs, WaitArgs,
 };
