@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::routes::PREFIXES;
 use super::harness::{Server, view};
 use crate::decide::fields::Field;
-use crate::decide::{Edit, Edition, Failing, failing_since};
+use crate::decide::{Edit, Edition, Failing, LastSuccess, failing_since};
 use crate::engine::{JobStatus, Refusal, RunHead};
 use crate::ids::{DefinitionId, JobName, RunId};
 use crate::model::{Outcome, Output, Run, RunState, Trigger};
@@ -468,7 +468,11 @@ async fn a_job_and_a_run_say_how_their_definition_came_in_force_and_since_when_i
             changed: changed.map(|field| [field].into()),
         };
         let editions = [edition(before, "v1", None), edition(now, "v2", Some(field))];
-        jobs[1].failing = Some(failing_since(&failing, Some(before), &editions[1..]));
+        jobs[1].failing = Some(failing_since(
+            &failing,
+            LastSuccess::By(before),
+            &editions[1..],
+        ));
         let mut known = server.store.editions.lock().unwrap();
         known.insert(name, editions.to_vec());
         (before, now)

@@ -10,6 +10,7 @@ impl Reloader {
     /// Gives jobs their new names: in the engine, and then with the rows of files in the store, in
     /// one transaction within the engine's own line of writes.
     pub(super) async fn rename(&mut self, renaming: Renaming) -> Result<(), Failed> {
+        self.never_in_force(&renaming.moves).await?;
         let (rows, language) = (renaming.rows, self.parts.language.clone());
         let print = move || rows.iter().filter_map(|row| row.file(&*language)).collect();
         let files = tokio::task::spawn_blocking(print).await;

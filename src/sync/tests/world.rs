@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, SystemClock};
 use crate::decide::Edition;
 use crate::decide::merge::tests::samples;
-use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
+use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied, Renamed};
 use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
 use crate::model::{
@@ -367,6 +367,17 @@ impl LedgerState {
                 self.files
                     .insert((file.root.clone(), file.path.clone()), file);
             }
+            Write::Rename { moves, files } => {
+                for (from, to) in moves {
+                    log.push(format!("rename {from} {to}"));
+                    if let Some(mark) = self.marks.remove(&from) {
+                        self.marks.insert(to, mark);
+                    }
+                }
+                for file in files {
+                    self.write(Write::File(file), log);
+                }
+            }
             Write::DropFile { root, path } => {
                 log.push(format!("drop {path}"));
                 self.files.remove(&(root, path));
@@ -486,6 +497,16 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// Jobs have other names.
+    fn rename(&mut self, moves: &[(JobName, JobName)]) {
+        for (from, to) in moves {
+            if let Some(mut job) = self.jobs.remove(from.as_str()) {
+                Arc::make_mut(&mut job.definition).name = to.clone();
+                self.jobs.insert(to.to_string(), job);
+            }
+        }
+    }
+
     /// As the real engine would refuse or misread it, a wrong change fails the test.
     fn take(&mut self, change: Change) -> String {
         let mut words = Vec::new();
@@ -631,6 +652,7 @@ impl World {
         let heard = Arc::new(Mutex::new(Heard::default()));
         let (engine, mut inbox) = Handle::pair();
         let (listener, log) = (heard.clone(), self.log.clone());
+        let store = self.store.clone();
         tokio::spawn(async move {
             while let Some(message) = inbox.recv().await {
                 let mut heard = listener.lock().unwrap();
@@ -640,7 +662,15 @@ impl World {
                             let _ = answer.send(Err(NotApplied::Store(refusal)));
                             continue;
                         }
-                        let words = heard.take(change);
+                        let mut words = Vec::new();
+                        if let Some(Renamed { moves, files }) = change.renamed {
+                            heard.rename(&moves);
+                            let write = Write::Rename { moves, files };
+                            store.state.lock().unwrap().write(write, &mut words);
+                        } else {
+                            words.push(heard.take(change));
+                        }
+                        let words = words.join(", ");
                         log.lock().unwrap().push(format!("apply: {words}"));
                         let jobs = heard.jobs.len();
                         let _ = answer.send(Ok(ApplyAnswer {
