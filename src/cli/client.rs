@@ -203,6 +203,17 @@ impl Client {
         self.ask(Method::POST, path, &[], Some(body))
     }
 
+    /// Whether anybody answers, whatever that is.
+    pub fn answers(&self) -> bool {
+        let request = self.request(Method::GET, &["stats"], &[], None);
+        self.runtime.block_on(self.exchange(request)).is_ok()
+    }
+
+    /// Whether that elder is on this machine, by its address.
+    pub fn is_local(&self) -> bool {
+        is_local(&self.server)
+    }
+
     /// From now on, no answer takes longer: whoever listens there may not be an elder.
     pub fn be_patient_for(&mut self, length: Duration) {
         self.patience = length.min(ANSWER);
@@ -379,12 +390,17 @@ pub fn problem(body: &Value) -> Option<String> {
     text("detail").or_else(|| text("title"))
 }
 
+fn is_local(server: &Url) -> bool {
+    let host = server.host_str().unwrap_or_default();
+    let host = host.trim_matches(['[', ']']);
+    let address = host.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 /// The token that an elder on this machine left, found by its port. It is never
 /// looked for on behalf of another machine.
 fn local_token(server: &Url, environment: &Environment) -> Option<Secret> {
-    let host = server.host_str()?.trim_matches(['[', ']']);
-    let address = host.parse::<IpAddr>();
-    if host != "localhost" && !address.is_ok_and(|address| address.is_loopback()) {
+    if !is_local(server) {
         return None;
     }
     let port = server.port_or_known_default()?;

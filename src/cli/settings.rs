@@ -54,7 +54,6 @@ pub fn of_run(
     let timezone = typed.timezone.filter(|zone| !zone.is_empty());
     Ok(RunOptions {
         paths,
-        config: typed.config,
         listen: typed.listen,
         runtime_dir: environment.get("XDG_RUNTIME_DIR").map(PathBuf::from),
         state: typed.state,
@@ -68,6 +67,7 @@ pub fn of_run(
         max_requests: typed.max_requests,
         shutdown_grace: typed.shutdown_grace,
         prune_limit: typed.prune_limit,
+        config: typed.config,
         strict: typed.strict,
         allow_empty: typed.allow_empty,
         no_new_privs: typed.no_new_privs,

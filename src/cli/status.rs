@@ -48,6 +48,15 @@ fn told(config: &Value, stats: &Value) -> String {
     if !reason.is_empty() {
         text.push_str(&format!("{reason}\n"));
     }
+    let freeze = &sync["freeze"];
+    if freeze.is_object() && sync["waiting"].is_null() {
+        let until = match freeze["until"].as_str() {
+            Some(_) => format!(" until {}", super::runs::instant(&freeze["until"])),
+            None => String::new(),
+        };
+        let why = word(&freeze["reason"]);
+        text.push_str(&format!("changes of job files wait{until}: {why}\n"));
+    }
     text.push_str(&format!(
         "{} running, {} queued; since {}: {} runs, {} errors, {} missed, {} skipped\n",
         number(&stats["running"]),

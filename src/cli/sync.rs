@@ -20,7 +20,7 @@ pub fn sync(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let client = Client::asking(&typed.ask, environment)?;
-    let body = match &typed.prune {
+    let mut body = match &typed.prune {
         None => json!({}),
         Some(names) => {
             let pending = pending(&client)?;
@@ -30,6 +30,10 @@ pub fn sync(
             confirmation(names, pending)?
         }
     };
+    if let (true, Some(reason)) = (typed.force, &typed.reason) {
+        body["force"] = true.into();
+        body["reason"] = reason.as_str().into();
+    }
     let answer = client.post(&["config", "sync"], &body)?;
     match typed.ask.format {
         TableFormat::Json => console.answer(&as_json(&answer.body))?,

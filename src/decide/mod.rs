@@ -7,6 +7,7 @@ pub mod diff;
 mod due;
 mod edition;
 pub mod fields;
+mod freeze;
 mod lost_day;
 pub mod merge;
 mod recover;
@@ -20,6 +21,7 @@ pub use edition::{
     Edit, Edition, Failing, FailingSince, LastSuccess, MOST_EDITIONS, edition_of, failing_since,
     is_uncommitted, remembered, short, since_success,
 };
+pub use freeze::{Freeze, freeze};
 pub use lost_day::{carried_over, loses_today};
 pub use recover::{JobPresence, Recovery, cut_off, recover};
 pub use retry::{Failure, latest_attempt, letter_wait, retry_after};

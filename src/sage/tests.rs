@@ -1,5 +1,7 @@
 //! Deliveries on a clock set by hand, with the memory store and scripted answers.
 
+mod troubles;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
@@ -533,110 +535,6 @@ async fn the_oldest_letters_go_where_too_many_wait_and_that_is_told() {
         .map(|it| it.job.as_ref().unwrap().to_string())
         .collect();
     assert_eq!(left, ["a-4", "a-5", "a-6", "a-7", "a-8"]);
-}
-
-fn report(bad: &[&str], held: &[&str]) -> crate::model::ReloadReport {
-    use crate::finding::{Code, Excerpt, Finding, Place, Severity};
-    let finding = |file: &&str| Finding {
-        code: Code::BadName,
-        severity: Severity::Error,
-        at: Excerpt {
-            place: Place {
-                line: 3,
-                ..Place::file((*file).into())
-            },
-            line: String::new(),
-            label: String::new(),
-        },
-        also: None,
-        message: "no name".to_owned(),
-        help: String::new(),
-    };
-    crate::model::ReloadReport {
-        result: crate::model::ReloadResult::Partial,
-        trigger: crate::model::ReloadTrigger::Poll,
-        at: second(0),
-        took: Duration::ZERO,
-        added: 0,
-        rescheduled: 0,
-        renamed: 0,
-        changed: 0,
-        removed: 0,
-        touched: Vec::new(),
-        held: held.iter().map(ToString::to_string).collect(),
-        will_not_fire_today: Vec::new(),
-        jobs: 0,
-        files: 3,
-        findings: bad.iter().map(finding).collect(),
-        revision: None,
-        author: Some("Ada".into()),
-        content_hash: "aa".into(),
-    }
-}
-
-#[tokio::test]
-async fn elders_own_troubles_are_told_once_each() {
-    let bench = Bench::new(&["s"]);
-    let sink = bench.sink.clone();
-    let reload = |bad: &[&str], held: &[&str]| {
-        bench.herald.observe(&Event::Reloaded(&report(bad, held)));
-    };
-    let heard = |count: usize| {
-        let sink = sink.clone();
-        async move {
-            let all = |sink: &Sink| (sink.result("s", "delivered") == count as u64).then_some(());
-            sink.until("told", all).await;
-            let heard = sink.heard.lock().unwrap();
-            let (_, body, _) = heard.last().unwrap();
-            (
-                body["event"].as_str().unwrap().to_owned(),
-                body["names"].clone(),
-                body["reason"].clone(),
-            )
-        }
-    };
-    reload(&["a.yaml"], &[]);
-    let (event, names, reason) = heard(1).await;
-    assert_eq!(
-        (event.as_str(), &names[0]),
-        ("config_rejected", &"a.yaml".into())
-    );
-    assert!(reason.as_str().unwrap().contains("a.yaml:3: "), "{reason}");
-    // The same badness again is no news; another file is.
-    reload(&["a.yaml"], &[]);
-    reload(&["a.yaml", "b.yaml"], &[]);
-    let (event, names, _) = heard(2).await;
-    assert_eq!(
-        (event.as_str(), &names),
-        ("config_rejected", &serde_json::json!(["b.yaml"]))
-    );
-    reload(&["a.yaml", "b.yaml"], &["x"]);
-    assert_eq!(heard(3).await.0, "config_held");
-    let lost = |reason| Event::SourceState {
-        path: "jobs.d",
-        reason,
-    };
-    bench.herald.observe(&lost(Some("it is gone")));
-    assert_eq!(heard(4).await.0, "source_lost");
-    bench.herald.observe(&lost(None));
-    reload(&[], &[]);
-    reload(&["a.yaml"], &[]);
-    assert_eq!(
-        heard(5).await.0,
-        "config_rejected",
-        "it was over and begins again"
-    );
-    let (_, store, _) = bench.end().await;
-    let said = store.recall().await.unwrap().said;
-    assert_eq!(
-        said,
-        [(
-            "elder/config_rejected".to_owned(),
-            "[\"a.yaml\"]".to_owned()
-        )]
-    );
-    let standing = decide::Standing::of(&said);
-    assert_eq!(standing.get(SageEvent::ConfigRejected).len(), 1);
 }
 
 #[test]

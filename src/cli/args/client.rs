@@ -49,6 +49,41 @@ pub struct TriggerArgs {
     pub ask: AskArgs,
 }
 
+/// The flags of `elder rerun`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder rerun 01KG…           the job of that run once more, as it is defined now
+  elder rerun 01KG… --wait    ends 0 when the new run succeeded, else 1")]
+pub struct RerunArgs {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Wait for the new run's end and end as it did
+    #[arg(long)]
+    pub wait: bool,
+    /// Which elder, and how to write what it says.
+    #[command(flatten)]
+    pub ask: AskArgs,
+}
+
+/// The flags of `elder stop`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+As SIGTERM: nothing fires any more, runs may end within --shutdown-grace, then they are ended.
+Needs the role admin. Exit status: 0 it stops (with --wait: it has), 2 nobody answers, or it is still there.")]
+pub struct StopArgs {
+    /// Wait until it has ended
+    #[arg(long)]
+    pub wait: bool,
+    /// How long to wait
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = values::duration)]
+    pub timeout: Duration,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
 /// The flags of `elder pause`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -123,11 +158,19 @@ pub struct ExplainArgs {
 Examples:
   elder sync                     read the files again, say what came of it
   elder sync --prune             confirm all removals that are held
-  elder sync --prune old-report  confirm this one")]
+  elder sync --prune old-report  confirm this one
+  elder sync --force --reason 'mends the outage'
+                                 in spite of a freeze (sync_windows); for admins")]
 pub struct SyncArgs {
     /// Confirm held removals: all, or these jobs
     #[arg(long, value_name = "JOB", num_args = 0..)]
     pub prune: Option<Vec<String>>,
+    /// Let a change in that a freeze holds
+    #[arg(long, requires = "reason")]
+    pub force: bool,
+    /// Why, with --force: stands in the audit trail
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    pub reason: Option<String>,
     /// Which elder, and how to write what it says.
     #[command(flatten)]
     pub ask: AskArgs,

@@ -19,7 +19,7 @@ use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
 use crate::model::{
     Commons, Definition, Event, History, Job, Letter, NameKind, Observer, Output, ReloadReport,
-    Run, Sages,
+    Run, Sages, SyncWindow,
 };
 use crate::source::{Directory, DirectoryOptions};
 use crate::spec::commons::{Said, Table};
@@ -39,6 +39,8 @@ pub(super) struct Toy {
     pub(super) checked: AtomicUsize,
     /// Makes the next check panic.
     pub(super) explode: AtomicBool,
+    /// When changes are let in, and when they wait.
+    pub(super) windows: Mutex<Vec<SyncWindow>>,
 }
 
 impl Language for Toy {
@@ -105,6 +107,10 @@ impl Language for Toy {
 
     fn refresh(&self) -> Option<Refreshed> {
         None
+    }
+
+    fn windows(&self) -> Arc<[SyncWindow]> {
+        self.windows.lock().unwrap().clone().into()
     }
 }
 
@@ -587,6 +593,7 @@ pub(super) struct World {
     pub(super) log: Arc<Mutex<Vec<String>>>,
     pub(super) options: Options,
     pub(super) paths: Vec<PathBuf>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// One start of elder.
@@ -615,6 +622,7 @@ impl World {
             toy,
             log,
             options: Options::default(),
+            clock: Arc::new(SystemClock::default()),
         };
         fs::create_dir(world.path("")).unwrap();
         for (path, text) in files {
@@ -689,7 +697,7 @@ impl World {
             engine,
             sages: crate::sage::Book::default(),
             observer: ear.clone(),
-            clock: Arc::new(SystemClock::default()) as Arc<dyn Clock>,
+            clock: self.clock.clone(),
         };
         let directory = Directory::new(&self.paths, DirectoryOptions::default());
         let (handle, mut sync) = start(services, directory, self.options.clone());
