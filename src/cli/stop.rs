@@ -73,5 +73,24 @@ mod tests {
         // The test is a process of another name, and no process has this number.
         assert!(!lives(std::process::id().into()));
         assert!(!lives(u64::from(u32::MAX)));
+        let folder = tempfile::tempdir().unwrap();
+        let named = folder.path().join("elder");
+        std::os::unix::fs::symlink("/bin/sleep", &named).unwrap();
+        let mut child = std::process::Command::new(&named)
+            .arg("300")
+            .spawn()
+            .unwrap();
+        let id = u64::from(child.id());
+        assert!(lives(id), "a process of that name");
+        child.kill().unwrap();
+        // Its parent has not asked for its end yet.
+        for _ in 0..1_000 {
+            if !lives(id) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert!(!lives(id), "it has ended");
+        child.wait().unwrap();
     }
 }

@@ -101,7 +101,7 @@ fn judge(config: &Value, revision: Option<&str>, hash: Option<&str>) -> Seen {
         let mut there = there.split(',');
         is_content && there.any(|there| is_meant(wanted, there))
     });
-    if waits && text("status") == "Held" {
+    if waits {
         return Seen::Not(refused(config));
     }
     if !is_revision || !is_content {
@@ -111,8 +111,14 @@ fn judge(config: &Value, revision: Option<&str>, hash: Option<&str>) -> Seen {
         };
         return Seen::Other(format!("it runs {there}"));
     }
+    // What is held is another change than the one that was asked for.
+    let pending = config["pending_removals"].as_array();
+    let is_other = hash.is_none()
+        && config["sync"]["waiting"].is_object()
+        && pending.is_none_or(Vec::is_empty);
     match text("status") {
         "Synced" => Seen::Applied,
+        "Held" if is_other => Seen::Applied,
         "OutOfSync" => Seen::Other(text("reason").to_owned()),
         _ => Seen::Not(refused(config)),
     }
@@ -155,7 +161,36 @@ fn refused(config: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_meant;
+    use super::*;
+    use serde_json::json;
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+    #[test]
+    fn in_a_freeze_what_waits_is_not_in_force_and_what_is_in_force_is() {
+        let config = |status: &str, pending: &[&str]| {
+            let waiting = json!({"revision": B});
+            let sync = json!({"status": status, "revision": A, "reason": "", "waiting": waiting});
+            json!({"sync": sync, "pending_removals": pending})
+        };
+        for (status, pending, wanted, want) in [
+            ("Held", &[][..], A, "in force"),
+            ("Held", &[], B, "not"),
+            ("Invalid", &[], B, "not"),
+            ("SourceLost", &[], B, "not"),
+            ("Invalid", &[], A, "not"),
+            ("Held", &["gone"], A, "not"),
+            ("Held", &[], "ccccccc", "other"),
+        ] {
+            let seen = match judge(&config(status, pending), Some(wanted), None) {
+                Seen::Applied => "in force",
+                Seen::Not(_) => "not",
+                Seen::Other(_) => "other",
+            };
+            assert_eq!(seen, want, "{status} {pending:?} {wanted}");
+        }
+    }
 
     #[test]
     fn a_beginning_of_seven_digits_names_a_commit_but_no_edited_one() {

@@ -2,20 +2,23 @@
 //!
 //! All of a change waits, or nothing of it: what was reviewed together comes in force together. A
 //! look that moves lines or the revision and changes no job is no change. The first load of a store
-//! waits for nobody; after a restart the last set that was in force goes on.
+//! waits for nobody; after a restart the last set that was in force goes on, where this build can read
+//! all of it. What was confirmed while it waited comes in with the rest.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::eye::Plan;
+use super::eye::{Plan, pending_hash};
 use super::handle::{Pass, WaitingChange};
 use super::reload::{Reloader, Request};
 use super::status::Carried;
 use crate::decide::diff::Diff;
 use crate::decide::merge::InForce;
 use crate::decide::{Freeze, freeze};
+use crate::ids::JobName;
 use crate::model::SyncWindow;
 
 /// Whether changes wait, and what does.
@@ -27,6 +30,8 @@ pub(super) struct Frozen {
     pub(super) waiting: Option<WaitingChange>,
     /// The files that say so, so that the same change is told of once.
     content: Arc<str>,
+    /// Removals that were confirmed while they waited, and the hash of all that were pending then.
+    pub(super) confirmed: Option<(String, Vec<JobName>)>,
 }
 
 impl Frozen {
@@ -81,6 +86,14 @@ impl Reloader {
                 || freeze(&self.frozen.windows, self.parts.clock.now()).is_none())
     }
 
+    /// The removals that a request confirms, and those that were confirmed before and wait.
+    pub(super) fn confirmed(&self, request: &Request) -> BTreeSet<JobName> {
+        let before = self.frozen.confirmed.as_ref();
+        let before = before.filter(|(hash, _)| *hash == pending_hash(self.held()));
+        let before = before.map_or(&[][..], |(_, names)| names);
+        before.iter().chain(&request.confirmed).cloned().collect()
+    }
+
     /// Lets a plan wait if it changes anything and there is a freeze.
     pub(super) fn holds(
         &mut self,
@@ -93,17 +106,22 @@ impl Reloader {
             self.frozen.waiting = None;
             return None;
         }
+        if !request.confirmed.is_empty() {
+            let names = self.confirmed(request).into_iter().collect();
+            self.frozen.confirmed = Some((pending_hash(self.held()), names));
+        }
         let text = Carried::of(&plan.diff, true).words();
         let content = self.seen.content_hash.clone();
         let known = self.frozen.waiting.take();
         let known = known.filter(|_| self.frozen.content == content);
         let is_new = known.is_none();
         self.frozen.content = content;
-        self.frozen.waiting = Some(known.unwrap_or_else(|| WaitingChange {
-            since: self.parts.clock.now(),
+        // The same files may be of another revision by now.
+        self.frozen.waiting = Some(WaitingChange {
+            since: known.map_or_else(|| self.parts.clock.now(), |known| known.since),
             revision: self.revision.clone(),
             text,
-        }));
+        });
         Some(Carried {
             differs: is_new,
             ..Carried::default()

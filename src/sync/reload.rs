@@ -154,8 +154,9 @@ impl Reloader {
             return Err(BootError::Broken("the first look gave no plan".to_owned()));
         };
         let had_jobs = self.in_force.jobs().next().is_some();
-        // A store that never had anything in force has nothing that could go on instead.
-        let is_fresh = self.in_force.roots.is_empty();
+        // A store that never had anything in force has nothing that could go on instead, and of what
+        // cannot be read back nothing would.
+        let is_fresh = self.in_force.roots.is_empty() || !problems.is_empty();
         let held = self.holds(&plan, &request, is_fresh);
         // Of the last set it is not known any more which revision it was.
         let (revision, author) = match held {
@@ -213,7 +214,9 @@ impl Reloader {
             return Ok(held);
         }
         let carried = self.carry_out(plan, First::No).await;
-        carried.map_err(|failed| failed.to_string())
+        let carried = carried.map_err(|failed| failed.to_string())?;
+        self.frozen.confirmed = None;
+        Ok(carried)
     }
 
     /// Looks and plans on a thread that may block. A panic there is this reload's end, not elder's.
@@ -229,7 +232,7 @@ impl Reloader {
             in_force: self.in_force.clone(),
             rules: Rules {
                 prune_limit: self.options.prune_limit,
-                confirmed: request.confirmed.iter().cloned().collect(),
+                confirmed: self.confirmed(request).into_iter().collect(),
                 ..Rules::default()
             },
             uncommitted: self

@@ -118,7 +118,45 @@ async fn what_is_taken_back_within_the_window_waits_no_more_and_moved_lines_neve
     let report = sync(&elder.handle, None, Pass::Windows).await;
     assert_eq!(report.waits, None);
     assert_eq!(elder.handle.status().state, SyncState::Synced);
+    world.write("a.yaml", "\na 60 true");
+    let report = sync(&elder.handle, None, Pass::Windows).await;
+    assert_eq!(report.waits, None);
+    assert_eq!(elder.handle.status().state, SyncState::Synced);
+    let line = elder.heard.lock().unwrap().jobs["a"].origin.line;
+    assert_eq!(line, 2, "it is in force where it stands now");
     elder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_that_is_confirmed_in_a_freeze_comes_in_when_the_window_closes() {
+    let (world, clock) = frozen(&[("a.yaml", "a 60 true\nb 60 true"), ("c.yaml", "c 60 true")]);
+    let elder = world.start().await;
+    world.remove("a.yaml");
+    sync(&elder.handle, None, Pass::Force).await;
+    assert_eq!(elder.jobs(), ["a*=true", "b*=true", "c=true"]);
+    let confirm = Confirm {
+        names: None,
+        pending: None,
+    };
+    let report = sync(&elder.handle, Some(confirm), Pass::Windows).await;
+    assert!(report.waits.unwrap().contains("2 removed"));
+    // Another change meanwhile takes nothing of it back.
+    world.write("c.yaml", "c 60 false");
+    let report = sync(&elder.handle, None, Pass::Windows).await;
+    assert!(report.waits.unwrap().contains("2 removed"));
+    assert_eq!(elder.jobs(), ["a*=true", "b*=true", "c=true"]);
+    clock.advance(Duration::from_secs(1800));
+    elder.has(&["c=false"]).await;
+    elder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_that_cannot_be_read_back_come_in_again_at_a_start_in_a_freeze() {
+    let (world, _clock) = frozen(&[("a.yaml", "a 60 true"), ("b.yaml", "b 60 true")]);
+    world.boot().await.unwrap();
+    world.store.spoil("a.yaml");
+    let (elder, _) = world.boot().await.unwrap();
+    assert_eq!(elder.jobs(), ["a=true", "b=true"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
