@@ -109,16 +109,16 @@ async fn a_change_waits_for_the_end_of_the_window_and_then_comes_in_by_itself() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_taken_back_within_the_window_waits_no_more_and_moved_lines_never_do() {
-    let (world, _clock) = frozen(&[("a.yaml", "a 60 true")]);
+    let (world, _clock) = frozen(&[("a.yaml", "a 60 true\nb 60 true")]);
     let elder = world.start().await;
-    world.write("a.yaml", "a 60 false");
+    world.write("a.yaml", "a 60 false\nb 60 true");
     sync(&elder.handle, None, Pass::Windows).await;
     assert_eq!(elder.handle.status().state, SyncState::Held);
-    world.write("a.yaml", "a 60 true");
+    world.write("a.yaml", "a 60 true\nb 60 true");
     let report = sync(&elder.handle, None, Pass::Windows).await;
     assert_eq!(report.waits, None);
     assert_eq!(elder.handle.status().state, SyncState::Synced);
-    world.write("a.yaml", "\na 60 true");
+    world.write("a.yaml", "b 60 true\na 60 true");
     let report = sync(&elder.handle, None, Pass::Windows).await;
     assert_eq!(report.waits, None);
     assert_eq!(elder.handle.status().state, SyncState::Synced);
