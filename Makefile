@@ -11,7 +11,9 @@ run: ## Build elder and run jobs.d
 	$(CARGO) run --release --locked -- run jobs.d
 
 test: setup tools peers prometheus manifests lint ## Lints, then all tests
+	@rm -f "$${CARGO_TARGET_DIR:-target}/tmp/not-tested"
 	$(CARGO) test --locked
+	@sort -u "$${CARGO_TARGET_DIR:-target}/tmp/not-tested" 2>/dev/null || echo "nothing was left untested"
 
 fuzz: setup ## Each parser for FUZZ_SECONDS (60), on inputs that are nearly right
 	FUZZ_SECONDS="$${FUZZ_SECONDS:-60}" ELDER_SEED="$${ELDER_SEED:-$$(date +%s)}" \

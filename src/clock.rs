@@ -35,6 +35,21 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep_until(&self, until: Option<Timestamp>) -> Sleep<'_>;
 }
 
+/// Whether the kernel holds its clock to be in step, as whoever keeps it (NTP, PTP, a hypervisor) has
+/// told it; `None` where it does not say, as in a container that may not ask.
+#[must_use]
+pub fn is_in_step() -> Option<bool> {
+    const TIME_ERROR: i32 = 5;
+    #[expect(unsafe_code, reason = "the kernel's own word has no other door")]
+    // SAFETY: `timex` is numbers alone, for which zeros are values; with `modes` 0 the call only
+    // fills in what it is given, which lives until it has returned.
+    let state = unsafe {
+        let mut about: libc::timex = std::mem::zeroed();
+        libc::adjtimex(&raw mut about)
+    };
+    (state >= 0).then_some(state != TIME_ERROR)
+}
+
 /// How long the machine has been up, as a service manager counts (`CLOCK_MONOTONIC`).
 #[must_use]
 pub fn since_start_of_machine() -> Duration {

@@ -245,6 +245,7 @@ fn changes(report: &ReloadReport) -> String {
     if !report.held.is_empty() {
         parts.push(format!("held: {}", few(&report.held)));
     }
+    parts.extend(report.waits.clone());
     if !report.findings.is_empty() {
         parts.push(format!("{} findings", report.findings.len()));
     }
@@ -398,3 +399,6 @@ fn line_of(entry: &AuditEntry) -> Value {
         "request": entry.request.as_deref(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,11 +7,11 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
-use crate::finding::render::on_one_line;
+use crate::finding::render::{on_one_line, turns_direction};
 use crate::secret::Secret;
 use crate::server::token_path;
 
-use super::args::ClientArgs;
+use super::args::{AskArgs, ClientArgs, TableFormat};
 use super::environment::{Environment, read_text};
 use super::exit::Failure;
 
@@ -36,6 +36,8 @@ pub struct Client {
     token: Option<Secret>,
     /// How long the whole of an answer may take.
     patience: Duration,
+    /// Whether people read what it says, so that its texts must be harmless to a terminal.
+    for_people: bool,
 }
 
 /// What it answered, when that was an answer to the question.
@@ -81,7 +83,34 @@ impl Client {
             shown: typed.server.clone(),
             token,
             patience: ANSWER,
+            for_people: true,
         })
+    }
+
+    /// The same for a command whose answer people or programs read.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn asking(typed: &AskArgs, environment: &Environment) -> Result<Self, Failure> {
+        let client = Self::new(&typed.client, environment)?;
+        Ok(match typed.format {
+            TableFormat::Human => client,
+            TableFormat::Json => client.for_programs(),
+        })
+    }
+
+    /// Texts are to come as they are: programs read them, by [`as_json`].
+    #[must_use]
+    pub fn for_programs(mut self) -> Self {
+        self.for_people = false;
+        self
+    }
+
+    fn read(&self, body: Value) -> Value {
+        match self.for_people {
+            true => harmless(body),
+            false => body,
+        }
     }
 
     /// Reads something.
@@ -103,7 +132,6 @@ impl Client {
             return Ok(String::from_utf8_lossy(&bytes).into_owned());
         }
         let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
-        let body = harmless(body);
         let said = problem(&body).unwrap_or_else(|| status.to_string());
         self.judge(Answer { status, body })?;
         Err(Failure::does_not_hold(said))
@@ -130,7 +158,7 @@ impl Client {
                 let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
                 self.judge(Answer {
                     status,
-                    body: harmless(body),
+                    body: self.read(body),
                 })?;
                 return Ok(());
             }
@@ -173,6 +201,17 @@ impl Client {
     /// When there is no answer, or elder refuses one.
     pub fn post(&self, path: &[&str], body: &Value) -> Result<Answer, Failure> {
         self.ask(Method::POST, path, &[], Some(body))
+    }
+
+    /// Whether anybody answers, whatever that is.
+    pub fn answers(&self) -> bool {
+        let request = self.request(Method::GET, &["stats"], &[], None);
+        self.runtime.block_on(self.exchange(request)).is_ok()
+    }
+
+    /// Whether that elder is on this machine, by its address.
+    pub fn is_local(&self) -> bool {
+        is_local(&self.server)
     }
 
     /// From now on, no answer takes longer: whoever listens there may not be an elder.
@@ -226,7 +265,7 @@ impl Client {
             Value::Null
         } else {
             let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
-            harmless(body)
+            self.read(body)
         };
         self.judge(Answer { status, body })
     }
@@ -326,19 +365,42 @@ fn lines(text: &str) -> String {
     text.split_inclusive(['\n', '\t']).map(kept).collect()
 }
 
-/// What a problem document (RFC 9457) says.
+/// An answer for programs, in one line: its texts as they are, and nothing in it that a terminal obeys.
+#[must_use]
+pub fn as_json(answer: &Value) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for character in answer.to_string().chars() {
+        // What JSON lets through besides: it reads this as the same character.
+        if character.is_control() || turns_direction(character) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\\u{:04x}", u32::from(character));
+        } else {
+            text.push(character);
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// What a problem document (RFC 9457) says, in a line.
 #[must_use]
 pub fn problem(body: &Value) -> Option<String> {
-    let text = |key: &str| body.get(key).and_then(Value::as_str).map(str::to_owned);
+    let text = |key: &str| body.get(key).and_then(Value::as_str).map(on_one_line);
     text("detail").or_else(|| text("title"))
+}
+
+fn is_local(server: &Url) -> bool {
+    let host = server.host_str().unwrap_or_default();
+    let host = host.trim_matches(['[', ']']);
+    let address = host.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// The token that an elder on this machine left, found by its port. It is never
 /// looked for on behalf of another machine.
 fn local_token(server: &Url, environment: &Environment) -> Option<Secret> {
-    let host = server.host_str()?.trim_matches(['[', ']']);
-    let address = host.parse::<IpAddr>();
-    if host != "localhost" && !address.is_ok_and(|address| address.is_loopback()) {
+    if !is_local(server) {
         return None;
     }
     let port = server.port_or_known_default()?;
@@ -429,6 +491,16 @@ mod tests {
             assert!(read_token(&file).is_err(), "{text:.20?}");
         }
         assert!(read_token(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn programs_get_every_text_as_it_is() {
+        let body =
+            serde_json::json!({ "detail": "a\nb\u{1b}[2J", "output": "\u{9b}2J\u{202e}é\u{7f}" });
+        let text = as_json(&body);
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), body);
+        let obeyed = |c: char| c != '\n' && (c.is_control() || turns_direction(c));
+        assert!(!text.contains(obeyed), "{text:?}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 use serde_json::json;
 
+use crate::daemon::settings_errors;
 use crate::finding::render::{Format, Report};
 use crate::secret::{MASK, Secret};
 use crate::spec::{self, InputFile, PlainKey, PlainSetting};
@@ -46,7 +47,8 @@ impl ConfigFile {
             hash: [0; 32],
             within: None,
         };
-        let settings = spec::settings_of(&input, &keys()).map_err(|findings| {
+        let elsewhere = [spec::SYNC_WINDOWS];
+        let settings = spec::settings_of(&input, &keys(), &elsewhere).map_err(|findings| {
             let said = Report::new(1, 0, &findings).render(Format::Concise);
             // Without the line of counts, which speaks of jobs.
             let said: Vec<&str> = said.lines().take(findings.len()).collect();
@@ -130,6 +132,17 @@ pub fn config(
         .collect();
     // The one way from flags to what is meant: what it refuses is refused here too.
     let options = settings::of_run(typed.run, environment, Vec::new())?;
+    if let (Some(file), Ok(zones)) = (&options.config, options.tzdata.open()) {
+        let by = spec::Options {
+            timezone: options.timezone.clone(),
+            ..spec::Options::default()
+        };
+        let errors = settings_errors(file, &by, &zones);
+        if !errors.is_empty() {
+            let why = format!("--config {}:\n{}", file.display(), errors.join("\n"));
+            return Err(Failure::no_answer(why));
+        }
+    }
     for notice in options.notices {
         console.say(&format!("note: {}", notice.text));
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::finding::{Code, Severity};
 
 use super::args::{ExplainArgs, TableFormat};
-use super::client::Client;
+use super::client::{Client, as_json};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -21,16 +21,16 @@ pub fn explain(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     if typed.at.is_none() && looks_like_a_code(&typed.what) {
-        let text = page(&typed.what, typed.format)?;
+        let text = page(&typed.what, typed.ask.format)?;
         console.answer(&text)?;
         return Ok(Exit::Fine);
     }
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let query: Vec<_> = typed.at.iter().map(|at| ("at", at.as_str())).collect();
     let body = client.get(&["jobs", &typed.what, "explain"], &query)?.body;
-    let text = match typed.format {
-        TableFormat::Json => format!("{body}\n"),
-        TableFormat::Human => told(&body, &typed.client.server),
+    let text = match typed.ask.format {
+        TableFormat::Json => as_json(&body),
+        TableFormat::Human => told(&body, &typed.ask.client.server),
     };
     console.answer(&text)?;
     Ok(Exit::Fine)

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::decide::short;
 
 use super::args::{ListArgs, ShowArgs, TableFormat};
-use super::client::Client;
+use super::client::{Client, as_json};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -21,7 +21,7 @@ pub fn list(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let mut jobs = Vec::new();
     let mut cursor: Option<String> = None;
     loop {
@@ -42,8 +42,8 @@ pub fn list(
             None => break,
         }
     }
-    let text = match typed.format {
-        TableFormat::Json => format!("{}\n", json!({ "jobs": jobs })),
+    let text = match typed.ask.format {
+        TableFormat::Json => as_json(&json!({ "jobs": jobs })),
         TableFormat::Human if jobs.is_empty() => "no job\n".to_owned(),
         TableFormat::Human => {
             let rows: Vec<_> = jobs.iter().map(row).collect();
@@ -97,14 +97,14 @@ pub fn show(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let mut job = client.get(&["jobs", &typed.job], &[])?.body;
     let page = client.get(&["jobs", &typed.job, "runs"], &[("limit", "5")])?;
     let runs = page.body["runs"].as_array().cloned().unwrap_or_default();
-    let text = match typed.format {
+    let text = match typed.ask.format {
         TableFormat::Json => {
             job["runs"] = runs.into();
-            format!("{job}\n")
+            as_json(&job)
         }
         TableFormat::Human => told(&job, &runs),
     };

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::finding::render::turns_direction;
 use crate::ids::RunId;
 
 use super::args::LogsArgs;
@@ -113,7 +114,9 @@ fn for_terminal(text: &str) -> String {
         match character {
             '\n' | '\t' => safe.push(character),
             '\r' if rest.starts_with("\r\n") => {}
-            c if c.is_control() => safe.push_str(&c.escape_unicode().to_string()),
+            c if c.is_control() || turns_direction(c) => {
+                safe.push_str(&c.escape_unicode().to_string())
+            }
             c => safe.push(c),
         }
         rest = &rest[character.len_utf8()..];
@@ -149,6 +152,7 @@ mod tests {
             ("\u{1b}[2J\rhidden", "\\u{1b}[2J\\u{d}hidden"),
             ("\u{1b}[", "\\u{1b}["),
             ("\u{9b}31m ü", "\\u{9b}31m ü"),
+            ("exe.\u{202e}cod", "exe.\\u{202e}cod"),
         ] {
             assert_eq!(for_terminal(text), want, "{text:?}");
         }

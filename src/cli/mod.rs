@@ -29,6 +29,7 @@ pub mod settings;
 mod shell;
 mod simulate;
 mod status;
+mod stop;
 mod store;
 mod sync;
 mod table;
@@ -112,6 +113,8 @@ fn carry_out(parsed: Parsed, console: &mut Console) -> Result<Exit, Failure> {
         Command::Pause(typed) => pause::pause(&typed, &environment, console),
         Command::Resume(typed) => pause::resume(&typed, &environment, console),
         Command::Overrides(typed) => pause::overrides(&typed, &environment, console),
+        Command::Rerun(typed) => trigger::rerun(&typed, &environment, console),
+        Command::Stop(typed) => stop::stop(&typed, &environment, console),
         Command::Trigger(typed) => trigger::trigger(&typed, &environment, console),
         Command::Sync(typed) => sync::sync(&typed, &environment, console),
         Command::Wait(typed) => wait::wait(&typed, &environment, console),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::{OverridesArgs, PauseArgs, ResumeArgs, TableFormat};
-use super::client::Client;
+use super::client::{Client, as_json};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -19,7 +19,7 @@ pub fn pause(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let mut body = json!({});
     if let Some(length) = typed.length {
         body["for"] = crate::duration::print(length).into();
@@ -31,8 +31,8 @@ pub fn pause(
         body["reason"] = reason.as_str().into();
     }
     let answer = client.post(&["jobs", &typed.job, "pause"], &body)?.body;
-    let text = match typed.format {
-        TableFormat::Json => format!("{answer}\n"),
+    let text = match typed.ask.format {
+        TableFormat::Json => as_json(&answer),
         TableFormat::Human => paused(&typed.job, &answer),
     };
     console.answer(&text)?;
@@ -48,11 +48,11 @@ pub fn resume(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let answer = client.post(&["jobs", &typed.job, "resume"], &json!({}))?;
     let answer = answer.body;
-    let text = match typed.format {
-        TableFormat::Json => format!("{answer}\n"),
+    let text = match typed.ask.format {
+        TableFormat::Json => as_json(&answer),
         TableFormat::Human => match answer["next_run_time"].as_str() {
             Some(_) => format!(
                 "{}: not paused, next {}\n",
@@ -78,10 +78,10 @@ pub fn overrides(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let body = client.get(&["overrides"], &[])?.body;
-    let text = match typed.format {
-        TableFormat::Json => format!("{body}\n"),
+    let text = match typed.ask.format {
+        TableFormat::Json => as_json(&body),
         TableFormat::Human => told(&body),
     };
     console.answer(&text)?;

@@ -9,7 +9,7 @@ use crate::engine;
 use crate::forecast::plan::{self, Plan, Question, human, markdown};
 
 use super::args::{ClientArgs, PlanAgainst, PlanArgs, PlanFormat};
-use super::client::{Client, problem};
+use super::client::{Client, as_json, problem};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -50,6 +50,10 @@ pub fn plan(
                 },
                 &environment,
             )?;
+            let client = match typed.format {
+                PlanFormat::Json => client.for_programs(),
+                PlanFormat::Human | PlanFormat::Markdown => client,
+            };
             let plan = by_server(&client, &query(environment), typed.from)?;
             return told(&plan, typed, console);
         }
@@ -84,7 +88,7 @@ fn told(plan: &Plan, typed: &PlanArgs, console: &mut Console) -> Result<Exit, Fa
     console.answer(&match typed.format {
         PlanFormat::Human => human::render(plan),
         PlanFormat::Markdown => markdown::render(plan),
-        PlanFormat::Json => format!("{}\n", json!(plan)),
+        PlanFormat::Json => as_json(&json!(plan)),
     })?;
     Ok(if !plan.errors.is_empty() {
         Exit::DoesNotHold

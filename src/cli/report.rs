@@ -6,7 +6,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::tools::report::Report;
 
 use super::args::{ReportArgs, TableFormat};
-use super::client::Client;
+use super::client::{Client, as_json};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -24,12 +24,12 @@ pub fn report(
     let since = now
         .checked_sub(typed.since)
         .map_err(|_| Failure::no_answer("--since reaches too far back"))?;
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let body = client
         .get(&["summary"], &[("since", &since.to_string())])?
         .body;
-    let text = match typed.format {
-        TableFormat::Json => format!("{body}\n"),
+    let text = match typed.ask.format {
+        TableFormat::Json => as_json(&body),
         TableFormat::Human => Report::deserialize(&body)
             .map_err(|error| Failure::no_answer(format!("elder's report is odd: {error}")))?
             .table(),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::decide::short;
 
 use super::args::{CancelArgs, RunsArgs, TableFormat};
-use super::client::{Client, problem};
+use super::client::{Client, as_json, problem};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -22,7 +22,7 @@ pub fn runs(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let count = typed.count.to_string();
     let mut query = vec![("limit", count.as_str())];
     query.extend(typed.outcome.as_deref().map(|words| ("outcome", words)));
@@ -32,8 +32,8 @@ pub fn runs(
         None => &["runs"],
     };
     let body = client.get(path, &query)?.body;
-    let text = match typed.format {
-        TableFormat::Json => format!("{body}\n"),
+    let text = match typed.ask.format {
+        TableFormat::Json => as_json(&body),
         TableFormat::Human => match body["runs"].as_array().map(Vec::as_slice) {
             None | Some([]) => "no run\n".to_owned(),
             Some(runs) => table(
@@ -58,21 +58,21 @@ pub fn cancel(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let answer = client.post(&["runs", &typed.run, "cancel"], &json!({}))?;
     if answer.status == StatusCode::CONFLICT {
         let said = problem(&answer.body).unwrap_or_else(|| "the run is over already".to_owned());
         return Err(Failure::does_not_hold(said));
     }
-    let text = match (typed.wait, typed.format) {
+    let text = match (typed.wait, typed.ask.format) {
         (false, TableFormat::Human) => format!("run {} is being cancelled\n", typed.run),
-        (false, TableFormat::Json) => format!("{}\n", answer.body),
+        (false, TableFormat::Json) => as_json(&answer.body),
         (true, format) => {
             let run = trigger::wait(&client, &typed.run)?;
             let job = run["job_id"].as_str().unwrap_or_default();
             match format {
                 TableFormat::Human => trigger::told(job, &typed.run, &run),
-                TableFormat::Json => format!("{run}\n"),
+                TableFormat::Json => as_json(&run),
             }
         }
     };

@@ -59,7 +59,6 @@ pub fn of_run(
     let timezone = typed.timezone.filter(|zone| !zone.is_empty());
     Ok(RunOptions {
         paths,
-        config: typed.config,
         listen: typed.listen,
         runtime_dir: environment.get("XDG_RUNTIME_DIR").map(PathBuf::from),
         state: typed.state,
@@ -73,6 +72,7 @@ pub fn of_run(
         max_requests: typed.max_requests,
         shutdown_grace: typed.shutdown_grace,
         prune_limit: typed.prune_limit,
+        config: typed.config,
         strict: typed.strict,
         allow_empty: typed.allow_empty,
         no_new_privs: typed.no_new_privs,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::{StatusArgs, TableFormat};
-use super::client::Client;
+use super::client::{Client, as_json};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -17,11 +17,11 @@ pub fn status(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let config = client.get(&["config"], &[])?.body;
     let stats = client.get(&["stats"], &[])?.body;
-    let text = match typed.format {
-        TableFormat::Json => format!("{}\n", json!({ "config": config, "stats": stats })),
+    let text = match typed.ask.format {
+        TableFormat::Json => as_json(&json!({ "config": config, "stats": stats })),
         TableFormat::Human => told(&config, &stats),
     };
     console.answer(&text)?;
@@ -47,6 +47,15 @@ fn told(config: &Value, stats: &Value) -> String {
     let reason = word(&sync["reason"]);
     if !reason.is_empty() {
         text.push_str(&format!("{reason}\n"));
+    }
+    let freeze = &sync["freeze"];
+    if freeze.is_object() && sync["waiting"].is_null() {
+        let until = match freeze["until"].as_str() {
+            Some(_) => format!(" until {}", super::runs::instant(&freeze["until"])),
+            None => String::new(),
+        };
+        let why = word(&freeze["reason"]);
+        text.push_str(&format!("changes of job files wait{until}: {why}\n"));
     }
     text.push_str(&format!(
         "{} running, {} queued; since {}: {} runs, {} errors, {} missed, {} skipped\n",

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::args::{SyncArgs, TableFormat};
-use super::client::{Answer, Client, problem};
+use super::client::{Answer, Client, as_json, problem};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -19,8 +19,8 @@ pub fn sync(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
-    let body = match &typed.prune {
+    let client = Client::asking(&typed.ask, environment)?;
+    let mut body = match &typed.prune {
         None => json!({}),
         Some(names) => {
             let pending = pending(&client)?;
@@ -30,9 +30,13 @@ pub fn sync(
             confirmation(names, pending)?
         }
     };
+    if let (true, Some(reason)) = (typed.force, &typed.reason) {
+        body["force"] = true.into();
+        body["reason"] = reason.as_str().into();
+    }
     let answer = client.post(&["config", "sync"], &body)?;
-    match typed.format {
-        TableFormat::Json => console.answer(&format!("{}\n", answer.body))?,
+    match typed.ask.format {
+        TableFormat::Json => console.answer(&as_json(&answer.body))?,
         TableFormat::Human => console.answer(&told(&answer))?,
     }
     Ok(if answer.status.is_success() {

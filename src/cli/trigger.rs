@@ -5,8 +5,8 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::args::{TableFormat, TriggerArgs};
-use super::client::{Client, problem};
+use super::args::{RerunArgs, TableFormat, TriggerArgs};
+use super::client::{Answer, Client, as_json, problem};
 use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
@@ -24,8 +24,47 @@ pub fn trigger(
     environment: &Environment,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let client = Client::new(&typed.client, environment)?;
+    let client = Client::asking(&typed.ask, environment)?;
     let answer = client.post(&["jobs", &typed.job, "run"], &json!({"trigger": "manual"}))?;
+    let how = (typed.wait, typed.ask.format);
+    begun(&client, &typed.job, answer, how, console)
+}
+
+/// Starts a run of the job of another run.
+///
+/// # Errors
+/// When there is no answer, or run or job are not known.
+pub fn rerun(
+    typed: &RerunArgs,
+    environment: &Environment,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let client = Client::asking(&typed.ask, environment)?;
+    let answer = client.post(
+        &["runs", &typed.run, "rerun"],
+        &json!({"trigger": "manual"}),
+    )?;
+    let job = answer.body["job_id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    begun(
+        &client,
+        &job,
+        answer,
+        (typed.wait, typed.ask.format),
+        console,
+    )
+}
+
+/// Says what became of a request for a run.
+fn begun(
+    client: &Client,
+    job: &str,
+    answer: Answer,
+    (wait_for_it, format): (bool, TableFormat),
+    console: &mut Console,
+) -> Result<Exit, Failure> {
     if answer.status == StatusCode::CONFLICT {
         let said = problem(&answer.body).unwrap_or_else(|| "the run was refused".to_owned());
         return Err(Failure::does_not_hold(said));
@@ -34,18 +73,18 @@ pub fn trigger(
     let Some(run_id) = run_id else {
         return Err(Failure::no_answer("elder did not say which run it started"));
     };
-    if !typed.wait {
-        let text = match typed.format {
-            TableFormat::Human => format!("{}: run {run_id} begins\n", typed.job),
-            TableFormat::Json => format!("{}\n", answer.body),
+    if !wait_for_it {
+        let text = match format {
+            TableFormat::Human => format!("{job}: run {run_id} begins\n"),
+            TableFormat::Json => as_json(&answer.body),
         };
         console.answer(&text)?;
         return Ok(Exit::Fine);
     }
-    let run = wait(&client, run_id)?;
-    let text = match typed.format {
-        TableFormat::Human => told(&typed.job, run_id, &run),
-        TableFormat::Json => format!("{run}\n"),
+    let run = wait(client, run_id)?;
+    let text = match format {
+        TableFormat::Human => told(job, run_id, &run),
+        TableFormat::Json => as_json(&run),
     };
     console.answer(&text)?;
     Ok(match run.get("outcome").and_then(Value::as_str) {

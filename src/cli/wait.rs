@@ -96,6 +96,14 @@ fn judge(config: &Value, revision: Option<&str>, hash: Option<&str>) -> Seen {
         there.any(|there| is_meant(wanted, there))
     });
     let is_content = hash.is_none_or(|wanted| text("content_hash") == wanted);
+    let waiting = config["sync"]["waiting"]["revision"].as_str();
+    let waits = revision.zip(waiting).is_some_and(|(wanted, there)| {
+        let mut there = there.split(',');
+        is_content && there.any(|there| is_meant(wanted, there))
+    });
+    if waits && text("status") == "Held" {
+        return Seen::Not(refused(config));
+    }
     if !is_revision || !is_content {
         let there = match text("revision") {
             "" => format!("content {}", text("content_hash")),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::action::{LocalRunner, Surroundings, process};
@@ -26,7 +26,7 @@ use super::language::{self, JobFiles};
 use super::manager::Manager;
 use super::options::{Heartbeat, Paths, RunOptions};
 use super::pulse::Pulse;
-use super::{DaemonError, heartbeat, housekeeping, left_behind};
+use super::{DaemonError, heartbeat, housekeeping, left_behind, settings};
 
 /// The version of this build.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -49,6 +49,8 @@ pub(super) struct Running {
     pub(super) sync: SyncHandle,
     pub(super) sync_task: JoinHandle<()>,
     pub(super) tokens: TokensHandle,
+    /// Told when a call asks for the end.
+    pub(super) stop_asked: Arc<Notify>,
     pub(super) telemetry: Arc<Telemetry>,
     housekeeping: Vec<JoinHandle<()>>,
     pub(super) recorder: Arc<Recorder>,
@@ -107,6 +109,7 @@ pub(super) async fn start(
 ) -> Result<Running, DaemonError> {
     let zones = options.tzdata.open().map_err(DaemonError::environment)?;
     check_timezone(&options, &zones)?;
+    let settings_file = settings_file(&options, &zones)?;
     let state = state_folder(&options.state)?;
     let store = store::open(&options.store, &state).map_err(DaemonError::environment)?;
     let mut recalled = store.recall().await.map_err(DaemonError::environment)?;
@@ -166,11 +169,8 @@ pub(super) async fn start(
         .remembering(said)
         .with_pauses(pauses);
     let engine_task = tokio::spawn(driver.run());
-    let job_files = Arc::new(JobFiles::new(
-        language_options(&options),
-        options.tzdata.clone(),
-        zones,
-    ));
+    let job_files = JobFiles::new(language_options(&options), options.tzdata.clone(), zones);
+    let job_files = Arc::new(job_files.with_settings(settings_file));
     let (sync, syncing) = sync::start(
         sync::Services {
             language: job_files.clone(),
@@ -183,6 +183,7 @@ pub(super) async fn start(
         directory(&options),
         sync_options(&options),
     );
+    let stop_asked = Arc::new(Notify::new());
     let server_parts = server::Parts {
         engine: engine.clone(),
         sync: sync.clone(),
@@ -192,6 +193,7 @@ pub(super) async fn start(
         observer,
         clock: clock.clone(),
         terms: terms(job_files, &options),
+        stop: stop_asked.clone(),
     };
     // Whoever connects while the first sync is under way waits, or hears that elder is not ready.
     let bound = server::bind(server_config(&options, &state), server_parts)
@@ -212,6 +214,7 @@ pub(super) async fn start(
         sync,
         sync_task: tokio::spawn(std::future::pending()),
         tokens,
+        stop_asked,
         housekeeping: vec![
             reaping,
             tokio::spawn(housekeeping::give_back_memory(clock.clone())),
@@ -309,6 +312,21 @@ fn sync_options(options: &RunOptions) -> sync::Options {
         revision: options.revision.clone(),
         author: options.author.clone(),
     }
+}
+
+/// What is no flag, where a file says any of it.
+fn settings_file(
+    options: &RunOptions,
+    zones: &Zones,
+) -> Result<Option<settings::Settings>, DaemonError> {
+    let file = options.config.as_deref();
+    let open = |file: &Path| {
+        let opened = settings::Settings::open(file, &language_options(options), zones);
+        opened.map_err(|errors| {
+            DaemonError::Environment(format!("--config {}:\n{errors}", file.display()))
+        })
+    };
+    file.map(open).transpose()
 }
 
 fn directory(options: &RunOptions) -> Directory {

@@ -5,17 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::decide::merge;
 use crate::engine;
 use crate::forecast::plan::Terms;
-use crate::model::{Commons, Job};
+use crate::model::{Commons, Job, SyncWindow};
 use crate::schedule::{Tzdata, TzdataMark, TzdataSource, Zones};
 use crate::spec::commons::{Said, Table};
 use crate::spec::{self, Checked, InputFile};
 use crate::sync::{DefaultsTexts, Language, Refreshed};
+
+use super::settings::Settings;
 
 /// YAML job files.
 pub(super) struct JobFiles {
     options: spec::Options,
     tzdata: Tzdata,
     rules: Mutex<Rules>,
+    settings: Option<Settings>,
 }
 
 /// The rules of time zones that are in use, and how the machine's looked when they were read.
@@ -31,7 +34,14 @@ impl JobFiles {
             options,
             tzdata,
             rules: Mutex::new(Rules { zones, mark }),
+            settings: None,
         }
+    }
+
+    /// Follows this settings file as well.
+    pub(super) fn with_settings(mut self, settings: Option<Settings>) -> Self {
+        self.settings = settings;
+        self
     }
 
     /// What a plan of other files would depend on.
@@ -71,6 +81,13 @@ impl Language for JobFiles {
 
     fn read(&self, text: &str) -> Result<(Vec<Job>, Commons), String> {
         spec::read(text, &self.zones())
+    }
+
+    fn windows(&self) -> Arc<[SyncWindow]> {
+        match &self.settings {
+            Some(settings) => settings.windows(&self.options, &self.zones()),
+            None => Arc::from([]),
+        }
     }
 
     fn refresh(&self) -> Option<Refreshed> {

@@ -11,6 +11,7 @@ mod left_behind;
 mod manager;
 pub mod options;
 mod pulse;
+mod settings;
 mod signals;
 mod threads;
 
@@ -25,6 +26,7 @@ use crate::telemetry::log;
 use build::{Running, VERSION};
 use manager::Manager;
 use options::{Notice, RunOptions};
+pub use settings::settings_errors;
 use signals::{Signals, Told};
 
 /// Why the daemon ended otherwise than it should.
@@ -106,6 +108,7 @@ async fn wait(
                 Told::Stop => return Ok(()),
                 Told::Reload => reload(running, manager),
             },
+            () = running.stop_asked.notified() => return Ok(()),
             ended = &mut running.engine_task => {
                 return Err(DaemonError::Broken(match ended {
                     Ok(()) => "the scheduler ended by itself".to_owned(),

@@ -20,7 +20,8 @@ use crate::telemetry::{JobMetrics, log};
 pub struct RunOptions {
     /// Where the job files are.
     pub paths: Paths,
-    /// `--config`: read already; it may lie below a PATH, and is no job file.
+    /// `--config`: its flags are read already, its `sync_windows` are not; it may lie below a PATH, and
+    /// is no job file.
     pub config: Option<PathBuf>,
     /// `--listen`; port 0 lets the system choose, the log says which.
     pub listen: SocketAddr,

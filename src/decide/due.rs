@@ -14,8 +14,8 @@ use crate::schedule::{Fire, Schedule};
 const AUTO_MIN: Duration = Duration::from_secs(60);
 const AUTO_MAX: Duration = Duration::from_secs(6 * 3600);
 
-/// How many late fires start at most when they are not coalesced.
-const MOST_STARTS: usize = 100;
+/// How many late fires of a job start at most when they are not coalesced.
+pub const MOST_STARTS: usize = 100;
 
 /// What is due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -59,6 +59,18 @@ pub struct Failing {
     pub definition: Option<DefinitionId>,
 }
 
+/// By which definition a job last succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastSuccess {
+    /// It never did, as far as is known.
+    None,
+    /// Under an elder that did not remember it; all editions that are known came later, but for a
+    /// first one.
+    Unknown,
+    /// By this one.
+    By(DefinitionId),
+}
+
 /// Since when a job fails, and what was changed before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailingSince {
@@ -75,8 +87,8 @@ pub struct FailingSince {
     /// What differs between that and the definition of the last success: nothing where it ran by the
     /// same one; `None` where that is not known, or there was no success yet.
     pub changed: Option<Vec<Field>>,
-    /// The definition of its last success, if there was one.
-    pub good: Option<DefinitionId>,
+    /// By which it last succeeded.
+    pub success: LastSuccess,
 }
 
 /// The keys in which `after` differs, so many as are remembered.
@@ -124,12 +136,12 @@ pub fn edition_of(
     same.rfind(|edition| is_before(edition)).or(oldest)
 }
 
-/// Puts together since when a job fails: `good` is the definition of its last success, `editions` are
-/// those that came after it, the oldest first.
+/// Puts together since when a job fails; `editions` are those that came after the last success, the
+/// oldest first.
 #[must_use]
 pub fn failing_since(
     failing: &Failing,
-    good: Option<DefinitionId>,
+    success: LastSuccess,
     editions: &[Edition],
 ) -> FailingSince {
     let mut since = FailingSince {
@@ -139,9 +151,11 @@ pub fn failing_since(
         author: None,
         definition: failing.definition,
         changed: None,
-        good,
+        success,
     };
-    if good.is_some() && good == failing.definition {
+    if let (LastSuccess::By(good), Some(definition)) = (success, failing.definition)
+        && good == definition
+    {
         since.changed = Some(Vec::new());
         return since;
     }
@@ -154,9 +168,13 @@ pub fn failing_since(
     let edit = &editions[last].edit;
     since.revision = edit.revision.clone().or(since.revision);
     since.author.clone_from(&edit.author);
-    if good.is_some() {
-        since.changed = together(editions);
-    }
+    since.changed = match (success, editions) {
+        (LastSuccess::None, _) => None,
+        (LastSuccess::Unknown, [first, later @ ..]) if first.changed.is_none() => {
+            together(later).filter(|_| !later.is_empty())
+        }
+        _ => together(editions),
+    };
     since
 }
 
@@ -206,10 +224,13 @@ impl FailingSince {
         }
         let revision = revision.map(|it| format!("revision {it}{by}, "));
         let revision = revision.unwrap_or_default();
-        let of = match self.good {
-            None => "and no success is known",
-            Some(good) if self.definition == Some(good) => "by the definition of its last success",
-            Some(_) => "by another definition than its last success",
+        let of = match self.success {
+            LastSuccess::None => "and no success is known",
+            LastSuccess::Unknown => "and nobody knows by which definition it last succeeded",
+            LastSuccess::By(good) if self.definition == Some(good) => {
+                "by the definition of its last success"
+            }
+            LastSuccess::By(_) => "by another definition than its last success",
         };
         format!("{revision}{of}")
     }
@@ -349,8 +370,30 @@ mod tests {
         ] {
             let good = success.map(id);
             let left = since_success(&editions, good);
-            let since = failing_since(&failing(ran_by), good, left);
+            let success = good.map_or(LastSuccess::None, LastSuccess::By);
+            let since = failing_since(&failing(ran_by), success, left);
             assert_eq!(since.words(), want, "{why}");
+        }
+        // It succeeded under an elder that did not remember by what: before all edits that are known.
+        for (editions, ran_by, want) in [
+            (
+                all(&[&bad, &worse]),
+                "worse",
+                "revision rev-worse by author of worse, which changed run, timeout",
+            ),
+            (
+                all(&[&good, &bad]),
+                "bad",
+                "revision rev-bad by author of bad, which changed run",
+            ),
+            (
+                all(&[&good, &bad]),
+                "good",
+                "revision rev-good by author of good, and nobody knows by which definition it last succeeded",
+            ),
+        ] {
+            let since = failing_since(&failing(Some(ran_by)), LastSuccess::Unknown, &editions);
+            assert_eq!(since.words(), want);
         }
     }
 

@@ -103,3 +103,117 @@ fn under(before: &InForce, to: &HashMap<&JobName, &Job>) -> InForce {
     }
     in_force
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::merge::tests::samples::job;
+    use crate::decide::merge::{FileInForce, HoldCause, RootInForce};
+
+    /// Jobs of one file: `name` or `name<alias<alias`, and `*` before one that is held.
+    fn set(words: &str) -> InForce {
+        let one = |word: &str| {
+            let mut names = word.trim_start_matches('*').split('<');
+            let name = names.next().unwrap();
+            let aliases: Vec<String> = names.map(|alias| format!("aka={alias}")).collect();
+            job(name, 60, &aliases.join(" "), "a.yaml", 1)
+        };
+        let (held, plain): (Vec<&str>, Vec<&str>) = words
+            .split_whitespace()
+            .partition(|word| word.starts_with('*'));
+        let held = held.into_iter().map(|word| HeldJob {
+            job: one(word),
+            cause: HoldCause::Guard,
+        });
+        InForce {
+            roots: vec![RootInForce {
+                path: "jobs.d".into(),
+                files: vec![FileInForce {
+                    path: "a.yaml".into(),
+                    hash: [0; 32],
+                    content: Defined::Jobs(plain.into_iter().map(one).collect()),
+                }],
+                held: held.collect(),
+            }],
+        }
+    }
+
+    fn pairs(pairs: &[(JobName, JobName)]) -> String {
+        let words: Vec<_> = pairs
+            .iter()
+            .map(|(from, to)| format!("{from}>{to}"))
+            .collect();
+        words.join(" ")
+    }
+
+    fn names(set: &InForce) -> String {
+        let names: Vec<_> = set.jobs().map(|job| job.name().to_string()).collect();
+        names.join(" ")
+    }
+
+    #[test]
+    fn a_job_takes_a_name_where_its_file_says_so_and_only_then() {
+        for (what, before, after, moves, renamed, in_force) in [
+            ("one of two jobs", "a c", "b<a c", "a>b", "a>b", "b c"),
+            ("a job that is held", "c *a", "b<a c", "a>b", "a>b", "c b"),
+            (
+                "a name that only the past may know",
+                "b",
+                "b<a",
+                "a>b",
+                "",
+                "b",
+            ),
+            ("a new job, and no old one", "c", "b<a c", "a>b", "", "c"),
+            (
+                "of two old jobs the first goes on",
+                "a x",
+                "b<a<x",
+                "a>b",
+                "a>b",
+                "b x",
+            ),
+            ("an old job and a past", "a", "b<x<a", "x>b a>b", "a>b", "b"),
+            ("two at once", "a x", "b<a y<x", "a>b x>y", "a>b x>y", "b y"),
+            ("and back", "b<a", "a<b", "b>a", "b>a", "a"),
+            ("more aliases later", "b<a", "b<a<x", "a>b x>b", "", "b<a"),
+        ] {
+            let (before, after) = (set(before), set(after));
+            let renames = renames(&before, &after).expect(what);
+            assert_eq!(pairs(&renames.moves), moves, "{what}");
+            assert_eq!(pairs(&renames.renamed), renamed, "{what}");
+            let in_force = in_force.split('<').next().unwrap();
+            assert_eq!(names(&renames.in_force), in_force, "{what}");
+        }
+    }
+
+    #[test]
+    fn nobody_takes_the_name_of_a_job_that_is_there_or_says_it_twice() {
+        for (what, before, after) in [
+            ("no aliases", "a", "b"),
+            ("nothing new", "b<a", "b<a"),
+            ("the other is there still", "a", "b<a a"),
+            ("both were there, and one goes", "a b", "b<a"),
+            ("the other is there still, and held", "a", "b<a *a"),
+        ] {
+            let renames = renames(&set(before), &set(after));
+            assert!(renames.is_none(), "{what}: {renames:?}");
+        }
+    }
+
+    #[test]
+    fn a_renamed_job_is_what_it_was_in_all_else() {
+        let (before, mut after) = (set("a"), set("b<a"));
+        let edited = job("b", 5, "aka=a other", "b.yaml", 9);
+        after.roots[0].files[0].content = Defined::Jobs([edited].into());
+        let renames = renames(&before, &after).unwrap();
+        let (was, is) = (
+            before.jobs().next().unwrap(),
+            renames.in_force.jobs().next().unwrap(),
+        );
+        assert_eq!(is.definition.schedule, was.definition.schedule);
+        assert_eq!(is.definition.action, was.definition.action);
+        assert_eq!((is.origin.file.as_ref(), is.origin.line), ("a.yaml", 1));
+        assert_eq!(is.definition.aliases.first(), Some(was.name()));
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::ids::RunId;
@@ -53,6 +54,16 @@ pub fn retry_after(retry: &Retry, run: RunId, attempt: u32, failure: &Failure) -
         return None;
     }
     wait(retry, run, attempt, failure.retry_after)
+}
+
+/// No attempt after a failure is planned for later than this: an instant further away was planned
+/// by a clock that was ahead.
+#[must_use]
+pub fn latest_attempt(retry: &Retry, now: Timestamp) -> Timestamp {
+    let jitter = f64::from(retry.jitter_permille) / 1000.0;
+    let longest = retry.max_backoff.as_secs_f64() * (1.0 + jitter);
+    let longest = Duration::try_from_secs_f64(longest).unwrap_or(Duration::MAX);
+    now.saturating_add(longest).unwrap_or(Timestamp::MAX)
 }
 
 /// The wait before the attempt after number `attempt` to deliver a letter; `None` when there is no
@@ -122,7 +133,6 @@ fn unit_hash(run: RunId, attempt: u32) -> f64 {
 mod tests {
     use super::*;
     use crate::ids::JobName;
-    use jiff::Timestamp;
 
     fn run() -> RunId {
         RunId::of_fire(&JobName::new("a").unwrap(), Timestamp::UNIX_EPOCH)
@@ -265,6 +275,8 @@ mod tests {
                 Some(wait),
                 retry_after(&policy, run(), attempt, &failure(Reason::Exit))
             );
+            let at = Timestamp::UNIX_EPOCH + wait;
+            assert!(at <= latest_attempt(&policy, Timestamp::UNIX_EPOCH));
         }
     }
 }

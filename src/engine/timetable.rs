@@ -129,12 +129,15 @@ impl Timetable {
         })
     }
 
-    /// Computes every deadline anew, for a clock that was set.
+    /// Computes every deadline anew, for a clock that was set. What is due and was not taken out yet
+    /// stays due.
     pub fn rebuild(&mut self, now: Timestamp) {
         self.deadlines.clear();
         for (id, group) in self.groups.iter_mut().enumerate() {
             let Some(group) = group else { continue };
-            group.next = group.schedule.next_due_after(now);
+            if group.next.is_none_or(|next| next.due > now) {
+                group.next = group.schedule.next_due_after(now);
+            }
             if let Some(next) = group.next {
                 let id = u32::try_from(id).unwrap_or(u32::MAX);
                 self.deadlines.insert((next.due, id));

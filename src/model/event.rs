@@ -294,6 +294,8 @@ pub struct ReloadReport {
     pub touched: Vec<String>,
     /// Names that wait for a confirmation of their removal.
     pub held: Vec<String>,
+    /// All of the change waits for the end of a freeze: until when, why, and what it is.
+    pub waits: Option<String>,
     /// Jobs whose fire of today moved from after now to before now.
     pub will_not_fire_today: Vec<String>,
     /// How many jobs there are now.
@@ -319,7 +321,7 @@ pub enum ReloadResult {
     Partial,
     /// Nothing was in order.
     Rejected,
-    /// Applied but for removals that wait for a confirmation.
+    /// Applied but for removals that wait for a confirmation; or nothing of it, for a freeze.
     Held,
     /// Nothing was different.
     Unchanged,

@@ -15,6 +15,7 @@ mod run;
 mod sage;
 mod set;
 mod text;
+mod window;
 mod words;
 mod worktree;
 
@@ -34,4 +35,5 @@ pub use run::{AttemptEnd, Ended, Outcome, Output, Reason, Remains, Run, RunState
 pub use sage::{Audience, Delivery, Letter, Sage, SageEvent, Sages};
 pub use set::JobSet;
 pub use text::{Part, Text, Variable};
+pub use window::{SyncWindow, WindowKind};
 pub use worktree::{commit_of, is_commit};

@@ -68,6 +68,33 @@ pub enum Variable {
     RunUrl,
 }
 
+impl Variable {
+    /// Whether only a letter to a sage knows it: what came of a run.
+    #[must_use]
+    pub fn is_of_letters(&self) -> bool {
+        match self {
+            Self::RunId
+            | Self::ScheduledAt
+            | Self::Attempt
+            | Self::Trigger
+            | Self::PreviousSuccessAt
+            | Self::JobName
+            | Self::JobLabel(_)
+            | Self::Server => false,
+            Self::Event
+            | Self::EventCount
+            | Self::EventAt
+            | Self::Outcome
+            | Self::Reason
+            | Self::Detail
+            | Self::Duration
+            | Self::FinishedAt
+            | Self::OutputTail
+            | Self::RunUrl => true,
+        }
+    }
+}
+
 impl Text {
     /// Text without anything to fill in.
     #[must_use]

@@ -36,6 +36,8 @@ pub(super) enum Heard {
         rejected: BTreeSet<String>,
         why: String,
         held: BTreeSet<String>,
+        /// A change that waits for the end of a freeze, in words.
+        waits: Option<String>,
         revision: Option<Arc<str>>,
     },
     /// A PATH is gone, or back.
@@ -81,6 +83,7 @@ impl Herald {
             rejected: bad.map(|it| it.at.place.file.to_string()).collect(),
             why: why.join("; "),
             held: report.held.iter().cloned().collect(),
+            waits: report.waits.clone(),
             revision: report.revision.clone(),
         });
     }

@@ -1,9 +1,10 @@
 //! Deliveries on a clock set by hand, with the memory store and scripted answers.
 
+mod troubles;
+
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,13 +17,11 @@ use crate::clock::HandClock;
 use crate::decide;
 use crate::ids::{JobName, RunId, SageName};
 use crate::model::{
-    Action, AttemptEnd, Command, Delivery, Ended, Event, History, Letter, Output, Policy, Process,
-    Reason, Run, Sage, SageEvent, Text,
+    Action, AttemptEnd, Command, Delivery, Ended, Event, Letter, Output, Policy, Process, Reason,
+    Sage, SageEvent, Text,
 };
-use crate::store::{
-    AuditPage, AuditQuery, JobSummary, Mark, MemoryStore, Recalled, RunPage, RunQuery, Store,
-    StoreError, Telling, Waiting, Write, Written,
-};
+use crate::store::shelf::{Gives, Shelf};
+use crate::store::{MemoryStore, Store, Telling, Write};
 
 fn second(after: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + after).unwrap()
@@ -538,110 +537,6 @@ async fn the_oldest_letters_go_where_too_many_wait_and_that_is_told() {
     assert_eq!(left, ["a-4", "a-5", "a-6", "a-7", "a-8"]);
 }
 
-fn report(bad: &[&str], held: &[&str]) -> crate::model::ReloadReport {
-    use crate::finding::{Code, Excerpt, Finding, Place, Severity};
-    let finding = |file: &&str| Finding {
-        code: Code::BadName,
-        severity: Severity::Error,
-        at: Excerpt {
-            place: Place {
-                line: 3,
-                ..Place::file((*file).into())
-            },
-            line: String::new(),
-            label: String::new(),
-        },
-        also: None,
-        message: "no name".to_owned(),
-        help: String::new(),
-    };
-    crate::model::ReloadReport {
-        result: crate::model::ReloadResult::Partial,
-        trigger: crate::model::ReloadTrigger::Poll,
-        at: second(0),
-        took: Duration::ZERO,
-        added: 0,
-        rescheduled: 0,
-        renamed: 0,
-        changed: 0,
-        removed: 0,
-        touched: Vec::new(),
-        held: held.iter().map(ToString::to_string).collect(),
-        will_not_fire_today: Vec::new(),
-        jobs: 0,
-        files: 3,
-        findings: bad.iter().map(finding).collect(),
-        revision: None,
-        author: Some("Ada".into()),
-        content_hash: "aa".into(),
-    }
-}
-
-#[tokio::test]
-async fn elders_own_troubles_are_told_once_each() {
-    let bench = Bench::new(&["s"]);
-    let sink = bench.sink.clone();
-    let reload = |bad: &[&str], held: &[&str]| {
-        bench.herald.observe(&Event::Reloaded(&report(bad, held)));
-    };
-    let heard = |count: usize| {
-        let sink = sink.clone();
-        async move {
-            let all = |sink: &Sink| (sink.result("s", "delivered") == count as u64).then_some(());
-            sink.until("told", all).await;
-            let heard = sink.heard.lock().unwrap();
-            let (_, body, _) = heard.last().unwrap();
-            (
-                body["event"].as_str().unwrap().to_owned(),
-                body["names"].clone(),
-                body["reason"].clone(),
-            )
-        }
-    };
-    reload(&["a.yaml"], &[]);
-    let (event, names, reason) = heard(1).await;
-    assert_eq!(
-        (event.as_str(), &names[0]),
-        ("config_rejected", &"a.yaml".into())
-    );
-    assert!(reason.as_str().unwrap().contains("a.yaml:3: "), "{reason}");
-    // The same badness again is no news; another file is.
-    reload(&["a.yaml"], &[]);
-    reload(&["a.yaml", "b.yaml"], &[]);
-    let (event, names, _) = heard(2).await;
-    assert_eq!(
-        (event.as_str(), &names),
-        ("config_rejected", &serde_json::json!(["b.yaml"]))
-    );
-    reload(&["a.yaml", "b.yaml"], &["x"]);
-    assert_eq!(heard(3).await.0, "config_held");
-    let lost = |reason| Event::SourceState {
-        path: "jobs.d",
-        reason,
-    };
-    bench.herald.observe(&lost(Some("it is gone")));
-    assert_eq!(heard(4).await.0, "source_lost");
-    bench.herald.observe(&lost(None));
-    reload(&[], &[]);
-    reload(&["a.yaml"], &[]);
-    assert_eq!(
-        heard(5).await.0,
-        "config_rejected",
-        "it was over and begins again"
-    );
-    let (_, store, _) = bench.end().await;
-    let said = store.recall().await.unwrap().said;
-    assert_eq!(
-        said,
-        [(
-            "elder/config_rejected".to_owned(),
-            "[\"a.yaml\"]".to_owned()
-        )]
-    );
-    let standing = decide::Standing::of(&said);
-    assert_eq!(standing.get(SageEvent::ConfigRejected).len(), 1);
-}
-
 #[test]
 fn every_result_of_a_delivery_has_its_word() {
     for result in Delivery::ALL {
@@ -649,129 +544,30 @@ fn every_result_of_a_delivery_has_its_word() {
     }
 }
 
-/// What a store says when it is asked for a letter.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Gives {
-    All,
-    NothingNow,
-    NoSuchLetter,
-    Rubbish,
+/// A bench whose deliveries ask a store that fails like that.
+fn shelved(gives: Gives) -> (Arc<Shelf>, Bench) {
+    let shelf = Shelf::new(gives);
+    let clock = HandClock::new(second(0));
+    let limits = courier::Limits::default();
+    let bench = Bench::asking(clock, shelf.kept.clone(), shelf.clone(), limits);
+    bench.book.replace(sages(&[sage("s", |_| {})]));
+    (shelf, bench)
 }
 
-/// A store that keeps everything and gives letters out as it is told.
-struct Shelf {
-    kept: Arc<MemoryStore>,
-    gives: Mutex<Gives>,
-    asked: AtomicUsize,
-}
-
-impl Shelf {
-    fn bench(gives: Gives) -> (Arc<Self>, Bench) {
-        let kept = Arc::new(MemoryStore::default());
-        let shelf = Arc::new(Self {
-            kept: kept.clone(),
-            gives: Mutex::new(gives),
-            asked: AtomicUsize::new(0),
-        });
-        let clock = HandClock::new(second(0));
-        let bench = Bench::asking(clock, kept, shelf.clone(), courier::Limits::default());
-        bench.book.replace(sages(&[sage("s", |_| {})]));
-        (shelf, bench)
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-}
-
-type Said<'a, T> = crate::store::Answer<'a, T>;
-
-impl Store for Shelf {
-    fn letter(&self, id: RunId) -> Said<'_, Option<Letter>> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let answer = match *self.gives.lock().unwrap() {
-            Gives::All => return self.kept.letter(id),
-            Gives::NothingNow => Err(StoreError::Unavailable("away".into())),
-            Gives::NoSuchLetter => Ok(None),
-            Gives::Rubbish => Err(StoreError::Corrupt {
-                path: "x".into(),
-                detail: "no event".into(),
-            }),
-        };
-        Box::pin(std::future::ready(answer))
-    }
-
-    fn commit_shared(&self, writes: Arc<Vec<Write>>) -> Said<'_, Vec<Written>> {
-        self.kept.commit_shared(writes)
-    }
-
-    fn outbox(&self, after: u64, limit: usize) -> Said<'_, Vec<Waiting>> {
-        self.kept.outbox(after, limit)
-    }
-
-    fn recall(&self) -> Said<'_, Recalled> {
-        self.kept.recall()
-    }
-
-    fn marks(&self, jobs: Vec<JobName>) -> Said<'_, Vec<Option<Mark>>> {
-        self.kept.marks(jobs)
-    }
-
-    fn editions(&self, job: JobName) -> Said<'_, Vec<crate::decide::Edition>> {
-        self.kept.editions(job)
-    }
-
-    fn runs(&self, query: RunQuery) -> Said<'_, RunPage> {
-        self.kept.runs(query)
-    }
-
-    fn run(&self, id: RunId) -> Said<'_, Option<(Run, Output)>> {
-        self.kept.run(id)
-    }
-
-    fn run_of_request(&self, job: JobName, request: String) -> Said<'_, Option<Run>> {
-        self.kept.run_of_request(job, request)
-    }
-
-    fn audit(&self, query: AuditQuery) -> Said<'_, AuditPage> {
-        self.kept.audit(query)
-    }
-
-    fn summary(&self, since: Timestamp, until: Timestamp) -> Said<'_, Vec<JobSummary>> {
-        self.kept.summary(since, until)
-    }
-
-    fn prune(&self, bounds: History, now: Timestamp, limit: usize) -> Said<'_, u64> {
-        self.kept.prune(bounds, now, limit)
-    }
-
-    fn backup(&self, to: PathBuf) -> Said<'_, ()> {
-        self.kept.backup(to)
-    }
-
-    fn optimize(&self) -> Said<'_, ()> {
-        self.kept.optimize()
-    }
-
-    fn check(&self) -> Said<'_, ()> {
-        self.kept.check()
-    }
-
-    fn kind(&self) -> &'static str {
-        "shelf"
-    }
+fn asked(shelf: &Shelf) -> usize {
+    shelf.asked.load(Ordering::SeqCst)
 }
 
 #[tokio::test]
 async fn a_store_that_gives_no_letter_out_is_asked_again_after_a_while() {
-    let (shelf, bench) = Shelf::bench(Gives::NothingNow);
+    let (shelf, bench) = shelved(Gives::NothingNow);
     bench.tell("s", &["a"]).await;
     let a_while = Duration::from_secs(2);
     for round in 1..=3 {
         for _ in 0..500 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(shelf.asked(), round);
+        assert_eq!(asked(&shelf), round);
         bench.pass(a_while, a_while).await;
     }
     *shelf.gives.lock().unwrap() = Gives::All;
@@ -783,17 +579,17 @@ async fn a_store_that_gives_no_letter_out_is_asked_again_after_a_while() {
 #[tokio::test]
 async fn a_letter_that_is_gone_or_cannot_be_read_is_not_tried_for_ever() {
     for (gives, given_up) in [(Gives::NoSuchLetter, 0), (Gives::Rubbish, 1)] {
-        let (shelf, bench) = Shelf::bench(gives);
+        let (shelf, bench) = shelved(gives);
         bench.tell("s", &["a"]).await;
         let over = |sink: &Sink| (sink.waiting.lock().unwrap().get("s") == Some(&0)).then_some(());
         bench
             .sink
             .until("the letter waits", |sink| {
-                (shelf.asked() > 0 && sink.result("s", "given_up") == given_up).then_some(())
+                (asked(&shelf) > 0 && sink.result("s", "given_up") == given_up).then_some(())
             })
             .await;
         bench.sink.until("it waits no more", over).await;
-        assert_eq!(shelf.asked(), 1);
+        assert_eq!(asked(&shelf), 1);
         bench.end().await;
     }
 }

@@ -20,7 +20,8 @@ impl Courier {
             Heard::Reload {
                 rejected,
                 why,
-                held,
+                mut held,
+                waits,
                 revision,
             } => {
                 let revision = revision.as_deref();
@@ -30,6 +31,11 @@ impl Courier {
                 }
                 self.trouble(SageEvent::ConfigRejected, rejected, &why, revision);
                 let why = "gone from the files and kept until confirmed: elder sync --prune";
+                let why = waits.as_deref().unwrap_or(why);
+                // What waits is told of by its revision, or for what it is, once.
+                let change = revision.map(|revision| format!("the change to {revision}"));
+                let change = change.unwrap_or_else(|| why.to_owned());
+                held.extend(waits.is_some().then_some(change));
                 self.trouble(SageEvent::ConfigHeld, held, why, revision);
             }
             Heard::Source { path, reason } => {

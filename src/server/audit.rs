@@ -158,3 +158,87 @@ fn subject(call: &Call) -> Option<Arc<str>> {
     let unknown = call.route == "(none)";
     unknown.then(|| call.path.chars().take(MOST_PATH).collect::<String>().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Rows(Mutex<Vec<AuditEntry>>);
+
+    impl Observer for Rows {
+        fn observe(&self, event: &Event<'_>) {
+            if let Event::Audit(entry) = event {
+                self.0.lock().unwrap().push((*entry).clone());
+            }
+        }
+    }
+
+    fn call(path: &str, request: &str) -> Call {
+        let mut headers = HeaderMap::new();
+        headers.insert("idempotency-key", request.parse().unwrap());
+        Call {
+            actor: "anonymous".into(),
+            peer: IpAddr::from([10, 0, 0, 1]),
+            route: "/api/v1/jobs/{id}/run".to_owned(),
+            path: path.to_owned(),
+            request: super::request(&headers),
+            prunes: false,
+        }
+    }
+
+    #[test]
+    fn of_many_refusals_in_a_minute_most_are_only_counted() {
+        let rows = Arc::new(Rows::default());
+        let trail = Trail::new(rows.clone());
+        let at = |second: i64| Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let answer = |status, second| {
+            let status = StatusCode::from_u16(status).unwrap();
+            trail.answered(call("/api/v1/jobs/a/run", "r"), status, None, at(second));
+        };
+        for _ in 0..REFUSALS + 40 {
+            answer(401, 0);
+        }
+        let count = || rows.0.lock().unwrap().len();
+        assert_eq!(count(), REFUSALS as usize);
+        answer(200, 1);
+        assert_eq!(
+            count(),
+            REFUSALS as usize + 1,
+            "what is done always has its row"
+        );
+        answer(401, 60);
+        let last = rows.0.lock().unwrap().last().unwrap().clone();
+        let detail = last.detail.as_deref().unwrap();
+        let told = "status 401; 40 further refusals before it have no row";
+        assert_eq!(detail, told);
+        answer(401, 61);
+        let last = rows.0.lock().unwrap().last().unwrap().clone();
+        assert_eq!(
+            last.detail.as_deref(),
+            Some("status 401"),
+            "it is told once"
+        );
+    }
+
+    #[test]
+    fn a_row_has_so_many_bytes_whatever_is_asked() {
+        let rows = Arc::new(Rows::default());
+        let trail = Trail::new(rows.clone());
+        let long = "x".repeat(100_000);
+        let mut calls = [
+            call(&format!("/api/v1/jobs/{long}/run"), &long),
+            call(&format!("/{long}"), &long),
+        ];
+        calls[1].route = "(none)".to_owned();
+        for call in calls {
+            trail.answered(call, StatusCode::NOT_FOUND, None, Timestamp::UNIX_EPOCH);
+        }
+        for row in &*rows.0.lock().unwrap() {
+            let texts = [&row.subject, &row.request, &row.detail];
+            for text in texts.into_iter().flatten() {
+                assert!(text.len() <= MOST, "{} bytes", text.len());
+            }
+        }
+    }
+}

@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use rustix::process::{Resource, getrlimit};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::action::Live;
 use crate::clock::Clock;
@@ -99,6 +100,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What plans depend on, as it is now.
     pub terms: TermsNow,
+    /// Told when somebody asks for elder's end.
+    pub stop: Arc<Notify>,
 }
 
 /// What plans depend on, asked anew for each: the rules of time zones may change.

@@ -73,6 +73,8 @@ enum Endpoint {
     Optimize,
     Audit,
     Plan,
+    Rerun,
+    Stop,
 }
 
 const fn root(path: &'static str, need: Need, endpoint: Endpoint) -> Route {
@@ -131,6 +133,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/runs/{id}", Endpoint::Run),
     get("/runs/{id}/output", Endpoint::Output),
     post("/runs/{id}/cancel", Need::Operate, Endpoint::Cancel),
+    post("/runs/{id}/rerun", Need::Operate, Endpoint::Rerun),
     get("/stats", Endpoint::Stats),
     get("/summary", Endpoint::Summary),
     get("/config", Endpoint::Config),
@@ -145,6 +148,7 @@ pub(super) const ROUTES: &[Route] = &[
     post("/plan", Need::Read, Endpoint::Plan),
     post("/backup", Need::Administer, Endpoint::Backup),
     post("/optimize", Need::Administer, Endpoint::Optimize),
+    post("/stop", Need::Administer, Endpoint::Stop),
 ];
 
 impl Route {
@@ -263,6 +267,8 @@ fn handler(route: &Route) -> MethodRouter<Arc<Shared>> {
         Endpoint::Backup => on(filter, api::store::backup),
         Endpoint::Optimize => on(filter, api::store::optimize),
         Endpoint::Plan => on(filter, api::plan::plan),
+        Endpoint::Rerun => on(filter, api::jobs::rerun),
+        Endpoint::Stop => on(filter, api::stop::stop),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 
 use crate::action::Live;
 use crate::clock::Clock;
@@ -56,6 +56,7 @@ pub(super) struct Shared {
     pub(super) large_bodies: Arc<Semaphore>,
     /// Has [`WRITES`] places.
     pub(super) writes: Arc<Semaphore>,
+    pub(super) stop: Arc<Notify>,
     look: Mutex<Option<Look>>,
 }
 
@@ -84,6 +85,7 @@ impl Shared {
             terms: parts.terms,
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
             writes: Arc::new(Semaphore::new(WRITES as usize)),
+            stop: parts.stop,
             look: Mutex::new(None),
         }
     }

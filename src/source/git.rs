@@ -1,15 +1,19 @@
 //! Questions to git about a work tree: bounded in time and length, and answered by silence where there
 //! is no git, it does not trust the owner of the repository, or it takes too long.
 //!
-//! Nothing that the repository names is run, nothing is written, and nothing is fetched.
+//! Nothing is written, nothing is fetched, and no monitor or pager of the repository's is started. A
+//! filter that its own configuration names (`filter.NAME.clean`) is run by `git status`, as it is for
+//! whoever looks at such a work tree; it ends with the question.
 
 use std::io::{ErrorKind, Read};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long git may be silent.
 const PATIENCE: Timespec = Timespec {
@@ -80,11 +84,16 @@ impl Git {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            // What it starts, such as a filter, ends with it.
+            .process_group(0)
             .spawn()
             .ok()?;
         let said = read(&mut child, most);
         // It may have more to say, or hang: its end is nobody's business but that it is no zombie.
-        let _ = child.kill();
+        if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
+            // Who is gone already needs no end.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
         let reap = move || drop(child.wait());
         // Where even its death takes long, nobody waits for that.
         let _ = std::thread::Builder::new()
@@ -151,5 +160,43 @@ mod tests {
         let nowhere = Path::new("/no/such/folder");
         assert_eq!(git.author_of(nowhere, "HEAD", "a"), None);
         assert!(!git.is_silent, "it answered at once");
+    }
+
+    #[test]
+    fn a_filter_that_hangs_holds_up_no_look_and_ends_with_it() {
+        use std::fs;
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let git = |line: &str| {
+            let mut git = Command::new("git");
+            git.args(["-c", "user.name=x", "-c", "user.email=x@example.com"]);
+            let done = git
+                .args(line.split(' '))
+                .current_dir(folder.path())
+                .output();
+            assert!(done.unwrap().status.success(), "git {line}");
+        };
+        fs::write(at("a.yaml"), "jobs: {}\n").unwrap();
+        git("init -q -b main .");
+        git("add .");
+        git("commit -q -m one");
+        git("config filter.hang.clean ./hang");
+        fs::write(at(".git/info/attributes"), "*.yaml filter=hang\n").unwrap();
+        fs::write(at("hang"), "#!/bin/sh\necho $$ > hangs\nexec sleep 300\n").unwrap();
+        fs::set_permissions(at("hang"), PermissionsExt::from_mode(0o755)).unwrap();
+        // As long as before, so that git must look into it.
+        fs::write(at("a.yaml"), "jobs:{} \n").unwrap();
+        assert!(!Git::default().differs(folder.path()));
+        let pid = fs::read_to_string(at("hangs")).unwrap();
+        let stat = format!("/proc/{}/stat", pid.trim());
+        let goes_on = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+        for _ in 0..1_000 {
+            if !goes_on() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("the filter goes on");
     }
 }

@@ -109,7 +109,7 @@ impl Decoder<'_, '_> {
 
     fn may_use_run(&mut self, variable: &Variable, span: Span, later: Later) {
         let name = interpolate::variable_name(variable);
-        if interpolate::is_told(variable) && !self.for_sage {
+        if variable.is_of_letters() && !self.for_sage {
             let message =
                 format!("`${{{name}}}` cannot stand here: a run does not know its own end");
             let help = "it works in a sage";

@@ -184,30 +184,6 @@ pub(super) fn variable_name(variable: &Variable) -> String {
     }
 }
 
-/// Whether only a sage knows it: what came of a run.
-pub(super) fn is_told(variable: &Variable) -> bool {
-    match variable {
-        Variable::RunId
-        | Variable::ScheduledAt
-        | Variable::Attempt
-        | Variable::Trigger
-        | Variable::PreviousSuccessAt
-        | Variable::JobName
-        | Variable::JobLabel(_)
-        | Variable::Server => false,
-        Variable::Event
-        | Variable::EventCount
-        | Variable::EventAt
-        | Variable::Outcome
-        | Variable::Reason
-        | Variable::Detail
-        | Variable::Duration
-        | Variable::FinishedAt
-        | Variable::OutputTail
-        | Variable::RunUrl => true,
-    }
-}
-
 /// The variable of the child's environment that says the same, for `run`.
 pub(super) fn environment_name(variable: &Variable) -> Option<&'static str> {
     Some(match variable {
@@ -218,17 +194,8 @@ pub(super) fn environment_name(variable: &Variable) -> Option<&'static str> {
         Variable::PreviousSuccessAt => "ELDER_PREVIOUS_SUCCESS_AT",
         Variable::JobName => "ELDER_JOB",
         Variable::Server => "ELDER_SERVER",
-        Variable::JobLabel(_)
-        | Variable::Event
-        | Variable::EventCount
-        | Variable::EventAt
-        | Variable::Outcome
-        | Variable::Reason
-        | Variable::Detail
-        | Variable::Duration
-        | Variable::FinishedAt
-        | Variable::OutputTail
-        | Variable::RunUrl => return None,
+        // A label, and what only a letter knows.
+        _ => return None,
     })
 }
 

@@ -62,6 +62,7 @@ mod text;
 mod tree;
 mod trust;
 mod variables;
+mod windows;
 mod wire;
 mod within;
 
@@ -89,6 +90,7 @@ pub use suite::{Expectation, JobTests, KnownJob, Moment, ScheduleTest, TestFile,
 pub use team_policy::{Pattern, TeamPolicy, TeamRule, Waiver, is_bad_policy, team_policy};
 pub use text::yaml_of;
 pub use variables::{Shown, Variables};
+pub use windows::{SYNC_WINDOWS, SettingsFile, check_settings};
 pub use within::{Around, Within};
 
 /// A file as it was read: what [`check()`] needs of it.

@@ -28,7 +28,8 @@ pub struct PlainSetting {
     pub line: u32,
 }
 
-/// The settings of a file, in its order. A key whose value is `null` is as if it were not there.
+/// The settings of a file, in its order. A key whose value is `null` is as if it were not there; one
+/// that is read `elsewhere` is passed over.
 ///
 /// # Errors
 /// Everything that is wrong with the file: syntax, unknown keys, keys without a value, values of
@@ -36,6 +37,7 @@ pub struct PlainSetting {
 pub fn settings_of(
     input: &InputFile,
     known: &[PlainKey],
+    elsewhere: &[&str],
 ) -> Result<Vec<PlainSetting>, Vec<Finding>> {
     let text = bytes::text_of(input).map_err(|finding| vec![*finding])?;
     let page = Page::new(input.shown.clone(), text);
@@ -45,8 +47,9 @@ pub fn settings_of(
     let root = tree.root.as_ref().filter(|_| tree.complete);
     match root.map(|root| (root, &root.value)) {
         Some((_, Value::Map(entries))) => {
-            for entry in entries.iter() {
-                match setting(entry, known) {
+            let own = entries.iter();
+            for entry in own.filter(|entry| !elsewhere.contains(&&*entry.key)) {
+                match setting(entry, known, elsewhere) {
                     Ok(found) => settings.extend(found),
                     Err(problem) => problems.push(*problem),
                 }
@@ -71,13 +74,18 @@ pub fn settings_of(
     }
 }
 
-fn setting(entry: &Entry<'_>, known: &[PlainKey]) -> Result<Option<PlainSetting>, Box<Problem>> {
+fn setting(
+    entry: &Entry<'_>,
+    known: &[PlainKey],
+    elsewhere: &[&str],
+) -> Result<Option<PlainSetting>, Box<Problem>> {
     let problem = |code, span: Span, message: &str, help: &str| {
         Err(Box::new(Problem::new(code, span, message, help)))
     };
     let name = &*entry.key;
     let Some(key) = known.iter().find(|key| key.name == name) else {
         let names = known.iter().map(|key| key.name.as_str());
+        let names = names.chain(elsewhere.iter().copied());
         let help = match suggest::nearest(name, names) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "a setting is a flag of `elder run`, with `_` for `-`".to_owned(),
@@ -153,7 +161,8 @@ mod tests {
             hash: [0; 32],
             within: None,
         };
-        settings_of(&input, &[key("max_workers", false), key("paths", true)])
+        let keys = [key("max_workers", false), key("paths", true)];
+        settings_of(&input, &keys, &["windows"])
     }
 
     #[test]
@@ -177,6 +186,7 @@ mod tests {
         assert_eq!(read("max_workers: null\n").unwrap(), []);
         assert_eq!(read("max_workers: \"\"\n").unwrap(), []);
         assert_eq!(read("").unwrap(), []);
+        assert_eq!(read("windows: [{ a: { b: c } }]\n").unwrap(), []);
     }
 
     #[test]

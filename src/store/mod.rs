@@ -9,6 +9,8 @@ mod conformance;
 mod history;
 mod memory;
 pub(crate) mod rules;
+#[cfg(test)]
+pub(crate) mod shelf;
 mod sqlite;
 
 pub use address::{OpenError, file_of, open, restore};
@@ -168,7 +170,7 @@ pub enum Write {
         at: Timestamp,
     },
     /// Replaces a row that is there, but for its key and trigger, and keeps the output if there is some.
-    /// A done row also updates the job's times.
+    /// A done row also updates the job's times, and is never opened again.
     Update {
         /// The row.
         run: Box<Run>,
@@ -188,8 +190,9 @@ pub enum Write {
         order: EditionOrder,
     },
     /// Jobs have other names, and files that are applied say so, at once or not at all. Rows, mark and
-    /// times go along; where the new name is known as well, the two become one. A name that is not
-    /// known is passed over.
+    /// times go along; where the new name is known as well, the two become one: the mark is that of the
+    /// name that is not gone, and of two rows with one key that which is open stays, else the new
+    /// name's. A name that is not known is passed over.
     Rename {
         /// From which name to which.
         moves: Vec<(JobName, JobName)>,
@@ -279,7 +282,8 @@ pub enum Written {
     /// It is there.
     Done,
     /// The key was there already, or the instant is at or before the mark: not ours to start.
-    /// For [`Write::Extend`] and [`Write::Update`]: that job has no such row (any more), and nothing was written.
+    /// For [`Write::Extend`] and [`Write::Update`]: that job has no such row (any more), or it has ended
+    /// and would be opened again, and nothing was written.
     /// For what is written of a letter: it waits no more.
     Taken,
 }

@@ -34,7 +34,7 @@ pub(super) enum Class {
 }
 
 /// A known job is seen; says whether it is another one than before under that name.
-pub(super) fn seen(mark: &mut Mark, at: Timestamp) -> bool {
+pub(crate) fn seen(mark: &mut Mark, at: Timestamp) -> bool {
     let Some(gone_at) = mark.gone_at.take() else {
         return false;
     };
@@ -47,15 +47,29 @@ pub(super) fn seen(mark: &mut Mark, at: Timestamp) -> bool {
     is_another
 }
 
-/// The memory of a job that takes another name, where that name has one of its own: nothing that
-/// either decided is open again.
-pub(super) fn renamed(old: &Mark, new: &Mark) -> Mark {
+/// Whether a name that takes over `new`'s is the job that goes on; where `new` is there and `old` is
+/// gone, it only joins its past.
+pub(crate) fn goes_on(old: &Mark, new: &Mark) -> bool {
+    old.gone_at.is_none() || new.gone_at.is_some()
+}
+
+/// The memory of a job that takes another name, where that name has one of its own. Of a name that is
+/// gone nothing is to be decided any more, so it does not close what the job that is there has not
+/// decided yet; otherwise nothing that either decided is open again.
+pub(crate) fn renamed(old: &Mark, new: &Mark) -> Mark {
     let (a, b) = (&old.times, &new.times);
+    let counts = match (old.gone_at, new.gone_at) {
+        (None, Some(_)) => old,
+        (Some(_), None) => new,
+        _ if old.mark >= new.mark => old,
+        _ => new,
+    };
+    let goes_on = if goes_on(old, new) { old } else { new };
     let last = if a.last_run >= b.last_run { a } else { b };
     Mark {
         first_seen: old.first_seen.min(new.first_seen),
-        since: old.since,
-        mark: old.mark.max(new.mark),
+        since: goes_on.since,
+        mark: counts.mark,
         gone_at: match (old.gone_at, new.gone_at) {
             (Some(old), Some(new)) => Some(old.max(new)),
             _ => None,
@@ -68,18 +82,13 @@ pub(super) fn renamed(old: &Mark, new: &Mark) -> Mark {
             last_run: last.last_run,
             last_duration: last.last_duration,
         },
-        // Of the one whose mark counts.
-        leap: if old.mark >= new.mark {
-            old.leap
-        } else {
-            new.leap
-        },
+        leap: counts.leap,
         closed: match (old.closed, new.closed) {
             (Some(one), Some(other)) => Some(joined(one, other)),
             (one, other) => one.or(other),
         },
-        good: old.good,
-        failing: old.failing.clone(),
+        good: goes_on.good,
+        failing: goes_on.failing.clone(),
     }
 }
 
@@ -259,6 +268,11 @@ pub(super) fn written(mark: &mut Mark, run: &Run, origin: Origin) {
         times.last_run = run.started_at;
         times.last_duration = run.duration;
     }
+}
+
+/// Whether `run` would open a row again that has ended: whoever writes it does not know of that end.
+pub(crate) fn opens_again(is_done: bool, run: &Run) -> bool {
+    is_done && run.state != RunState::Done
 }
 
 /// What is remembered of the first run that fails after a success.

@@ -20,7 +20,7 @@ use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::decide::rename::renames;
 use crate::finding::Finding;
 use crate::ids::JobName;
-use crate::model::{Job, Pool};
+use crate::model::{Job, Pool, SyncWindow};
 use crate::source::{Directory, Look, Revisions, Snapshot, Watcher, Watching};
 use crate::spec::Variables;
 
@@ -131,6 +131,8 @@ pub(super) struct Looked {
     /// Who made that revision, if that is known.
     pub(super) author: Option<Arc<str>>,
     pub(super) watching: Watching,
+    /// When changes are let in, and when they wait.
+    pub(super) windows: Arc<[SyncWindow]>,
     /// `None` when nothing is to be decided.
     pub(super) plan: Option<Plan>,
 }
@@ -226,6 +228,7 @@ impl Eye {
             revision: self.revision.clone(),
             author: self.author.clone(),
             watching,
+            windows: self.language.windows(),
             plan,
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::decide::Freeze;
 use crate::decide::merge::InForce;
 use crate::finding::Finding;
 use crate::model::{ReloadReport, ReloadTrigger};
@@ -24,8 +25,20 @@ pub struct SyncRequest {
     pub trigger: ReloadTrigger,
     /// Which held removals to carry out.
     pub confirm: Option<Confirm>,
+    /// Whether no window holds this one.
+    pub pass: Pass,
     /// Where the answer goes.
     pub answer: oneshot::Sender<SyncAnswer>,
+}
+
+/// Whether windows hold a sync.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pass {
+    /// They do.
+    #[default]
+    Windows,
+    /// They do not: an admin says so.
+    Force,
 }
 
 /// Which held removals to carry out.
@@ -41,7 +54,7 @@ pub struct Confirm {
 #[derive(Clone, Debug)]
 pub enum SyncAnswer {
     /// The sync was carried out.
-    Done(ReloadReport),
+    Done(Box<ReloadReport>),
     /// What is pending is not what was to be confirmed; nothing was done.
     PendingChanged {
         /// What is pending now.
@@ -60,7 +73,7 @@ pub enum SyncState {
     SourceLost,
     /// At least one file is bad.
     Invalid,
-    /// Removals wait for a confirmation.
+    /// Removals wait for a confirmation, or a change for the end of a freeze.
     Held,
     /// What is in force is not what the files say.
     OutOfSync,
@@ -109,8 +122,23 @@ pub struct SyncStatus {
     pub pending: Vec<String>,
     /// The hash to confirm them with; empty when there are none.
     pub pending_hash: String,
+    /// Changes wait at the moment, by `sync_windows`.
+    pub freeze: Option<Freeze>,
+    /// A change that waits for that.
+    pub waiting: Option<WaitingChange>,
     /// Everything that is in force.
     pub in_force: Arc<InForce>,
+}
+
+/// A change that waits for the end of a freeze.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingChange {
+    /// Since when.
+    pub since: Timestamp,
+    /// The revision of the files that are not in force, if one is known.
+    pub revision: Option<Arc<str>>,
+    /// What it would do: `1 added, 2 rescheduled`.
+    pub text: String,
 }
 
 /// One PATH.
@@ -145,10 +173,21 @@ impl SyncHandle {
 
     /// Asks for a sync and waits for it.
     pub async fn sync(&self, trigger: ReloadTrigger, confirm: Option<Confirm>) -> SyncAnswer {
+        self.sync_by(trigger, confirm, Pass::Windows).await
+    }
+
+    /// The same, and perhaps in spite of a freeze.
+    pub async fn sync_by(
+        &self,
+        trigger: ReloadTrigger,
+        confirm: Option<Confirm>,
+        pass: Pass,
+    ) -> SyncAnswer {
         let (answer, wait) = oneshot::channel();
         let request = SyncRequest {
             trigger,
             confirm,
+            pass,
             answer,
         };
         let gone = || SyncAnswer::Failed("elder is stopping".to_owned());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 pub use crate::decide::merge::DefaultsTexts;
-use crate::model::{Commons, Job};
+use crate::model::{Commons, Job, SyncWindow};
 use crate::spec::commons::{Said, Table};
 use crate::spec::{Checked, InputFile};
 
@@ -35,6 +35,12 @@ pub trait Language: Send + Sync + 'static {
     /// over: from then on the same files may mean other definitions. Asked before each look at the
     /// files, on a thread that may block.
     fn refresh(&self) -> Option<Refreshed>;
+
+    /// The windows in which changes are let in or wait, as they are now; asked after each
+    /// [`Language::refresh`], on a thread that may block.
+    fn windows(&self) -> Arc<[SyncWindow]> {
+        Arc::from([])
+    }
 }
 
 /// What [`Language::refresh`] took over: other rules of time zones.

@@ -8,6 +8,7 @@ mod commons;
 mod editions;
 mod eye;
 mod file_state;
+mod frozen;
 mod handle;
 mod language;
 mod ledger;
@@ -37,7 +38,10 @@ use crate::store::{Store, StoreError};
 use eye::{Eye, Missing, Told};
 use reload::Reloader;
 
-pub use handle::{Confirm, SourceView, SyncAnswer, SyncHandle, SyncRequest, SyncState, SyncStatus};
+pub use handle::{
+    Confirm, Pass, SourceView, SyncAnswer, SyncHandle, SyncRequest, SyncState, SyncStatus,
+    WaitingChange,
+};
 pub use language::{DefaultsTexts, Language, Refreshed};
 pub use task::Sync;
 
@@ -190,6 +194,8 @@ fn before_the_first(directory: &Directory) -> SyncStatus {
         variables: Arc::default(),
         pending: Vec::new(),
         pending_hash: String::new(),
+        freeze: None,
+        waiting: None,
         in_force: Arc::default(),
     }
 }

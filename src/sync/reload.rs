@@ -17,6 +17,7 @@
 
 mod past;
 mod record;
+mod rename;
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
@@ -26,7 +27,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::editions::FEW;
-use super::eye::{Anew, Ask, Eye, Looked, Plan, Renaming, Seen};
+use super::eye::{Anew, Ask, Eye, Looked, Plan, Seen};
+use super::frozen::Frozen;
+use super::handle::Pass;
 use super::ledger;
 use super::marks::{seen, unmarked};
 use super::status::{Carried, Facts, names};
@@ -34,7 +37,7 @@ use super::{BootError, Options, Parts};
 use crate::decide::Edition;
 use crate::decide::diff::Diff;
 use crate::decide::merge::{InForce, Rules};
-use crate::engine::{ApplyAnswer, Change, NotApplied, Renamed};
+use crate::engine::{ApplyAnswer, Change, NotApplied};
 use crate::ids::JobName;
 use crate::model::{Event, Job, Pool, ReloadReport, ReloadTrigger, Sages};
 use crate::source::{Look, Watching};
@@ -46,10 +49,10 @@ pub(super) struct Reloader {
     options: Options,
     /// `None` only while it looks, or after a look that did not come back.
     eye: Option<Eye>,
-    in_force: Arc<InForce>,
+    pub(super) in_force: Arc<InForce>,
     held: Vec<JobName>,
     pools: Vec<Arc<Pool>>,
-    seen: Arc<Seen>,
+    pub(super) seen: Arc<Seen>,
     pub(super) watching: Watching,
     /// What the store has of it: all, but for a time when it does not record.
     recorded: Arc<InForce>,
@@ -67,7 +70,7 @@ pub(super) struct Reloader {
     pub(super) out_of_sync: Option<String>,
     applied_at: Option<Timestamp>,
     /// The revision that was last looked at, and the one that runs carry.
-    revision: Option<Arc<str>>,
+    pub(super) revision: Option<Arc<str>>,
     applied_revision: Option<Arc<str>>,
     /// Who made these two.
     author: Option<Arc<str>>,
@@ -75,6 +78,8 @@ pub(super) struct Reloader {
     jobs: usize,
     /// Which PATHs were last said to be lost.
     lost: Vec<Arc<str>>,
+    /// When changes wait, and whether one does.
+    pub(super) frozen: Frozen,
 }
 
 /// What a reload is asked to do.
@@ -83,6 +88,8 @@ pub(super) struct Request {
     pub(super) look: Look,
     /// Held names whose removal is confirmed.
     pub(super) confirmed: Vec<JobName>,
+    /// Whether a freeze holds it.
+    pub(super) pass: Pass,
 }
 
 impl Reloader {
@@ -110,6 +117,7 @@ impl Reloader {
             applied_author: None,
             jobs: 0,
             lost: Vec::new(),
+            frozen: Frozen::default(),
         }
     }
 
@@ -137,19 +145,33 @@ impl Reloader {
             trigger: ReloadTrigger::Start,
             look: Look::Changes,
             confirmed: Vec::new(),
+            pass: Pass::Windows,
         };
         let looked = self.look(&request).await.map_err(BootError::Broken)?;
-        self.seen = looked.seen;
-        self.revision = looked.revision;
-        self.author = looked.author;
-        self.heed(looked.watching);
+        let plan = self.take_in(looked);
         self.refuse_to_start()?;
-        let Some(plan) = looked.plan else {
+        let Some(plan) = plan else {
             return Err(BootError::Broken("the first look gave no plan".to_owned()));
         };
-        self.give_back(recalled.marks, recalled.editions).await?;
         let had_jobs = self.in_force.jobs().next().is_some();
-        let carried = self.carry_out(plan, First::Yes).await?;
+        // A store that never had anything in force has nothing that could go on instead.
+        let is_fresh = self.in_force.roots.is_empty();
+        let held = self.holds(&plan, &request, is_fresh);
+        // Of the last set it is not known any more which revision it was.
+        let (revision, author) = match held {
+            Some(_) => (self.revision.take(), self.author.take()),
+            None => (self.revision.clone(), self.author.clone()),
+        };
+        self.give_back(recalled.marks, recalled.editions).await?;
+        let carried = match held {
+            None => self.carry_out(plan, First::Yes).await?,
+            Some(held) => {
+                let last = Plan::of(&self.in_force);
+                self.carry_out(last, First::Yes).await?;
+                held
+            }
+        };
+        (self.revision, self.author) = (revision, author);
         if had_jobs {
             self.know_definitions(recalled.without_edition);
         }
@@ -178,13 +200,18 @@ impl Reloader {
     async fn try_reload(&mut self, request: &Request) -> Result<Carried, String> {
         self.record_the_rest().await?;
         let looked = self.look(request).await?;
-        self.seen = looked.seen;
-        self.revision = looked.revision;
-        self.author = looked.author;
-        self.heed(looked.watching);
-        let Some(plan) = looked.plan else {
+        let mut plan = self.take_in(looked);
+        if plan.is_none() && self.frozen.is_thawed() {
+            // What waited may come in now, although no file is another.
+            let looked = self.look(request).await?;
+            plan = self.take_in(looked);
+        }
+        let Some(plan) = plan else {
             return Ok(Carried::default());
         };
+        if let Some(held) = self.holds(&plan, request, false) {
+            return Ok(held);
+        }
         let carried = self.carry_out(plan, First::No).await;
         carried.map_err(|failed| failed.to_string())
     }
@@ -206,7 +233,7 @@ impl Reloader {
                 ..Rules::default()
             },
             uncommitted: self.uncommitted.keys().cloned().collect(),
-            anew: if is_retry || !request.confirmed.is_empty() {
+            anew: if is_retry || !request.confirmed.is_empty() || self.wants_anew(request) {
                 Anew::Always
             } else {
                 Anew::IfChanged
@@ -247,40 +274,6 @@ impl Reloader {
                 None => {}
             }
         }
-        Ok(())
-    }
-
-    /// Gives jobs their new names: in the engine, and then with the rows of files in the store, in
-    /// one transaction within the engine's own line of writes.
-    async fn rename(&mut self, renaming: Renaming) -> Result<(), Failed> {
-        let (rows, language) = (renaming.rows, self.parts.language.clone());
-        let print = move || rows.iter().filter_map(|row| row.file(&*language)).collect();
-        let files = tokio::task::spawn_blocking(print).await;
-        let files = files
-            .map_err(|_| StoreError::Unavailable("a definition cannot be printed".to_owned()))?;
-        let change = Change {
-            at: self.parts.clock.now(),
-            renamed: Some(Renamed {
-                moves: renaming.moves,
-                files,
-            }),
-            ..Change::default()
-        };
-        self.parts.engine.apply(change).await?;
-        for (from, to) in &renaming.renamed {
-            let text = format!("{from} is renamed: it goes on as {to}");
-            let warning = false;
-            let text = &text;
-            self.parts
-                .observer
-                .observe(&Event::Notice { warning, text });
-        }
-        self.in_force = renaming.in_force;
-        self.recorded = self.in_force.clone();
-        self.held = self.in_force.held();
-        self.is_renaming = true;
-        self.parts.engine.recorded().await?;
-        self.is_renaming = false;
         Ok(())
     }
 
@@ -390,6 +383,16 @@ impl Reloader {
         Ok(self.parts.engine.apply(change).await?)
     }
 
+    /// Takes over what a look saw; what is left is what would follow.
+    fn take_in(&mut self, looked: Looked) -> Option<Plan> {
+        self.seen = looked.seen;
+        self.revision = looked.revision;
+        self.author = looked.author;
+        self.heed(looked.watching);
+        self.frozen.look(looked.windows, self.parts.clock.now());
+        looked.plan
+    }
+
     fn heed(&mut self, watching: Watching) {
         if let (Watching::Polling(why), true) = (&watching, watching != self.watching) {
             self.notice(why);
@@ -439,6 +442,7 @@ impl Reloader {
             author: self.applied_author.clone(),
             applied_at: self.applied_at,
             out_of_sync: self.out_of_sync.as_deref(),
+            frozen: &self.frozen,
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::eye::{Seen, pending_hash};
+use super::frozen::Frozen;
 use super::handle::{SyncState, SyncStatus};
 use crate::decide::diff::Diff;
 use crate::decide::merge::InForce;
@@ -54,6 +55,22 @@ impl Carried {
             differs,
         }
     }
+
+    /// `1 added, 2 removed (added: a; removed: b, c)`
+    pub(super) fn words(&self) -> String {
+        let counts = [
+            (self.added, "added"),
+            (self.rescheduled, "rescheduled"),
+            (self.changed, "changed"),
+            (self.removed, "removed"),
+        ];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<_> = counts.map(|(n, what)| format!("{n} {what}")).collect();
+        match counts.is_empty() {
+            true => "names, pools or sages".to_owned(),
+            false => format!("{} ({})", counts.join(", "), self.touched.join("; ")),
+        }
+    }
 }
 
 /// What status and report are made of.
@@ -66,6 +83,8 @@ pub(super) struct Facts<'a> {
     pub(super) applied_at: Option<Timestamp>,
     /// Why what the files say is not in force.
     pub(super) out_of_sync: Option<&'a str>,
+    /// When changes wait, and whether one does.
+    pub(super) frozen: &'a Frozen,
 }
 
 impl Facts<'_> {
@@ -84,6 +103,8 @@ impl Facts<'_> {
             variables: self.seen.variables.clone(),
             pending: self.held.iter().map(ToString::to_string).collect(),
             pending_hash: pending_hash(self.held),
+            freeze: self.frozen.freeze.clone(),
+            waiting: self.frozen.waiting.clone(),
             in_force: self.in_force.clone(),
         }
     }
@@ -102,12 +123,15 @@ impl Facts<'_> {
             };
             return (SyncState::Invalid, files);
         }
-        if !self.held.is_empty() {
-            let reason = format!(
+        let removals = (!self.held.is_empty()).then(|| {
+            format!(
                 "gone from the files and kept until confirmed: {}; `elder sync --prune` lets them go",
                 names(self.held)
-            );
-            return (SyncState::Held, reason);
+            )
+        });
+        let held: Vec<_> = self.frozen.reason().into_iter().chain(removals).collect();
+        if !held.is_empty() {
+            return (SyncState::Held, held.join("; "));
         }
         match self.out_of_sync {
             Some(why) => (SyncState::OutOfSync, why.to_owned()),
@@ -136,6 +160,7 @@ impl Facts<'_> {
             removed: carried.removed,
             touched: carried.touched.clone(),
             held: names(self.held),
+            waits: self.frozen.reason(),
             will_not_fire_today: names(&carried.will_not_fire_today),
             jobs,
             files: self.seen.files,
@@ -159,7 +184,7 @@ impl Facts<'_> {
             ReloadResult::Rejected
         } else if self.seen.bad > 0 || self.seen.is_lost() {
             ReloadResult::Partial
-        } else if !self.held.is_empty() {
+        } else if !self.held.is_empty() || self.frozen.waiting.is_some() {
             ReloadResult::Held
         } else if carried.differs {
             ReloadResult::Applied

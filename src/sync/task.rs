@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::BootError;
 use super::eye::pending_hash;
-use super::handle::{Confirm, SyncAnswer, SyncRequest};
+use super::handle::{Confirm, Pass, SyncAnswer, SyncRequest};
 use super::reload::{Reloader, Request};
 use crate::ids::JobName;
 use crate::model::{ReloadReport, ReloadTrigger};
@@ -75,6 +75,7 @@ impl Sync {
         let mut poll = Box::pin(sleep(self.poll()));
         loop {
             let retry = self.retry();
+            let thaw = self.reloader.thaw();
             tokio::select! {
                 biased;
                 () = &mut stop => return,
@@ -86,6 +87,9 @@ impl Sync {
                     self.reload(ReloadTrigger::Watch, Look::Changes).await;
                 }
                 () = retry => {
+                    self.reload(ReloadTrigger::Poll, Look::Changes).await;
+                }
+                () = thaw => {
                     self.reload(ReloadTrigger::Poll, Look::Changes).await;
                 }
                 () = &mut poll => {
@@ -125,6 +129,7 @@ impl Sync {
             trigger,
             look,
             confirmed: Vec::new(),
+            pass: Pass::Windows,
         };
         // Who is not asked for cannot be told; the status says it.
         if let Ok(report) = self.reloader.reload(request).await {
@@ -140,9 +145,9 @@ impl Sync {
         }
         let (confirming, plain): (Vec<_>, Vec<_>) = waiting
             .into_iter()
-            .partition(|request| request.confirm.is_some());
+            .partition(|request| request.confirm.is_some() || request.pass == Pass::Force);
         if let Some(last) = plain.last() {
-            let done = self.asked(last.trigger, Vec::new()).await;
+            let done = self.asked(last.trigger, Vec::new(), Pass::Windows).await;
             for request in plain {
                 let mut answer = done.clone();
                 if let SyncAnswer::Done(report) = &mut answer {
@@ -167,21 +172,27 @@ impl Sync {
                         .collect(),
                     hash: pending_hash(self.reloader.held()),
                 },
-                Some(Some(confirmed)) => self.asked(request.trigger, confirmed).await,
-                None => self.asked(request.trigger, Vec::new()).await,
+                Some(Some(confirmed)) => self.asked(request.trigger, confirmed, request.pass).await,
+                None => self.asked(request.trigger, Vec::new(), request.pass).await,
             };
             drop(request.answer.send(answer));
         }
     }
 
-    async fn asked(&mut self, trigger: ReloadTrigger, confirmed: Vec<JobName>) -> SyncAnswer {
+    async fn asked(
+        &mut self,
+        trigger: ReloadTrigger,
+        confirmed: Vec<JobName>,
+        pass: Pass,
+    ) -> SyncAnswer {
         let request = Request {
             trigger,
             look: Look::Verify,
             confirmed,
+            pass,
         };
         match self.reloader.reload(request).await {
-            Ok(report) => SyncAnswer::Done(report),
+            Ok(report) => SyncAnswer::Done(Box::new(report)),
             Err(why) => SyncAnswer::Failed(why),
         }
     }

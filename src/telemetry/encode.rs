@@ -334,6 +334,11 @@ fn configuration(out: &mut Exposition, config: &ConfigState) {
         "Jobs whose removal waits for a confirmation.",
     ));
     out.count(&[], config.pending);
+    out.family(gauge(
+        "elder_config_change_held",
+        "1 while a change waits for the end of a freeze.",
+    ));
+    out.count(&[], u64::from(config.waits));
     out.family(info("elder_config", "What is in force."));
     if let Some(hash) = &config.hash {
         let revision = config.revision.as_deref().unwrap_or_default();

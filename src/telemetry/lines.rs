@@ -322,6 +322,9 @@ fn reloaded(report: &ReloadReport) {
             reload_line!(warn, report, today);
         }
     }
+    if let Some(waits) = &report.waits {
+        warn!("{waits}");
+    }
     if let Some(held) = names(&report.held) {
         warn!(
             jobs = held,

@@ -99,6 +99,8 @@ pub(super) struct ConfigState {
     pub(super) errors: BTreeMap<Arc<str>, u64>,
     /// Removals that wait.
     pub(super) pending: u64,
+    /// A change waits for the end of a freeze.
+    pub(super) waits: bool,
     /// The revision, and the hash once there was a reload.
     pub(super) revision: Option<Arc<str>>,
     /// Who made it.
@@ -247,6 +249,7 @@ impl Totals {
         }
         config.errors = errors;
         config.pending = report.held.len() as u64;
+        config.waits = report.waits.is_some();
         config.revision.clone_from(&report.revision);
         config.author.clone_from(&report.author);
         config.hash = Some(report.content_hash.clone());

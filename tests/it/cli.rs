@@ -36,6 +36,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       runs         List runs, the newest first
       logs         Show what a run says
       trigger      Start a run of a job now
+      rerun        Run the job of a run once more
       cancel       End a run
       pause        Pause a job: its fires are skipped
       resume       Let a paused job go on
@@ -46,6 +47,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       restore      Put a backup in the place of a store that no elder uses
       optimize     Tidy the store while elder runs
       report       Say how the jobs did in the last hours
+      stop         End a running elder
 
     Options:
       -h, --help     Print help (see more with '--help')
@@ -159,6 +161,8 @@ fn a_server_that_is_not_there_is_no_answer() {
         "trigger billing",
         "pause billing",
         "resume billing",
+        "rerun 01",
+        "stop",
         "overrides",
         "explain billing",
         "sync",

@@ -214,3 +214,71 @@ fn secrets_that_anyone_may_read_are_told() {
     chmod(&secret, 0o600);
     assert_eq!(lines(&doctor(&folder, ""), "secrets"), []);
 }
+
+#[test]
+fn settings_and_tokens_are_looked_at_too() {
+    let folder = private();
+    let settings = folder.write(
+        "elder.yaml",
+        "sync_windows: [{ deny: '@daily', for: 1h }]\n",
+    );
+    chmod(&settings, 0o644);
+    let finished = doctor(&folder, "--config elder.yaml");
+    assert_eq!(finished.code, Some(0), "{finished}");
+    assert_eq!(one(&finished, "settings").0, "ok");
+    // Whoever may write it may lift a freeze.
+    chmod(&settings, 0o666);
+    let finished = doctor(&folder, "--config elder.yaml");
+    assert_eq!(finished.code, Some(1), "{finished}");
+    assert!(
+        one(&finished, "writers").1.contains("elder.yaml"),
+        "{finished}"
+    );
+    chmod(&settings, 0o644);
+    let tokens = folder.write("tokens", "");
+    chmod(&tokens, 0o646);
+    let finished = doctor(&folder, "--tokens tokens");
+    assert!(one(&finished, "writers").1.contains("tokens"), "{finished}");
+    folder.write("elder.yaml", "sync_windows: [{ deny: '@daily' }]\n");
+    let finished = doctor(&folder, "--config elder.yaml");
+    assert_eq!(finished.code, Some(1), "{finished}");
+    let (status, said) = one(&finished, "settings");
+    assert_eq!(status, "fail");
+    assert!(said.contains("elder.yaml:1:16"), "{said}");
+}
+
+#[test]
+fn limits_that_nothing_enforces_are_told_with_their_jobs() {
+    let folder = private();
+    let limited = JOBS.replace("  a:\n", "  a:\n    limits: { memory: 64MiB }\n");
+    folder.write("jobs.d/a.yaml", &limited);
+    let finished = doctor(&folder, "");
+    let (status, said) = one(&finished, "cgroup");
+    // On a machine that delegates its groups there is nothing to tell.
+    assert!(
+        status == "warn" && said.contains("limits.processes of a ") || status == "ok",
+        "{finished}"
+    );
+    folder.write("jobs.d/a.yaml", JOBS);
+    assert_eq!(one(&doctor(&folder, ""), "cgroup").0, "ok");
+}
+
+#[test]
+fn two_daemons_on_one_tree_are_told_of_also_where_one_has_a_part_of_it() {
+    let folder = private();
+    let other = Folder::with(&[]);
+    std::os::unix::fs::symlink(folder.join("jobs.d"), other.join("jobs.d")).unwrap();
+    let first = Daemon::start(&folder);
+    assert_eq!(one(&doctor(&folder, ""), "daemons").0, "ok");
+    let second = Daemon::start(&other);
+    let finished = doctor(&folder, "");
+    let (status, said) = one(&finished, "daemons");
+    assert_eq!(status, "fail", "{finished}");
+    for pid in [first.pid(), second.pid()] {
+        assert!(said.contains(&pid.to_string()), "{said}");
+    }
+    std::fs::create_dir(folder.join("jobs.d/team")).unwrap();
+    let part = elder("doctor jobs.d/team --state state --format json");
+    let part = part.within(folder.path()).run();
+    assert_eq!(one(&part, "daemons").0, "fail", "{part}");
+}

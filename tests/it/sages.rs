@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use serde_json::Value;
 
-use crate::support::{Daemon, Folder, Small, StandIn, until};
+use crate::support::{Daemon, Folder, Small, StandIn, not_tested, until};
 
 /// A sink that answers with a status that the test sets.
 fn sink(status: u16) -> (StandIn, Arc<AtomicU16>) {
@@ -351,7 +351,7 @@ fn a_lost_store_is_told_from_memory_while_nothing_can_be_written() {
         ),
     ]);
     let Some(small) = Small::mount(folder.join("state")) else {
-        println!("not tested: this machine does not let us mount a tmpfs");
+        not_tested("this machine does not let us mount a tmpfs");
         return;
     };
     let daemon = Daemon::start(&folder);

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::{
@@ -147,8 +148,13 @@ pub(super) struct Stat {
     pub(super) state: u8,
     pub(super) parent: i32,
     pub(super) group: i32,
+    /// How much processor time it and its threads have used.
+    pub(super) spent: Duration,
     pub(super) began: u64,
 }
+
+/// In such parts of a second the kernel shows processor time, wherever elder runs.
+const TICKS: u64 = 100;
 
 impl Stat {
     pub(super) fn of(pid: i32) -> Option<Self> {
@@ -162,7 +168,12 @@ impl Stat {
             state: *fields.next()?.as_bytes().first()?,
             parent: fields.next()?.parse().ok()?,
             group: fields.next()?.parse().ok()?,
-            began: fields.nth(16)?.parse().ok()?,
+            spent: {
+                let user: u64 = fields.nth(8)?.parse().ok()?;
+                let system: u64 = fields.next()?.parse().ok()?;
+                Duration::from_millis(user.saturating_add(system).saturating_mul(1000 / TICKS))
+            },
+            began: fields.nth(6)?.parse().ok()?,
         })
     }
 
@@ -259,6 +270,7 @@ mod tests {
                 (4, 77, 4711),
                 "{name}"
             );
+            assert_eq!(stat.spent, Duration::from_millis(110));
             assert!(!stat.is_dead());
         }
         assert!(Stat::parse(b"12 (sleep)").is_none());

@@ -4,12 +4,14 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::process::Child;
 
+use super::census::Stat;
 use super::group::Group;
 
 /// Waited for once; until then its number is its own.
@@ -36,6 +38,18 @@ impl Leader {
         // SAFETY: it is this one's own, which closes it after it was let go.
         let end = unsafe { AsyncFd::register_with_interest(end, Interest::READABLE) };
         Ok(end?)
+    }
+
+    /// How much processor time it had used when it ended; to be asked before [`Leader::wait`], which
+    /// buries it. `None` when that cannot be told.
+    pub(super) async fn spent(&self) -> Option<Duration> {
+        let pid = match self {
+            Self::Spawned(child) => Pid::from_raw(child.id()?.cast_signed())?,
+            Self::Begun { pid, .. } => *pid,
+        };
+        let end = Self::end_of(pid).ok()?;
+        let _ended = end.readable().await.ok()?;
+        Some(Stat::of(pid.as_raw_nonzero().get())?.spent)
     }
 
     /// Its end.

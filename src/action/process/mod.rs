@@ -170,8 +170,13 @@ fn end(
     let exit_code = ending.status.and_then(|status| status.code());
     let signal = ending.status.and_then(|status| status.signal());
     let fine = exit_code.is_some_and(|code| process.success_exit_codes.contains(&code));
-    let is_over_limit = started.limits.cpu_time.is_some()
-        && (signal == Some(SIGXCPU) || exit_code == Some(128 + SIGXCPU));
+    let allowed = started.limits.cpu_time;
+    // Who does not end when it is told to is killed, as others are for other reasons; the kernel
+    // counts by its ticks then, which come to more than the time that it shows.
+    let went_on = allowed.zip(ending.spent);
+    let used_up = signal == Some(SIGKILL) && went_on.is_some_and(|(most, spent)| spent >= most);
+    let was_told = signal == Some(SIGXCPU) || exit_code == Some(128 + SIGXCPU);
+    let is_over_limit = allowed.is_some() && (was_told || used_up);
     let ended = match (ending.cut, exit_code, signal) {
         (Some(Cut::TimedOut), ..) => Ended::TimedOut,
         (Some(Cut::Stopped | Cut::StoppedNow), ..) => Ended::Stopped,
@@ -201,11 +206,15 @@ fn end(
         )),
         (Ended::Stopped, ..) => Some(format!("it was told to end and {}", ending.how())),
         (Ended::Failed(Reason::Limit), ..) => Some(format!(
-            "a process of it used more CPU time than limits.cpu_time allows, {} (SIGXCPU)",
+            "a process of it used more CPU time than limits.cpu_time allows, {} ({})",
             started
                 .limits
                 .cpu_time
-                .map_or_else(String::new, duration::print)
+                .map_or_else(String::new, duration::print),
+            match was_told {
+                true => "SIGXCPU",
+                false => "SIGKILL, after it went on for kill_grace",
+            }
         )),
         (_, Some(code), _) => Some(exit_text(code)),
         (_, None, Some(signal)) => Some(signal_text(signal)),
@@ -226,6 +235,7 @@ fn end(
 
 /// The signal at the limit of CPU time; a shell whose program it ended says 128 and its number.
 const SIGXCPU: i32 = 24;
+const SIGKILL: i32 = 9;
 
 fn exit_text(code: i32) -> String {
     match code {

@@ -32,6 +32,8 @@ pub(super) struct Ending {
     pub(super) status: Option<ExitStatus>,
     /// What cut it off, if anything did.
     pub(super) cut: Option<Cut>,
+    /// How much processor time it had used, where that is limited and it ended by itself.
+    pub(super) spent: Option<Duration>,
     /// How far the cutting had to go.
     force: Force,
 }
@@ -69,6 +71,7 @@ pub(super) async fn supervise(
         group,
         stdin: fed,
         output,
+        limits,
         ..
     } = started;
     let feeding = feed(fed.take(), stdin);
@@ -82,13 +85,21 @@ pub(super) async fn supervise(
     let mut ending = Ending {
         status: None,
         cut,
+        spent: None,
         force: Force::None,
     };
     if ending.cut.is_none() {
+        let spent = &mut ending.spent;
+        let end = async {
+            if limits.cpu_time.is_some() {
+                *spent = child.spent().await;
+            }
+            child.wait().await
+        };
         let wait = async {
             tokio::select! {
                 biased;
-                status = child.wait() => (status.ok(), None),
+                status = end => (status.ok(), None),
                 cut = cutter.next() => (None, Some(cut)),
             }
         };

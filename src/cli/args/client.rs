@@ -20,6 +20,17 @@ pub struct ClientArgs {
     pub token_file: Option<PathBuf>,
 }
 
+/// Which elder to talk to, and how to write what it answers.
+#[derive(Debug, Args)]
+pub struct AskArgs {
+    /// How to write the answer
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub format: TableFormat,
+    /// Which elder.
+    #[command(flatten)]
+    pub client: ClientArgs,
+}
+
 /// The flags of `elder trigger`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -33,9 +44,41 @@ pub struct TriggerArgs {
     /// Wait for the run's end and end as it did
     #[arg(long)]
     pub wait: bool,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
+    /// Which elder, and how to write what it says.
+    #[command(flatten)]
+    pub ask: AskArgs,
+}
+
+/// The flags of `elder rerun`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  elder rerun 01KG…           the job of that run once more, as it is defined now
+  elder rerun 01KG… --wait    ends 0 when the new run succeeded, else 1")]
+pub struct RerunArgs {
+    /// The run
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Wait for the new run's end and end as it did
+    #[arg(long)]
+    pub wait: bool,
+    /// Which elder, and how to write what it says.
+    #[command(flatten)]
+    pub ask: AskArgs,
+}
+
+/// The flags of `elder stop`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+As SIGTERM: nothing fires any more, runs may end within --shutdown-grace, then they are ended.
+Needs the role admin. Exit status: 0 it stops (with --wait: it has), 2 nobody answers, or it is still there.")]
+pub struct StopArgs {
+    /// Wait until it has ended
+    #[arg(long)]
+    pub wait: bool,
+    /// How long to wait
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = values::duration)]
+    pub timeout: Duration,
     /// Which elder.
     #[command(flatten)]
     pub client: ClientArgs,
@@ -63,12 +106,9 @@ pub struct PauseArgs {
     /// Why: shown wherever the pause is
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder resume`.
@@ -79,23 +119,17 @@ pub struct ResumeArgs {
     /// The job's name
     #[arg(value_name = "JOB")]
     pub job: String,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder overrides`.
 #[derive(Debug, Args)]
 pub struct OverridesArgs {
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder explain`.
@@ -113,12 +147,9 @@ pub struct ExplainArgs {
     /// Which fire: an instant, a time by the job's own clock, or so long ago (24h) [default: the last one, else the next]
     #[arg(long, value_name = "TIME")]
     pub at: Option<String>,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder sync`.
@@ -127,17 +158,22 @@ pub struct ExplainArgs {
 Examples:
   elder sync                     read the files again, say what came of it
   elder sync --prune             confirm all removals that are held
-  elder sync --prune old-report  confirm this one")]
+  elder sync --prune old-report  confirm this one
+  elder sync --force --reason 'mends the outage'
+                                 in spite of a freeze (sync_windows); for admins")]
 pub struct SyncArgs {
     /// Confirm held removals: all, or these jobs
     #[arg(long, value_name = "JOB", num_args = 0..)]
     pub prune: Option<Vec<String>>,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Let a change in that a freeze holds
+    #[arg(long, requires = "reason")]
+    pub force: bool,
+    /// Why, with --force: stands in the audit trail
+    #[arg(long, value_name = "TEXT", requires = "force")]
+    pub reason: Option<String>,
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder backup`.
@@ -166,12 +202,9 @@ pub struct OptimizeArgs {
 /// The flags of `elder status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder list`.
@@ -188,12 +221,9 @@ pub struct ListArgs {
     /// Only names that hold this text
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder show`.
@@ -202,12 +232,9 @@ pub struct ShowArgs {
     /// The job's name
     #[arg(value_name = "JOB")]
     pub job: String,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder runs`.
@@ -230,12 +257,9 @@ pub struct RunsArgs {
     /// Only what was due within this time, or since this instant
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder logs`.
@@ -267,12 +291,9 @@ pub struct CancelArgs {
     /// Wait until it is over
     #[arg(long)]
     pub wait: bool,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder report`.
@@ -285,12 +306,9 @@ pub struct ReportArgs {
     /// How far back
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = values::duration)]
     pub since: Duration,
-    /// How to write the answer
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub format: TableFormat,
-    /// Which elder.
+    /// Which elder, and how to write what it says.
     #[command(flatten)]
-    pub client: ClientArgs,
+    pub ask: AskArgs,
 }
 
 /// The flags of `elder wait`.

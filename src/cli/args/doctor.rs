@@ -44,6 +44,9 @@ pub struct DoctorArgs {
     /// Whose time zone data; auto takes the newer
     #[arg(long, value_name = "WHICH", default_value = "auto")]
     pub tzdata: TzdataChoice,
+    /// Tokens with their roles
+    #[arg(long, value_name = "FILE")]
+    pub tokens: Option<PathBuf>,
     /// Files of NAME=value lines for ${NAME}
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
     pub env_file: Vec<PathBuf>,

@@ -16,9 +16,9 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{
-    BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs,
-    OverridesArgs, PauseArgs, ReportArgs, ResumeArgs, RunsArgs, ShowArgs, StatusArgs, SyncArgs,
-    TriggerArgs, WaitArgs,
+    AskArgs, BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs,
+    OverridesArgs, PauseArgs, ReportArgs, RerunArgs, ResumeArgs, RunsArgs, ShowArgs, StatusArgs,
+    StopArgs, SyncArgs, TriggerArgs, WaitArgs,
 };
 pub use config::{ConfigArgs, ConfigCommand, ConfigShowArgs};
 pub use doctor::DoctorArgs;
@@ -104,6 +104,8 @@ pub enum Command {
     Logs(LogsArgs),
     /// Start a run of a job now
     Trigger(TriggerArgs),
+    /// Run the job of a run once more
+    Rerun(RerunArgs),
     /// End a run
     Cancel(CancelArgs),
     /// Pause a job: its fires are skipped
@@ -124,6 +126,8 @@ pub enum Command {
     Optimize(OptimizeArgs),
     /// Say how the jobs did in the last hours
     Report(ReportArgs),
+    /// End a running elder
+    Stop(StopArgs),
 }
 
 /// Turns `elder [FLAG…] --validate [PATH…]` into `elder validate …`: the flag is

@@ -7,6 +7,7 @@ use rustix::fs::{inotify, statvfs};
 use rustix::process::{Resource, getrlimit};
 
 use crate::action::process::is_delegated_to;
+use crate::clock;
 use crate::tools::doctor::{Cgroup, DiskFacts, InotifyFacts, Mount, Synchronised};
 
 use super::super::args::{Cli, Command};
@@ -15,16 +16,20 @@ use super::{mounts, walk};
 /// File systems on which SQLite's locks cannot be trusted.
 const NETWORK: [&str; 5] = ["nfs", "nfs4", "cifs", "smb3", "smbfs"];
 
-/// systemd-timesyncd leaves a file when it has set the clock. Other services keep to themselves:
-/// the kernel's own word for it can be asked for by unsafe code only.
+/// The kernel's word, where it gives one, and what systemd-timesyncd leaves when it has set the clock.
 pub(super) fn synchronised() -> Synchronised {
     let folder = Path::new("/run/systemd/timesync");
-    if folder.join("synchronized").exists() {
-        Synchronised::Yes
-    } else if folder.is_dir() {
-        Synchronised::NotYet
-    } else {
-        Synchronised::Unknown
+    let is_set = folder.join("synchronized").exists();
+    judged(clock::is_in_step(), folder.is_dir().then_some(is_set))
+}
+
+/// What the kernel says, and whether systemd-timesyncd, if it runs, has set the clock.
+fn judged(kernel: Option<bool>, timesyncd: Option<bool>) -> Synchronised {
+    match (kernel, timesyncd) {
+        (Some(true), _) | (None, Some(true)) => Synchronised::Yes,
+        (_, Some(false)) => Synchronised::NotYet,
+        (Some(false), _) => Synchronised::No,
+        (None, None) => Synchronised::Unknown,
     }
 }
 
@@ -111,4 +116,29 @@ fn paths_of(pid: u32) -> Option<Vec<PathBuf>> {
 fn words_of(pid: u32) -> Option<String> {
     let text = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     String::from_utf8(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_knows_of_every_service_and_timesyncd_only_of_itself() {
+        for (kernel, timesyncd, want) in [
+            (Some(true), None, Synchronised::Yes),
+            // Another service keeps it.
+            (Some(true), Some(false), Synchronised::Yes),
+            (None, Some(true), Synchronised::Yes),
+            (Some(false), Some(false), Synchronised::NotYet),
+            (None, Some(false), Synchronised::NotYet),
+            (Some(false), None, Synchronised::No),
+            // It was set once, and is not kept any more.
+            (Some(false), Some(true), Synchronised::No),
+            (None, None, Synchronised::Unknown),
+        ] {
+            assert_eq!(judged(kernel, timesyncd), want, "{kernel:?} {timesyncd:?}");
+        }
+        // Whatever it says, asking does no harm.
+        let _ = clock::is_in_step();
+    }
 }

@@ -22,6 +22,7 @@ use super::console::Console;
 use super::environment::Environment;
 use super::exit::{Exit, Failure};
 use super::tree;
+use crate::daemon::settings_errors;
 
 /// Runs at once as `elder run` has it when nothing is said: two descriptors a process, one a request.
 const PLACES: u64 = 64 * 2 + 1_024;
@@ -51,16 +52,17 @@ fn facts(typed: &DoctorArgs, environment: Environment) -> Result<Facts, Failure>
     let zones = environment.zones(typed.tzdata)?;
     let now = SystemClock::default().now();
     let variables = Arc::new(environment.variables);
+    let options = spec::Options {
+        timezone: typed.timezone.as_deref().map(Arc::from),
+        env: variables.clone(),
+        allow_missing_env: true,
+        ..spec::Options::default()
+    };
     let tree = tree::check(&tree::Query {
         paths: &typed.paths,
         root: None,
         allow_empty: true,
-        options: spec::Options {
-            timezone: typed.timezone.as_deref().map(Arc::from),
-            env: variables.clone(),
-            allow_missing_env: true,
-            ..spec::Options::default()
-        },
+        options: options.clone(),
         zones: &zones,
         now,
     })?;
@@ -75,6 +77,16 @@ fn facts(typed: &DoctorArgs, environment: Environment) -> Result<Facts, Failure>
         StoreFacts::File { holder, .. } => *holder,
         _ => None,
     };
+    let own = [&typed.config, &typed.tokens];
+    let own = own.into_iter().flatten().chain(&typed.env_file);
+    let mut own: Vec<PathBuf> = own.cloned().collect();
+    if let StoreFacts::File { at, .. } = &store {
+        own.push(at.clone());
+    }
+    let others = own.into_iter().filter(|file| walk::mode(file) & 0o002 != 0);
+    let writable = walked.writable.into_iter().chain(others).collect();
+    let settings = typed.config.as_deref();
+    let settings = settings.map(|file| (file.to_owned(), settings_errors(file, &options, &zones)));
     Ok(Facts {
         now,
         tzdata: tzdata_facts(&zones),
@@ -82,7 +94,7 @@ fn facts(typed: &DoctorArgs, environment: Environment) -> Result<Facts, Failure>
         newest_file: walked.newest,
         inotify: host::inotify(walked.folders),
         mounts: mounts::concerning(&mounts, &paths),
-        writable: walked.writable,
+        writable,
         readable_secrets: readable_secrets(&tree.jobs),
         unreadable: walked.unreadable,
         jobs: tree.jobs.len(),
@@ -93,6 +105,8 @@ fn facts(typed: &DoctorArgs, environment: Environment) -> Result<Facts, Failure>
         open_files: host::open_files(),
         places: PLACES,
         cgroup: host::cgroup(holder.filter(|pid| *pid > 0)),
+        limited: limited(&tree.jobs),
+        settings,
         daemons: host::daemons(),
         paths,
     })
@@ -134,6 +148,16 @@ fn missing(
         Some((job.name().to_string(), why))
     });
     missing.collect()
+}
+
+/// Jobs with limits that only control groups enforce.
+fn limited(jobs: &[Job]) -> Vec<String> {
+    let has = |job: &&Job| {
+        let limits = &job.definition.context.limits;
+        limits.memory.is_some() || limits.processes.is_some()
+    };
+    let limited = jobs.iter().filter(has);
+    limited.map(|job| job.name().to_string()).collect()
 }
 
 fn readable_secrets(jobs: &[Job]) -> Vec<PathBuf> {

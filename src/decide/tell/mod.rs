@@ -10,7 +10,7 @@ mod trouble;
 
 pub use letter::{About, letters, of_elder};
 pub use news::Standing;
-pub use trouble::{Told, Trouble};
+pub use trouble::{Missed as MissedTold, Told, Trouble};
 
 use jiff::Timestamp;
 

@@ -339,7 +339,7 @@ fn a_letter_of_a_failure_says_what_was_changed_and_stays_small() {
             author: Some(text.into()),
             definition: None,
             changed: Some(changed),
-            good: None,
+            success: crate::decide::LastSuccess::None,
         };
         let definition = definition(Vec::new());
         let mut run = run(60);

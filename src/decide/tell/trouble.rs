@@ -28,6 +28,13 @@ pub struct Told {
     pub held_back: u64,
 }
 
+/// What was held back of fires that came too late, before some of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missed {
+    sage: SageName,
+    was: u64,
+}
+
 impl Trouble {
     /// Under which name the store remembers the trouble of this job.
     #[must_use]
@@ -68,10 +75,33 @@ impl Trouble {
         &mut self.told[index]
     }
 
-    /// Nobody is sure any more what was said: it is said again.
-    pub fn forget_told(&mut self) {
-        for told in &mut self.told {
+    /// What was held back of fires that came too late `before` some more did, to be taken back where
+    /// these are decided anew.
+    #[must_use]
+    pub fn missed_since(&self, before: Option<&Self>) -> Vec<Missed> {
+        let missed = |trouble: &'_ Told| trouble.event == SageEvent::Missed;
+        let since = |now: &Told| {
+            let told = before.into_iter().flat_map(|before| &before.told);
+            let mut told = told.filter(|told| missed(told) && told.sage == now.sage);
+            let was = told.next().map_or(0, |told| told.held_back);
+            Missed {
+                sage: now.sage.clone(),
+                was,
+            }
+        };
+        self.told
+            .iter()
+            .filter(|told| missed(told))
+            .map(since)
+            .collect()
+    }
+
+    /// These fires are decided anew, and told anew with what was held back before.
+    pub fn take_back(&mut self, missed: &[Missed]) {
+        for taken in missed {
+            let told = self.told_mut(&taken.sage, SageEvent::Missed);
             told.at = None;
+            told.held_back = taken.was;
         }
     }
 

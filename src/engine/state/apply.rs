@@ -13,6 +13,8 @@ use crate::schedule::Fire;
 use crate::store::Mark;
 
 use super::active::Stage;
+use super::mending::waited_for;
+use super::overlap::promised;
 use super::{
     ApplyAnswer, Change, Effect, Incoming, JobState, NotApplied, Phase, State, Ticket, just_before,
 };
@@ -82,8 +84,11 @@ impl State {
             .iter()
             .any(|(_, mark)| mark.mark > self.now.wall);
         for (job, mark) in change.added {
+            let own = editions.remove(job.name());
             let key = self.insert_job(job, &mark);
-            self.add_editions(&mut editions);
+            if let Some(own) = own {
+                self.add_editions_of(key, own);
+            }
             self.begin_schedule(key);
         }
         self.hold(change.held);
@@ -188,13 +193,8 @@ impl State {
         if mark.failing.is_some() {
             self.fails.insert(name.clone());
         }
-        // Runs that the name left behind when it went count again.
-        let orphans = self.orphans.remove(name.as_str()).unwrap_or_default();
         if let Some(trouble) = self.troubles.remove(name.as_str()) {
             state.past().trouble = Some(Box::new(trouble));
-        }
-        if !orphans.is_empty() {
-            state.past().active.clone_from(&orphans);
         }
         let key = match self.free.pop() {
             Some(index) => JobKey(index),
@@ -210,14 +210,25 @@ impl State {
         });
         self.counts[state.status as usize] += 1;
         self.jobs[key.index()] = Some(state);
+        self.adopt(key, &name);
         self.bring_pause(key, &name, mark);
         self.names.insert(name, key);
-        for id in orphans {
-            if let Some(active) = self.runs.get_mut(&id) {
+        key
+    }
+
+    /// Runs that the name left behind when it went count again.
+    pub(super) fn adopt(&mut self, key: JobKey, name: &JobName) {
+        let Some(orphans) = self.orphans.remove(name.as_str()) else {
+            return;
+        };
+        for id in &orphans {
+            if let Some(active) = self.runs.get_mut(id) {
                 active.key = Some(key);
             }
         }
-        key
+        if let Some(state) = self.job_mut(key) {
+            state.past().active.extend(orphans);
+        }
     }
 
     fn change_job(&mut self, job: Job, at: Timestamp) -> Edited {
@@ -244,10 +255,12 @@ impl State {
             .filter(|fire| goes_on && fire.scheduled > state.mark && fire.scheduled <= at);
         let open = carried.filter(|fire| fire.due > now);
         let open = open.map(|fire| just_before(fire.scheduled));
+        let mut to = None;
         if is_rescheduled {
-            let to = open.unwrap_or(at);
-            state.mark = state.mark.max(to);
-            state.since = to;
+            state.mark = state.mark.max(open.unwrap_or(at));
+            // Ahead of the clock what was decided by the old schedule is its own.
+            state.since = state.mark;
+            to = open.or(waited_for(state.mark, at));
         }
         let is_lost = goes_on && decide::loses_today(&before.schedule, &after.schedule, at);
         if let Some(state) = self.job(key) {
@@ -272,7 +285,7 @@ impl State {
         // More may run at once than before.
         self.next_of_job(key);
         let today = if is_lost { Today::Lost } else { Today::Kept };
-        Edited { today, open }
+        Edited { today, open: to }
     }
 
     /// An edit made this fire due; it is not late for that.
@@ -287,14 +300,16 @@ impl State {
         self.record_waiting(key, Timestamp::MAX);
     }
 
-    /// How far the mark of a job goes that is taken out while a fire of it waits for its jitter.
+    /// How far the mark of a job goes that is taken out, where that is not now: while a fire of it
+    /// waits for its jitter, or while its mark is ahead of the clock.
     fn open_mark(&self, name: &JobName) -> Option<Timestamp> {
         let key = self.names.get(name.as_str())?;
         let state = self.job(*key)?;
         let definition = &state.job.definition;
-        let pending = definition.schedule.pending_at(self.now.wall)?;
-        let is_open = definition.enabled && pending.scheduled > state.mark;
-        is_open.then(|| just_before(pending.scheduled))
+        let pending = definition.schedule.pending_at(self.now.wall);
+        let pending = pending.filter(|fire| definition.enabled && fire.scheduled > state.mark);
+        let open = pending.map(|fire| just_before(fire.scheduled));
+        open.or(waited_for(state.mark, self.now.wall))
     }
 
     fn remove_job(&mut self, name: &JobName) {
@@ -351,7 +366,11 @@ impl State {
         };
         let ids: Vec<_> = job.active().iter().filter(waits).copied().collect();
         for id in ids {
-            self.give_up(id, Outcome::Missed, Reason::Removed);
+            let why = self.runs.get(&id).and_then(|active| active.end_reason);
+            match why {
+                Some(why) => self.give_up(id, promised(why), why),
+                None => self.give_up(id, Outcome::Missed, Reason::Removed),
+            }
         }
     }
 

@@ -1,9 +1,13 @@
 //! The end of a run before its time: somebody asks for it, or a newer run needs its place.
 
-use crate::ids::RunId;
+use jiff::Timestamp;
+
+use crate::ids::{JobKey, RunId};
 use crate::model::{Outcome, Reason};
 
-use super::active::{Row, Stage};
+use super::active::{Active, Row, Stage};
+use super::fires::NotRun;
+use super::overlap::promised;
 use super::{Effect, EndHow, State};
 
 impl State {
@@ -59,6 +63,37 @@ impl State {
             Stage::Queued | Stage::Backlog | Stage::Behind => {
                 self.give_up(id, Outcome::Cancelled, why);
             }
+        }
+    }
+
+    /// The row of a fire was refused, and it is decided anew; what was promised of it holds.
+    pub(super) fn remember_promise(&mut self, key: JobKey, active: &Active) {
+        let at = active.run.scheduled_at;
+        if let (Some(why), Some(job)) = (active.end_reason, self.job_mut(key)) {
+            job.past().promised.push((at, why));
+        }
+    }
+
+    /// Records a fire whose end was promised before as that; says whether it is one.
+    pub(super) fn keep_promise(&mut self, key: JobKey, scheduled: Timestamp) -> bool {
+        let past = self.job_mut(key).and_then(|job| job.past.as_mut());
+        let Some(of_job) = past.map(|past| &mut past.promised) else {
+            return false;
+        };
+        let Some(index) = of_job.iter().position(|(at, _)| *at == scheduled) else {
+            return false;
+        };
+        let (_, why) = of_job.swap_remove(index);
+        self.not_run(key, NotRun::one(promised(why), why, scheduled));
+        true
+    }
+
+    /// Fires that are decided by now need no promise.
+    pub(super) fn forget_promises(&mut self, key: JobKey) {
+        if let Some(job) = self.job_mut(key)
+            && let Some(past) = job.past.as_mut()
+        {
+            past.promised.retain(|(at, _)| *at > job.mark);
         }
     }
 }

@@ -4,16 +4,19 @@
 //! goes back to where it was, what ended is kept to be written later, and
 //! nothing is decided until the store is back.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::decide::MissedTold;
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{Event, Job, Outcome, Output, Reason, Run, RunState};
+use crate::model::{Event, Outcome, Reason, Run, RunState};
 use crate::store::{Write, Written};
 
 use super::active::{Active, Row, Stage, is_fire};
+use super::kept::Kept;
+use super::overlap::promised;
 use super::pauses::AskedPause;
 use super::{Effect, JobState, Phase, Refusal, State, Ticket};
 
@@ -21,12 +24,6 @@ use super::{Effect, JobState, Phase, Refusal, State, Ticket};
 /// the first batch of a round is small, and the starts that follow from it overlap with the next.
 const FIRST_BATCH: usize = 64;
 const BATCH: usize = 512;
-
-/// So many ends of runs are kept while the store is away; their output is dropped first.
-const KEPT: usize = 50_000;
-
-/// So many bytes of output are kept with them.
-const KEPT_OUTPUT: usize = 64 << 20;
 
 /// With so many writes unanswered nothing more is decided until the store has caught up.
 const MOST_UNANSWERED: usize = 100_000;
@@ -41,9 +38,9 @@ pub(super) enum Then {
     /// A waiting run has its row.
     Recorded(RunId),
     /// The job's mark is no longer ahead of the clock.
-    Mended(JobName),
-    /// Letters are in the outbox, of this job; the row that they are about comes next.
-    Told(JobName),
+    Mended(JobKey, JobName),
+    /// Letters are in the outbox, the row that they are about comes next; what a refusal takes back.
+    Told(Vec<MissedTold>),
     /// Letters are in the outbox, about no row.
     ToldAlone,
     /// A pause, or its end, is in force.
@@ -83,14 +80,14 @@ pub(super) struct Commits {
     /// The store is back, but batches up to this one were sent before that was known and are
     /// refused all the same.
     back_after: Option<u64>,
-    /// What the store refused and cannot be decided anew: ends of runs, and fires of schedules
-    /// that are no longer in force.
-    kept: VecDeque<(Write, Then)>,
-    kept_output: usize,
+    /// What the store refused and cannot be decided anew.
+    kept: Kept,
     /// Who waits until everything up to a batch is durable.
     waiting: Vec<(u64, Ticket)>,
     /// Jobs with instants that could not be recorded.
     pub(super) unsettled: BTreeSet<JobKey>,
+    /// Those of them of which something was told.
+    pub(super) untold: BTreeSet<JobKey>,
 }
 
 impl Commits {
@@ -129,29 +126,6 @@ impl Commits {
             .first_key_value()
             .map_or(u64::MAX, |(batch, _)| *batch)
     }
-
-    fn keep_with(&mut self, telling: Option<(Write, Then)>, write: Write, then: Then) {
-        if let Some((write, then)) = telling {
-            self.keep(write, then);
-        }
-        self.keep(write, then);
-    }
-
-    fn keep(&mut self, mut write: Write, then: Then) {
-        if self.kept.len() >= KEPT {
-            self.kept.pop_front();
-        }
-        if let Write::Update { output, .. } = &mut write {
-            let size = |output: &Output| output.head.len() + output.tail.len();
-            let bytes = output.as_ref().map_or(0, size);
-            if self.kept.len() >= KEPT / 10 || self.kept_output + bytes > KEPT_OUTPUT {
-                *output = None;
-            } else {
-                self.kept_output += bytes;
-            }
-        }
-        self.kept.push_back((write, then));
-    }
 }
 
 impl State {
@@ -183,6 +157,13 @@ impl State {
         }
         let writes = std::mem::take(&mut self.commits.writes);
         let thens = std::mem::take(&mut self.commits.thens);
+        if self.commits.back_after.is_some() {
+            // The store would take it now, before what was refused and is older.
+            for (write, then) in writes.into_iter().zip(thens) {
+                self.commits.kept.keep(write, then);
+            }
+            return;
+        }
         self.commits.last_batch += 1;
         self.commits.unanswered += writes.len();
         let batch = self.commits.last_batch;
@@ -260,7 +241,11 @@ impl State {
                 self.replace_by_request(id);
                 self.end_withdrawn(id);
             }
-            (Then::Mended(job), _) => self.mended_jobs.push(job),
+            (Then::Mended(key, job), _) => {
+                let key = self.still(Some(key), &job);
+                let job = key.and_then(|key| Some(self.job(key)?.job.name().clone()));
+                self.mended_jobs.extend(job);
+            }
             (Then::Start(id) | Then::Recorded(id), Written::Taken) => self.taken(id),
             (
                 Then::NotRun {
@@ -296,7 +281,7 @@ impl State {
                 // The row that was to stand for more fires is no longer there: they get one of their own.
                 if run.count > added {
                     let mut own = run;
-                    own.id = RunId::of_fire(&own.job, first);
+                    own.id = self.fire_id(&own.job, first);
                     own.scheduled_at = first;
                     own.count = added;
                     let run = own.clone();
@@ -353,18 +338,18 @@ impl State {
                     ..
                 } => match self.undecided_again(key, run, first) {
                     Some(key) => {
-                        if let Some((_, Then::Told(job))) = telling {
-                            self.untold(&job);
+                        if let Some((_, Then::Told(missed))) = telling {
+                            self.untold(key, &missed);
                         }
                         self.reopen(key, first);
                     }
-                    None => self.commits.keep_with(telling, write, then),
+                    None => self.commits.kept.keep_with(telling, write, then),
                 },
                 Then::Paused(asked) => self.pause_refused(&asked, &error),
                 // It is looked at again when the store is back.
-                Then::Mended(_) => {}
+                Then::Mended(..) => {}
                 Then::Nothing | Then::Told(_) | Then::ToldAlone => {
-                    self.commits.keep_with(telling, write, then);
+                    self.commits.kept.keep_with(telling, write, then);
                 }
             }
         }
@@ -385,7 +370,7 @@ impl State {
         let Some(active) = self.runs.get_mut(&id) else {
             // It was given up meanwhile: the row of that follows.
             if is_claim {
-                self.commits.keep(write, Then::Nothing);
+                self.commits.kept.keep(write, Then::Nothing);
             }
             return;
         };
@@ -411,8 +396,11 @@ impl State {
         }
         if is_fire(&active.run) {
             match self.undecided_again(key, &active.run, first) {
-                Some(key) => self.reopen(key, first),
-                None => self.keep_missed(active.run, &active.job, key),
+                Some(key) => {
+                    self.remember_promise(key, &active);
+                    self.reopen(key, first);
+                }
+                None => self.keep_missed(active, key),
             }
         }
         if let Some(key) = key {
@@ -420,13 +408,17 @@ impl State {
         }
     }
 
-    /// A fire that cannot be decided anew, for its job or its schedule is gone, is missed.
-    fn keep_missed(&mut self, run: Run, job: &Job, key: Option<JobKey>) {
+    /// A fire that cannot be decided anew, for its job or its schedule is gone, is missed, unless its
+    /// end was promised before.
+    fn keep_missed(&mut self, active: Active, key: Option<JobKey>) {
+        let Active { run, job, .. } = active;
         let first = run.scheduled_at;
+        let why = active.end_reason.map(|why| (promised(why), why));
+        let (outcome, reason) = why.unwrap_or((Outcome::Missed, Reason::Store));
         let run = Box::new(Run {
             state: RunState::Done,
-            outcome: Some(Outcome::Missed),
-            reason: Some(Reason::Store),
+            outcome: Some(outcome),
+            reason: Some(reason),
             finished_at: Some(self.now.wall),
             attempt: 0,
             started_at: None,
@@ -438,8 +430,10 @@ impl State {
             first,
             added: 1,
         };
-        let telling = self.telling(key, job, &run, 1, None);
-        self.commits.keep_with(telling, Write::Claim { run }, then);
+        let telling = self.telling(key, &job, &run, 1, None);
+        self.commits
+            .kept
+            .keep_with(telling, Write::Claim { run }, then);
     }
 
     /// The store can be written again.
@@ -458,9 +452,15 @@ impl State {
         }
         self.commits.back_after = None;
         self.commits.error = None;
-        self.commits.kept_output = 0;
-        for (write, then) in std::mem::take(&mut self.commits.kept) {
+        self.commits.untold.clear();
+        let (kept, dropped) = self.commits.kept.take();
+        for (write, then) in kept {
             self.write(write, then);
+        }
+        if dropped > 0 {
+            self.notice(&format!(
+                "the store was away for so long that the ends of {dropped} runs could not be kept: the next start finds them open, as interrupted"
+            ));
         }
         self.lateness = Reason::Store;
         if self.phase != Phase::Running {
@@ -473,6 +473,7 @@ impl State {
                 let schedule = job.job.definition.schedule.clone();
                 self.settle(key, &schedule, Duration::ZERO);
             }
+            self.forget_promises(key);
         }
     }
 
@@ -495,35 +496,5 @@ impl State {
         let key = self.still(key, &run.job)?;
         let since = self.job(key)?.since;
         (is_fire(run) && instant > since).then_some(key)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{Output, Trigger};
-
-    #[test]
-    fn what_is_kept_while_the_store_is_away_is_bounded_and_output_goes_first() {
-        let job = JobName::new("a").unwrap();
-        let mut commits = Commits::default();
-        for second in 0..KEPT as i64 + 10 {
-            let at = Timestamp::from_second(second).unwrap();
-            let id = RunId::of_fire(&job, at);
-            let run = Box::new(Run::new(id, job.clone(), at, Trigger::Schedule));
-            let output = Some(Output::default());
-            commits.keep(Write::Update { run, output }, Then::Nothing);
-        }
-        assert_eq!(commits.kept.len(), KEPT);
-        let (mut oldest, mut with_output) = (None, 0);
-        for (write, _) in &commits.kept {
-            let Write::Update { run, output } = write else {
-                panic!("{write:?}");
-            };
-            oldest = oldest.or(Some(run.scheduled_at.as_second()));
-            with_output += usize::from(output.is_some());
-        }
-        // The first ten are gone, and of the others the first have what they said.
-        assert_eq!((oldest, with_output), (Some(10), KEPT / 10 - 10));
     }
 }

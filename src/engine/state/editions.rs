@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::decide::{self, Edition, Failing, FailingSince, MOST_EDITIONS};
+use crate::decide::{self, Edition, Failing, FailingSince, LastSuccess, MOST_EDITIONS};
 use crate::ids::{JobKey, JobName};
 use crate::model::{Job, Outcome, Run};
 use crate::spec;
@@ -18,22 +18,27 @@ use super::job::{JobState, Past};
 impl State {
     /// Jobs that are there have these editions beside those that are known, the oldest first.
     pub(super) fn add_editions(&mut self, editions: &mut HashMap<JobName, Vec<Edition>>) {
-        editions.retain(|name, new| {
-            let key = self.names.get(name.as_str()).copied();
-            let Some(job) = key.and_then(|key| self.job_mut(key)) else {
-                return true;
-            };
-            let past = job.past();
-            for edition in new.drain(..) {
-                match past.editions.last_mut() {
-                    // Only its edit has become a revision.
-                    Some(last) if last.definition == edition.definition => *last = edition,
-                    _ => past.editions.push(edition),
-                }
+        editions.retain(|name, new| match self.names.get(name.as_str()).copied() {
+            Some(key) => {
+                self.add_editions_of(key, std::mem::take(new));
+                false
             }
-            past.forget_editions();
-            false
+            None => true,
         });
+    }
+
+    /// The same for one job.
+    pub(super) fn add_editions_of(&mut self, key: JobKey, new: Vec<Edition>) {
+        let Some(job) = self.job_mut(key) else { return };
+        let past = job.past();
+        for edition in new {
+            match past.editions.last_mut() {
+                // Only its edit has become a revision.
+                Some(last) if last.definition == edition.definition => *last = edition,
+                _ => past.editions.push(edition),
+            }
+        }
+        past.forget_editions();
     }
 
     /// Says in a run where its definition is written, what it is known by, and who changed it last.
@@ -88,7 +93,11 @@ impl JobState {
     pub(super) fn failing(&self) -> Option<FailingSince> {
         let past = self.past.as_deref()?;
         let failing: &Failing = past.failing.as_deref()?;
-        Some(decide::failing_since(failing, past.good, &past.editions))
+        let success = match past.times.last_success {
+            None => LastSuccess::None,
+            Some(_) => past.good.map_or(LastSuccess::Unknown, LastSuccess::By),
+        };
+        Some(decide::failing_since(failing, success, &past.editions))
     }
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::decide::{self, Admission};
-use crate::ids::{JobKey, RunId};
+use crate::ids::{JobKey, JobName, RunId};
 use crate::model::{Grace, Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::schedule::{Fire, Schedule};
 use crate::store::Write;
 
-use super::active::{Active, Place, Row};
+use super::active::{Active, Place, Row, Stage, is_fire};
 use super::commits::Then;
 use super::{Incoming, Phase, Span, State, just_before};
 
@@ -124,7 +124,24 @@ impl State {
             self.catch_up(key, schedule, fire, at_once);
         }
         if !at_once {
+            self.bound_backlog(key);
             self.next_of_job(key);
+        }
+    }
+
+    /// No more late fires wait in line than one look back may start: the oldest ones go.
+    fn bound_backlog(&mut self, key: JobKey) {
+        let Some(job) = self.job(key) else { return };
+        let late = |id: &RunId| {
+            let active = self.runs.get(id)?;
+            let is_late = active.stage == Stage::Backlog && is_fire(&active.run);
+            is_late.then_some((active.run.scheduled_at, *id))
+        };
+        let mut late: Vec<_> = job.active().iter().filter_map(late).collect();
+        late.sort_unstable();
+        late.truncate(late.len().saturating_sub(decide::MOST_STARTS));
+        for (_, id) in late {
+            self.give_up(id, Outcome::Missed, Reason::Coalesced);
         }
     }
 
@@ -139,6 +156,9 @@ impl State {
 
     /// A fire that is in time: it runs, waits for a place, or is skipped.
     pub(super) fn fire(&mut self, key: JobKey, schedule: &Schedule, fire: Fire, trigger: Trigger) {
+        if self.keep_promise(key, fire.scheduled) {
+            return;
+        }
         let Some(run_by) = self.run_by(key) else {
             self.missed_one(key, fire.scheduled, Reason::Removed);
             return;
@@ -156,7 +176,7 @@ impl State {
         let next = schedule.next_after(fire.scheduled);
         let grace = decide::grace(policy, schedule, fire, next);
         let mut run = Run::new(
-            RunId::of_fire(run_by.name(), fire.scheduled),
+            self.fire_id(run_by.name(), fire.scheduled),
             run_by.name().clone(),
             fire.scheduled,
             trigger,
@@ -178,6 +198,16 @@ impl State {
         }
     }
 
+    /// The identity of a fire. Where a job that had this name before has a run of the same instant under
+    /// way, that has it already.
+    pub(super) fn fire_id(&self, name: &JobName, scheduled: Timestamp) -> RunId {
+        let id = RunId::of_fire(name, scheduled);
+        match self.runs.contains_key(&id) {
+            true => RunId::of_request(name, scheduled, "renamed"),
+            false => id,
+        }
+    }
+
     /// What a run of this job runs by: the incoming definition where one is coming; `None` when the job goes.
     pub(super) fn run_by(&self, key: JobKey) -> Option<Job> {
         match self.incoming.get(&key) {
@@ -188,12 +218,15 @@ impl State {
     }
 
     fn add_backlog(&mut self, key: JobKey, fire: Fire) {
+        if self.keep_promise(key, fire.scheduled) {
+            return;
+        }
         let Some(run_by) = self.run_by(key) else {
             self.missed_one(key, fire.scheduled, Reason::Removed);
             return;
         };
         let mut run = Run::new(
-            RunId::of_fire(run_by.name(), fire.scheduled),
+            self.fire_id(run_by.name(), fire.scheduled),
             run_by.name().clone(),
             fire.scheduled,
             Trigger::CatchUp,
@@ -251,7 +284,7 @@ impl State {
             );
             return;
         }
-        let id = RunId::of_fire(&name, not_run.first);
+        let id = self.fire_id(&name, not_run.first);
         let mut run = Run::new(id, name, not_run.first, Trigger::Schedule);
         run.count = not_run.count;
         run.scheduled_until = (not_run.last > not_run.first).then_some(not_run.last);

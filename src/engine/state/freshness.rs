@@ -59,6 +59,13 @@ impl Freshness {
         Some((expected.deadline, expected.is_stale))
     }
 
+    /// A job has another name, and is as stale as it was.
+    pub(super) fn rename(&mut self, from: &JobName, to: &JobName) {
+        if self.stale.remove(from) {
+            self.stale.insert(to.clone());
+        }
+    }
+
     /// Elder is there again after it was not.
     pub(super) fn resume(&mut self, at: Timestamp) {
         self.resumed = at;

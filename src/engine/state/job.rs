@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::decide::{Edition, Failing, Trouble};
 use crate::engine::handle::JobStatus;
 use crate::ids::{DefinitionId, RunId};
-use crate::model::{Job, JobTimes, Run};
+use crate::model::{Job, JobTimes, Reason, Run};
 use crate::store::Mark;
 
 /// One job.
@@ -34,6 +34,9 @@ pub(super) struct Past {
     pub(super) last_startup_at: Option<Timestamp>,
     pub(super) times: JobTimes,
     pub(super) last: Option<Box<Run>>,
+    /// Fires whose end was promised, and whose rows the store then refused: they are decided anew,
+    /// and do not run.
+    pub(super) promised: Vec<(Timestamp, Reason)>,
     /// What sages were told, from a failure to the next success.
     pub(super) trouble: Option<Box<Trouble>>,
     /// The definition of the last success.

@@ -3,20 +3,30 @@
 //! Nothing up to a mark is decided again, so a job whose mark is a year ahead would not fire for a
 //! year. A mark that is ahead by no more than [`AHEAD`] is waited for: that is how a small step back
 //! repeats nothing. One further ahead is mended by the store, which knows where the clock's leap
-//! began and keeps what ran after it closed.
+//! began and keeps what ran after it closed. A wait between two attempts is no longer than its job
+//! allows, from now: what such a clock planned for a year ahead would keep its job from running for
+//! as long.
 
 use jiff::Timestamp;
 
+use crate::decide;
 use crate::ids::{JobKey, JobName};
 use crate::model::Event;
 use crate::schedule::Fire;
 use crate::store::{AHEAD, Mark, Write};
 
+use super::active::{Active, Stage};
 use super::commits::Then;
 use super::{Effect, Phase, State};
 
 /// So many names are told.
 const NAMED: usize = 5;
+
+/// The mark, if it is ahead of this instant and that is waited for.
+pub(super) fn waited_for(mark: Timestamp, at: Timestamp) -> Option<Timestamp> {
+    let latest = at.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+    (mark > at && mark <= latest).then_some(mark)
+}
 
 impl State {
     /// Has marks that are too far ahead mended, and tells of those that are waited for.
@@ -31,7 +41,7 @@ impl State {
             let Some(job) = self.job(*key) else { continue };
             // What the loop itself takes, and what a clock is kept in step by, is no news.
             if job.mark > latest {
-                far.push((name.clone(), job.mark));
+                far.push((name.clone(), *key, job.mark));
             } else if job.mark.duration_since(now) > jiff::SignedDuration::from_secs(1) {
                 wait = wait.max(Some(job.mark));
             }
@@ -41,13 +51,13 @@ impl State {
                 "the clock was set back: jobs that were decided for later already fire again when it has passed that, the last at {until}"
             ));
         }
-        let Some(furthest) = far.iter().map(|(_, mark)| *mark).max() else {
+        let Some(furthest) = far.iter().map(|(.., mark)| *mark).max() else {
             return;
         };
         let names: Vec<_> = far
             .iter()
             .take(NAMED)
-            .map(|(name, _)| name.as_str())
+            .map(|(name, ..)| name.as_str())
             .collect();
         let more = far.len().saturating_sub(NAMED);
         let more = match more {
@@ -59,12 +69,36 @@ impl State {
             far.len(),
             names.join(", "),
         ));
-        for (job, _) in far {
+        for (job, key, _) in far {
             let write = Write::Mend {
                 job: job.clone(),
                 at: now,
             };
-            self.write(write, Then::Mended(job));
+            self.write(write, Then::Mended(key, job));
+        }
+    }
+
+    /// Brings waits between two attempts back to what their jobs allow.
+    pub(super) fn mend_waits(&mut self) {
+        let now = self.now.wall;
+        let latest = |active: &Active| {
+            let retry = &active.job.definition.policy.retry;
+            let latest = decide::latest_attempt(retry, now);
+            let planned = active.run.next_attempt_at?;
+            (active.stage == Stage::Waiting && planned > latest).then_some((planned, latest))
+        };
+        let runs = self.runs.iter();
+        let mut far: Vec<_> = runs
+            .filter_map(|(id, active)| Some((*id, latest(active)?)))
+            .collect();
+        far.sort_unstable();
+        for (id, (planned, latest)) in far {
+            if let Some(active) = self.runs.get_mut(&id) {
+                active.run.next_attempt_at = Some(latest);
+            }
+            self.timers.remove(&(planned, id));
+            self.timers.insert((latest, id));
+            self.update_row(id);
         }
     }
 
@@ -118,6 +152,7 @@ impl State {
         for id in ids {
             self.forget(id);
         }
+        self.next_of_job(key);
     }
 
     /// A job's next fire: none that is decided already or falls into a pause.
@@ -131,7 +166,7 @@ impl State {
         self.after_pause(key, next)
     }
 
-    fn notice(&self, text: &str) {
+    pub(super) fn notice(&self, text: &str) {
         self.observer.observe(&Event::Notice {
             warning: true,
             text,

@@ -12,6 +12,7 @@ mod editions;
 mod fires;
 mod freshness;
 mod job;
+mod kept;
 mod mending;
 mod overlap;
 mod pauses;
@@ -248,6 +249,8 @@ pub struct State {
     phase: Phase,
     /// Why a fire that is late now is late.
     lateness: Reason,
+    /// Asked for by this input.
+    asked: Option<RunId>,
     revision: Option<Arc<str>>,
     sages: Arc<Sages>,
     /// Jobs whose last runs failed.
@@ -306,6 +309,7 @@ impl State {
             incoming: HashMap::new(),
             phase: Phase::Starting,
             lateness: Reason::Downtime,
+            asked: None,
             revision: None,
             sages: Arc::default(),
             fails: BTreeSet::new(),
@@ -351,6 +355,7 @@ impl State {
             Input::StopNow => self.stop_now(),
         }
         self.go_on();
+        self.record_asked();
         self.finish_round();
         self.read_mended();
         std::mem::take(&mut self.effects)
@@ -407,6 +412,7 @@ impl State {
             // Marks see to it that nothing is repeated.
             Direction::Backward => {
                 self.mend_marks();
+                self.mend_waits();
                 self.tell_all_next();
                 self.expect_all();
             }

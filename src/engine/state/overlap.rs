@@ -31,7 +31,7 @@ impl State {
         (decide::admit(policy, all - waiting, waiting), blocking)
     }
 
-    fn is_behind(&self, id: RunId) -> bool {
+    pub(super) fn is_behind(&self, id: RunId) -> bool {
         let active = self.runs.get(&id);
         active.is_some_and(|active| active.stage == Stage::Behind && !active.is_ending)
     }
@@ -89,11 +89,7 @@ impl State {
         };
         if active.stage == Stage::Behind && active.is_ending {
             let why = active.end_reason.unwrap_or(Reason::Request);
-            let outcome = match why {
-                Reason::Paused => Outcome::Skipped,
-                _ => Outcome::Cancelled,
-            };
-            self.give_up(id, outcome, why);
+            self.give_up(id, promised(why), why);
         }
     }
 
@@ -142,6 +138,14 @@ impl State {
             active.grace_until = Some(now.saturating_add(grace).unwrap_or(Timestamp::MAX));
         }
         self.enqueue(id);
+    }
+}
+
+/// What becomes of a run that has not begun and whose end was promised for this reason.
+pub(super) fn promised(why: Reason) -> Outcome {
+    match why {
+        Reason::Paused => Outcome::Skipped,
+        _ => Outcome::Cancelled,
     }
 }
 

@@ -305,9 +305,12 @@ impl State {
         }
     }
 
-    /// A name without a job is another one from now on.
+    /// A name without a job is another one from now on; a job that is there keeps its own pause.
     pub(super) fn rename_pause(&mut self, from: &JobName, to: &JobName) {
         let pause = self.pauses.gone.remove(from);
+        if self.names.contains_key(to.as_str()) {
+            return;
+        }
         if pause.is_some() || self.names.contains_key(from.as_str()) {
             self.pauses.gone.remove(to);
         }

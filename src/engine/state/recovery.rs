@@ -70,7 +70,10 @@ impl State {
         let Some(job) = self.job(key).map(|job| job.job.clone()) else {
             return;
         };
-        let at = at.max(self.now.wall);
+        let now = self.now.wall;
+        let latest = decide::latest_attempt(&job.definition.policy.retry, now);
+        let is_mended = at > latest;
+        let at = at.min(latest).max(now);
         run.next_attempt_at = Some(at);
         let id = run.id;
         let mut active = Active::new(run, job, Some(key));
@@ -80,6 +83,9 @@ impl State {
         self.runs.insert(id, active);
         if let Some(job) = self.job_mut(key) {
             job.past().active.push(id);
+        }
+        if is_mended {
+            self.update_row(id);
         }
     }
 

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::decide::Trouble;
+use jiff::Timestamp;
+
 use crate::ids::{JobKey, JobName};
 use crate::model::{Event, IdCell};
 use crate::store::{AppliedFile, Telling, Write};
@@ -18,19 +19,18 @@ impl State {
     pub(super) fn rename(&mut self, moves: Vec<(JobName, JobName)>, files: Vec<AppliedFile>) {
         let mut said = Vec::new();
         for (from, to) in &moves {
+            if let Some(key) = self.names.get(from.as_str()) {
+                // Where the new name has a row of the same instant, the one that is open is kept.
+                self.record_waiting(*key, Timestamp::MAX);
+            }
             self.rename_rows(from, to);
             self.rename_pause(from, to);
-            let key = self.names.get(from.as_str()).copied();
-            if let Some(trouble) = self.trouble(key, from) {
-                said.push((Trouble::subject(from), None));
-                said.push((Trouble::subject(to), Some(trouble.print())));
-                if key.is_none() {
-                    self.keep_trouble(from, None);
-                    self.keep_trouble(to, Some(trouble));
-                }
-            }
+            self.rename_trouble(from, to, &mut said);
             if let Some(key) = self.names.remove(from.as_str()) {
                 self.rename_job(key, from, to);
+            }
+            if let Some(key) = self.names.get(to.as_str()) {
+                self.adopt(*key, to);
             }
         }
         if !said.is_empty() {
@@ -51,13 +51,7 @@ impl State {
         if self.fails.remove(from.as_str()) {
             self.fails.insert(to.clone());
         }
-        self.expect_nothing(key, from);
-        let orphans = self.orphans.remove(to.as_str()).unwrap_or_default();
-        for id in &orphans {
-            if let Some(active) = self.runs.get_mut(id) {
-                active.key = Some(key);
-            }
-        }
+        self.freshness.rename(from, to);
         let Some(state) = self.job_mut(key) else {
             return;
         };
@@ -70,9 +64,6 @@ impl State {
             .cloned()
             .chain([from.clone()])
             .collect();
-        if !orphans.is_empty() {
-            state.past().active.extend(orphans);
-        }
         if let Some(past) = state.past.as_mut() {
             if let Some(span) = past.span.as_mut() {
                 span.run.job = to.clone();
@@ -87,7 +78,6 @@ impl State {
                 job: &state.job,
             });
         }
-        self.expect(key);
     }
 
     /// Everything of the old name that is not over: it goes on by the definition that it began with.
@@ -100,11 +90,6 @@ impl State {
         for run in &mut self.recalled {
             if run.job == *from {
                 run.job = to.clone();
-            }
-        }
-        for job in &mut self.mended_jobs {
-            if job == from {
-                job.clone_from(to);
             }
         }
         if let Some(orphans) = self.orphans.remove(from.as_str()) {

@@ -7,7 +7,7 @@ use crate::ids::{JobKey, RunId};
 use crate::model::{Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::store::Write;
 
-use super::active::{Active, Place, Row, Stage};
+use super::active::{Active, Place, Row};
 use super::commits::Then;
 use super::overlap::under_way;
 use super::{Effect, Phase, Refusal, State, Ticket, TriggerRequest, Triggered};
@@ -61,14 +61,15 @@ impl State {
             Admission::Start | Admission::Skip => Place::Pool,
         };
         self.add_run(active, place);
-        let begins = self.phase == Phase::Running && !self.commits.is_clogged();
-        let has_place = |active: &Active| {
-            begins && active.stage == Stage::Queued && self.places.has_place(active)
-        };
-        let waits = !self.runs.get(&id).is_some_and(has_place);
-        // A full pool may take long; who asked hears at once, and the row is there.
+        self.asked = Some(id);
+    }
+
+    /// What was asked for just now and has not begun gets its row: a full pool may take long, and who
+    /// asked hears at once.
+    pub(super) fn record_asked(&mut self) {
+        let Some(id) = self.asked.take() else { return };
         if let Some(active) = self.runs.get_mut(&id)
-            && waits
+            && active.row == Row::Absent
         {
             active.row = Row::OnItsWay;
             let run = Box::new(active.run.clone());

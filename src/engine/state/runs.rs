@@ -49,14 +49,17 @@ impl State {
     }
 
     /// A run of the job is over: the next of its late fires when none of its runs is before it, and
-    /// whoever waits for just this.
+    /// whoever waits for just this. Late fires come before those that wait for a run to end.
     pub(super) fn next_of_job(&mut self, key: JobKey) {
         self.expect_after_end(key);
         let Some(job) = self.job(key) else { return };
-        let stage = |id: &RunId| self.runs.get(id).map(|active| active.stage);
+        let is_late = |id: &RunId| {
+            let active = self.runs.get(id);
+            active.is_some_and(|active| active.stage == Stage::Backlog)
+        };
         let mut active = job.active().iter();
-        if active.clone().all(|id| stage(id) == Some(Stage::Backlog))
-            && let Some(id) = active.next().copied()
+        if active.clone().all(|id| is_late(id) || self.is_behind(*id))
+            && let Some(id) = active.find(|id| is_late(id)).copied()
         {
             self.enqueue(id);
             return;
@@ -213,7 +216,7 @@ impl State {
         self.enqueue(id);
     }
 
-    fn update_row(&mut self, id: RunId) {
+    pub(super) fn update_row(&mut self, id: RunId) {
         if let Some(active) = self.runs.get(&id) {
             let run = Box::new(active.run.clone());
             self.write(Write::Update { run, output: None }, Then::Nothing);
@@ -234,13 +237,12 @@ impl State {
         run.output_bytes = end.output.total;
         let (outcome, reason) = match end.ended {
             Ended::Success => (Outcome::Success, None),
-            Ended::Stopped if matches!(self.phase, Phase::Stopping(_)) => {
-                (Outcome::Interrupted, Some(Reason::Shutdown))
-            }
-            Ended::Stopped => {
-                let reason = active.end_reason.unwrap_or(Reason::Request);
-                (Outcome::Cancelled, Some(reason))
-            }
+            Ended::Stopped => match (active.end_reason, self.phase) {
+                // What was promised before a stop stays so.
+                (Some(reason), _) => (Outcome::Cancelled, Some(reason)),
+                (None, Phase::Stopping(_)) => (Outcome::Interrupted, Some(Reason::Shutdown)),
+                (None, _) => (Outcome::Cancelled, Some(Reason::Request)),
+            },
             Ended::TimedOut => (Outcome::TimedOut, Some(Reason::Timeout)),
             Ended::Failed(reason) => (Outcome::Failed, Some(reason)),
         };

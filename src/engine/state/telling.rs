@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use crate::decide::{self, About, Happened, Trouble};
+use crate::decide::{self, About, Happened, MissedTold, Trouble};
 use crate::ids::{JobKey, JobName, RunId};
 use crate::model::{Event, Job, Output, Run, Trigger};
 use crate::store::{Telling, Write};
@@ -79,7 +79,9 @@ impl State {
     ) -> Option<(Write, Then)> {
         let audience = job.definition.policy.audience.clone()?;
         let at = self.now.wall;
-        let before = self.trouble(key, job.name());
+        // The job may have taken another name since the run began.
+        let name = &run.job;
+        let before = self.trouble(key, name);
         let sages = self.sages.clone();
         let (calls, after) = decide::tell(&audience, &sages, before.as_ref(), happened, at);
         let is_same = before == after;
@@ -101,13 +103,16 @@ impl State {
             letters: decide::letters(calls, &about),
             said: Vec::new(),
         };
+        let mut missed = Vec::new();
         if !is_same {
             let text = after.as_ref().map(Trouble::print);
-            telling.said.push((Trouble::subject(job.name()), text));
-            self.set_trouble(key, job.name(), after);
+            telling.said.push((Trouble::subject(name), text));
+            if let (Happened::Missed(_), Some(after)) = (happened, &after) {
+                missed = after.missed_since(before.as_ref());
+            }
+            self.set_trouble(key, name, after);
         }
-        let then = Then::Told(job.name().clone());
-        Some((Write::Tell(Box::new(telling)), then))
+        Some((Write::Tell(Box::new(telling)), Then::Told(missed)))
     }
 
     /// Letters are in the outbox.
@@ -115,16 +120,47 @@ impl State {
         self.observer.observe(&Event::LettersWritten);
     }
 
-    /// What was to be told is decided anew, with the fire that it was about.
-    pub(super) fn untold(&mut self, job: &JobName) {
-        let key = self.names.get(job.as_str()).copied();
-        if let Some(mut trouble) = self.trouble(key, job) {
-            trouble.forget_told();
-            self.set_trouble(key, job, Some(trouble));
+    /// What was to be told of fires that came too late is decided anew, with these fires.
+    pub(super) fn untold(&mut self, key: JobKey, missed: &[MissedTold]) {
+        // What was told after the first of them hangs on that.
+        if !self.commits.untold.insert(key) {
+            return;
+        }
+        let past = self.job_mut(key).and_then(|job| job.past.as_mut());
+        if let Some(trouble) = past.and_then(|past| past.trouble.as_mut()) {
+            trouble.take_back(missed);
         }
     }
 
-    pub(super) fn trouble(&self, key: Option<JobKey>, job: &JobName) -> Option<Trouble> {
+    /// A job takes another name, and its trouble with it; what the new name left is over. Of names
+    /// that no job has, what was remembered last counts. Says so in `said`.
+    pub(super) fn rename_trouble(
+        &mut self,
+        from: &JobName,
+        to: &JobName,
+        said: &mut Vec<(String, Option<String>)>,
+    ) {
+        let key = self.names.get(from.as_str()).copied();
+        let old = self.trouble(key, from);
+        if old.is_some() {
+            said.push((Trouble::subject(from), None));
+            self.keep_trouble(from, None);
+        }
+        let is_there = self.names.contains_key(to.as_str());
+        if is_there || key.is_none() && old.is_none() {
+            return;
+        }
+        let left = self.troubles.remove(to.as_str());
+        if old.is_some() || left.is_some() {
+            let text = old.as_ref().map(Trouble::print);
+            said.push((Trouble::subject(to), text));
+        }
+        if key.is_none() {
+            self.keep_trouble(to, old);
+        }
+    }
+
+    fn trouble(&self, key: Option<JobKey>, job: &JobName) -> Option<Trouble> {
         match key.and_then(|key| self.job(key)) {
             Some(state) => state.past.as_ref()?.trouble.as_deref().cloned(),
             None => self.troubles.get(job).cloned(),
@@ -141,7 +177,7 @@ impl State {
     /// Remembers the trouble of a job that is gone, as far as there is room.
     pub(super) fn keep_trouble(&mut self, job: &JobName, trouble: Option<Trouble>) {
         match trouble {
-            Some(trouble) if self.troubles.len() < MOST_GONE => {
+            Some(trouble) if self.troubles.len() < MOST_GONE || self.troubles.contains_key(job) => {
                 self.troubles.insert(job.clone(), trouble);
             }
             _ => drop(self.troubles.remove(job)),

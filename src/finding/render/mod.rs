@@ -160,7 +160,7 @@ pub fn on_one_line(text: &str) -> String {
             '\n' => safe.push_str("\\n"),
             '\r' => safe.push_str("\\r"),
             '\t' => safe.push_str("\\t"),
-            c if c.is_control() || is_direction(c) => {
+            c if c.is_control() || turns_direction(c) => {
                 safe.push_str(&c.escape_unicode().to_string())
             }
             c => safe.push(c),
@@ -169,8 +169,9 @@ pub fn on_one_line(text: &str) -> String {
     safe
 }
 
-/// Characters that turn the direction of writing, and so can hide what follows.
-fn is_direction(c: char) -> bool {
+/// Whether a character turns the direction of writing, and so can hide what follows.
+#[must_use]
+pub fn turns_direction(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

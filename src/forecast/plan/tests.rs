@@ -541,6 +541,18 @@ fn a_changed_calendar_is_told_by_the_first_fire_that_differs() {
 }
 
 #[test]
+fn an_empty_value_swallows_nothing_of_its_row() {
+    let text = TREE.replace(
+        "run: ./tidy.sh",
+        "run: ./tidy.sh, env: { A: \"\", B: \"between\", C: \"\" }",
+    );
+    let plan = planned(&[("a.yaml", TREE)], &[("a.yaml", &text)]);
+    let text = markdown::render(&plan);
+    let row = text.lines().find(|line| line.contains("between")).unwrap();
+    assert!(row.contains("`\"\"`<br>") && !row.contains("``"), "{row}");
+}
+
+#[test]
 fn sages_calendars_and_pools_are_told_with_what_differs_and_who_names_them() {
     let before = r#"
 jobs:

@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::finding::Severity;
 use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
-use crate::sync::{SyncAnswer, SyncState, SyncStatus};
+use crate::sync::{Confirm, Pass, SyncAnswer, SyncState, SyncStatus};
 
+use super::super::audit::Said;
 use super::super::auth::Caller;
 use super::super::problem::Problem;
 use super::super::query::Pairs;
@@ -44,12 +45,33 @@ pub(in super::super) async fn sync(
     bytes: Bytes,
 ) -> Result<Response, Problem> {
     pairs.check(&[])?;
-    let body: SyncBody = super::body(&bytes)?;
+    let mut body: SyncBody = super::body(&bytes)?;
+    let (force, reason) = (body.force, super::pauses::reason(body.reason.take())?);
+    let pass = match (force, &reason) {
+        (true, Some(_)) => Pass::Force,
+        (false, None) => Pass::Windows,
+        (true, None) => {
+            let detail = "force says why: write \"reason\"";
+            return Err(Problem::bad_request(detail));
+        }
+        (false, Some(_)) => {
+            let detail = "reason is for \"force\": true";
+            return Err(Problem::bad_request(detail));
+        }
+    };
     let confirm = body.confirm()?;
-    if confirm.is_some() {
+    if confirm.is_some() || force {
         caller.administers()?;
     }
-    match shared.sync.sync(ReloadTrigger::Api, confirm).await {
+    let said = reason.map(|reason| format!("in spite of a freeze: {reason}"));
+    let mut response = ask(&shared, confirm, pass).await.into_response();
+    response.extensions_mut().insert(Said::from(said));
+    Ok(response)
+}
+
+async fn ask(shared: &Shared, confirm: Option<Confirm>, pass: Pass) -> Result<Response, Problem> {
+    let answer = shared.sync.sync_by(ReloadTrigger::Api, confirm, pass);
+    match answer.await {
         SyncAnswer::Done(report) => done(&report, &shared.sync.status()),
         SyncAnswer::PendingChanged { pending, hash } => {
             let detail = "what waits for a confirmation is not what was confirmed; look again";
@@ -86,6 +108,8 @@ fn done(report: &ReloadReport, status: &SyncStatus) -> Result<Response, Problem>
     } else if status.state == SyncState::SourceLost {
         let detail = "a PATH is gone or unreadable: its jobs go on as they were last applied";
         (StatusCode::CONFLICT, "source-lost", detail.to_owned())
+    } else if let Some(waits) = &report.waits {
+        (StatusCode::CONFLICT, "frozen", waits.clone())
     } else if !report.held.is_empty() || report.result == ReloadResult::Held {
         let held = report.held.len();
         let detail =

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{JobQuery, JobStatus, JobView, Refusal, TriggerRequest};
-use crate::ids::JobName;
-use crate::model::{Outcome, Run, Trigger};
+use crate::ids::{JobName, RunId};
+use crate::model::{Outcome, Run, RunState, Trigger};
 use crate::spec::fingerprint;
 use crate::store::RunQuery;
 
@@ -20,6 +20,7 @@ use super::super::query::{Limit, Pairs};
 use super::super::shared::Shared;
 use super::super::wire::cursor;
 use super::super::wire::job::{JobJson, JobsJson, Surroundings};
+use super::super::wire::run::RERUN;
 
 /// How long a run may take to be recorded.
 const TRIGGER_PATIENCE: Duration = Duration::from_secs(30);
@@ -134,6 +135,9 @@ pub(in super::super) struct RanJson {
     run_id: String,
     /// The request was known already, and this is its run.
     repeated: bool,
+    /// The run that this one is again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerun_of: Option<String>,
 }
 
 /// `POST /jobs/{id}/run`
@@ -147,10 +151,49 @@ pub(in super::super) async fn run(
     pairs.check(&[])?;
     let job = name(&id)?;
     let body: RunBody = super::body(&bytes)?;
+    let request = request_id(&headers)?;
+    if request.starts_with(RERUN) {
+        let detail = "an Idempotency-Key that begins with rerun/ is elder's own";
+        return Err(Problem::bad_request(detail));
+    }
+    trigger(&shared, job, request, body.trigger).await.map(Json)
+}
+
+/// `POST /runs/{id}/rerun`: a run of the job as it is defined now.
+pub(in super::super) async fn rerun(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    pairs: Pairs,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Json<RanJson>, Problem> {
+    pairs.check(&[])?;
+    let body: RunBody = super::body(&bytes)?;
+    let id = RunId::parse(&id).ok_or_else(super::runs::no_run)?;
+    let found = shared.read(shared.store.run(id)).await?;
+    let (run, _) = found.ok_or_else(super::runs::no_run)?;
+    if run.state != RunState::Done {
+        let detail = format!("the run is not over: it is {}", run.state);
+        return Err(Problem::new(StatusCode::CONFLICT, "run-open", detail));
+    }
+    let request = format!("{RERUN}{id}/{}", request_id(&headers)?);
+    let ran = trigger(&shared, run.job, request, body.trigger).await?;
+    Ok(Json(RanJson {
+        rerun_of: Some(id.to_string()),
+        ..ran
+    }))
+}
+
+async fn trigger(
+    shared: &Shared,
+    job: JobName,
+    request: String,
+    asked: Asked,
+) -> Result<RanJson, Problem> {
     let request = TriggerRequest {
         job: job.clone(),
-        request: request_id(&headers)?.into(),
-        trigger: match body.trigger {
+        request: request.into(),
+        trigger: match asked {
             Asked::Api => Trigger::Api,
             Asked::Manual => Trigger::Manual,
         },
@@ -160,11 +203,12 @@ pub(in super::super) async fn run(
         .await
         .map_err(|_elapsed| Problem::scheduler_stopped())?;
     let triggered = triggered.map_err(refused)?;
-    Ok(Json(RanJson {
+    Ok(RanJson {
         job_id: job.to_string(),
         run_id: triggered.run.to_string(),
         repeated: triggered.repeated,
-    }))
+        rerun_of: None,
+    })
 }
 
 pub(super) fn refused(refusal: Refusal) -> Problem {

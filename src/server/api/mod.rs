@@ -9,6 +9,7 @@ pub(super) mod pauses;
 pub(super) mod plan;
 pub(super) mod runs;
 pub(super) mod stats;
+pub(super) mod stop;
 pub(super) mod store;
 
 use axum::body::Bytes;

@@ -355,6 +355,7 @@ fn parts() -> Parts {
         live: crate::action::Live::default(),
         clock: std::sync::Arc::new(crate::clock::HandClock::new(now)),
         terms: std::sync::Arc::new(super::harness::terms),
+        stop: std::sync::Arc::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::routes::PREFIXES;
 use super::harness::{Server, view};
 use crate::decide::fields::Field;
-use crate::decide::{Edit, Edition, Failing, failing_since};
+use crate::decide::{Edit, Edition, Failing, LastSuccess, failing_since};
 use crate::engine::{JobStatus, Refusal, RunHead};
 use crate::ids::{DefinitionId, JobName, RunId};
 use crate::model::{Outcome, Output, Run, RunState, Trigger};
@@ -468,7 +468,11 @@ async fn a_job_and_a_run_say_how_their_definition_came_in_force_and_since_when_i
             changed: changed.map(|field| [field].into()),
         };
         let editions = [edition(before, "v1", None), edition(now, "v2", Some(field))];
-        jobs[1].failing = Some(failing_since(&failing, Some(before), &editions[1..]));
+        jobs[1].failing = Some(failing_since(
+            &failing,
+            LastSuccess::By(before),
+            &editions[1..],
+        ));
         let mut known = server.store.editions.lock().unwrap();
         known.insert(name, editions.to_vec());
         (before, now)
@@ -507,4 +511,67 @@ async fn a_job_and_a_run_say_how_their_definition_came_in_force_and_since_when_i
     assert_eq!(shown["definition_hash"], first.to_string());
     assert_eq!(shown["edition"]["revision"], "v1");
     assert_eq!(shown["edition"]["changed"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_rerun_is_a_run_of_the_job_that_names_the_one_before() {
+    let server = Server::start().await;
+    rows(&server, 1);
+    let id = server.store.rows.lock().unwrap()[0].0.id;
+    let path = format!("/api/v1/runs/{id}/rerun");
+    let key = [("idempotency-key", "once")];
+    let reply = server.post_with(&path, &key, "").await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let ran = reply.json();
+    assert_eq!(
+        (&ran["job_id"], &ran["rerun_of"]),
+        (&json!("billing"), &json!(id.as_str()))
+    );
+    let asked = server.engine.triggered.lock().unwrap()[0].clone();
+    assert_eq!(*asked.request, *format!("rerun/{id}/once"));
+    assert_eq!(asked.trigger, Trigger::Api);
+    // The same request again is the same run.
+    let again = server.post_with(&path, &key, "").await.json();
+    assert_eq!(
+        (&again["run_id"], &again["repeated"]),
+        (&ran["run_id"], &json!(true))
+    );
+
+    // The new row says so, too.
+    let mut new = run("billing", 1);
+    new.id = RunId::of_request(&new.job, new.scheduled_at, &asked.request);
+    new.request = Some(asked.request);
+    let new_id = new.id;
+    server
+        .store
+        .rows
+        .lock()
+        .unwrap()
+        .push((new, Output::default()));
+    let shown = server.get(&format!("/runs/{new_id}")).await.json();
+    assert_eq!(shown["rerun_of"], id.as_str());
+
+    // One that is not over is no rerun, one that nobody knows is none, and nobody pretends to be one.
+    let reply = server.post(&format!("/runs/{new_id}/rerun"), "").await;
+    assert_eq!((reply.status, reply.problem().as_str()), (409, "run-open"));
+    assert_eq!(server.post("/runs/nonsense/rerun", "").await.status, 404);
+    let key = [("idempotency-key", "rerun/x/y")];
+    let reply = server.post_with("/jobs/billing/run", &key, "").await;
+    assert_eq!(reply.status, 400);
+}
+
+#[tokio::test]
+async fn a_stop_is_told_to_whoever_stops_elder() {
+    let server = Server::start().await;
+    let stopped = server.stop_asked.clone();
+    let reply = server.post("/api/v1/stop", "").await;
+    assert_eq!(reply.status, 202, "{reply:?}");
+    assert_eq!(reply.json()["status"], "stopping");
+    assert_eq!(reply.json()["process"], std::process::id());
+    let heard = tokio::time::timeout(Duration::from_secs(20), stopped.notified());
+    assert!(heard.await.is_ok());
+    assert_eq!(
+        server.post("/api/v1/stop", r#"{"now": true}"#).await.status,
+        400
+    );
 }

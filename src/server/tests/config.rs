@@ -44,6 +44,7 @@ fn report(result: ReloadResult) -> ReloadReport {
         removed: 4,
         touched: Vec::new(),
         held: vec![],
+        waits: None,
         will_not_fire_today: vec!["billing".into()],
         jobs: 41,
         files: 7,
@@ -62,14 +63,14 @@ async fn reload(server: &Server, answer: SyncAnswer, body: &str) -> super::harne
 #[tokio::test]
 async fn a_good_reload_answers_with_its_counts() {
     let server = Server::start().await;
-    let done = SyncAnswer::Done(report(ReloadResult::Applied));
+    let done = SyncAnswer::Done(Box::new(report(ReloadResult::Applied)));
     let reply = reload(&server, done.clone(), "").await;
     assert_eq!(reply.status, 200);
     assert_eq!(
         reply.json(),
         json!({
             "result": "applied", "jobs": 41, "files": 7, "added": 1, "rescheduled": 2, "renamed": 0,
-            "changed": 3, "removed": 4, "held": [], "will_not_fire_today": ["billing"],
+            "changed": 3, "removed": 4, "waits": null, "held": [], "will_not_fire_today": ["billing"],
             "findings": [], "author": "Ada", "revision": "3f2a91c", "content_hash": "abc", "duration_seconds": 0.25,
         })
     );
@@ -93,7 +94,7 @@ async fn a_reload_that_refused_a_file_is_422_with_the_findings() {
     let mut partial = report(ReloadResult::Partial);
     partial.findings = vec![finding("jobs.d/a.yaml")];
     partial.held = vec!["gone".into()];
-    let reply = reload(&server, SyncAnswer::Done(partial), "").await;
+    let reply = reload(&server, SyncAnswer::Done(Box::new(partial)), "").await;
     assert_eq!((reply.status, reply.problem().as_str()), (422, "rejected"));
     let json = reply.json();
     assert_eq!(
@@ -119,7 +120,7 @@ async fn a_reload_that_holds_something_is_409_with_what_to_confirm() {
     server.status.send_replace(Arc::new(status));
     let mut held = report(ReloadResult::Held);
     held.held = vec!["gone".into()];
-    let reply = reload(&server, SyncAnswer::Done(held), "").await;
+    let reply = reload(&server, SyncAnswer::Done(Box::new(held)), "").await;
     assert_eq!((reply.status, reply.problem().as_str()), (409, "held"));
     let json = reply.json();
     assert_eq!(
@@ -144,7 +145,7 @@ async fn a_reload_while_a_path_is_gone_is_no_success() {
     let mut status = synced();
     status.state = SyncState::SourceLost;
     server.status.send_replace(Arc::new(status));
-    let done = SyncAnswer::Done(report(ReloadResult::Unchanged));
+    let done = SyncAnswer::Done(Box::new(report(ReloadResult::Unchanged)));
     let reply = reload(&server, done, "").await;
     assert_eq!(
         (reply.status, reply.problem().as_str()),
@@ -185,7 +186,7 @@ async fn what_is_confirmed_reaches_the_sync_and_what_makes_no_sense_does_not() {
         (r#"{"prune": ["a", "b"]}"#, confirm(Some(&["a", "b"]), None)),
     ] {
         server.requests.lock().unwrap().clear();
-        let done = SyncAnswer::Done(report(ReloadResult::Applied));
+        let done = SyncAnswer::Done(Box::new(report(ReloadResult::Applied)));
         assert_eq!(reload(&server, done, body).await.status, 200, "{body}");
         assert_eq!(*server.requests.lock().unwrap(), [want], "{body}");
     }
@@ -196,6 +197,9 @@ async fn what_is_confirmed_reaches_the_sync_and_what_makes_no_sense_does_not() {
         r#"{"pending": "p"}"#,
         r#"{"prune": false, "pending": "p"}"#,
         r#"{"purge": true}"#,
+        r#"{"force": true}"#,
+        r#"{"force": true, "reason": " "}"#,
+        r#"{"reason": "because"}"#,
         "null",
     ] {
         let reply = server.post("/-/reload", body).await;
@@ -250,5 +254,45 @@ async fn the_configuration_shows_status_sources_and_what_is_pending() {
     assert_eq!(
         (&config["sync"]["status"], &config["pending"]),
         (&json!("Synced"), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_change_that_waits_for_a_freeze_is_409_and_force_is_an_admins() {
+    let server = Server::start().await;
+    let mut waits = report(ReloadResult::Held);
+    waits.waits = Some("a change is held until noon".into());
+    let reply = reload(&server, SyncAnswer::Done(Box::new(waits)), "").await;
+    assert_eq!((reply.status, reply.problem().as_str()), (409, "frozen"));
+    assert_eq!(reply.json()["waits"], "a change is held until noon");
+    assert_eq!(reply.json()["detail"], "a change is held until noon");
+
+    let done = SyncAnswer::Done(Box::new(report(ReloadResult::Applied)));
+    let body = r#"{"force": true, "reason": "mends the outage"}"#;
+    assert_eq!(reload(&server, done, body).await.status, 200);
+    let trail = server.store.trail.lock().unwrap().clone();
+    let row = trail.last().unwrap();
+    let said = row.detail.as_deref();
+    assert_eq!(said, Some("in spite of a freeze: mends the outage"));
+
+    let mut status = synced();
+    status.freeze = Some(crate::decide::Freeze {
+        until: Some(instant("2027-01-01T12:00:00Z")),
+        why: "the morning rush".into(),
+    });
+    status.waiting = Some(crate::sync::WaitingChange {
+        since: instant("2027-01-01T10:00:00Z"),
+        revision: Some("3f2a91c".into()),
+        text: "1 added (added: a)".into(),
+    });
+    server.status.send_replace(Arc::new(status));
+    let config = server.get("/config").await.json();
+    assert_eq!(
+        config["sync"]["freeze"],
+        json!({"until": "2027-01-01T12:00:00Z", "reason": "the morning rush"})
+    );
+    assert_eq!(
+        config["sync"]["waiting"],
+        json!({"since": "2027-01-01T10:00:00Z", "revision": "3f2a91c", "change": "1 added (added: a)"})
     );
 }

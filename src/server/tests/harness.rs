@@ -346,6 +346,8 @@ pub(super) struct Server {
     pub(super) engine_task: JoinHandle<()>,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
+    /// Told when a call asks for the end.
+    pub(super) stop_asked: Arc<tokio::sync::Notify>,
 }
 
 pub(super) fn synced() -> SyncStatus {
@@ -362,6 +364,8 @@ pub(super) fn synced() -> SyncStatus {
         variables: Arc::default(),
         pending: vec![],
         pending_hash: String::new(),
+        freeze: None,
+        waiting: None,
         in_force: Arc::default(),
     }
 }
@@ -437,6 +441,7 @@ impl Server {
         let mut config = Config::new(listen, folder.path());
         config.xdg_runtime_dir = Some(folder.path().to_owned());
         change(&mut config);
+        let stop_asked = Arc::new(tokio::sync::Notify::new());
         let parts = Parts {
             engine: handle,
             sync,
@@ -446,6 +451,7 @@ impl Server {
             live: Live::default(),
             clock: Arc::new(clock.clone()),
             terms: Arc::new(terms),
+            stop: stop_asked.clone(),
         };
         let mut bound = bind(config, parts).await.unwrap();
         bounds(&mut bound);
@@ -472,6 +478,7 @@ impl Server {
             answers,
             requests,
             folder,
+            stop_asked,
             engine_task,
             stop: Some(stop),
             task: Some(task),
@@ -535,12 +542,18 @@ impl Server {
 
     /// Writes with elder's own token.
     pub(super) async fn post(&self, path: &str, body: &str) -> Reply {
+        self.post_with(path, &[], body).await
+    }
+
+    /// The same with more headers.
+    pub(super) async fn post_with(&self, path: &str, more: &[(&str, &str)], body: &str) -> Reply {
         let bearer = format!("Bearer {}", self.token);
         let headers = [
             ("Authorization", bearer.as_str()),
             ("Content-Type", "application/json"),
         ];
-        self.send("POST", path, &headers, body).await
+        self.send("POST", path, &[&headers, more].concat(), body)
+            .await
     }
 }
 

@@ -63,7 +63,24 @@ struct SyncJson {
     content_hash: String,
     applied_at: Option<Timestamp>,
     observed_at: Option<Timestamp>,
+    /// Changes wait at the moment.
+    freeze: Option<FreezeJson>,
+    /// A change that waits for that.
+    waiting: Option<WaitingJson>,
     findings: Vec<FindingJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct FreezeJson {
+    until: Option<Timestamp>,
+    reason: String,
+}
+
+#[derive(Debug, Serialize)]
+struct WaitingJson {
+    since: Timestamp,
+    revision: Option<String>,
+    change: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,6 +110,15 @@ impl ConfigJson {
                 content_hash: sync.content_hash.to_string(),
                 applied_at: sync.applied_at,
                 observed_at: sync.observed_at,
+                freeze: sync.freeze.as_ref().map(|freeze| FreezeJson {
+                    until: freeze.until,
+                    reason: freeze.why.to_string(),
+                }),
+                waiting: sync.waiting.as_ref().map(|change| WaitingJson {
+                    since: change.since,
+                    revision: change.revision.as_deref().map(str::to_owned),
+                    change: change.text.clone(),
+                }),
                 findings: sync.findings.iter().map(FindingJson::from).collect(),
             },
             sources: sources.collect(),
@@ -115,6 +141,8 @@ pub(in super::super) struct ReloadJson {
     changed: usize,
     removed: usize,
     held: Vec<String>,
+    /// Nothing of it is in force: until when, why, and what it is.
+    waits: Option<String>,
     will_not_fire_today: Vec<String>,
     findings: Vec<FindingJson>,
     revision: Option<String>,
@@ -135,6 +163,7 @@ impl From<&ReloadReport> for ReloadJson {
             changed: report.changed,
             removed: report.removed,
             held: report.held.clone(),
+            waits: report.waits.clone(),
             will_not_fire_today: report.will_not_fire_today.clone(),
             findings: report.findings.iter().map(FindingJson::from).collect(),
             revision: report.revision.as_deref().map(str::to_owned),
@@ -153,6 +182,12 @@ pub(in super::super) struct SyncBody {
     prune: Option<Prune>,
     #[serde(default)]
     pending: Option<String>,
+    /// In spite of a freeze.
+    #[serde(default)]
+    pub(in super::super) force: bool,
+    /// Why, with `force`.
+    #[serde(default)]
+    pub(in super::super) reason: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,11 +7,15 @@ use serde::Serialize;
 
 use crate::decide::Edition;
 use crate::engine::RunHead;
+use crate::ids::RunId;
 use crate::model::{Output, Run};
 use crate::store::RunPage;
 
 use super::cursor;
 use super::edition::EditionJson;
+
+/// Requests for another run of what a run was for begin like this; its identity follows.
+pub(in super::super) const RERUN: &str = "rerun/";
 
 /// A run.
 #[derive(Debug, Serialize)]
@@ -33,6 +37,9 @@ pub(in super::super) struct RunJson {
     detail: Option<String>,
     count: u64,
     trigger: &'static str,
+    /// The run that this one is again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerun_of: Option<String>,
     attempt: u32,
     exit_code: Option<i32>,
     signal: Option<i32>,
@@ -66,6 +73,7 @@ impl From<&Run> for RunJson {
             detail: run.detail.as_deref().map(str::to_owned),
             count: run.count,
             trigger: run.trigger.as_str(),
+            rerun_of: rerun_of(run),
             attempt: run.attempt,
             exit_code: run.exit_code,
             signal: run.signal,
@@ -79,6 +87,13 @@ impl From<&Run> for RunJson {
             output: None,
         }
     }
+}
+
+/// The run that a request named to be run again.
+fn rerun_of(run: &Run) -> Option<String> {
+    let rest = run.request.as_deref()?.strip_prefix(RERUN)?;
+    let (id, _) = rest.split_once('/')?;
+    RunId::parse(id).map(|id| id.to_string())
 }
 
 impl RunJson {

@@ -19,6 +19,7 @@ cases! {
     "a claim that is taken leaves the others in its batch as they are" => mixed_batch,
     "a job that was never seen is seen by its first claim" => unseen,
     "an identity that is there already is taken, whatever its key" => same_identity,
+    "a row that has ended is not opened again" => stays_ended,
     "the order within a batch is kept" => order,
     "a batch without writes is answered" => empty,
     "ten thousand claims go in at once" => many,
@@ -29,6 +30,16 @@ async fn once(store: Arc<dyn Store>) {
     assert_eq!(one(&store, claim(fire("a", 1))).await, Written::Done);
     assert_eq!(one(&store, claim(fire("a", 1))).await, Written::Taken);
     assert_eq!(all(&store).await, [fire("a", 1)]);
+}
+
+async fn stays_ended(store: Arc<dyn Store>) {
+    one(&store, seen("a", 0)).await;
+    one(&store, claim(fire("a", 1))).await;
+    let over = ended(fire("a", 1), Outcome::Success);
+    assert_eq!(one(&store, update(over.clone())).await, Written::Done);
+    assert_eq!(one(&store, update(fire("a", 1))).await, Written::Taken);
+    assert_eq!(one(&store, update(over.clone())).await, Written::Done);
+    assert_eq!(all(&store).await, [over]);
 }
 
 async fn race(store: Arc<dyn Store>) {

@@ -20,7 +20,8 @@ cases! {
     "the end of a run is remembered as the job's times" => times,
     "a run that somebody asked for counts for the job's times" => times_of_requests,
     "a job that is renamed takes its rows, its mark and its times along, with the files that say so" => renamed,
-    "a name that is known as well becomes one with the renamed, and opens no instant again" => merged_names,
+    "a name that is known as well becomes one with the renamed, by the mark of the one that goes on" => merged_names,
+    "of two rows with one key, that which is under way outlives a rename" => merged_rows,
     "an applied file replaces the one of its path, and is there at the next start" => files,
     "a file's definitions may be large and hold any text" => large_file,
 }
@@ -96,12 +97,74 @@ async fn merged_names(store: Arc<dyn Store>) {
     one(&store, claim(fire("old", 40))).await;
     one(&store, rename("old", "new", "x")).await;
     let mark = mark_of(&store, "new").await.unwrap();
-    assert_eq!((mark.mark, mark.gone_at), (at(50), None));
+    // What the name that is gone decided is not what this job has to decide yet.
+    assert_eq!((mark.mark, mark.gone_at), (at(40), None));
     assert_eq!(rows_told(&store).await, ["new 10", "new 40", "new 50"]);
+    assert_eq!(one(&store, claim(fire("new", 45))).await, Written::Done);
+    assert_eq!(one(&store, claim(fire("new", 50))).await, Written::Taken);
     let page = store
         .prune(crate::model::History::default(), at(100), 100)
         .await;
     assert_eq!(page.unwrap(), 0);
+    // A past joins a job that is there, and one past another: nothing is open again.
+    for (job, last) in [("past", 90), ("older", 70), ("other", 80)] {
+        one(&store, seen(job, 0)).await;
+        one(&store, claim(missed(job, last))).await;
+        one(&store, gone(job, 95)).await;
+    }
+    one(&store, rename("past", "new", "x")).await;
+    one(&store, rename("older", "other", "x")).await;
+    let mark = mark_of(&store, "new").await.unwrap();
+    assert_eq!((mark.mark, mark.gone_at), (at(45), None));
+    let mark = mark_of(&store, "other").await.unwrap();
+    assert_eq!((mark.mark, mark.gone_at), (at(80), Some(at(95))));
+}
+
+async fn merged_rows(store: Arc<dyn Store>) {
+    for job in ["old", "new"] {
+        one(&store, seen(job, 0)).await;
+    }
+    let open = |run: &Run| run.outcome.is_none();
+    for (second, is_open) in [(10, true), (20, false)] {
+        for job in ["old", "new"] {
+            one(&store, claim(fire(job, second))).await;
+            one(&store, claim(asked(job, second, &format!("r{second}")))).await;
+        }
+        for job in if is_open {
+            &["new"][..]
+        } else {
+            &["old", "new"]
+        } {
+            let request = asked(job, second, &format!("r{second}"));
+            one(&store, update(ended(request, Outcome::Failed))).await;
+            one(&store, update(ended(fire(job, second), Outcome::Failed))).await;
+        }
+    }
+    one(&store, gone("new", 30)).await;
+    one(&store, rename("old", "new", "x")).await;
+    let rows = all(&store).await;
+    let mut told: Vec<_> = rows
+        .iter()
+        .map(|run| (run.scheduled_at, run.request.is_some(), open(run)))
+        .collect();
+    told.sort();
+    let want = [(10, true), (20, false)].into_iter();
+    let want: Vec<_> = want
+        .flat_map(|(second, open)| [false, true].map(|asked| (at(second), asked, open)))
+        .collect();
+    assert_eq!(told, want);
+    // What is under way ends under the new name.
+    let under_way = Run {
+        job: name("new"),
+        ..ended(fire("old", 10), Outcome::Success)
+    };
+    assert_eq!(one(&store, update(under_way)).await, Written::Done);
+    let kept = crate::model::History {
+        keep: 0,
+        ..crate::model::History::default()
+    };
+    let pruned = store.prune(kept, at(1_000), 100).await;
+    assert_eq!(pruned.unwrap(), 3, "the counts of its rows are right");
 }
 
 async fn first_sight(store: Arc<dyn Store>) {

@@ -80,6 +80,17 @@ async fn renamed(store: Arc<dyn Store>) {
     assert_eq!(pauses(&store).await, [(name("b"), pause(1, Some("mine")))]);
     one(&store, rename("unknown", "b")).await;
     assert_eq!(pauses(&store).await.len(), 1);
+    // A past that joins a job that is there leaves its pause behind.
+    store
+        .commit(vec![
+            seen("c", 0),
+            write("c", pause(2, Some("another's"))),
+            gone("c", 3),
+            rename("c", "b"),
+        ])
+        .await
+        .unwrap();
+    assert_eq!(pauses(&store).await, [(name("b"), pause(1, Some("mine")))]);
 }
 
 async fn returns(store: Arc<dyn Store>) {

@@ -110,7 +110,8 @@ async fn output(store: Arc<dyn Store>) {
     .await;
     assert_eq!(output_of(&store, run.id).await, said);
     let none = Output::default();
-    one(&store, with_output(run.clone(), none.clone())).await;
+    let over = ended(run.clone(), Outcome::Success);
+    one(&store, with_output(over, none.clone())).await;
     assert_eq!(output_of(&store, run.id).await, none);
 }
 
@@ -123,14 +124,15 @@ async fn keeps_output(store: Arc<dyn Store>) {
     };
     one(&store, claim(run.clone())).await;
     one(&store, with_output(run.clone(), said.clone())).await;
-    one(&store, update(ended(run.clone(), Outcome::Success))).await;
+    let over = ended(run.clone(), Outcome::Success);
+    one(&store, update(over.clone())).await;
     assert_eq!(output_of(&store, run.id).await, said);
     let second = Output {
         head: b"second".to_vec(),
         tail: b"x".to_vec(),
         total: 9,
     };
-    one(&store, with_output(run.clone(), second.clone())).await;
+    one(&store, with_output(over, second.clone())).await;
     assert_eq!(output_of(&store, run.id).await, second);
 }
 

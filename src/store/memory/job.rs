@@ -48,11 +48,13 @@ impl JobRows {
         self.order.is_empty()
     }
 
-    pub(super) fn holds_key(&self, run: &Run) -> bool {
-        match &run.request {
-            Some(request) => self.requests.contains_key(request),
-            None => self.fires.contains_key(&run.scheduled_at),
-        }
+    /// The row that has the key of `run`.
+    pub(super) fn same_key(&self, run: &Run) -> Option<RunId> {
+        let found = match &run.request {
+            Some(request) => self.requests.get(request),
+            None => self.fires.get(&run.scheduled_at),
+        };
+        found.copied()
     }
 
     pub(super) fn insert(&mut self, run: &Run) {

@@ -125,9 +125,11 @@ impl State {
         let Some(old) = self.jobs.remove(from) else {
             return;
         };
-        self.pauses.remove(to);
-        if let Some(pause) = self.pauses.remove(from) {
-            self.pauses.insert(to.clone(), pause);
+        let pause = self.pauses.remove(from);
+        let new = self.jobs.get(to);
+        if new.is_none_or(|new| rules::goes_on(&old.mark, &new.mark)) {
+            self.pauses.remove(to);
+            self.pauses.extend(pause.map(|pause| (to.clone(), pause)));
         }
         self.grown.remove(from);
         self.grown.insert(to.clone());
@@ -140,25 +142,39 @@ impl State {
             self.jobs.insert(to.clone(), old);
             return;
         };
+        if rules::goes_on(&old.mark, &new.mark) {
+            new.history = old.history;
+            new.editions.extend(old.editions);
+            bound(&mut new.editions);
+        }
         new.mark = rules::renamed(&old.mark, &new.mark);
-        new.history = old.history;
-        new.editions.extend(old.editions);
-        bound(&mut new.editions);
+        let mut twice = Vec::new();
         for place in &old.order {
-            let Some(row) = self.rows.get_mut(&place.1) else {
+            let Some(row) = self.rows.get(&place.1) else {
                 continue;
             };
-            if new.holds_key(&row.run) {
-                // What both have a row for stays the new name's.
-                self.order.remove(place);
-                self.open.remove(place);
-                let gone = self.rows.remove(&place.1);
-                let output = gone.and_then(|row| row.output);
-                self.output_bytes -= output.map_or(0, |output| weight(&output));
-            } else {
+            // Of two rows with one key that which is open stays, else the new name's.
+            if let Some(other) = new.same_key(&row.run) {
+                let is_open = |id: RunId| {
+                    let row = self.rows.get(&id);
+                    row.is_some_and(|row| row.run.state != RunState::Done)
+                };
+                if is_open(other) || !is_open(place.1) {
+                    twice.push(place.1);
+                    continue;
+                }
+                if let Some(other) = self.rows.get(&other) {
+                    new.remove(&other.run);
+                }
+                twice.push(other);
+            }
+            if let Some(row) = self.rows.get_mut(&place.1) {
                 row.run.job = to.clone();
                 new.insert(&row.run);
             }
+        }
+        for id in twice {
+            self.drop_row(&id);
         }
     }
 
@@ -186,7 +202,8 @@ impl State {
         };
         let known = self.jobs.get(&run.job);
         let refused = self.rows.contains_key(&run.id)
-            || known.is_some_and(|job| job.holds_key(&run) || !rules::admits(&job.mark, &run));
+            || known
+                .is_some_and(|job| job.same_key(&run).is_some() || !rules::admits(&job.mark, &run));
         if refused {
             return Written::Taken;
         }
@@ -209,6 +226,10 @@ impl State {
 
     fn update(&mut self, run: Run, output: Option<Output>) -> Written {
         let (id, name, done) = (run.id, run.job.clone(), run.state == RunState::Done);
+        let is_done = |row: &Row| row.run.state == RunState::Done;
+        if rules::opens_again(self.rows.get(&id).is_some_and(is_done), &run) {
+            return Written::Taken;
+        }
         let mut bytes = 0;
         let mut freed = 0;
         let mut place = (run.scheduled_at, id);
@@ -374,16 +395,21 @@ impl State {
     }
 
     fn delete(&mut self, id: &RunId) {
-        let Some(row) = self.rows.remove(id) else {
-            return;
-        };
+        if let Some(run) = self.drop_row(id)
+            && let Some(job) = self.jobs.get_mut(&run.job)
+        {
+            job.remove(&run);
+        }
+    }
+
+    /// Takes a row out of all lists but its job's.
+    fn drop_row(&mut self, id: &RunId) -> Option<Run> {
+        let row = self.rows.remove(id)?;
         let place = (row.run.scheduled_at, row.run.id);
         self.order.remove(&place);
         self.open.remove(&place);
         self.output_bytes -= row.output.as_ref().map_or(0, weight);
-        if let Some(job) = self.jobs.get_mut(&row.run.job) {
-            job.remove(&row.run);
-        }
+        Some(row.run)
     }
 
     /// Keeps itself within its bounds.

@@ -210,11 +210,6 @@ impl<'c> Transaction<'c> {
         Ok(forgotten as u64)
     }
 
-    /// Cuts the audit trail.
-    pub(super) fn cut_trail(&mut self, oldest: Timestamp, limit: i64) -> rusqlite::Result<u64> {
-        audit::cut(self.conn, oldest, limit)
-    }
-
     /// Writes something that means nothing.
     pub(super) fn probe(&mut self) -> rusqlite::Result<()> {
         self.conn
@@ -248,7 +243,9 @@ impl<'c> Transaction<'c> {
             return Ok(Written::Taken);
         };
         let seat = &mut self.memory.seats[index];
-        let Some(found) = self.hot.find(&run.id)?.filter(|row| row.job == seat.id) else {
+        let is_its =
+            |row: &Found| row.job == seat.id && !rules::opens_again(row.class.is_some(), run);
+        let Some(found) = self.hot.find(&run.id)?.filter(is_its) else {
             return Ok(Written::Taken);
         };
         rows::bind_update(&mut self.hot.update_run, run)?;

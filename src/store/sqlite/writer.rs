@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::apply::{Memory, Transaction};
 use super::lock::Lock;
-use super::{Limits, fault, schema};
+use super::{Limits, audit, fault, schema};
 use crate::ids::RunId;
 use crate::store::{StoreError, Write, Written};
 
@@ -234,7 +234,7 @@ impl Desk {
                 }
                 Work::CutTrail { oldest, limit } => {
                     let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
-                    reply.count = transaction.cut_trail(*oldest, limit)?;
+                    reply.count = audit::cut(transaction.conn, *oldest, limit)?;
                 }
                 Work::Probe => transaction.probe()?,
                 Work::Shrink(_) | Work::EmptyLog => {}

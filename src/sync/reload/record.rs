@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::ledger::{self, Row};
 use super::{Failed, Reloader};
+use crate::ids::JobName;
 use crate::store::{StoreError, Write};
 
 /// As many rows of new files are written in one transaction.
@@ -20,6 +21,27 @@ impl Reloader {
         }
         let rows = ledger::rows(&self.recorded, &self.in_force);
         self.record(rows).await.map_err(|error| error.to_string())
+    }
+
+    /// Names that were only seen have no past that could count against that of the job that takes them,
+    /// and are not looked after any more.
+    pub(super) async fn never_in_force(
+        &mut self,
+        moves: &[(JobName, JobName)],
+    ) -> Result<(), Failed> {
+        let at = self.parts.clock.now();
+        let names = moves.iter().flat_map(|(from, to)| [from, to]);
+        let names = names.filter(|name| self.seen_only.contains(*name));
+        let gone: Vec<_> = names.map(|job| (*job).clone()).collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let writes = gone.iter().cloned().map(|job| Write::Gone { job, at });
+        self.parts.store.commit(writes.collect()).await?;
+        for job in &gone {
+            self.seen_only.remove(job);
+        }
+        Ok(())
     }
 
     /// Writes rows and marks: what replaces, drops or marks anything in one transaction. Only a

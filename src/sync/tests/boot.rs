@@ -87,6 +87,36 @@ async fn a_name_that_a_cut_off_start_has_seen_is_gone_when_no_file_defines_it() 
 }
 
 #[tokio::test]
+async fn a_job_that_takes_a_name_that_was_only_seen_is_not_gone() {
+    let world = World::new(&[("a.yaml", "old 60 true")]);
+    world.boot().await.unwrap();
+    // A start sees the other name, and dies before it records more.
+    world.write("a.yaml", "new 60 true");
+    world.store.works_for(Some(1));
+    assert!(world.boot().await.is_err());
+    world.store.works_for(None);
+    assert!(world.store.mark("new").unwrap().gone_at.is_none());
+    world.write("a.yaml", "new 60 true aka=old");
+    world.log();
+    let (elder, report) = world.boot().await.unwrap();
+    assert_eq!(report.renamed, 1);
+    assert_eq!(elder.jobs(), ["new=true aka=old"]);
+    assert_eq!(
+        world.log(),
+        [
+            "apply: recalled +old",
+            "commit: gone new",
+            "apply: rename old new, file a.yaml",
+            "recorded?",
+            "apply: first ~new",
+            "commit: file a.yaml",
+        ]
+    );
+    assert!(world.store.mark("new").unwrap().gone_at.is_none());
+    assert!(world.store.mark("old").is_none());
+}
+
+#[tokio::test]
 async fn a_restart_without_a_change_still_sends_the_first_change() {
     let world = World::new(&[("a.yaml", "a 60 true")]);
     world.boot().await.unwrap();

@@ -90,7 +90,7 @@ fn quiet(elder: &Elder) -> Vec<String> {
 
 pub(super) async fn sync(elder: &Elder) -> ReloadReport {
     match elder.handle.sync(ReloadTrigger::Api, None).await {
-        SyncAnswer::Done(report) => report,
+        SyncAnswer::Done(report) => *report,
         other => panic!("{other:?}"),
     }
 }

@@ -3,6 +3,7 @@
 mod boot;
 mod calendars;
 mod editions;
+mod frozen;
 mod pools;
 mod running;
 mod sages;

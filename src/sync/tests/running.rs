@@ -15,7 +15,7 @@ use crate::sync::{Confirm, SyncAnswer, SyncHandle, SyncState};
 
 async fn sync(handle: &SyncHandle) -> ReloadReport {
     match handle.sync(ReloadTrigger::Api, None).await {
-        SyncAnswer::Done(report) => report,
+        SyncAnswer::Done(report) => *report,
         other => panic!("{other:?}"),
     }
 }

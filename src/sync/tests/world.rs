@@ -14,12 +14,12 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, SystemClock};
 use crate::decide::Edition;
 use crate::decide::merge::tests::samples;
-use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied};
+use crate::engine::{ApplyAnswer, Change, Handle, Message, NotApplied, Renamed};
 use crate::finding::{Code, Excerpt, Finding, Place};
 use crate::ids::{JobName, RunId};
 use crate::model::{
     Commons, Definition, Event, History, Job, Letter, NameKind, Observer, Output, ReloadReport,
-    Run, Sages,
+    Run, Sages, SyncWindow,
 };
 use crate::source::{Directory, DirectoryOptions};
 use crate::spec::commons::{Said, Table};
@@ -39,6 +39,8 @@ pub(super) struct Toy {
     pub(super) checked: AtomicUsize,
     /// Makes the next check panic.
     pub(super) explode: AtomicBool,
+    /// When changes are let in, and when they wait.
+    pub(super) windows: Mutex<Vec<SyncWindow>>,
 }
 
 impl Language for Toy {
@@ -105,6 +107,10 @@ impl Language for Toy {
 
     fn refresh(&self) -> Option<Refreshed> {
         None
+    }
+
+    fn windows(&self) -> Arc<[SyncWindow]> {
+        self.windows.lock().unwrap().clone().into()
     }
 }
 
@@ -361,6 +367,17 @@ impl LedgerState {
                 self.files
                     .insert((file.root.clone(), file.path.clone()), file);
             }
+            Write::Rename { moves, files } => {
+                for (from, to) in moves {
+                    log.push(format!("rename {from} {to}"));
+                    if let Some(mark) = self.marks.remove(&from) {
+                        self.marks.insert(to, mark);
+                    }
+                }
+                for file in files {
+                    self.write(Write::File(file), log);
+                }
+            }
             Write::DropFile { root, path } => {
                 log.push(format!("drop {path}"));
                 self.files.remove(&(root, path));
@@ -480,6 +497,16 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// Jobs have other names.
+    fn rename(&mut self, moves: &[(JobName, JobName)]) {
+        for (from, to) in moves {
+            if let Some(mut job) = self.jobs.remove(from.as_str()) {
+                Arc::make_mut(&mut job.definition).name = to.clone();
+                self.jobs.insert(to.to_string(), job);
+            }
+        }
+    }
+
     /// As the real engine would refuse or misread it, a wrong change fails the test.
     fn take(&mut self, change: Change) -> String {
         let mut words = Vec::new();
@@ -566,6 +593,7 @@ pub(super) struct World {
     pub(super) log: Arc<Mutex<Vec<String>>>,
     pub(super) options: Options,
     pub(super) paths: Vec<PathBuf>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// One start of elder.
@@ -594,6 +622,7 @@ impl World {
             toy,
             log,
             options: Options::default(),
+            clock: Arc::new(SystemClock::default()),
         };
         fs::create_dir(world.path("")).unwrap();
         for (path, text) in files {
@@ -623,6 +652,7 @@ impl World {
         let heard = Arc::new(Mutex::new(Heard::default()));
         let (engine, mut inbox) = Handle::pair();
         let (listener, log) = (heard.clone(), self.log.clone());
+        let store = self.store.clone();
         tokio::spawn(async move {
             while let Some(message) = inbox.recv().await {
                 let mut heard = listener.lock().unwrap();
@@ -632,7 +662,15 @@ impl World {
                             let _ = answer.send(Err(NotApplied::Store(refusal)));
                             continue;
                         }
-                        let words = heard.take(change);
+                        let mut words = Vec::new();
+                        if let Some(Renamed { moves, files }) = change.renamed {
+                            heard.rename(&moves);
+                            let write = Write::Rename { moves, files };
+                            store.state.lock().unwrap().write(write, &mut words);
+                        } else {
+                            words.push(heard.take(change));
+                        }
+                        let words = words.join(", ");
                         log.lock().unwrap().push(format!("apply: {words}"));
                         let jobs = heard.jobs.len();
                         let _ = answer.send(Ok(ApplyAnswer {
@@ -659,7 +697,7 @@ impl World {
             engine,
             sages: crate::sage::Book::default(),
             observer: ear.clone(),
-            clock: Arc::new(SystemClock::default()) as Arc<dyn Clock>,
+            clock: self.clock.clone(),
         };
         let directory = Directory::new(&self.paths, DirectoryOptions::default());
         let (handle, mut sync) = start(services, directory, self.options.clone());

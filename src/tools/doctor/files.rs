@@ -29,6 +29,7 @@ pub(super) fn check(facts: &Facts, lines: &mut Vec<Line>) {
         ));
     }
     lines.push(programs(facts));
+    lines.extend(settings(facts));
     lines.extend(store(&facts.store));
     lines.push(host::daemons(facts));
 }
@@ -77,7 +78,8 @@ fn mount(mount: &Mount) -> Option<Line> {
 
 fn writable(facts: &Facts) -> Line {
     if facts.writable.is_empty() {
-        return Line::ok("writers", "only owner and group may write job files");
+        let message = "only owner and group may write job files, settings, tokens and the store";
+        return Line::ok("writers", message);
     }
     let shown: Vec<_> = facts.writable.iter().map(|path| path.display()).collect();
     Line::new(
@@ -89,6 +91,20 @@ fn writable(facts: &Facts) -> Line {
         ),
         "chmod o-w them",
     )
+}
+
+fn settings(facts: &Facts) -> Option<Line> {
+    let (file, errors) = facts.settings.as_ref()?;
+    let file = file.display();
+    Some(match errors.first() {
+        None => Line::ok("settings", format!("{file} is good")),
+        Some(first) => Line::new(
+            "settings",
+            Status::Fail,
+            format!("{file} is bad, {} in all: {first}", errors.len()),
+            "mend it: elder does not start with it, and a running one goes by what it said before",
+        ),
+    })
 }
 
 fn secrets(facts: &Facts) -> Option<Line> {

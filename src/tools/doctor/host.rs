@@ -1,5 +1,7 @@
 //! What the host has to offer: time, limits, disk, reports of changes.
 
+use std::path::PathBuf;
+
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
@@ -22,7 +24,7 @@ pub(super) fn check(facts: &Facts, lines: &mut Vec<Line>) {
     lines.extend(clock_and_files(facts));
     lines.push(inotify(facts));
     lines.push(open_files(facts));
-    lines.push(cgroup(facts.cgroup));
+    lines.push(cgroup(facts));
     match &facts.disk {
         Some(disk) => lines.extend(disk_lines(disk)),
         None => lines.push(Line::new(
@@ -83,6 +85,12 @@ fn clock(facts: &Facts) -> Line {
             Status::Warn,
             "systemd-timesyncd runs and has not set the clock yet",
             "see `timedatectl timesync-status`; jobs fire by this clock",
+        ),
+        Synchronised::No => Line::new(
+            "clock",
+            Status::Warn,
+            "the kernel says that nobody keeps the clock in step",
+            "run an NTP service, such as chrony or systemd-timesyncd; jobs fire by this clock",
         ),
         Synchronised::Unknown => Line::new(
             "clock",
@@ -151,10 +159,19 @@ fn open_files(facts: &Facts) -> Line {
     }
 }
 
-fn cgroup(cgroup: Cgroup) -> Line {
-    match cgroup {
+fn cgroup(facts: &Facts) -> Line {
+    // Jobs run without: it is a reason to warn only where a job has a limit that needs them.
+    if facts.cgroup != Cgroup::Delegated && !facts.limited.is_empty() {
+        let message = format!(
+            "limits.memory and limits.processes of {} are not enforced: no control groups are delegated to elder",
+            some(&facts.limited)
+        );
+        let help =
+            "Delegate=memory pids in the service of elder (systemd), on a host with cgroup v2";
+        return Line::new("cgroup", Status::Warn, message, help);
+    }
+    match facts.cgroup {
         Cgroup::Delegated => Line::ok("cgroup", "control groups are delegated to elder"),
-        // Jobs run without: it is a reason to warn only where a job has a limit that needs them.
         Cgroup::NotDelegated => Line::ok(
             "cgroup",
             "control groups are not delegated to elder (systemd: Delegate=yes): limits.memory and \
@@ -208,8 +225,13 @@ fn disk_lines(disk: &DiskFacts) -> Vec<Line> {
 /// Two daemons on one tree fire each job twice.
 pub(super) fn daemons(facts: &Facts) -> Line {
     let on_tree = facts.daemons.iter().filter(|(_, paths)| {
-        let mut paths = paths.iter();
-        paths.any(|path| facts.paths.contains(path))
+        // One may have a part of the other's tree.
+        let meet =
+            |(one, other): (&PathBuf, &PathBuf)| one.starts_with(other) || other.starts_with(one);
+        let mut pairs = paths
+            .iter()
+            .flat_map(|one| facts.paths.iter().map(move |other| (one, other)));
+        pairs.any(meet)
     });
     let pids: Vec<u32> = on_tree.map(|(pid, _)| *pid).collect();
     match &pids[..] {

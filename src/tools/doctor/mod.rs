@@ -21,7 +21,7 @@ pub struct Facts {
     pub now: Timestamp,
     /// Time zones.
     pub tzdata: TzdataFacts,
-    /// Whether the clock is kept in step, where a service says so in a file.
+    /// Whether the clock is kept in step, as kernel or service say.
     pub clock: Synchronised,
     /// The newest change of a file of the tree.
     pub newest_file: Option<(PathBuf, Timestamp)>,
@@ -51,6 +51,10 @@ pub struct Facts {
     pub places: u64,
     /// Control groups.
     pub cgroup: Cgroup,
+    /// Jobs with `limits` that only control groups enforce.
+    pub limited: Vec<String>,
+    /// The `--config` file, and what is wrong with it.
+    pub settings: Option<(PathBuf, Vec<String>)>,
     /// Daemons on this host: process and PATHs, resolved.
     pub daemons: Vec<(u32, Vec<PathBuf>)>,
     /// The PATHs that were asked about, resolved.
@@ -75,6 +79,8 @@ pub enum Synchronised {
     Yes,
     /// A service runs and does not say so.
     NotYet,
+    /// The kernel says that nobody keeps it.
+    No,
     /// Nobody says anything that can be read.
     Unknown,
 }

@@ -45,6 +45,8 @@ fn healthy() -> Facts {
         open_files: Some(524_288),
         places: 1_152,
         cgroup: Cgroup::Delegated,
+        limited: vec!["report".to_owned()],
+        settings: None,
         daemons: vec![(42, vec![jobs.clone()]), (43, vec!["/other".into()])],
         paths: vec![jobs],
     }
@@ -87,6 +89,9 @@ fn each_ill_is_told_with_its_mend() {
         ("clock", Status::Warn, "not set the clock yet", |f| {
             f.clock = Synchronised::NotYet
         }),
+        ("clock", Status::Warn, "nobody keeps the clock", |f| {
+            f.clock = Synchronised::No
+        }),
         ("clock", Status::Skip, "nothing here says", |f| {
             f.clock = Synchronised::Unknown
         }),
@@ -106,6 +111,23 @@ fn each_ill_is_told_with_its_mend() {
         }),
         ("files", Status::Warn, "1024 files may be open", |f| {
             f.open_files = Some(1_024)
+        }),
+        (
+            "cgroup",
+            Status::Warn,
+            "limits.processes of report are not enforced",
+            |f| f.cgroup = Cgroup::NotDelegated,
+        ),
+        ("cgroup", Status::Ok, "there is no cgroup v2", |f| {
+            f.cgroup = Cgroup::Absent;
+            f.limited.clear();
+        }),
+        ("settings", Status::Fail, "is bad, 2 in all: line 3", |f| {
+            let errors = ["line 3", "line 4"].map(str::to_owned);
+            f.settings = Some(("elder.yaml".into(), errors.into()));
+        }),
+        ("settings", Status::Ok, "elder.yaml is good", |f| {
+            f.settings = Some(("elder.yaml".into(), Vec::new()));
         }),
         ("disk", Status::Warn, "400 MiB are free", |f| {
             disk(f).free = 400 << 20
@@ -170,6 +192,9 @@ fn each_ill_is_told_with_its_mend() {
         }),
         ("daemons", Status::Fail, "processes 42, 43", |f| {
             f.daemons[1].1 = f.paths.clone()
+        }),
+        ("daemons", Status::Fail, "processes 42, 43", |f| {
+            f.daemons[1].1 = vec!["/etc/elder/jobs.d/team".into()]
         }),
         ("daemons", Status::Ok, "no elder", |f| f.daemons.clear()),
     ];

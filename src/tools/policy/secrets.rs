@@ -95,7 +95,7 @@ fn in_words<'w>(
     let mut header = Header::No;
     for word in words {
         let credential = header.credential(word);
-        if credential.is_some_and(|text| is_written(text)) {
+        if credential.is_some_and(is_written) {
             return Some(format!("`{key}`"));
         }
         let plain = word.trim_matches(['"', '\'', ';']);

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::kubernetes::kustomized;
 use super::{checked, one, program, run, shipped, text};
-use crate::support::{Daemon, Folder, until};
+use crate::support::{Daemon, Folder, not_tested, until};
 
 /// The image's user.
 const USER: u32 = 10_001;
@@ -143,7 +143,7 @@ fn elder_runs_a_shell_job_in_the_images_root_as_its_user() {
     let certificates = Path::new("/etc/ssl/certs/ca-certificates.crt");
     let may = Command::new("unshare").args(["-m", "true"]).output();
     if !certificates.exists() || !may.is_ok_and(|out| out.status.success()) {
-        eprintln!("not tested: no certificates here, or no mount namespace to be had");
+        not_tested("no certificates here, or no mount namespace to be had");
         return;
     }
     let folder = Folder::new();

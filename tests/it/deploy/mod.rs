@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use crate::support::not_tested;
+
 use serde_json::Value;
 
 /// The newest Kubernetes that is known here.
@@ -48,7 +50,7 @@ fn installed() -> &'static Path {
 fn program(path: &str) -> Option<PathBuf> {
     let file = installed().join(path);
     if !file.exists() {
-        eprintln!("not tested: {path} is not to be had");
+        not_tested(&format!("{path} is not to be had"));
     }
     file.exists().then_some(file)
 }

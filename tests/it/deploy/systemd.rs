@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::process::{Command, Output};
 
 use super::text;
-use crate::support::{Daemon, Folder, until};
+use crate::support::{Daemon, Folder, not_tested, until};
 
 /// The most that `systemd-analyze security` may say, in tenths: 0 is best, 100 worst.
 const EXPOSURE: &str = "20";
@@ -14,7 +14,7 @@ fn has(name: &str) -> bool {
     let output = Command::new(name).arg("--version").output();
     let fine = output.is_ok_and(|out| out.status.success());
     if !fine {
-        eprintln!("not tested: {name} is not to be had");
+        not_tested(&format!("{name} is not to be had"));
     }
     fine
 }
@@ -110,7 +110,7 @@ fn user_and_folders_are_made_as_the_unit_needs_them() {
         return;
     }
     if !rustix::process::geteuid().is_root() {
-        eprintln!("not tested: not root, so nothing can be given to root");
+        not_tested("not root, so nothing can be given to root");
         return;
     }
     let folder = Folder::new();
@@ -176,7 +176,7 @@ fn elder_calls_nothing_that_the_unit_keeps_from_it() {
         .args(["-o", "/dev/null", "true"])
         .output();
     if !trial.is_ok_and(|out| out.status.success()) || !has("systemd-analyze") {
-        eprintln!("not tested: strace is not to be had, or may not trace");
+        not_tested("strace is not to be had, or may not trace");
         return;
     }
     let folder = Folder::with(&[(
@@ -251,7 +251,7 @@ fn elder_calls_nothing_that_the_unit_keeps_from_it() {
 #[test]
 fn a_job_of_another_user_runs_with_the_rights_of_that_drop_in() {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("not tested: not root");
+        not_tested("not root");
         return;
     }
     let drop_in = text("systemd/jobs-as-users.conf");

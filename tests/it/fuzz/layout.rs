@@ -1,8 +1,9 @@
 //! The layout of whatever is nearly a job file: decoded before and after, it is the same. And
 //! files of settings.
 
+use elder::decide::freeze;
 use elder::schedule::Zones;
-use elder::spec::{PlainKey, settings_of};
+use elder::spec::{Options, PlainKey, SYNC_WINDOWS, check_settings, settings_of};
 use elder::tools::fmt::{Layout, diff, layout};
 
 use super::targets::{checked, definitions, input_file, job_files};
@@ -40,7 +41,7 @@ fn files_of_settings() {
     feed(
         "files of settings",
         &Mutator::of_texts(&seeds),
-        |input| match settings_of(&input_file("elder.yaml", input), &known) {
+        |input| match settings_of(&input_file("elder.yaml", input), &known, &[SYNC_WINDOWS]) {
             Ok(settings) => {
                 for setting in settings {
                     assert!(known.iter().any(|key| key.name == setting.name));
@@ -50,4 +51,22 @@ fn files_of_settings() {
             Err(findings) => assert!(!findings.is_empty()),
         },
     );
+}
+
+#[test]
+fn windows_of_the_sync() {
+    let zones = Zones::bundled();
+    let options = Options::default();
+    let seeds = [
+        "sync_windows:\n  - deny: { weekly: { days: fri, at: \"16:00\" }, timezone: Europe/Berlin }\n    for: 64h\n    reason: nobody is here\n",
+        "sync_windows: [{ allow: '0 9 * * 1-5', for: 8h }, { deny: { yearly: { date: 12-20, at: \"00:00\" } }, for: 2w }]\n",
+    ];
+    let now = "2027-01-01T00:00:00Z".parse().unwrap();
+    feed("windows of the sync", &Mutator::of_texts(&seeds), |input| {
+        let file = check_settings(&input_file("elder.yaml", input), &options, &zones);
+        if let Some(until) = freeze(&file.windows, now).and_then(|freeze| freeze.until) {
+            assert!(until > now, "a freeze that is over");
+            assert_eq!(freeze(&file.windows, until), None, "it ends when it says");
+        }
+    });
 }

@@ -3,11 +3,11 @@
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 
-use crate::support::{Daemon, Folder, elapsed, ledger};
+use crate::support::{Daemon, Folder, elapsed, ledger, not_tested};
 
 fn has_fail_points() -> bool {
     if !cfg!(debug_assertions) {
-        eprintln!("not tested: a release has no fail points");
+        not_tested("a release has no fail points");
     }
     cfg!(debug_assertions)
 }

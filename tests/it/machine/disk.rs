@@ -3,20 +3,20 @@
 use rustix::process::Signal;
 
 use crate::support::checker::Seen;
-use crate::support::{Daemon, Dice, Disk, Folder, ledger, number, outage, until};
+use crate::support::{Daemon, Dice, Disk, Folder, ledger, not_tested, number, outage, until};
 
 #[test]
 fn a_disk_that_turned_read_only_stops_every_start_and_after_its_repair_all_is_there() {
     let folder = Folder::with(&[("jobs.d/a.yaml", &outage::jobs())]);
     let Some(disk) = Disk::make(&folder.join("disk.img"), &folder.join("state")) else {
-        println!("not tested: this machine does not let us mount a loop device");
+        not_tested("this machine does not let us mount a loop device");
         return;
     };
     let daemon = Daemon::start(&folder);
     let count = || ledger::witnessed(&folder).len();
     until("it runs", || (count() > 2).then_some(()));
     if disk.fail().is_none() {
-        println!("not tested: this kernel has no error to give");
+        not_tested("this kernel has no error to give");
         return;
     }
     until("elder says that it cannot record", || {
@@ -51,7 +51,7 @@ fn a_power_cut_leaves_every_row_whose_process_had_begun() {
     let text = format!("jobs:\n{jobs}");
     let folder = Folder::with(&[("jobs.d/a.yaml", &text)]);
     let Some(disk) = Disk::make(&folder.join("disk.img"), &folder.join("state")) else {
-        println!("not tested: this machine does not let us mount a loop device");
+        not_tested("this machine does not let us mount a loop device");
         return;
     };
     let seed = number("ELDER_SEED", 1);

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use crate::support::{Daemon, Folder, Small, StandIn, elder, ledger, until};
+use crate::support::{Daemon, Folder, Small, StandIn, elder, ledger, not_tested, until};
 
 const JOB: &str = "jobs:\n  often:\n    schedule: { every: 500ms }\n    run: 'true'\n";
 
@@ -62,7 +62,7 @@ fn it_beats_as_asked_and_a_change_is_one_line_without_the_address() {
 fn it_stops_while_the_store_cannot_be_written_and_goes_on_by_itself() {
     let folder = Folder::with(&[("jobs.d/a.yaml", JOB)]);
     let Some(_small) = Small::mount(folder.join("state")) else {
-        println!("not tested: this machine does not let us mount a tmpfs");
+        not_tested("this machine does not let us mount a tmpfs");
         return;
     };
     let hears = StandIn::start(|_| (200, String::new()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::{Daemon, Folder, ledger, until};
+use crate::support::{Daemon, Folder, ledger, not_tested, until};
 
 /// A service manager that remembers what it heard.
 struct Manager(UnixDatagram);
@@ -127,7 +127,7 @@ fn a_manager_may_have_a_name_without_a_file_and_need_not_listen() {
 #[test]
 fn a_loop_that_stands_still_is_not_hidden() {
     if !cfg!(debug_assertions) {
-        println!("not tested: a release has no fail points");
+        not_tested("a release has no fail points");
         return;
     }
     let folder = Folder::with(&[(

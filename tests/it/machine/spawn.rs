@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{Daemon, Folder};
+use crate::support::{Daemon, Folder, not_tested};
 
 /// A file system from which nothing may be started; unmounted when dropped.
 struct NoExec(PathBuf);
 
 impl NoExec {
-    #[expect(clippy::print_stdout, reason = "a test that did not test says so")]
     fn mount(at: PathBuf) -> Option<Self> {
         std::fs::create_dir_all(&at).unwrap();
         let mounted = Command::new("mount")
@@ -18,7 +17,7 @@ impl NoExec {
             .output();
         let is_mounted = mounted.is_ok_and(|output| output.status.success());
         if !is_mounted {
-            println!("not tested: this machine does not let us mount a tmpfs");
+            not_tested("this machine does not let us mount a tmpfs");
         }
         is_mounted.then(|| Self(at))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Daemon, Disk, Folder, ledger, until};
+use crate::support::{Daemon, Disk, Folder, ledger, not_tested, until};
 
 #[test]
 fn while_the_disk_stands_still_nothing_starts_and_the_loop_goes_round() {
@@ -12,14 +12,14 @@ fn while_the_disk_stands_still_nothing_starts_and_the_loop_goes_round() {
     );
     let folder = Folder::with(&[("jobs.d/a.yaml", &text)]);
     let Some(disk) = Disk::make(&folder.join("disk.img"), &folder.join("state")) else {
-        println!("not tested: this machine does not let us mount a loop device");
+        not_tested("this machine does not let us mount a loop device");
         return;
     };
     let daemon = Daemon::start(&folder);
     let count = || ledger::witnessed(&folder).len();
     until("it runs", || (count() > 2).then_some(()));
     let Some(mut thawing) = disk.freeze(12) else {
-        println!("not tested: this machine does not let us freeze a file system");
+        not_tested("this machine does not let us freeze a file system");
         return;
     };
     // What was recorded before that may still begin.

@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Daemon, Folder, ledger, outage, until};
+use crate::support::{Daemon, Folder, ledger, not_tested, outage, until};
 
 /// Whether there is a tracer, and it may trace.
 fn may_trace() -> bool {
@@ -13,7 +13,7 @@ fn may_trace() -> bool {
         .output();
     let may = trial.is_ok_and(|out| out.status.success());
     if !may {
-        eprintln!("not tested: strace is not to be had, or may not trace");
+        not_tested("strace is not to be had, or may not trace");
     }
     may
 }

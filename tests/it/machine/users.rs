@@ -1,13 +1,12 @@
 //! Jobs that have less than elder has: another user, limits; and an elder that has less itself.
 
-use crate::support::{Daemon, Folder, elder, until};
+use crate::support::{Daemon, Folder, elder, not_tested, until};
 
 /// Whether these tests may become somebody else.
-#[expect(clippy::print_stdout, reason = "a test that did not test says so")]
 fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
-        println!("not tested: not root");
+        not_tested("not root");
     }
     is_root
 }
@@ -269,9 +268,14 @@ fn limits_hold_and_the_one_of_cpu_time_is_named() {
     // Who does not listen to the one signal gets the other.
     let run = daemon.ended(&runs[2]);
     assert_eq!(
-        (&run["outcome"], &run["signal"]),
-        (&"failed".into(), &9.into()),
+        (&run["outcome"], &run["reason"], &run["signal"]),
+        (&"failed".into(), &"limit".into(), &9.into()),
         "{run}"
+    );
+    let detail = run["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("limits.cpu_time allows, 1s (SIGKILL"),
+        "{detail}"
     );
     let metrics = daemon.metrics();
     let errors = metrics.get(

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use crate::support::{Daemon, Folder, Processes, ledger, until};
+use crate::support::{Daemon, Folder, Processes, ledger, not_tested, until};
 
 /// A line that leaves a process in a session of its own, with its number in `escaped`.
 const ESCAPE: &str =
@@ -30,6 +30,10 @@ fn a_timeout_reaches_a_process_that_left_the_group() {
         (ledger::rows(&daemon, "gone")[0].outcome == "timed_out").then_some(())
     });
     assert!(!Processes::is_alive(pid), "it goes on after its run's end");
+    let runs = daemon.get("/api/v1/jobs/gone/runs").json();
+    let took = runs["runs"][0]["duration_seconds"].as_f64().unwrap();
+    // The timeout, the grace, and a second.
+    assert!((1.0..=3.0).contains(&took), "{runs}");
 }
 
 #[test]
@@ -110,7 +114,7 @@ fn as_process_one_it_reaps_strangers() {
         .args(["-p", "-f", "--mount-proc", "true"])
         .status();
     if !may.is_ok_and(|status| status.success()) {
-        println!("not tested: this machine does not let us make a PID namespace");
+        not_tested("this machine does not let us make a PID namespace");
         return;
     }
     let folder = Folder::with(&[("jobs.d/a.yaml", &codes())]);

@@ -2,13 +2,13 @@
 
 use std::process::Command;
 
-use crate::support::{Daemon, Folder, Small, outage};
+use crate::support::{Daemon, Folder, Small, not_tested, outage};
 
 #[test]
 fn a_full_disk_stops_every_start_and_room_brings_them_back() {
     let folder = Folder::with(&[("jobs.d/a.yaml", &outage::jobs())]);
     let Some(small) = Small::mount(folder.join("state")) else {
-        println!("not tested: this machine does not let us mount a tmpfs");
+        not_tested("this machine does not let us mount a tmpfs");
         return;
     };
     let daemon = Daemon::start(&folder);

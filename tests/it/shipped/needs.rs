@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::Value;
 
 use super::{ask, copied, last_run};
-use crate::support::{Daemon, Folder, StandIn, elder};
+use crate::support::{Daemon, Folder, StandIn, elder, not_tested};
 
 /// Runs a job to its end and says what it said.
 #[track_caller]
@@ -89,7 +89,7 @@ fn certificates_that_end_or_cannot_be_had_are_named() {
         .output()
         .is_ok_and(|out| out.status.success())
     {
-        eprintln!("not tested: openssl is not to be had");
+        not_tested("openssl is not to be had");
         return;
     }
     let folder = copied("examples/certificates");

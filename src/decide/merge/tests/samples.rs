@@ -8,7 +8,7 @@ use crate::model::{Action, Command, Context, Definition, Job, Origin, Policy, Pr
 use crate::schedule::{Item, Schedule};
 
 /// A job that runs `line` every so many seconds, written in `file`; with `keep=5` in the line five
-/// runs of it are kept.
+/// runs of it are kept, and with `aka=old` it was called so before.
 pub(crate) fn job(name: &str, seconds: u64, line: &str, file: &str, at: u32) -> Job {
     let every = Item::Every {
         period: Duration::from_secs(seconds.max(1)),
@@ -19,9 +19,10 @@ pub(crate) fn job(name: &str, seconds: u64, line: &str, file: &str, at: u32) -> 
     if let Some((_, keep)) = line.split_once("keep=") {
         policy.history.keep = keep.parse().unwrap();
     }
+    let aliases = line.split(' ').filter_map(|word| word.strip_prefix("aka="));
     Job {
         definition: Arc::new(Definition {
-            aliases: Arc::from([]),
+            aliases: aliases.map(|name| JobName::new(name).unwrap()).collect(),
             name: JobName::new(name).unwrap(),
             enabled: true,
             schedule: Arc::new(Schedule::new(vec![every])),

@@ -6,7 +6,7 @@ use super::super::testing::{every, job};
 use super::super::*;
 use super::world::World;
 use crate::decide::fields::Field;
-use crate::decide::{Edit, Edition, FailingSince};
+use crate::decide::{Edit, Edition, FailingSince, LastSuccess};
 use crate::model::Ended;
 use crate::spec::fingerprint;
 
@@ -117,7 +117,7 @@ fn a_job_that_never_succeeded_says_so_and_one_that_goes_or_moves_is_counted_once
     let mut world = World::with(vec![edition_of(60)]);
     world.fire(BROKEN);
     let since = world.failing().unwrap();
-    assert_eq!((since.good, &since.changed), (None, &None));
+    assert_eq!((since.success, &since.changed), (LastSuccess::None, &None));
     assert!(since.words().contains("no success is known"), "{since:?}");
     world.rename("a", "b");
     let stats = world.state.stats();

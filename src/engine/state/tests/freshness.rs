@@ -294,3 +294,18 @@ fn a_job_that_goes_takes_its_staleness_along() {
     assert_eq!(world.state.freshness.first(), None);
     world.check();
 }
+
+#[test]
+fn a_stale_job_that_takes_another_name_is_stale_still_and_not_again() {
+    let mut world = World::with(vec![job("old", every(100), |p| {
+        p.success_within = Some(Duration::from_secs(50));
+    })]);
+    world.pass(200);
+    world.rename("old", "new");
+    world.pass(10);
+    assert_eq!(world.staleness(), ["old stale"]);
+    world.check();
+    world.finish(0, Ended::Success);
+    assert_eq!(world.staleness(), ["old stale", "new fresh"]);
+    world.check_rest();
+}

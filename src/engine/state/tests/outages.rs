@@ -86,6 +86,24 @@ fn late_fires_with_rows_still_run_one_after_another_after_a_crash() {
 }
 
 #[test]
+fn late_fires_behind_a_run_that_hangs_are_no_more_than_a_hundred_however_often_some_come() {
+    let mut world = World::with(vec![job("a", every(1), patient)]);
+    world.pass(1);
+    for _ in 0..20 {
+        world.set_clock(100);
+        assert!(world.state.runs.len() <= 101, "{}", world.state.runs.len());
+    }
+    world.check();
+    assert_eq!(world.told()[1], "a 2: missed (coalesced) ×1900");
+    for _ in 0..=100 {
+        world.finish(0, Ended::Success);
+    }
+    assert_eq!(world.told().len(), 102);
+    assert!(world.running.is_empty());
+    world.check_rest();
+}
+
+#[test]
 fn what_waits_behind_a_request_goes_on_when_the_request_is_not_recorded() {
     let mut world = World::with(vec![job("a", every(100), patient)]);
     world.pass(50);
@@ -197,6 +215,24 @@ fn a_startup_run_does_not_overlap_what_the_start_catches_up() {
         world.told(),
         ["a 0: success", "a 100: running", "a 150: skipped (overlap)"]
     );
+    world.check_rest();
+}
+
+#[test]
+fn a_step_back_while_the_store_is_away_loses_nothing_that_was_due() {
+    let mut world = World::with(vec![
+        job("a", every(10), patient),
+        job("b", every(10), |_| {}),
+    ]);
+    world.is_store_up = false;
+    world.pass(45);
+    assert!(world.state.commits.is_down());
+    world.set_clock(-1);
+    world.store_back();
+    assert_eq!(world.running.len(), 2, "{:?}", world.told());
+    world.check();
+    let row = "b 10: missed (coalesced) ×3".to_owned();
+    assert!(world.told().contains(&row), "{:?}", world.told());
     world.check_rest();
 }
 

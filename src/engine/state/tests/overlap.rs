@@ -259,3 +259,54 @@ fn a_crash_while_a_fire_waits_makes_it_a_late_fire() {
         );
     }
 }
+
+#[test]
+fn late_fires_and_one_that_waits_for_a_run_to_end_do_not_wait_for_each_other() {
+    for overlap in [queueing, replacing] {
+        let mut world = World::with(vec![job("a", every(10), |p| {
+            overlap(p);
+            p.coalesce = false;
+            p.grace = Grace::Fixed(Duration::from_secs(60));
+        })]);
+        // 10 runs, 20 and 30 are late, 40 waits.
+        world.pass(10);
+        world.set_clock(20);
+        world.pass(10);
+        for late in [10, 20, 30, 40] {
+            assert_eq!(world.running.len(), 1, "before the end of {late}");
+            world.finish(0, Ended::Success);
+        }
+        let want = [10, 20, 30, 40].map(|at| format!("a {at}: success"));
+        // With `replace` the first was told to end and was over by itself.
+        assert_eq!(world.told(), want);
+        world.check_rest();
+    }
+}
+
+#[test]
+fn a_retry_that_outlives_a_crash_leaves_nobody_waiting_for_ever() {
+    for again in [AfterCrash::Record, AfterCrash::Rerun] {
+        let mut world = World::with(vec![job("a", every(10), |p| {
+            queueing(p);
+            p.after_crash = again;
+            p.retry.max = 1;
+            p.retry.backoff = Duration::from_secs(60);
+            p.retry.jitter_permille = 0;
+        })]);
+        world.pass(10);
+        if again == AfterCrash::Record {
+            world.finish(0, Ended::Failed(Reason::Exit));
+        }
+        // 20 waits, and 30 is skipped, so that 20 has a row.
+        world.pass(20);
+        world.crash(5);
+        world.pass(60);
+        for _ in 0..3 {
+            assert_eq!(world.running.len(), 1, "{:?}", world.told());
+            world.finish(0, Ended::Success);
+        }
+        assert!(world.running.is_empty());
+        assert_eq!(world.told()[..2], ["a 10: success", "a 20: success"]);
+        world.check_rest();
+    }
+}

@@ -17,7 +17,7 @@ use crate::schedule::{Item, Modifiers, Schedule, Seed};
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Pass(i64),
-    Finish(usize, bool),
+    Finish(usize, Ending),
     /// Dies after so many further batches were recorded.
     Crash(usize, i64),
     StoreDown,
@@ -39,10 +39,25 @@ pub(super) enum Step {
     Resume(usize),
     Limit(usize, u32),
     Drop(usize),
+    /// The clock is set back.
+    Back(u64),
+    /// A job, or a name's past, goes on under another name.
+    Rename(usize, usize),
+    /// A stop that waits so long, after so many further batches; another process begins later.
+    Stop(i64, usize, i64),
     Repool(usize, usize),
     Commit,
     Deliver,
     Pump,
+}
+
+/// How an attempt ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// As it was told to, if it was.
+    Well,
+    Badly,
+    Late,
 }
 
 /// SplitMix64: a script follows from its seed, on any machine.
@@ -70,13 +85,21 @@ impl Dice {
         usize::try_from(self.next()).unwrap() % below
     }
 
+    fn ending(&mut self) -> Ending {
+        match self.of(0, 12) {
+            0..6 => Ending::Well,
+            6..11 => Ending::Badly,
+            _ => Ending::Late,
+        }
+    }
+
     pub(super) fn step(&mut self) -> Step {
-        let which = self.index(JOBS.len());
-        match self.of(0, 66) {
+        let which = self.index(NAMES);
+        match self.of(0, 70) {
             // Now and then so long that a name that is gone becomes another job.
             0..12 if self.of(0, 300) == 0 => Step::Pass(self.seconds(600, 2000)),
             0..12 => Step::Pass(self.seconds(1, 12)),
-            12..24 => Step::Finish(self.index(8), self.of(0, 2) == 0),
+            12..24 => Step::Finish(self.index(8), self.ending()),
             24..26 => Step::Crash(self.index(4), self.seconds(0, 400)),
             26..28 => Step::StoreDown,
             28..32 => Step::StoreBack,
@@ -101,6 +124,11 @@ impl Dice {
             61 => Step::Pause(which, None),
             62 => Step::Pause(which, Some(self.seconds(1, 200))),
             63 => Step::Resume(which),
+            64 => Step::Back(self.of(1, 300)),
+            65..67 => Step::Rename(self.index(NAMES), self.index(NAMES)),
+            67 if self.of(0, 3) == 0 => {
+                Step::Stop(self.seconds(1, 40), self.index(4), self.seconds(0, 100))
+            }
             _ => Step::Pump,
         }
     }
@@ -204,6 +232,17 @@ fn sample(which: usize, period: u64) -> Job {
     }
 }
 
+/// Names, also such as a job only takes later.
+const NAMES: usize = JOBS.len() + LATER.len();
+const LATER: [&str; 5] = ["k", "l", "m", "n", "o"];
+
+fn name_of(which: usize) -> &'static str {
+    match JOBS.get(which) {
+        Some((name, ..)) => name,
+        None => LATER[which - JOBS.len()],
+    }
+}
+
 /// Of these a sage hears.
 fn tells(which: usize) -> bool {
     which.is_multiple_of(4)
@@ -211,7 +250,7 @@ fn tells(which: usize) -> bool {
 
 /// Some are due later than scheduled, by up to half the way to the next.
 fn schedule(which: usize, period: u64) -> Arc<Schedule> {
-    let name = JOBS[which].0;
+    let name = name_of(which);
     if !name.starts_with("jitter") {
         return every(period);
     }
@@ -236,7 +275,7 @@ impl World {
 
     /// The files with another word on one job; `None` takes it out.
     fn edit_one(&mut self, which: usize, edit: impl FnOnce(Option<Job>) -> Option<Job>) {
-        let name = JOBS[which].0;
+        let name = name_of(which);
         let mut jobs = self.jobs.clone();
         let found = jobs.iter().position(|job| job.name().as_str() == name);
         let old = found.map(|found| jobs.remove(found));
@@ -255,18 +294,64 @@ impl World {
         }
     }
 
+    /// Whether a job may begin under this name: where a job that has another one now was called so, its
+    /// rows are known by instants of times that a clock which was set back shows again.
+    fn is_new_time(&self, which: usize) -> bool {
+        let name = JobName::new(name_of(which)).unwrap();
+        self.now >= self.latest || self.marks.contains_key(&name)
+    }
+
+    /// Names are given to those that have the same sages; of two jobs that are there neither is the other.
+    fn rename_one(&mut self, from: usize, to: usize) {
+        let is_there = |which| {
+            let mut jobs = self.jobs.iter();
+            jobs.any(|job| job.name().as_str() == name_of(which))
+        };
+        let is_new = self.now >= self.latest;
+        if tells(from) == tells(to) && is_there(from) != is_there(to) && is_new {
+            let jobs = self.renamed(name_of(from), name_of(to));
+            self.edit(jobs);
+        }
+    }
+
+    fn is_told_to_end(&self, run: RunId) -> bool {
+        self.ends.iter().any(|(ended, _)| *ended == run)
+    }
+
+    /// A stop from outside, as the daemon does it, and the next start.
+    fn stop_and_start(&mut self, wait: i64, recorded: usize, down: i64) {
+        self.feed(Input::Stop(
+            self.now + Duration::from_secs(wait.unsigned_abs()),
+        ));
+        self.pass(wait / 2);
+        if !self.running.is_empty() {
+            self.finish(0, Ended::Success);
+        }
+        self.pass(wait - wait / 2);
+        while let Some(run) = self.running.first().copied() {
+            assert!(self.is_told_to_end(run), "it is not told to end");
+            self.finish(0, Ended::Stopped);
+        }
+        for _ in 0..recorded {
+            self.commit_next();
+        }
+        if recorded > 2 {
+            self.pump();
+            assert!(self.state.is_drained());
+        }
+        self.crash(down);
+    }
+
     pub(super) fn step(&mut self, index: usize, step: Step) {
         match step {
             Step::Pass(seconds) => self.pass(seconds),
-            Step::Finish(i, ok) if !self.running.is_empty() => {
+            Step::Finish(i, ending) if !self.running.is_empty() => {
                 let run = self.running[i % self.running.len()];
-                let is_told = self.ends.iter().any(|(ended, _)| *ended == run);
-                let ended = if ok && is_told {
-                    Ended::Stopped
-                } else if ok {
-                    Ended::Success
-                } else {
-                    Ended::Failed(Reason::Exit)
+                let ended = match ending {
+                    Ending::Well if self.is_told_to_end(run) => Ended::Stopped,
+                    Ending::Well => Ended::Success,
+                    Ending::Badly => Ended::Failed(Reason::Exit),
+                    Ending::Late => Ended::TimedOut,
                 };
                 self.finish(i % self.running.len(), ended);
             }
@@ -282,14 +367,15 @@ impl World {
             Step::StoreBack => self.store_back(),
             Step::Trigger(which, is_new) => {
                 let request = if is_new { index } else { index / 4 };
-                self.ask(JOBS[which].0, &format!("r{request}"));
+                self.ask(name_of(which), &format!("r{request}"));
             }
-            Step::Jump(seconds) => {
-                let by = Duration::from_secs(seconds);
-                self.now += by;
-                let direction = Direction::Forward;
-                self.feed(Input::ClockSet { by, direction });
+            Step::Jump(seconds) => self.set_clock(seconds.cast_signed()),
+            Step::Back(seconds) => self.set_clock(-seconds.cast_signed()),
+            Step::Rename(from, to) => self.rename_one(from, to),
+            Step::Stop(wait, recorded, down) if self.is_store_up => {
+                self.stop_and_start(wait, recorded, down);
             }
+            Step::Stop(..) => {}
             Step::Reschedule(which, period) => {
                 let edited = |old: Job| Job {
                     definition: Arc::new(Definition {
@@ -321,11 +407,12 @@ impl World {
                 })
             }),
             Step::Remove(which) => self.edit_one(which, |_| None),
-            Step::Add(which, period) => {
+            Step::Add(which, period) if which < JOBS.len() && self.is_new_time(which) => {
                 self.edit_one(which, |old| old.or_else(|| Some(sample(which, period))));
             }
+            Step::Add(..) => {}
             Step::Hold(which) => {
-                let held = vec![JobName::new(JOBS[which].0).unwrap()];
+                let held = vec![JobName::new(name_of(which)).unwrap()];
                 let at = self.now;
                 let pools = self.pools.clone();
                 self.apply(Change {
@@ -342,8 +429,8 @@ impl World {
                     self.feed(Input::Cancel(runs[i % runs.len()]));
                 }
             }
-            Step::Pause(which, length) => self.pause(JOBS[which].0, length),
-            Step::Resume(which) => self.resume(JOBS[which].0),
+            Step::Pause(which, length) => self.pause(name_of(which), length),
+            Step::Resume(which) => self.resume(name_of(which)),
             Step::Limit(which, limit) => self.edit_pools(which, Some(limit)),
             Step::Drop(which) => self.edit_pools(which, None),
             Step::Repool(which, into) => self.edit_one(which, |old| {
@@ -370,6 +457,8 @@ struct Script {
     steps: Vec<Step>,
     workers: u32,
     is_slow: bool,
+    /// How seldom sages hear of the same trouble.
+    remind: u64,
 }
 
 impl Script {
@@ -379,6 +468,7 @@ impl Script {
         Self {
             workers: u32::try_from(dice.of(1, 6)).unwrap(),
             is_slow: dice.of(0, 2) == 0,
+            remind: 40 * dice.of(0, 2),
             steps: (0..length).map(|_| dice.step()).collect(),
         }
     }
@@ -392,9 +482,9 @@ impl Script {
             max_workers: self.workers,
             max_requests: 2,
         });
-        world.sages = sages(1, Duration::ZERO);
-        let told = (0..JOBS.len()).filter(|which| tells(*which));
-        let told = told.map(|which| JobName::new(JOBS[which].0).unwrap());
+        world.sages = sages(1, Duration::from_secs(self.remind));
+        let told = (0..NAMES).filter(|which| tells(*which));
+        let told = told.map(|which| JobName::new(name_of(which)).unwrap());
         world.tells = told.collect();
         world.first_with_samples();
         world.is_slow = self.is_slow;

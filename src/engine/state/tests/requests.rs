@@ -156,3 +156,23 @@ fn a_request_before_the_first_sync_is_recorded_when_the_start_leaves_no_place() 
     assert_eq!(world.answers.len(), 1);
     assert_eq!(world.told(), ["b 1000: running", "a 1101: queued"]);
 }
+
+#[test]
+fn a_request_that_a_fire_of_the_same_moment_overtakes_is_recorded_and_answered() {
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    world.first(vec![
+        job("a", manual(), |_| {}),
+        job("b", every(1000), |_| {}),
+    ]);
+    world.pass(999);
+    // The fire is due, and nobody has looked yet.
+    world.now = second(1001);
+    world.ask("a", "one");
+    assert_eq!(world.running_of("b"), Some(0));
+    assert!(matches!(world.answers[..], [Ok(_)]), "{:?}", world.answers);
+    assert_eq!(world.told(), ["b 1000: running", "a 1001: queued"]);
+    world.check_rest();
+}

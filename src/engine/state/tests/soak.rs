@@ -21,7 +21,7 @@ impl State {
             self.jobs.len() + self.free.len() + self.names.len() + self.held.len(),
             self.timetable.size(),
             self.runs.len() + active + orphans + self.orphans.len(),
-            self.timers.len() + self.effects.len(),
+            self.timers.len() + self.effects.len() + self.troubles.len(),
             self.commits.size(),
             self.places.size() + self.freshness.size() + self.pauses.size(),
             self.recalled.len() + self.remains.len(),
@@ -37,6 +37,7 @@ impl World {
         let before = self.now - Duration::from_secs(3_600);
         self.rows
             .retain(|_, run| run.state != RunState::Done || run.finished_at >= Some(before));
+        self.forget_keys();
     }
 }
 

@@ -10,24 +10,6 @@ const HOUR: i64 = 3_600;
 const YEAR: i64 = 365 * 24 * HOUR;
 
 impl World {
-    /// The clock shows so many seconds more, or less.
-    fn set_clock(&mut self, by: i64) {
-        self.latest = self.latest.max(self.now);
-        let length = Duration::from_secs(by.unsigned_abs());
-        let direction = match by >= 0 {
-            true => Direction::Forward,
-            false => Direction::Backward,
-        };
-        match direction {
-            Direction::Forward => self.now += length,
-            Direction::Backward => self.now -= length,
-        }
-        self.feed(Input::ClockSet {
-            by: length,
-            direction,
-        });
-    }
-
     /// Everything under way succeeds.
     fn finish_all(&mut self) {
         while !self.running.is_empty() {
@@ -59,9 +41,10 @@ impl World {
 
 fn jobs() -> Vec<Job> {
     vec![
-        job("hourly", every(3_600), |_| {}),
+        job("hourly", every(3_600), |p| p.retry.max = 2),
         job("daily", every(86_400), |_| {}),
         job("all", every(3_600), |p| {
+            p.retry.max = 1;
             p.coalesce = false;
             p.grace = Grace::Fixed(Duration::from_secs(7_200));
         }),
@@ -211,12 +194,43 @@ fn a_fire_that_waits_for_a_place_under_a_wrong_clock_is_decided_when_its_time_co
     assert_eq!(view.ahead, None);
 }
 
+#[test]
+fn a_run_that_waits_under_a_wrong_clock_goes_on_when_it_is_right() {
+    for is_restarted in [false, true] {
+        let mut world = World::with(vec![job("a", every(3_600), |p| p.retry.max = 1)]);
+        world.set_clock(YEAR);
+        world.pass(HOUR);
+        world.finish(0, Ended::Failed(Reason::Exit));
+        let run = *world.state.runs.keys().next().unwrap();
+        if is_restarted {
+            world.latest = world.now;
+            world.now -= Duration::from_secs(YEAR.unsigned_abs());
+            world.crash(0);
+        } else {
+            world.set_clock(-YEAR);
+        }
+        let within = Duration::from_secs(600);
+        assert!(world.rows[&run].next_attempt_at.unwrap() <= world.now + within);
+        world.pass(600);
+        assert_eq!(world.running, [run], "restarted: {is_restarted}");
+        world.finish(0, Ended::Success);
+        world.run_for(2 * HOUR, 600);
+        assert_eq!(
+            world.began("a", HOUR, 3 * HOUR + 1),
+            2,
+            "{:?}",
+            world.told()
+        );
+    }
+}
+
 /// What happens to a clock and to elder.
 #[derive(Clone, Debug)]
 enum Happens {
     Pass(i64),
     Set(i64),
     Finish,
+    Fail,
     Crash,
     StoreDown,
     StoreBack,
@@ -228,6 +242,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         2 => (-2 * HOUR..2 * HOUR).prop_map(Happens::Set),
         2 => (-2 * YEAR..2 * YEAR).prop_map(Happens::Set),
         4 => Just(Happens::Finish),
+        2 => Just(Happens::Fail),
         1 => Just(Happens::Crash),
         1 => Just(Happens::StoreDown),
         2 => Just(Happens::StoreBack),
@@ -255,6 +270,11 @@ proptest! {
                     prop_assert!(world.rows.len() <= rows + 12, "a storm of rows");
                 }
                 Happens::Finish => world.finish_all(),
+                Happens::Fail => {
+                    if !world.running.is_empty() {
+                        world.finish(0, Ended::Failed(Reason::Exit));
+                    }
+                }
                 Happens::Crash if world.is_store_up => {
                     world.finish_all();
                     world.crash(0);

@@ -39,6 +39,9 @@ impl World {
         if self.tells.is_empty() {
             return;
         }
+        if self.sages.values().any(|sage| !sage.remind.is_zero()) {
+            return self.check_reminders();
+        }
         let mut told: HashMap<(String, SageEvent), u64> = HashMap::new();
         for letter in self.letters.values() {
             let body: serde_json::Value = serde_json::from_str(&letter.body).unwrap();
@@ -50,16 +53,50 @@ impl World {
         for row in self.rows.values() {
             let told = |event| told.get(&(row.id.to_string(), event)).copied().unwrap_or(0);
             let wants = self.tells.contains(&row.job);
-            let event = match row.outcome {
-                Some(Outcome::Failed | Outcome::TimedOut) => SageEvent::Failure,
-                Some(Outcome::Missed) if row.reason != Some(Reason::Coalesced) => SageEvent::Missed,
-                _ => continue,
-            };
+            let Some(event) = event_of(row) else { continue };
             // What a start finds open and of a job that is gone is closed by nobody's definition.
-            let by_nobody = row.reason == Some(Reason::Removed) && told(event) == 0;
+            let by_nobody = self.closed_by_nobody.contains(&row.id) && told(event) == 0;
             let want = if wants && !by_nobody { row.count } else { 0 };
             assert_eq!(told(event), want, "told of {row:?}");
         }
+    }
+
+    /// The same where not each is told at once: of each kind something, and never more than there was.
+    fn check_reminders(&self) {
+        let mut told: HashMap<(&JobName, SageEvent), u64> = HashMap::new();
+        for letter in self.letters.values() {
+            let body: serde_json::Value = serde_json::from_str(&letter.body).unwrap();
+            let run = body["run_id"].as_str().and_then(RunId::parse);
+            if let Some(row) = run.and_then(|id| self.rows.get(&id)) {
+                let count = body["count"].as_u64().unwrap();
+                *told.entry((&row.job, letter.event)).or_default() += count;
+            }
+        }
+        let mut happened: HashMap<(&JobName, SageEvent), u64> = HashMap::new();
+        for row in self
+            .rows
+            .values()
+            .filter(|row| self.tells.contains(&row.job))
+        {
+            let by_nobody = self.closed_by_nobody.contains(&row.id);
+            if let Some(event) = event_of(row).filter(|_| !by_nobody) {
+                *happened.entry((&row.job, event)).or_default() += row.count;
+            }
+        }
+        for (kind, happened) in happened {
+            let told = told.get(&kind).copied().unwrap_or(0);
+            assert!(told <= happened, "{kind:?}: {told} of {happened} told");
+            assert!(told > 0 || self.is_shared(kind.0), "nothing of {kind:?}");
+        }
+    }
+}
+
+/// What a sage hears of a row, if anything.
+fn event_of(row: &Run) -> Option<SageEvent> {
+    match row.outcome? {
+        Outcome::Failed | Outcome::TimedOut | Outcome::Interrupted => Some(SageEvent::Failure),
+        Outcome::Missed if row.reason != Some(Reason::Coalesced) => Some(SageEvent::Missed),
+        _ => None,
     }
 }
 
@@ -247,4 +284,77 @@ fn a_success_that_is_overdue_is_told_also_when_the_store_is_away_then() {
         assert_eq!(heard(&world).len(), 2, "it is over");
         world.check_rest();
     }
+}
+
+#[test]
+fn the_end_of_a_run_is_remembered_under_the_name_that_its_job_has_then() {
+    let heard_of = |before: Ended, after: Ended| {
+        let mut world = world(3600);
+        world.tells.clear();
+        world.first(vec![job("old", every(10), |p| {
+            told(p);
+            p.max_instances = 2;
+        })]);
+        world.pass(20);
+        world.finish(0, before);
+        world.rename("old", "new");
+        world.pass(1);
+        world.finish(0, after);
+        let subjects: Vec<_> = world.said.keys().cloned().collect();
+        world.crash(0);
+        world.pass(10);
+        world.finish(0, Ended::Success);
+        (subjects, heard(&world))
+    };
+    let failed = || Ended::Failed(Reason::Exit);
+    let (said, heard) = heard_of(Ended::Success, failed());
+    assert_eq!(said, ["job/new"]);
+    assert_eq!(heard, [(Failure, 1), (Recovery, 1)]);
+    let (said, heard) = heard_of(failed(), Ended::Success);
+    assert_eq!(said, [""; 0], "it is over");
+    assert_eq!(heard, [(Failure, 1), (Recovery, 1)], "and over once");
+}
+
+#[test]
+fn a_name_that_is_taken_over_brings_no_trouble_of_its_own() {
+    let trouble = |world: &mut World, name: &str| {
+        let index = world.running_of(name).unwrap();
+        world.finish(index, Ended::Failed(Reason::Exit));
+    };
+    let mut world = world(0);
+    world.tells.clear();
+    world.first(
+        ["a", "b", "c"]
+            .map(|name| job(name, every(10), told))
+            .to_vec(),
+    );
+    world.pass(10);
+    trouble(&mut world, "b");
+    trouble(&mut world, "c");
+    let left = vec![world.jobs[0].clone()];
+    assert!(world.edit(left));
+    // b is over, and a takes its name; then a past that had trouble joins it.
+    world.rename("a", "b");
+    world.rename("c", "b");
+    assert!(world.said.is_empty(), "{:?}", world.said);
+    let before = heard(&world).len();
+    world.finish(0, Ended::Success);
+    assert_eq!(heard(&world).len(), before, "nothing is over");
+    assert!(world.state.troubles.is_empty());
+}
+
+#[test]
+fn as_many_troubles_of_jobs_that_are_gone_as_are_remembered_change_nothing_about_those() {
+    let mut world = world(0);
+    let name = |n: i32| JobName::new(&format!("gone-{n}")).unwrap();
+    let trouble = |failures| Trouble {
+        failures,
+        told: Vec::new(),
+    };
+    for n in 0..10_001 {
+        world.state.keep_trouble(&name(n), Some(trouble(1)));
+    }
+    world.state.keep_trouble(&name(0), Some(trouble(2)));
+    assert_eq!(world.state.troubles.len(), 10_000);
+    assert_eq!(world.state.troubles.get(&name(0)), Some(&trouble(2)));
 }

@@ -1,6 +1,8 @@
 //! A store, a committer, a sync and a world that keep count, around a state.
 
 mod checks;
+mod model;
+mod store;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -9,7 +11,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::decide::Edition;
-use crate::engine::handle::{NotApplied, PauseAnswer, PauseRequest, PauseWish};
+use crate::decide::merge::{Defined, FileInForce, InForce, RootInForce};
+use crate::decide::rename::renames;
+use crate::engine::handle::{NotApplied, PauseAnswer, PauseRequest, PauseWish, Renamed};
 use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
 use crate::model::{Ended, Letter, Outcome, Output, Pause, Pool, RunState, Sages};
@@ -19,9 +23,8 @@ use crate::store::rules;
 use super::edits::{edit_writes, is_rescheduled};
 use super::freshness::Staleness;
 use super::pools::Places;
-
-/// A name that is gone for so long is another job when it comes back.
-const RETURN_WITHIN: Duration = Duration::from_secs(600);
+use model::Past;
+use store::Key;
 
 pub(super) fn end(ended: Ended) -> Box<AttemptEnd> {
     Box::new(AttemptEnd {
@@ -38,6 +41,22 @@ pub(super) fn end(ended: Ended) -> Box<AttemptEnd> {
 pub(super) fn at(wall: Timestamp) -> Now {
     let monotonic = wall.duration_since(second(0)).unsigned_abs();
     Now { wall, monotonic }
+}
+
+/// One folder with one file of these jobs.
+fn in_force(jobs: &[Job]) -> InForce {
+    let file = FileInForce {
+        path: "a.yaml".into(),
+        hash: [0; 32],
+        content: Defined::Jobs(jobs.into()),
+    };
+    InForce {
+        roots: vec![RootInForce {
+            path: "jobs.d".into(),
+            files: vec![file],
+            held: Vec::new(),
+        }],
+    }
 }
 
 /// Counts the ends of runs that are told, and listens to what is told of stale jobs.
@@ -71,9 +90,6 @@ struct Between {
     is_out: bool,
 }
 
-/// What is in force since when; without a schedule nothing fires.
-type Past = Vec<(Timestamp, Option<Arc<Schedule>>)>;
-
 pub(super) struct World {
     pub(super) state: State,
     pub(super) now: Timestamp,
@@ -81,6 +97,7 @@ pub(super) struct World {
     pub(super) latest: Timestamp,
     pub(super) settings: Settings,
     pub(super) rows: BTreeMap<RunId, Run>,
+    keys: HashMap<(JobName, Key), RunId>,
     /// How many fires of each job are in rows, and which rows changed since the last check: a look at
     /// all rows after each step would cost more the longer a script is.
     counts: HashMap<JobName, u64>,
@@ -93,6 +110,8 @@ pub(super) struct World {
     pub(super) sages: Arc<Sages>,
     /// The jobs of which a sage hears each failure and each fire that was missed.
     pub(super) tells: HashSet<JobName>,
+    /// Rows that a start found open, of jobs that are gone.
+    pub(super) closed_by_nobody: HashSet<RunId>,
     pub(super) is_store_up: bool,
     /// Batches and answers move only when the test says so.
     pub(super) is_slow: bool,
@@ -115,6 +134,12 @@ pub(super) struct World {
     unrecorded: Vec<Write>,
     is_unrecorded: bool,
     past: BTreeMap<JobName, Past>,
+    /// The pasts of names that became others'.
+    former: HashMap<JobName, Vec<Past>>,
+    /// How many fires of two names that became one share a row with another.
+    shared: HashMap<JobName, u64>,
+    /// The rows that gave way for these, some of runs that are under way.
+    dropped: HashSet<RunId>,
     /// How many fires the past has that is over, up to its last schedule: another look costs nothing.
     over: HashMap<JobName, u64>,
     pub(super) told_ends: Arc<Ends>,
@@ -135,6 +160,7 @@ impl World {
             latest: now,
             settings,
             rows: BTreeMap::new(),
+            keys: HashMap::new(),
             counts: HashMap::new(),
             touched: Vec::new(),
             marks: HashMap::new(),
@@ -144,6 +170,7 @@ impl World {
             pause_answers: Vec::new(),
             sages: Arc::default(),
             tells: HashSet::new(),
+            closed_by_nobody: HashSet::new(),
             is_store_up: true,
             is_slow: false,
             between: Between::default(),
@@ -157,6 +184,9 @@ impl World {
             unrecorded: Vec::new(),
             is_unrecorded: false,
             past: BTreeMap::new(),
+            former: HashMap::new(),
+            shared: HashMap::new(),
+            dropped: HashSet::new(),
             over: HashMap::new(),
             told_ends,
             last_ticket: 0,
@@ -192,30 +222,6 @@ impl World {
         self.jobs.clone_from(&jobs);
         self.recorded = jobs;
         self.apply(change);
-    }
-
-    fn seen(&mut self, name: &JobName) -> Mark {
-        let now = self.now;
-        let mark = self
-            .marks
-            .entry(name.clone())
-            .or_insert(Mark::first_sight(now));
-        if let Some(gone) = mark.gone_at.take()
-            && now.duration_since(gone).unsigned_abs() >= RETURN_WITHIN
-        {
-            (mark.first_seen, mark.since, mark.mark) = (now, now, mark.mark.max(now));
-            self.pauses.remove(name);
-        }
-        mark.clone()
-    }
-
-    /// From then on this fires.
-    fn remember(&mut self, name: &JobName, since: Timestamp, job: Option<&Job>) {
-        let job = job.filter(|job| job.definition.enabled);
-        let schedule = job.map(|job| job.definition.schedule.clone());
-        self.over.remove(name);
-        let past = self.past.entry(name.clone()).or_default();
-        past.push((since, schedule));
     }
 
     pub(super) fn apply(&mut self, change: Change) {
@@ -288,10 +294,7 @@ impl World {
                 request,
                 otherwise,
             } => {
-                let mut rows = self.rows.values();
-                let run = rows
-                    .find(|run| run.job == job && run.request.as_ref() == Some(&request))
-                    .map(|run| run.id);
+                let run = self.row_of(&job, &Key::Request(request));
                 inputs.push(Input::RequestFound {
                     ticket,
                     run,
@@ -299,9 +302,9 @@ impl World {
                 });
             }
             Effect::ReadMarks(jobs) => {
-                let marks = jobs.into_iter().map(|job| {
-                    let mark = self.marks[&job].clone();
-                    (job, mark)
+                let marks = jobs.into_iter().filter_map(|job| {
+                    let mark = self.marks.get(&job)?.clone();
+                    Some((job, mark))
                 });
                 inputs.push(Input::Marks(marks.collect()));
             }
@@ -324,10 +327,13 @@ impl World {
             self.check_due(order);
         }
         self.running.push(order.run);
-        let of_job = |id: &&RunId| self.rows[*id].job == *order.job.name();
-        let at_once = self.running.iter().filter(of_job).count();
+        // The name that its job has now.
+        let name_of = |id: &RunId| self.state.runs.get(id).map(|active| &active.run.job);
+        let name = name_of(&order.run).expect("it is under way");
+        let running = self.running.iter();
+        let at_once = running.filter(|id| name_of(id) == Some(name)).count();
         // The job's own word counts, and the run's for a job that is gone.
-        let key = self.state.names.get(order.job.name().as_str());
+        let key = self.state.names.get(name.as_str());
         let job = key.and_then(|key| self.state.job(*key));
         let job = job.map_or(&order.job, |state| &state.job);
         if let (Some(key), 1, Trigger::Schedule | Trigger::CatchUp) =
@@ -338,13 +344,15 @@ impl World {
             assert!(!is_on, "{} began although it is paused", order.job.name());
         }
         let most = job.definition.policy.max_instances as usize;
-        assert!(at_once <= most, "{}: {at_once} at once", order.job.name());
+        assert!(at_once <= most, "{name}: {at_once} at once");
     }
 
     /// No start before the instant at which the fire is due.
     fn check_due(&self, order: &Order) {
         let own = &order.job.definition.schedule;
-        let past = self.past.get(order.job.name()).into_iter().flatten();
+        let name = &self.rows[&order.run].job;
+        let former = self.former.get(name).into_iter().flatten();
+        let past = former.chain(self.past.get(name)).flatten();
         let mut schedules = past
             .filter_map(|(_, schedule)| schedule.as_ref())
             .chain([own]);
@@ -412,108 +420,27 @@ impl World {
         }
     }
 
-    fn write(&mut self, write: Write) -> Written {
-        match write {
-            Write::Claim { run } => {
-                let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
-                let is_asked = |row: &Run| row.job == run.job && row.request == run.request;
-                if self.rows.contains_key(&run.id)
-                    || run.request.is_some() && self.rows.values().any(is_asked)
-                    || !rules::admits(mark, &run)
-                {
-                    return Written::Taken;
-                }
-                rules::claimed(mark, &run);
-                self.put(*run);
-            }
-            Write::Extend {
-                id,
-                job,
-                count,
-                until,
-                ..
-            } => {
-                let Some(mut row) = self.rows.get(&id).cloned() else {
-                    return Written::Taken;
-                };
-                row.count = row.count.max(count);
-                row.scheduled_until = Some(until);
-                self.put(row);
-                let mark = self.marks.get_mut(&job).unwrap();
-                mark.mark = mark.mark.max(until);
-            }
-            Write::Update { run, .. } => {
-                if !self.rows.contains_key(&run.id) {
-                    return Written::Taken;
-                }
-                let mark = self.marks.get_mut(&run.job).expect("its mark");
-                if run.outcome == Some(Outcome::Success) {
-                    let times = &mut mark.times;
-                    times.last_success = times.last_success.max(run.finished_at);
-                    mark.good = run.definition;
-                    mark.failing = None;
-                } else if run.outcome == Some(Outcome::Failed) && mark.failing.is_none() {
-                    mark.failing = Some(Arc::new(rules::failing(&run, run.scheduled_at)));
-                }
-                self.put(*run);
-            }
-            Write::Mark { job, at } => {
-                let mark = self.marks.get_mut(&job).unwrap();
-                mark.mark = mark.mark.max(at);
-                mark.since = mark.since.max(at);
-            }
-            Write::Mend { job, at } => {
-                rules::mended(self.marks.get_mut(&job).unwrap(), at);
-            }
-            Write::Gone { job, at } => {
-                self.marks.get_mut(&job).unwrap().gone_at = Some(at);
-            }
-            Write::Edition { .. } => panic!("a sync's business"),
-            Write::Rename { moves, .. } => {
-                for (from, to) in &moves {
-                    self.move_rows(from, to);
-                }
-            }
-            Write::Pause { job, pause } => {
-                self.pauses.insert(job, *pause);
-            }
-            Write::Tell(telling) => {
-                for letter in telling.letters {
-                    self.letters.entry(letter.id).or_insert(letter);
-                }
-                for (subject, text) in telling.said {
-                    match text {
-                        Some(text) => drop(self.said.insert(subject, text)),
-                        None => drop(self.said.remove(&subject)),
-                    }
-                }
-            }
-            Write::Seen { .. }
-            | Write::File(_)
-            | Write::DropFile { .. }
-            | Write::LetterTried { .. }
-            | Write::LetterOver { .. }
-            | Write::Audit(_) => {}
-        }
-        Written::Done
-    }
-
-    fn put(&mut self, run: Run) {
-        self.touched.push(run.id);
-        let (job, count) = (run.job.clone(), run.count);
-        let is_counted = checks::is_by_schedule(&run);
-        let old = self.rows.insert(run.id, run);
-        if is_counted {
-            let counted = self.counts.entry(job).or_default();
-            *counted += count;
-            *counted -= old.map_or(0, |old| old.count);
-        }
-    }
-
     /// The files say this from now on. Says whether it is in force: as a sync does it, and in its order.
     pub(super) fn edit(&mut self, jobs: Vec<Job>) -> bool {
         if !self.record_the_rest() || !self.is_store_up {
             return false;
+        }
+        if let Some(renames) = renames(&in_force(&self.jobs), &in_force(&jobs)) {
+            self.give_names(renames.moves);
+            let Some(Ok(_)) = self.applied() else {
+                return false;
+            };
+            self.jobs = renames.in_force.jobs().cloned().collect();
+            self.is_unrecorded = true;
+            // Much may happen before the store has heard of it.
+            let both = self.jobs.iter().zip(&jobs);
+            let is_all = both
+                .into_iter()
+                .all(|(a, b)| a.definition == b.definition && a.origin == b.origin);
+            let is_recorded = self.is_slow && is_all || self.record_the_rest();
+            if is_all || !is_recorded {
+                return is_all;
+            }
         }
         let mut change = self.change_to(&self.jobs.clone(), &jobs);
         for (job, mark) in &mut change.added {
@@ -522,18 +449,30 @@ impl World {
         change.editions = std::mem::take(&mut self.editions);
         let before = self.jobs.clone();
         let told = change.clone();
+        let decided = self.decided();
         self.apply(change);
         let Some(Ok(answer)) = self.applied() else {
             return false;
         };
         let writes = edit_writes(&told, &before, &answer.open);
-        self.settle_on(&told, jobs);
+        self.settle_on(&told, jobs, &decided);
         self.unrecorded = writes;
         self.is_unrecorded = true;
         if !self.is_slow {
             self.record_the_rest();
         }
         true
+    }
+
+    pub(super) fn give_names(&mut self, moves: Vec<(JobName, JobName)>) {
+        self.apply(Change {
+            at: self.now,
+            renamed: Some(Renamed {
+                moves,
+                files: Vec::new(),
+            }),
+            ..Change::default()
+        });
     }
 
     /// Asks the state whether all is recorded, and records the change if so.
@@ -577,52 +516,6 @@ impl World {
         change
     }
 
-    /// Remembers what a change that is in force means for what is due.
-    fn settle_on(&mut self, change: &Change, jobs: Vec<Job>) {
-        for (job, mark) in &change.added {
-            // What came due while a name was away is late, like anything else.
-            self.remember(job.name(), mark.mark, Some(job));
-        }
-        for job in &change.changed {
-            let old = self.jobs.iter().find(|old| old.name() == job.name());
-            let old = old.cloned();
-            if old.is_none_or(|old| is_rescheduled(&old, job)) {
-                self.replace(job.name(), Some(job));
-            }
-        }
-        for name in &change.removed {
-            self.replace(name, None);
-        }
-        self.jobs = jobs;
-    }
-
-    /// Another schedule or none from now on. A fire that is scheduled and not yet due goes over to
-    /// one that has it as well, and else is the old one's no more.
-    fn replace(&mut self, name: &JobName, job: Option<&Job>) {
-        let now = self.now;
-        let new = job.filter(|job| job.definition.enabled);
-        let new = new.map(|job| job.definition.schedule.clone());
-        let (since, old) = self.past[name].last().cloned().unwrap();
-        let pending = old.and_then(|old| old.pending_at(now));
-        let pending = pending.filter(|fire| fire.scheduled > since);
-        self.over.remove(name);
-        let past = self.past.get_mut(name).unwrap();
-        let Some(pending) = pending else {
-            past.push((now, new));
-            return;
-        };
-        let open = just_before(pending.scheduled);
-        match new.as_ref().and_then(|new| new.fire_at(pending.scheduled)) {
-            // It has run at once.
-            Some(fire) if fire.due <= now => {}
-            Some(_) => past.extend([(open, None), (open, new.clone())]),
-            None => past.push((open, None)),
-        }
-        if past.last().is_none_or(|(_, last)| *last != new) {
-            past.push((now, new));
-        }
-    }
-
     /// Lets time pass, second by second, as the driver would be woken.
     pub(super) fn pass(&mut self, seconds: i64) {
         let until = self.now + Duration::from_secs(seconds.unsigned_abs());
@@ -636,6 +529,24 @@ impl World {
         }
         self.now = until;
         self.feed(Input::Tick);
+    }
+
+    /// The clock shows so many seconds more, or less.
+    pub(super) fn set_clock(&mut self, by: i64) {
+        self.latest = self.latest.max(self.now);
+        let length = Duration::from_secs(by.unsigned_abs());
+        let direction = match by >= 0 {
+            true => Direction::Forward,
+            false => Direction::Backward,
+        };
+        match direction {
+            Direction::Forward => self.now += length,
+            Direction::Backward => self.now -= length,
+        }
+        self.feed(Input::ClockSet {
+            by: length,
+            direction,
+        });
     }
 
     pub(super) fn finish(&mut self, index: usize, ended: Ended) {
@@ -665,21 +576,11 @@ impl World {
             told.remove(&run.id);
         }
         drop(told);
-        // What was in force and not recorded is as if it had never been.
-        let (in_force, recorded) = (self.jobs.clone(), self.recorded.clone());
-        for name in in_force.iter().chain(&recorded).map(Job::name) {
-            let find = |jobs: &[Job]| jobs.iter().find(|job| job.name() == name).cloned();
-            let (new, old) = (find(&in_force), find(&recorded));
-            let Some(old) = old else { continue };
-            if new.is_none_or(|new| is_rescheduled(&old, &new)) {
-                let mark = self.marks[name].mark;
-                self.over.remove(name);
-                let past = self.past.get_mut(name).unwrap();
-                past.retain(|(since, _)| *since < mark);
-                let enabled = old.definition.enabled;
-                past.push((mark, enabled.then(|| old.definition.schedule.clone())));
-            }
-        }
+        let recorded = |run: &&Run| self.recorded.iter().any(|job| *job.name() == run.job);
+        let of_nobody = open.iter().filter(|run| !recorded(run)).map(|run| run.id);
+        self.closed_by_nobody.extend(of_nobody);
+        self.forget_unrecorded();
+        let was_in_force = std::mem::take(&mut self.jobs);
         self.now += Duration::from_secs(down.unsigned_abs());
         self.told_ends.1.forget();
         self.state = State::new(self.settings, self.told_ends.clone(), at(self.now));
@@ -688,6 +589,7 @@ impl World {
         let troubles =
             said.map(|(name, text)| (Trouble::job_of(name).unwrap(), Trouble::parse(text)));
         self.feed(Input::Troubles(troubles.collect()));
+        let recorded = self.recorded.clone();
         let pauses = self.pauses.clone();
         self.feed(Input::Pauses(pauses.into_iter().collect()));
         let added = recorded
@@ -703,10 +605,20 @@ impl World {
             sages: Some(self.sages.clone()),
             ..Change::default()
         });
+        let renames = renames(&in_force(&recorded), &in_force(&jobs));
+        let recorded = match renames {
+            Some(renames) => {
+                self.give_names(renames.moves);
+                self.pump();
+                renames.in_force.jobs().cloned().collect()
+            }
+            None => recorded,
+        };
+        let decided = self.decided();
         let mut change = self.change_to(&recorded, &jobs);
         change.first = true;
         for (job, mark) in &mut change.added {
-            let is_new = !in_force.iter().any(|old| old.name() == job.name());
+            let is_new = !was_in_force.iter().any(|old| old.name() == job.name());
             *mark = self.seen(job.name());
             if is_new {
                 self.remember(job.name(), mark.mark, Some(job));
@@ -722,7 +634,7 @@ impl World {
         let open = self.applied().map(|answer| answer.unwrap().open);
         self.unrecorded = edit_writes(&before, &recorded, &open.unwrap_or_default());
         self.jobs = recorded;
-        self.settle_on(&told, jobs);
+        self.settle_on(&told, jobs, &decided);
         self.record_the_rest();
     }
 

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::model::History;
+use crate::model::{AuditEntry, AuditResult, History};
 use crate::store::sqlite::queries;
-use crate::store::{Cursor, RunQuery};
+use crate::store::{AUDIT_ROWS, AuditQuery, Cursor, RunQuery};
 
 fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |data| data.len())
@@ -302,4 +302,42 @@ async fn no_question_walks_through_all_rows() {
         store.commit(claims.collect()).await.unwrap();
         store.optimize().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_audit_trail_keeps_so_many_rows_the_newest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("elder.db");
+    let entry = |second: i64| AuditEntry {
+        at: at(second),
+        actor: "ops".into(),
+        from: None,
+        action: "run".into(),
+        subject: None,
+        result: AuditResult::Done,
+        detail: None,
+        before: None,
+        after: None,
+        request: None,
+    };
+    let store = open(&path);
+    for second in 1..=4 {
+        one(&store, Write::Audit(Box::new(entry(second)))).await;
+    }
+    drop(store);
+    // As if all between the third and the fourth had been there.
+    let last = i64::try_from(AUDIT_ROWS).unwrap() + 2;
+    let other = Connection::open(&path).unwrap();
+    let update = "UPDATE audit SET number = ?1 WHERE number = 4";
+    assert_eq!(other.execute(update, [last]).unwrap(), 1);
+    drop(other);
+    let store = open(&path);
+    store.prune(History::default(), at(5), 100).await.unwrap();
+    let query = AuditQuery {
+        limit: 10,
+        ..AuditQuery::default()
+    };
+    let page = store.audit(query).await.unwrap();
+    let left: Vec<_> = page.rows.iter().map(|(_, entry)| entry.at).collect();
+    assert_eq!(left, [at(4), at(3)]);
 }

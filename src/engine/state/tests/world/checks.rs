@@ -1,6 +1,8 @@
 //! What must hold of a world, at any moment and when all is over.
 
 use super::*;
+use crate::engine::state::active::Stage;
+use crate::model::SageEvent;
 
 impl World {
     /// Nothing lost, nothing invented, nothing doubled, no bound broken.
@@ -8,36 +10,103 @@ impl World {
         self.pump();
         self.check_freshness();
         Places::check_waiting(&self.state);
-        for id in self.touched.drain(..) {
-            was_to_fire(&self.past, &self.rows[&id]);
+        self.check_nobody_is_stuck();
+        for id in std::mem::take(&mut self.touched) {
+            if let Some(row) = self.rows.get(&id) {
+                self.was_to_fire(row);
+            }
         }
+        let is_behind = matches!(self.state.phase, Phase::Stopping(_));
+        if self.state.commits.is_down() || !self.is_store_up || is_behind {
+            return;
+        }
+        self.check_said();
         let mut unrecorded: HashMap<&JobName, u64> = HashMap::new();
         for Active { run, .. } in self.state.runs.values() {
-            if is_by_schedule(run) && !self.rows.contains_key(&run.id) {
+            let is_known = self.rows.contains_key(&run.id) || self.dropped.contains(&run.id);
+            if is_by_schedule(run) && !is_known {
                 *unrecorded.entry(&run.job).or_default() += 1;
             }
         }
-        for (name, past) in &self.past {
-            if self.state.commits.is_down() || !self.is_store_up {
-                continue;
-            }
-            let in_rows = self.counts.get(name).copied().unwrap_or(0);
-            let over = self.over.entry(name.clone());
-            let over = *over.or_insert_with(|| due_before_the_last(past));
+        let names: Vec<_> = self.past.keys().cloned().collect();
+        let found = |counts: &HashMap<JobName, u64>, name| counts.get(name).copied().unwrap_or(0);
+        let known: Vec<_> = names
+            .iter()
+            .map(|name| {
+                let unrecorded = unrecorded.get(name).copied().unwrap_or(0);
+                found(&self.counts, name) + found(&self.shared, name) + unrecorded
+            })
+            .collect();
+        for (name, known) in names.iter().zip(known) {
             assert_eq!(
-                in_rows + unrecorded.get(name).copied().unwrap_or(0),
-                over + due_by_the_last(past, self.now),
-                "{name} at {}: {:?}, in force {past:?}",
+                known,
+                self.due(name),
+                "{name} at {}: {:?}, in force {:?}",
+                self.now.as_second() - START,
+                self.told(),
+                self.past[name]
+            );
+        }
+    }
+
+    /// No job has only runs that wait for a run of that job to end.
+    fn check_nobody_is_stuck(&self) {
+        let state = &self.state;
+        let goes_on = state.phase == Phase::Running && !state.commits.is_down();
+        if !goes_on || state.commits.is_clogged() {
+            return;
+        }
+        for job in state
+            .jobs
+            .iter()
+            .flatten()
+            .filter(|job| !job.active().is_empty())
+        {
+            let waits = |id: &RunId| {
+                let stage = state.runs[id].stage;
+                matches!(stage, Stage::Backlog | Stage::Behind)
+            };
+            assert!(
+                !job.active().iter().all(waits),
+                "{} stands still at {}: {:?}",
+                job.job.name(),
                 self.now.as_second() - START,
                 self.told()
             );
         }
     }
 
+    /// What the store remembers of troubles is what the state does.
+    fn check_said(&self) {
+        let state = &self.state;
+        let of_jobs = state.names.iter().filter_map(|(name, key)| {
+            let trouble = state.job(*key)?.past.as_ref()?.trouble.as_deref()?;
+            Some((name, trouble))
+        });
+        let mut count = 0;
+        for (name, trouble) in of_jobs.chain(&state.troubles) {
+            let said = self.said.get(&Trouble::subject(name));
+            let said = said.map(|text| Trouble::parse(text));
+            count += usize::from(said.is_some());
+            // What was told of fires that are decided anew is told anew.
+            let sure = |trouble: &Trouble| {
+                let mut trouble = trouble.clone();
+                trouble.told.retain(|told| told.event != SageEvent::Missed);
+                Some(trouble).filter(|trouble| !trouble.is_empty())
+            };
+            let said = said.as_ref().and_then(sure);
+            assert_eq!(said, sure(trouble), "remembered of {name}");
+        }
+        assert_eq!(count, self.said.len(), "{:?}", self.said);
+    }
+
     /// Once everything is over, nothing is left behind.
     pub(in super::super) fn check_rest(&mut self) {
         self.store_back();
         self.pump();
+        if let Phase::Stopping(_) = self.state.phase {
+            self.crash(0);
+        }
         self.record_the_rest();
         let mut off = self.jobs.clone();
         for job in &mut off {
@@ -84,49 +153,25 @@ impl World {
     }
 }
 
+impl World {
+    /// A row's instants were due by the schedule that was in force.
+    fn was_to_fire(&self, row: &Run) {
+        if !is_by_schedule(row) {
+            return;
+        }
+        let name = &row.job;
+        for instant in [Some(row.scheduled_at), row.scheduled_until] {
+            let instant = instant.unwrap_or(row.scheduled_at);
+            assert!(
+                self.was_due(name, instant),
+                "{name} was not to fire at {instant}: {:?}",
+                self.past[name]
+            );
+        }
+    }
+}
+
 /// Whether a row is of a fire, and not of a request or a start.
 pub(super) fn is_by_schedule(run: &Run) -> bool {
     run.request.is_none() && run.trigger != Trigger::Startup
-}
-
-/// A row's instants were due by the schedule that was in force.
-fn was_to_fire(past: &BTreeMap<JobName, Past>, row: &Run) {
-    if !is_by_schedule(row) {
-        return;
-    }
-    let (name, past) = (&row.job, &past[&row.job]);
-    for instant in [Some(row.scheduled_at), row.scheduled_until] {
-        let instant = instant.unwrap_or(row.scheduled_at);
-        assert!(
-            was_due(past, instant),
-            "{name} was not to fire at {instant}: {past:?}"
-        );
-    }
-}
-
-/// How many fires were due by all schedules but the one that is in force.
-fn due_before_the_last(past: &Past) -> u64 {
-    let pairs = past.windows(2).filter_map(|pair| {
-        let (since, schedule) = &pair[0];
-        Some(schedule.as_ref()?.count_between(*since, pair[1].0))
-    });
-    pairs.sum()
-}
-
-/// How many fires were due by the one that is in force.
-fn due_by_the_last(past: &Past, now: Timestamp) -> u64 {
-    let Some((since, Some(schedule))) = past.last() else {
-        return 0;
-    };
-    schedule.count_between(*since, schedule.due_up_to(now))
-}
-
-/// Whether the schedule that was in force at that instant had it.
-fn was_due(past: &Past, instant: Timestamp) -> bool {
-    let in_force = past.iter().rev().find(|(since, _)| *since < instant);
-    let Some((_, Some(schedule))) = in_force else {
-        return false;
-    };
-    let next = schedule.next_after(just_before(instant));
-    next.is_some_and(|fire| fire.scheduled == instant)
 }

@@ -1,0 +1,226 @@
+//! What the store does with writes: rows, marks, names, as the real ones do it.
+
+use super::*;
+
+/// What makes a row the only one of its job.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    At(Timestamp),
+    Request(Arc<str>),
+}
+
+impl Key {
+    fn of(run: &Run) -> Self {
+        match &run.request {
+            Some(request) => Self::Request(request.clone()),
+            None => Self::At(run.scheduled_at),
+        }
+    }
+}
+
+impl World {
+    pub(super) fn seen(&mut self, name: &JobName) -> Mark {
+        let now = self.now;
+        let mark = self
+            .marks
+            .entry(name.clone())
+            .or_insert(Mark::first_sight(now));
+        if rules::seen(mark, now) {
+            self.pauses.remove(name);
+        }
+        mark.clone()
+    }
+
+    /// The row of the job with this key.
+    pub(super) fn row_of(&self, job: &JobName, key: &Key) -> Option<RunId> {
+        let id = self.keys.get(&(job.clone(), key.clone()))?;
+        // Rows are pruned, and jobs have other names.
+        let row = self.rows.get(id)?;
+        (row.job == *job && Key::of(row) == *key).then_some(*id)
+    }
+
+    /// Keys of rows that are gone.
+    pub(in super::super) fn forget_keys(&mut self) {
+        self.keys.retain(|_, id| self.rows.contains_key(id));
+    }
+
+    pub(super) fn write(&mut self, write: Write) -> Written {
+        match write {
+            Write::Claim { run } => return self.claim(*run),
+            Write::Extend {
+                id,
+                job,
+                count,
+                until,
+                ..
+            } => {
+                let Some(mut row) = self.rows.get(&id).filter(|row| row.job == job).cloned() else {
+                    return Written::Taken;
+                };
+                row.count = row.count.max(count);
+                row.scheduled_until = Some(until);
+                self.put(row);
+                let mark = self.marks.get_mut(&job).unwrap();
+                mark.mark = mark.mark.max(until);
+            }
+            Write::Update { run, .. } => {
+                let row = self.rows.get(&run.id).filter(|row| row.job == run.job);
+                let Some(row) = row else {
+                    return Written::Taken;
+                };
+                if rules::opens_again(row.state == RunState::Done, &run) {
+                    return Written::Taken;
+                }
+                let mark = self.marks.get_mut(&run.job).expect("its mark");
+                if run.outcome == Some(Outcome::Success) {
+                    let times = &mut mark.times;
+                    times.last_success = times.last_success.max(run.finished_at);
+                    mark.good = run.definition;
+                    mark.failing = None;
+                } else if run.outcome == Some(Outcome::Failed) && mark.failing.is_none() {
+                    mark.failing = Some(Arc::new(rules::failing(&run, run.scheduled_at)));
+                }
+                self.put(*run);
+            }
+            Write::Mark { job, at } => {
+                let mark = self.marks.get_mut(&job).unwrap();
+                mark.mark = mark.mark.max(at);
+                mark.since = mark.since.max(at);
+            }
+            Write::Mend { job, at } => {
+                if let Some(mark) = self.marks.get_mut(&job) {
+                    rules::mended(mark, at);
+                }
+            }
+            Write::Gone { job, at } => {
+                self.marks.get_mut(&job).unwrap().gone_at = Some(at);
+            }
+            Write::Edition { .. } => panic!("a sync's business"),
+            Write::Rename { moves, .. } => {
+                for (from, to) in &moves {
+                    self.move_rows(from, to);
+                }
+            }
+            Write::Pause { job, pause } => {
+                self.pauses.insert(job, *pause);
+            }
+            Write::Tell(telling) => {
+                for letter in telling.letters {
+                    self.letters.entry(letter.id).or_insert(letter);
+                }
+                for (subject, text) in telling.said {
+                    match text {
+                        Some(text) => drop(self.said.insert(subject, text)),
+                        None => drop(self.said.remove(&subject)),
+                    }
+                }
+            }
+            Write::Seen { .. }
+            | Write::File(_)
+            | Write::DropFile { .. }
+            | Write::LetterTried { .. }
+            | Write::LetterOver { .. }
+            | Write::Audit(_) => {}
+        }
+        Written::Done
+    }
+
+    fn claim(&mut self, run: Run) -> Written {
+        let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
+        if !rules::admits(mark, &run) {
+            return Written::Taken;
+        }
+        if let Some(row) = self.rows.get(&run.id) {
+            // The identity is that of a job that had the name before.
+            if row.job != run.job {
+                self.twice(&run.job.clone(), &run);
+            }
+            return Written::Taken;
+        }
+        let key = Key::of(&run);
+        if self.row_of(&run.job, &key).is_some() {
+            // A name that was taken over had a row of this instant.
+            self.twice(&run.job, &run);
+            return Written::Taken;
+        }
+        let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
+        rules::claimed(mark, &run);
+        self.keys.insert((run.job.clone(), key), run.id);
+        self.put(run);
+        Written::Done
+    }
+
+    fn put(&mut self, run: Run) {
+        self.touched.push(run.id);
+        let (job, count) = (run.job.clone(), run.count);
+        let is_counted = checks::is_by_schedule(&run);
+        let old = self.rows.insert(run.id, run);
+        if is_counted {
+            let counted = self.counts.entry(job).or_default();
+            *counted += count;
+            *counted -= old.map_or(0, |old| old.count);
+        }
+    }
+
+    /// Whether names became this one that had rows of one instant.
+    pub(in super::super) fn is_shared(&self, name: &JobName) -> bool {
+        self.shared.contains_key(name)
+    }
+
+    /// Two fires of one instant, by two names that became one, share a row.
+    fn twice(&mut self, job: &JobName, run: &Run) {
+        if checks::is_by_schedule(run) {
+            *self.shared.entry(job.clone()).or_default() += run.count;
+        }
+    }
+
+    /// The store gives what was under one name another one.
+    fn move_rows(&mut self, from: &JobName, to: &JobName) {
+        let Some(old) = self.marks.remove(from) else {
+            return;
+        };
+        let new = self.marks.get(to);
+        let pause = self.pauses.remove(from);
+        if new.is_none_or(|new| rules::goes_on(&old, new)) {
+            self.pauses.remove(to);
+            self.pauses.extend(pause.map(|pause| (to.clone(), pause)));
+        }
+        let mark = new.map_or_else(|| old.clone(), |new| rules::renamed(&old, new));
+        self.marks.insert(to.clone(), mark);
+        let of_old = self.rows.values().filter(|row| row.job == *from);
+        let of_old: Vec<RunId> = of_old.map(|row| row.id).collect();
+        for id in of_old {
+            let key = Key::of(&self.rows[&id]);
+            let is_open = |world: &Self, id: RunId| world.rows[&id].state != RunState::Done;
+            let mut stays = id;
+            if let Some(other) = self.row_of(to, &key) {
+                let goes = match is_open(self, id) && !is_open(self, other) {
+                    true => other,
+                    false => id,
+                };
+                stays = if goes == id { other } else { id };
+                if let Some(gone) = self.rows.remove(&goes) {
+                    self.twice(to, &gone);
+                    self.dropped.insert(goes);
+                    if checks::is_by_schedule(&gone) {
+                        *self.counts.get_mut(&gone.job).unwrap() -= gone.count;
+                    }
+                }
+            }
+            self.rows.get_mut(&stays).unwrap().job = to.clone();
+            self.keys.insert((to.clone(), key), stays);
+        }
+        for counts in [&mut self.counts, &mut self.shared] {
+            if let Some(count) = counts.remove(from) {
+                *counts.entry(to.clone()).or_default() += count;
+            }
+        }
+        let recorded = self.recorded.iter_mut();
+        for job in recorded.filter(|job| job.name() == from) {
+            let definition = Arc::make_mut(&mut job.definition);
+            definition.name = to.clone();
+            definition.aliases = [from.clone()].into();
+        }
+        self.move_past(from, to);
+    }
+}
