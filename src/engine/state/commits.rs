@@ -152,18 +152,12 @@ impl State {
 
     /// Sends off what was written since.
     pub(super) fn flush(&mut self) {
-        if self.commits.writes.is_empty() {
+        // The store would take it now, before what it refused, which is older.
+        if self.commits.writes.is_empty() || self.commits.back_after.is_some() {
             return;
         }
         let writes = std::mem::take(&mut self.commits.writes);
         let thens = std::mem::take(&mut self.commits.thens);
-        if self.commits.back_after.is_some() {
-            // The store would take it now, before what was refused and is older.
-            for (write, then) in writes.into_iter().zip(thens) {
-                self.commits.kept.keep(write, then);
-            }
-            return;
-        }
         self.commits.last_batch += 1;
         self.commits.unanswered += writes.len();
         let batch = self.commits.last_batch;
@@ -454,7 +448,9 @@ impl State {
         self.commits.error = None;
         self.commits.untold.clear();
         let (kept, dropped) = self.commits.kept.take();
-        for (write, then) in kept {
+        let held = std::mem::take(&mut self.commits.writes).into_iter();
+        let held = held.zip(std::mem::take(&mut self.commits.thens));
+        for (write, then) in kept.chain(held) {
             self.write(write, then);
         }
         if dropped > 0 {

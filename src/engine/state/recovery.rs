@@ -117,7 +117,8 @@ impl State {
             scheduled,
             due: scheduled,
         });
-        let paused = self.pause_over(key, fire.due);
+        // Ahead of a clock that was set back it is due by now.
+        let paused = self.pause_over(key, fire.due.min(self.now.wall));
         if let Some(words) = paused.filter(|_| run.request.is_none()) {
             let mut run = run;
             run.detail = Some(words);
