@@ -23,6 +23,9 @@ pub struct Environment {
     pub program: Option<PathBuf>,
     /// The user that elder runs as.
     pub user: u32,
+    /// By flag, what sets a setting for which an older variable stands, where something does:
+    /// `--log-level`, `ELDER_LOG_LEVEL`, `elder.yaml:3`.
+    pub set_by: HashMap<&'static str, String>,
 }
 
 impl Environment {
@@ -38,6 +41,7 @@ impl Environment {
             out_is_terminal: std::io::stdout().is_terminal(),
             program: std::env::current_exe().ok(),
             user: rustix::process::getuid().as_raw(),
+            set_by: HashMap::new(),
         }
     }
 

@@ -17,13 +17,20 @@ use super::tree;
 /// Lays the files out, or says which ones are not.
 ///
 /// # Errors
-/// When a PATH cannot be read or a file cannot be written.
+/// When a PATH cannot be read. A file that cannot be written is told, and the others are laid out.
 pub fn fmt(typed: &FmtArgs, console: &mut Console) -> Result<Exit, Failure> {
     let files = tree::every(&typed.paths, typed.root.as_deref())?;
     let mut seen = HashSet::new();
     let mut count = Count::default();
     for file in &files {
-        let place = place(file)?;
+        let place = match place(file) {
+            Ok(place) => place,
+            Err(failure) => {
+                console.say(&failure.to_string());
+                count.unwritten += 1;
+                continue;
+            }
+        };
         if let Some(place) = &place
             && !seen.insert(place.clone())
         {
@@ -57,9 +64,13 @@ pub fn fmt(typed: &FmtArgs, console: &mut Console) -> Result<Exit, Failure> {
                 count.differ += 1;
             }
             (Some(laid), Some(place)) => {
-                replace(place, &file.shown, whole.as_bytes(), laid.as_bytes())?;
-                console.say(&format!("{}: laid out", file.shown));
-                count.written += 1;
+                match replace(place, &file.shown, whole.as_bytes(), laid.as_bytes()) {
+                    Ok(()) => console.say(&format!("{}: laid out", file.shown)),
+                    Err(failure) => {
+                        console.say(&failure.to_string());
+                        count.unwritten += 1;
+                    }
+                }
             }
             (Some(laid), None) => console.answer(&laid)?,
             (None, None) if !typed.check => console.answer(whole)?,
@@ -68,6 +79,7 @@ pub fn fmt(typed: &FmtArgs, console: &mut Console) -> Result<Exit, Failure> {
     }
     count.say(typed, console);
     Ok(match count.bad > 0 || count.differ > 0 {
+        _ if count.unwritten > 0 => Exit::NoAnswer,
         true => Exit::DoesNotHold,
         false => Exit::Fine,
     })
@@ -76,7 +88,8 @@ pub fn fmt(typed: &FmtArgs, console: &mut Console) -> Result<Exit, Failure> {
 #[derive(Default)]
 struct Count {
     files: usize,
-    written: usize,
+    /// Those that cannot be written, or are gone.
+    unwritten: usize,
     bad: usize,
     differ: usize,
 }

@@ -24,12 +24,17 @@ pub fn init(typed: &InitArgs, console: &mut Console) -> Result<Exit, Failure> {
     let shown = folder.display().to_string();
     let failure =
         |error: std::io::Error| Failure::no_answer(format!("cannot write {shown}: {error}"));
-    match fs::read_dir(folder).map(|mut entries| entries.next().is_some()) {
+    let typed = shell_word(&shown);
+    // Git keeps no empty folder, and this file is how people make it.
+    let is_something = |entry: std::io::Result<fs::DirEntry>| {
+        entry.map_or(true, |entry| entry.file_name() != ".gitkeep")
+    };
+    match fs::read_dir(folder).map(|mut entries| entries.any(is_something)) {
         Ok(false) => {}
         Ok(true) => {
             return Err(
                 Failure::no_answer(format!("{shown} is there, and not empty")).help(format!(
-                    "elder validate {shown} checks what it holds; elder init OTHER makes another folder"
+                    "elder validate {typed} checks what it holds; elder init OTHER makes another folder"
                 )),
             );
         }
@@ -48,10 +53,19 @@ pub fn init(typed: &InitArgs, console: &mut Console) -> Result<Exit, Failure> {
         text.push_str(&format!("made {}\n", file.display()));
     }
     text.push_str(&format!(
-        "\nnext:  elder run {shown}                  the daemon; stop it with Ctrl-C\n\
-         then:  elder validate {shown}             after an edit, and in CI\n       \
-         elder next hello {shown}           when a job fires\n"
+        "\nnext:  elder run {typed}                  the daemon; stop it with Ctrl-C\n\
+         then:  elder validate {typed}             after an edit, and in CI\n       \
+         elder next hello {typed}           when a job fires\n"
     ));
     console.answer(&text)?;
     Ok(Exit::Fine)
+}
+
+/// A word of a line for a shell, in quotes where it needs them.
+fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./+:@%,=".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }

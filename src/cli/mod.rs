@@ -172,6 +172,14 @@ fn parse(arguments: Vec<OsString>, mut environment: Environment) -> Result<Parse
     // The first reading was fine, so what is wrong now came out of a variable or the file.
     let (command, matches) = Cli::try_parse_from_command(command, &arguments)
         .map_err(|error| Refused::ByUs(bad_setting(&error, &environment, file.as_ref())))?;
+    let of_run = match matches.subcommand() {
+        Some(("run", matches)) => Some(matches),
+        Some(("config", matches)) => matches.subcommand_matches("show"),
+        _ => None,
+    };
+    if let Some(matches) = of_run {
+        environment.set_by = settings::set_by(matches, &environment, file.as_ref());
+    }
     Ok(Parsed {
         command,
         environment,

@@ -1,9 +1,13 @@
 //! Flags as meant: what was typed, what is set and what is built in become one plain record.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
 
 use crate::action::Egress;
 use crate::daemon::options::{Heartbeat, Notice, Paths, RunOptions, ServiceManager};
@@ -12,6 +16,7 @@ use crate::telemetry::log;
 
 use super::args::run as typed_as;
 use super::args::{RunArgs, values};
+use super::config::ConfigFile;
 use super::environment::Environment;
 use super::exit::Failure;
 
@@ -168,6 +173,28 @@ pub(super) fn legacy_of<'e>(
     Some((name, environment.get(name)?))
 }
 
+/// What sets each of their successors, where something does. A file of elder's own settings is
+/// newer than such a variable, and overrules it as a flag does.
+pub(super) fn set_by(
+    matches: &ArgMatches,
+    environment: &Environment,
+    file: Option<&ConfigFile>,
+) -> HashMap<&'static str, String> {
+    let origin = |flag: &str| {
+        let key = flag.replace('-', "_");
+        if matches.value_source(&key) == Some(ValueSource::CommandLine) {
+            return Some(format!("--{flag}"));
+        }
+        let variable = super::args::variables::of_flag(flag);
+        let variable = Some(variable).filter(|name| environment.get(name).is_some());
+        variable.or_else(|| file?.place(&key))
+    };
+    let flags = LEGACY.iter().map(|(_, flag)| *flag);
+    flags
+        .filter_map(|flag| Some((flag, origin(flag)?)))
+        .collect()
+}
+
 impl Legacy {
     fn read(
         environment: &Environment,
@@ -188,14 +215,15 @@ impl Legacy {
         let mut take = |flag: &str, successor_is_set: bool| -> Option<String> {
             let (name, value) = legacy_of(flag, environment)?;
             let successor = super::args::variables::of_flag(flag);
-            let verb = if successor_is_set {
-                "is overruled by"
-            } else {
-                "is taken; write its successor"
+            let successor = format!("{successor} (--{flag})");
+            let text = match environment.set_by.get(flag) {
+                Some(origin) if successor_is_set => format!("{name} is overruled by {origin}"),
+                None if successor_is_set => format!("{name} is overruled by {successor}"),
+                _ => format!("{name} is taken; write its successor {successor}"),
             };
             notices.push(Notice {
                 warning: true,
-                text: format!("{name} {verb} {successor} (--{flag})"),
+                text,
             });
             Some(value.to_owned())
         };

@@ -3,7 +3,7 @@
 use super::decode::{Decoder, Later};
 use super::tree::{Node, shorten};
 use crate::finding::Code;
-use crate::model::{Part, Text};
+use crate::model::{Part, Text, Variable};
 
 /// Reads the address.
 pub(super) fn read<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option<Text> {
@@ -28,12 +28,16 @@ pub(super) fn read<'t>(decoder: &mut Decoder<'t, '_>, node: &Node<'t>) -> Option
 
 fn check_url(url: &str, text: &Text) -> Result<(), (String, String)> {
     let bad = |message: &str, help: &str| Err((message.to_owned(), help.to_owned()));
-    if matches!(
-        text.parts().first(),
-        Some(Part::Secret(_) | Part::Variable(_))
-    ) {
+    match text.parts().as_slice() {
+        [Part::Variable(Variable::Server), rest @ ..] if !is_path(rest) => {
+            return bad(
+                "what follows `${elder.server}` in a url must begin with `/` or `?`",
+                "write `${elder.server}/path`",
+            );
+        }
         // The whole beginning is known only to the run, which checks it again.
-        return Ok(());
+        [Part::Secret(_) | Part::Variable(_), ..] => return Ok(()),
+        _ => {}
     }
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return bad(
@@ -99,6 +103,19 @@ fn check_url(url: &str, text: &Text) -> Result<(), (String, String)> {
     Ok(())
 }
 
+/// Whether what follows a server leaves it the server that is asked: `@`, a dot or a digit would
+/// make another one of it, and what only the run fills in may be any of them.
+fn is_path(rest: &[Part]) -> bool {
+    let mut rest = rest
+        .iter()
+        .filter(|part| !matches!(part, Part::Literal(text) if text.is_empty()));
+    match rest.next() {
+        None => true,
+        Some(Part::Literal(text)) => text.starts_with(['/', '?']),
+        Some(_) => false,
+    }
+}
+
 /// Whether the address is written as one without TLS, whatever the environment fills in.
 pub(super) fn is_plain_http(url: &Text) -> bool {
     let begin = url.shown().get(..7);
@@ -136,6 +153,28 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(check_url(url, &Text::plain(url)).is_ok(), fine, "{url}");
+        }
+    }
+
+    #[test]
+    fn nothing_makes_another_server_of_elders_own() {
+        let literal = |text: &str| Part::Literal(text.into());
+        for (rest, fine) in [
+            (vec![], true),
+            (vec![literal("/x@y")], true),
+            (vec![literal(""), literal("?x=1")], true),
+            (vec![literal("@evil.example/")], false),
+            (vec![literal(".evil.example/")], false),
+            (vec![literal("0/")], false),
+            (vec![literal("\\@evil.example/")], false),
+            (vec![literal("\t@evil.example/")], false),
+            (vec![literal("#@evil.example/")], false),
+            (vec![Part::Secret("T".into()), literal("/x")], false),
+            (vec![literal(""), Part::Variable(Variable::JobName)], false),
+        ] {
+            let parts = [vec![Part::Variable(Variable::Server)], rest.clone()].concat();
+            let text = Text::of_parts("${elder.server}…", parts);
+            assert_eq!(check_url("1", &text).is_ok(), fine, "{rest:?}");
         }
     }
 }

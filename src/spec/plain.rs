@@ -98,6 +98,16 @@ fn setting(
         return Ok(None);
     }
     let values = match &node.value {
+        // As with a variable, an empty text is none.
+        Value::Scalar(scalar) if scalar.text.is_empty() && !node.is_empty() => return Ok(None),
+        Value::List(items) if key.takes_list && items.is_empty() => {
+            return problem(
+                Code::WrongType,
+                node.span,
+                &format!("`{name}` is an empty list"),
+                "name one at least, or remove the key",
+            );
+        }
         Value::List(items) if key.takes_list => items.iter().map(text).collect(),
         Value::Scalar(_) => text(node).map(|text| vec![text]),
         _ => None,
@@ -174,6 +184,7 @@ mod tests {
         ];
         assert_eq!(said, want);
         assert_eq!(read("max_workers: null\n").unwrap(), []);
+        assert_eq!(read("max_workers: \"\"\n").unwrap(), []);
         assert_eq!(read("").unwrap(), []);
         assert_eq!(read("windows: [{ a: { b: c } }]\n").unwrap(), []);
     }
@@ -187,6 +198,7 @@ mod tests {
             ),
             ("max_workers:\npaths: [a, []]\n", &["1:1 E004", "2:8 E004"]),
             ("- a\n", &["1:1 E004"]),
+            ("paths: []\n", &["1:8 E004"]),
             ("max_workers: 1\nmax_workers: 2\n", &["2:1 E003"]),
             ("a: [\n", &["2:1 E001"]),
         ] {
@@ -202,6 +214,8 @@ mod tests {
                 assert!(said.iter().any(|said| said == want), "{text}: {said:?}");
             }
         }
+        let empty = &read("paths: []\n").unwrap_err()[0];
+        assert_eq!(empty.message, "`paths` is an empty list");
         let near = &read("max-workers: 8\n").unwrap_err()[0];
         assert_eq!(near.help, "did you mean `max_workers`?");
     }

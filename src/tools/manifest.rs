@@ -17,6 +17,9 @@ use crate::finding::{Code, Finding};
 use crate::source::{is_job_file, is_test_file};
 use crate::spec::{Around, InputFile, Span, Within};
 
+/// As Kubernetes counts them.
+const LONGEST_KEY: usize = 253;
+
 /// What a stream of manifests holds for elder.
 #[derive(Debug, Default)]
 pub struct Manifest {
@@ -144,6 +147,13 @@ impl Reader<'_> {
 
     fn key(&mut self, map: &mut ConfigMap, section: &str, key: &Node, value: &Node) {
         let name = key.text().unwrap_or_default();
+        if let Some(why) = no_key(name) {
+            let message = format!("`{name}` is no key for a ConfigMap: {why}");
+            let help =
+                "a key is a file's name of letters, digits, `-`, `_` and `.`, without a folder";
+            let trouble = Trouble::new(Code::BadName, key.at, message, help);
+            return self.troubles.push(trouble);
+        }
         let files = match name {
             name if is_job_file(name) => &mut map.files,
             name if is_test_file(name) => &mut map.tests,
@@ -188,6 +198,24 @@ impl Reader<'_> {
             content: Ok(Arc::from(bytes)),
             within: Some(Arc::new(within)),
         });
+    }
+}
+
+/// Why a cluster would refuse the whole ConfigMap for this key, if it would.
+fn no_key(name: &str) -> Option<&'static str> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() {
+        Some("it is empty")
+    } else if name.contains('/') {
+        Some("it names a folder")
+    } else if !name.chars().all(is_allowed) {
+        Some("it holds a character that no key may hold")
+    } else if name == "." || name.starts_with("..") {
+        Some("it begins like the folder above")
+    } else if name.len() > LONGEST_KEY {
+        Some("it is longer than 253 characters")
+    } else {
+        None
     }
 }
 
@@ -262,6 +290,33 @@ data:
         assert!(manifest("jobs: {}\n").is_none());
         assert!(manifest("apiVersion: v1\nkind: [\n  a: b: c\n").is_some());
         assert!(manifest("jobs: { apiVersion: kind\n  a: b: c\n").is_none());
+    }
+
+    #[test]
+    fn a_key_that_no_cluster_takes_is_said_with_its_place() {
+        for (key, want) in [
+            ("a.yaml", None),
+            ("_a-1.test.yaml", None),
+            (".hidden", None),
+            ("../up.yaml", Some("folder")),
+            ("sub/x.yaml", Some("folder")),
+            ("a b.yaml", Some("character")),
+            ("büro.yaml", Some("character")),
+            ("..a.yaml", Some("folder above")),
+            ("..", Some("folder above")),
+            ("", Some("empty")),
+        ] {
+            let text = format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  '{key}': x\n");
+            let manifest = manifest(&text).unwrap();
+            let found = manifest.findings.first();
+            let said = found.map(|one| (one.code.as_str(), one.at.place.line, &*one.message));
+            assert_eq!(said.is_some(), want.is_some(), "{key}: {said:?}");
+            if let (Some((code, line, message)), Some(want)) = (said, want) {
+                assert_eq!((code, line), ("E010", 4), "{key}");
+                assert!(message.contains(want), "{message}");
+                assert!(manifest.maps.is_empty(), "{key}");
+            }
+        }
     }
 
     #[test]

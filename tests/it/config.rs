@@ -61,6 +61,55 @@ fn each_setting_says_where_it_comes_from() {
 }
 
 #[test]
+fn an_older_variable_is_overruled_by_what_is_really_set() {
+    let folder = Folder::with(&[(
+        "elder.yaml",
+        "max_workers: 4\ntimezone: \"\"\nlog_level: warn\n",
+    )]);
+    let show = |line: &str, set: &[(&str, &str)]| {
+        let line = format!("config show --config elder.yaml {line}");
+        let mut command = elder(&line).within(folder.path());
+        for (name, value) in set {
+            command = command.env(name, value);
+        }
+        command.run()
+    };
+    let older = ("SCHEDULER_MAX_WORKERS", "8");
+    for (line, set, origin, workers) in [
+        ("", &[older][..], "elder.yaml:1", 4),
+        ("--max-workers 5", &[older], "--max-workers", 5),
+        (
+            "",
+            &[older, ("ELDER_MAX_WORKERS", "6")],
+            "ELDER_MAX_WORKERS",
+            6,
+        ),
+    ] {
+        let finished = show(line, set);
+        let note = format!("note: SCHEDULER_MAX_WORKERS is overruled by {origin}\n");
+        assert_eq!(finished.stderr, note, "{finished}");
+        let row = finished
+            .stdout
+            .lines()
+            .find(|row| row.starts_with("max_workers "));
+        let words: Vec<&str> = row.unwrap_or_default().split_whitespace().collect();
+        assert_eq!(words, ["max_workers", &workers.to_string(), origin]);
+    }
+    // An empty text sets nothing, in the file as in a variable.
+    let row = |finished: &super::support::Finished| {
+        let row = finished
+            .stdout
+            .lines()
+            .find(|row| row.starts_with("timezone "));
+        row.unwrap_or_default().to_owned()
+    };
+    let unset = show("", &[]);
+    assert!(row(&unset).ends_with("default"), "{unset}");
+    let older = show("", &[("SCHEDULER_TIMEZONE", "Asia/Tokyo")]);
+    assert!(row(&older).contains("Asia/Tokyo"), "{older}");
+}
+
+#[test]
 fn programs_read_it_as_json() {
     let text = format!("{FILE}env_file: elder.env\n");
     let variables = "ELDER_PRUNE_LIMIT=10%\nELDER_CONFIG=not-asked.yaml\n";
@@ -150,6 +199,11 @@ fn what_run_would_refuse_is_refused_with_its_place() {
         ),
         ("config: other.yaml\n", "", &["no setting `config`"]),
         ("a: [\n", "", &["elder.yaml:2:1"]),
+        (
+            "env_allow: []\negress: []\n",
+            "",
+            &["`env_allow` is an empty list", "`egress` is an empty list"],
+        ),
     ] {
         let folder = Folder::with(&[("elder.yaml", text)]);
         for command in ["config show", "run"] {

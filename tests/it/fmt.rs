@@ -153,6 +153,7 @@ fn a_file_keeps_its_rights_and_its_links() {
 
     folder.write("jobs.d/c.yaml", UNTIDY);
     fs::hard_link(folder.join("jobs.d/c.yaml"), folder.join("other-name")).unwrap();
+    folder.write("jobs.d/z.yaml", UNTIDY);
     let finished = elder("fmt").within(folder.path()).run();
     assert_eq!(finished.code, Some(2), "{finished}");
     assert!(
@@ -160,6 +161,11 @@ fn a_file_keeps_its_rights_and_its_links() {
         "{finished}"
     );
     assert_eq!(folder.read("jobs.d/c.yaml"), UNTIDY);
+    assert_eq!(
+        folder.read("jobs.d/z.yaml"),
+        TIDY,
+        "the others are laid out"
+    );
 }
 
 #[test]

@@ -105,6 +105,22 @@ fn a_starter_is_never_written_over_something() {
     assert!(folder.join("a/b/first.yaml").exists());
 }
 
+#[test]
+fn a_folder_that_git_keeps_is_empty_and_what_to_type_next_can_be_typed() {
+    let folder = Folder::with(&[("kept/.gitkeep", "")]);
+    let finished = elder("init kept").within(folder.path()).run();
+    assert_eq!(finished.code, Some(0), "{finished}");
+    assert!(folder.join("kept/first.yaml").exists());
+    let output = Command::new(env!("CARGO_BIN_EXE_elder"))
+        .args(["init", "it's a folder"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("elder run 'it'\\''s a folder' "), "{said}");
+    assert!(folder.join("it's a folder/first.yaml").exists());
+}
+
 fn commands() -> Vec<String> {
     let command = elder::cli::args::Cli::command();
     let names = command
@@ -119,11 +135,15 @@ fn completions_know_every_command() {
         let finished = elder(&format!("completions {shell}")).run();
         assert_eq!(finished.code, Some(0), "{shell}: {finished}");
         for command in commands() {
-            let named = finished
-                .stdout
-                .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-                .any(|word| word == command);
-            assert!(named, "{shell}: {command}");
+            // As each of them offers a word where elder's command is typed.
+            let offered = match shell {
+                "bash" => format!("elder,{command})"),
+                "zsh" => format!("\n'{command}:"),
+                "fish" => format!("\"__fish_elder_needs_command\" -f -a \"{command}\""),
+                "powershell" => format!("[CompletionResult]::new('{command}', '{command}'"),
+                _ => format!("cand {command} '"),
+            };
+            assert!(finished.stdout.contains(&offered), "{shell}: {command}");
         }
         assert!(finished.stdout.contains("shutdown-grace"), "{shell}");
     }

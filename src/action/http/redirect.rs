@@ -70,7 +70,7 @@ impl Prepared {
 }
 
 /// Whether two addresses belong to the same server, spoken to in the same way.
-fn same_place(a: &Url, b: &Url) -> bool {
+pub(super) fn same_place(a: &Url, b: &Url) -> bool {
     (a.scheme(), a.host(), a.port_or_known_default())
         == (b.scheme(), b.host(), b.port_or_known_default())
 }

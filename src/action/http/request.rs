@@ -9,12 +9,13 @@ use reqwest::header::{
 use reqwest::{Method, Request};
 use url::{Url, form_urlencoded};
 
-use crate::model::{Body, Http, Text, Trigger};
+use crate::model::{Body, Http, Part, Text, Trigger, Variable};
 
 use super::super::Attempt;
 use super::super::failure::Failure;
 use super::super::fill::{Facts, holds_secret, json_holds_secret};
 use super::super::trace::traceparent;
+use super::redirect::same_place;
 
 const AGENT: &str = concat!("elder/", env!("CARGO_PKG_VERSION"));
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -162,6 +163,17 @@ fn url(http: &Http, facts: &Facts<'_>) -> Result<Url, Failure> {
         .map_err(|error| Failure::setup(format!("the address cannot be used: {error}")))?;
     if !url.has_host() {
         return Err(Failure::setup("the address names no host"));
+    }
+    if let Some(server @ Part::Variable(Variable::Server)) = http.url.parts().first() {
+        // An address of elder's own that became another's, as by `@`, would be a way around what
+        // was checked of it.
+        let own = facts.fill(&Text::of_parts("", vec![server.clone()]))?;
+        let is_own = Url::parse(&own).is_ok_and(|own| same_place(&own, &url));
+        if !is_own || !url.username().is_empty() || url.password().is_some() {
+            return Err(Failure::setup(
+                "the address begins with `${elder.server}` and leads elsewhere",
+            ));
+        }
     }
     if !http.query.is_empty() {
         let mut pairs = url.query_pairs_mut();

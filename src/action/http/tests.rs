@@ -18,17 +18,26 @@ use crate::action::testing::{TestJob, clock, get, request};
 use crate::action::{Egress, LocalRunner, Runner, Stop, Surroundings};
 use crate::model::{
     AttemptEnd, Body, Ended, Expect, Http, Json, Part, Reason, SecretSource, StatusSet, Text,
-    Trigger,
+    Trigger, Variable,
 };
 
 fn runner_with(secrets: &[(&str, &str)], client: Client) -> LocalRunner {
+    runner_of_server(OnceLock::new(), secrets, client)
+}
+
+/// The same of an elder that has this address.
+fn runner_of_server(
+    server_url: OnceLock<String>,
+    secrets: &[(&str, &str)],
+    client: Client,
+) -> LocalRunner {
     let env: HashMap<_, _> = secrets
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     let surroundings = Surroundings {
         env: Arc::new(env),
-        server_url: Arc::new(OnceLock::new()),
+        server_url: Arc::new(server_url),
         state_dir: "/var/lib/elder".into(),
         elder_bin: "/usr/bin/elder".into(),
         own_binary: None,
@@ -209,6 +218,29 @@ async fn a_user_and_password_in_the_address_are_basic_authentication() {
         header(&sent, "Authorization"),
         Some("Basic dXNAZXI6cDpzcw==")
     );
+}
+
+#[tokio::test]
+async fn an_address_of_elders_own_leads_nowhere_else() {
+    let (own, other) = (Server::new(|_| ok("")).await, Server::new(|_| ok("")).await);
+    let client = Client::new(Egress::default()).unwrap();
+    let runner = runner_of_server(OnceLock::from(own.url("")), &[], client);
+    for (rest, is_fine) in [
+        ("/x".to_owned(), true),
+        (format!("@{}/x", other.address), false),
+        ("0/x".to_owned(), false),
+    ] {
+        let mut http = get("");
+        let parts = vec![
+            Part::Variable(Variable::Server),
+            Part::Literal(rest.as_str().into()),
+        ];
+        http.url = Text::of_parts("${elder.server}…", parts);
+        let (attempt, _stop) = request(http).attempt();
+        let end = runner.attempt(attempt).await;
+        assert_eq!(end.ended == Ended::Success, is_fine, "{rest}: {end:?}");
+    }
+    assert_eq!((own.requests().len(), other.requests().len()), (1, 0));
 }
 
 #[tokio::test]

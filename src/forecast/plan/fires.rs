@@ -6,6 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::super::next::shown;
+use super::{Change, Question, zone};
 use crate::model::Job;
 use crate::schedule::Schedule;
 
@@ -16,6 +18,9 @@ const MONTH: Duration = Duration::from_secs(30 * 86_400);
 /// is dearer is told by the difference of the counts.
 const STEPS_OF_PAIR: u64 = 20_000;
 const STEPS: u64 = 4_000_000;
+
+/// So many fires of a job are looked at for the first that differs: those of a year of days.
+const STEPS_TO_DIFFER: usize = 400;
 
 /// Fires that come and go, over two spans from now on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +61,44 @@ pub(super) fn of<'a>(
         day: span(&pairs, now, DAY),
         month: span(&pairs, now, MONTH),
     }
+}
+
+/// When a schedule fires from now on.
+pub(super) fn dues(schedule: &Schedule, now: Timestamp) -> impl Iterator<Item = Timestamp> {
+    let first = schedule.next_after(now);
+    let fires = std::iter::successors(first, |fire| schedule.next_after(fire.scheduled));
+    fires.map(|fire| fire.due)
+}
+
+/// The first fires of a job that are not the same before and after.
+pub(super) fn first_change(
+    question: &Question<'_>,
+    before: &Job,
+    after: &Job,
+) -> Change<Option<String>> {
+    let (mut old, mut new) = (fires(before, question.now), fires(after, question.now));
+    for _ in 0..STEPS_TO_DIFFER {
+        let (was, is) = (old.next(), new.next());
+        if was != is {
+            let told = |at: Option<Timestamp>, job| Some(shown(at?, &zone(question, job)));
+            return Change {
+                before: told(was, before),
+                after: told(is, after),
+            };
+        }
+        if was.is_none() {
+            break;
+        }
+    }
+    Change::default()
+}
+
+/// When a job fires from now on; never, where it is disabled.
+fn fires(job: &Job, now: Timestamp) -> impl Iterator<Item = Timestamp> {
+    let enabled = Some(&*job.definition.schedule).filter(|_| job.definition.enabled);
+    enabled
+        .into_iter()
+        .flat_map(move |schedule| dues(schedule, now))
 }
 
 type Pairs<'a> = HashMap<(Option<&'a Schedule>, Option<&'a Schedule>), u64>;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::simulate::words::grouped;
 use super::load::some_of;
-use super::{Fate, Field, Fires, Plan, Shared, Span, Times};
+use super::{Fate, Field, Fires, Plan, Rescheduled, Shared, Span, Times};
 use crate::finding::render::on_one_line;
 
 /// So many jobs of each kind are listed, and so many fields of each.
@@ -71,18 +71,22 @@ fn jobs(plan: &Plan, text: &mut String) {
     more(plan.renamed.len(), text);
     for job in plan.rescheduled.iter().take(JOBS) {
         head(text, '~', "rescheduled", &job.job_id, &job.source);
-        let _ = writeln!(
-            text,
-            "    {} -> {}",
-            schedule(&job.before),
-            schedule(&job.after)
-        );
-        let _ = writeln!(
-            text,
-            "    next {} -> {}",
-            next(&job.before),
-            next(&job.after)
-        );
+        let (was, is) = (schedule(&job.before), schedule(&job.after));
+        let _ = match was == is {
+            // What it names is another, such as its calendar.
+            true => writeln!(text, "    {is}"),
+            false => writeln!(text, "    {was} -> {is}"),
+        };
+        let _ = match (differing(job), next(&job.before), next(&job.after)) {
+            (Some((was, is)), next, _) => {
+                writeln!(
+                    text,
+                    "    next {next}; the first that differs: {was} -> {is}"
+                )
+            }
+            (None, was, is) if was == is => writeln!(text, "    next {is}"),
+            (None, was, is) => writeln!(text, "    next {was} -> {is}"),
+        };
         if job.will_not_fire_today {
             text.push_str("    WILL NOT FIRE TODAY: its time moved from after now to before now\n");
         }
@@ -176,6 +180,16 @@ pub(super) fn schedule(times: &Times) -> String {
 /// The next fire.
 pub(super) fn next(times: &Times) -> &str {
     times.next.first().map_or("never", String::as_str)
+}
+
+/// The first fires that differ, where they are not the next ones.
+pub(super) fn differing(job: &Rescheduled) -> Option<(&str, &str)> {
+    if next(&job.before) != next(&job.after) {
+        return None;
+    }
+    let first = &job.first_change;
+    let (was, is) = (first.before.as_deref(), first.after.as_deref());
+    (was != is).then(|| (was.unwrap_or("never"), is.unwrap_or("never")))
 }
 
 fn fires(fires: &Fires, text: &mut String) {

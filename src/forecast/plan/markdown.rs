@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::simulate::words::grouped;
-use super::human::{next, schedule, span, users, value};
+use super::human::{differing, next, schedule, span, users, value};
 use super::{Field, Plan};
 
 /// So many rows stand in a table.
@@ -107,14 +107,19 @@ fn rescheduled(plan: &Plan, text: &mut String) {
         } else {
             ""
         };
+        let fire = |next: &str, differs: Option<&str>| match differs {
+            Some(at) => format!("{next}; the first that differs: {at}"),
+            None => next.to_owned(),
+        };
+        let differing = differing(job).unzip();
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {today}{} |",
             code(&job.job_id),
             code(&schedule(&job.before)),
             code(&schedule(&job.after)),
-            next(&job.before),
-            next(&job.after),
+            fire(next(&job.before), differing.0),
+            fire(next(&job.after), differing.1),
             fields(&job.fields)
         );
     }

@@ -103,7 +103,7 @@ pub struct Plan {
 }
 
 /// Before and after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change<T> {
     /// What is in force.
     pub before: T,
@@ -172,6 +172,10 @@ pub struct Rescheduled {
     pub before: Times,
     /// When it will.
     pub after: Times,
+    /// The first fires that differ; two nothings where they are far away, and of a plan that does
+    /// not tell.
+    #[serde(default)]
+    pub first_change: Change<Option<String>>,
     /// Whether it would still have fired today, and will not: its time moved from after now to before.
     pub will_not_fire_today: bool,
     /// What else is another.
@@ -382,6 +386,7 @@ fn compare(question: &Question<'_>) -> Plan {
                 source: source(after),
                 before: times(question, before),
                 after: times(question, after),
+                first_change: fires::first_change(question, before, after),
                 will_not_fire_today: before.definition.enabled
                     && after.definition.enabled
                     && loses_today(
@@ -438,8 +443,7 @@ fn removal(question: &Question<'_>, job: &Job, cause: Option<HoldCause>) -> Remo
 
 fn times(question: &Question<'_>, job: &Job) -> Times {
     let definition = &*job.definition;
-    let zone = question.zones.get(&definition.timezone);
-    let zone = zone.unwrap_or_else(|_| Zone::utc());
+    let zone = zone(question, job);
     let next = match definition.enabled {
         true => next(&definition.schedule, question.now),
         false => Vec::new(),
@@ -453,10 +457,13 @@ fn times(question: &Question<'_>, job: &Job) -> Times {
     }
 }
 
+fn zone(question: &Question<'_>, job: &Job) -> Zone {
+    let zone = question.zones.get(&job.definition.timezone);
+    zone.unwrap_or_else(|_| Zone::utc())
+}
+
 fn next(schedule: &Schedule, now: Timestamp) -> Vec<Timestamp> {
-    let first = schedule.next_after(now);
-    let fires = std::iter::successors(first, |fire| schedule.next_after(fire.scheduled));
-    fires.take(NEXT).map(|fire| fire.due).collect()
+    fires::dues(schedule, now).take(NEXT).collect()
 }
 
 fn source(job: &Job) -> String {

@@ -511,6 +511,36 @@ jobs:
 }
 
 #[test]
+fn a_changed_calendar_is_told_by_the_first_fire_that_differs() {
+    let tree = |date: &str| {
+        format!(
+            "calendars:\n  closed: {{ dates: [{date}] }}\njobs:\n  a: {{ schedule: {{ daily: \"02:00\", except: closed }}, run: x }}\n"
+        )
+    };
+    let (before, after) = (tree("2027-02-01"), tree("2027-02-02"));
+    let plan = planned(&[("a.yaml", &before)], &[("a.yaml", &after)]);
+    let [job] = plan.rescheduled.as_slice() else {
+        panic!("{plan:?}");
+    };
+    assert_eq!(job.before.next, job.after.next, "the next three are alike");
+    let text = human::render(&plan);
+    let said = "    next 2027-01-05T02:00:00+00:00; the first that differs: 2027-02-02T02:00:00+00:00 -> 2027-02-01T02:00:00+00:00\n";
+    assert!(text.contains(said), "{text}");
+    assert_eq!(
+        text.matches("02:00\"").count(),
+        1,
+        "the schedule is the same: {text}"
+    );
+    let text = markdown::render(&plan);
+    for said in [
+        "| 2027-01-05T02:00:00+00:00; the first that differs: 2027-02-02T02:00:00+00:00 |",
+        "| 2027-01-05T02:00:00+00:00; the first that differs: 2027-02-01T02:00:00+00:00 |",
+    ] {
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[test]
 fn an_empty_value_swallows_nothing_of_its_row() {
     let text = TREE.replace(
         "run: ./tidy.sh",

@@ -19,11 +19,9 @@ const STEPS: usize = 20_000;
 const ALL_STEPS: usize = 3_000_000;
 const FEW: usize = 400;
 
-/// As far to both sides of two fires, a change of the clock counts as theirs.
-const AROUND: SignedDuration = SignedDuration::from_hours(24);
-
-/// The two fires of a schedule that are closest to each other. On the days of a change of the clock
-/// they count as that much further apart: what the clock skipped came closer by no wish of anybody.
+/// The two fires of a schedule that are closest to each other: by what passes between them, or by
+/// what the clock on the wall says, whichever is more. What a skipped hour brought closer came
+/// closer by no wish of anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Closest {
     /// How far they are from each other.
@@ -62,10 +60,11 @@ impl<'a> Intervals<'a> {
 
     fn search(&mut self, schedule: &Schedule, steps: usize) -> Option<Closest> {
         let from = Timestamp::from_second(FROM).ok()?;
-        let end = from.checked_add(SPAN).ok()?;
         let zone = schedule.zones().next().map(Zone::timezone);
         let mut closest: Option<Closest> = None;
         let mut last = schedule.next_after(from)?.scheduled;
+        // What begins years later (`from`) is looked at for as long.
+        let end = last.checked_add(SPAN).ok()?;
         for step in 0..steps {
             let Some(next) = schedule.next_after(last).map(|fire| fire.scheduled) else {
                 break;
@@ -79,8 +78,8 @@ impl<'a> Intervals<'a> {
             // Only what would count is looked at twice: the clocks of zones are dear.
             let is_closest = |apart: Duration| closest.is_none_or(|known| apart < known.apart);
             if is_closest(elapsed.unsigned_abs()) {
-                let shift = zone.map_or(SignedDuration::ZERO, |zone| shift(zone, last, next));
-                let apart = (elapsed + shift).unsigned_abs();
+                let by_clock = zone.map_or(elapsed, |zone| by_clock(zone, last, next));
+                let apart = elapsed.max(by_clock).unsigned_abs();
                 if is_closest(apart) {
                     closest = Some(Closest { apart, first: last });
                     if apart < self.enough {
@@ -94,12 +93,14 @@ impl<'a> Intervals<'a> {
     }
 }
 
-/// How far the clock is set between a day before one instant and a day after the other.
-fn shift(zone: &TimeZone, first: Timestamp, second: Timestamp) -> SignedDuration {
-    let offset = |at: Result<Timestamp, _>| at.map_or(0, |at| zone.to_offset(at).seconds());
-    let before = offset(first.checked_sub(AROUND));
-    let after = offset(second.checked_add(AROUND));
-    SignedDuration::from_secs(i64::from(before.abs_diff(after)))
+/// How far a clock on the wall goes from one instant to the other. What fires as the clock is set
+/// may have been meant for the time that was skipped, and counts from its beginning.
+fn by_clock(zone: &TimeZone, first: Timestamp, second: Timestamp) -> SignedDuration {
+    let begin = zone.to_datetime(first);
+    let just_before = first.checked_sub(SignedDuration::from_secs(1));
+    let unset = just_before.map(|at| zone.to_offset(at).to_datetime(first));
+    let begin = unset.map_or(begin, |unset| unset.min(begin));
+    zone.to_datetime(second).duration_since(begin)
 }
 
 #[cfg(test)]
@@ -121,6 +122,17 @@ mod tests {
                 "[{ daily: \"00:00\" }, { yearly: { date: 12-31, at: \"23:59\" } }]",
                 Some(60),
             ),
+            (
+                "{ daily: [\"00:00\", \"12:00\", \"12:01\"], from: 2031-01-01 }",
+                Some(60),
+            ),
+            // The day on which the clock is set, long after it was.
+            (
+                "{ yearly: { date: 03-31, at: [\"10:00\", \"10:01\"] } }",
+                Some(60),
+            ),
+            // 02:30 is skipped on that day, and fires as the clock is set, half an hour before 03:30.
+            ("{ daily: [\"01:30\", \"02:30\", \"03:30\"] }", Some(3_600)),
             ("{ at: 2031-01-01T00:00:00Z }", None),
             ("manual", None),
             ("startup", None),

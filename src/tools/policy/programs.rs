@@ -3,6 +3,10 @@
 //! No parser of a shell: it goes from command to command, and gives up where only a shell would
 //! know what follows. What it gives up on is never taken for allowed.
 
+use std::iter::Peekable;
+use std::str::Chars;
+use std::sync::Arc;
+
 /// What a shell does by itself, and none of it starts a program.
 const BUILT_IN: [&str; 22] = [
     "set", "cd", "echo", "printf", "export", "test", "[", ":", "true", "false", "exit", "read",
@@ -13,6 +17,48 @@ const BUILT_IN: [&str; 22] = [
 const BEFORE_A_COMMAND: [&str; 11] = [
     "if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "fi",
 ];
+
+/// Shells that read a line as it is read here, by these paths and names alone.
+const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ash", "ksh"];
+
+/// Folders that hold the system's own programs.
+const FOLDERS: [&str; 3] = ["", "/bin/", "/usr/bin/"];
+
+/// Whether these words start a shell on the line alone: a shell that is known, and of arguments
+/// only those that say how it goes about failures.
+pub(super) fn is_known_shell(shell: &[Arc<str>]) -> bool {
+    let Some((program, words)) = shell.split_first() else {
+        return false;
+    };
+    let is_shell = FOLDERS.iter().any(|folder| {
+        let name = program.strip_prefix(folder);
+        name.is_some_and(|name| SHELLS.contains(&name))
+    });
+    let mut words = words.iter().map(|word| &**word);
+    let mut has_line = false;
+    while let Some(word) = words.next() {
+        if word == "--norc" || word == "--noprofile" || word == "--posix" {
+            continue;
+        }
+        // `-i` and `-l` read files first, `-s` reads the line from elsewhere.
+        let Some(flags) = word.strip_prefix('-').filter(|flags| !flags.is_empty()) else {
+            return false;
+        };
+        if !flags.chars().all(|flag| "abCcefhmnouvx".contains(flag)) {
+            return false;
+        }
+        has_line |= flags.contains('c');
+        for _ in flags.matches('o') {
+            let known = [
+                "errexit", "nounset", "pipefail", "noglob", "xtrace", "verbose",
+            ];
+            if !words.next().is_some_and(|word| known.contains(&word)) {
+                return false;
+            }
+        }
+    }
+    is_shell && has_line
+}
 
 /// The names of the programs that a line starts, in order; or what of it only a shell could tell.
 pub(super) fn commands(line: &str) -> Result<Vec<String>, &'static str> {
@@ -115,6 +161,7 @@ fn tokens(line: &str) -> Result<Vec<Token>, &'static str> {
                         Some('\\') => word.text.extend(chars.next().filter(|c| *c != '\n')),
                         Some('`') => return Err("a command in backticks"),
                         Some('$') if chars.peek() == Some(&'(') => return Err("$(…)"),
+                        Some('$') if is_intricate(&chars) => return Err("${…} with a quote in it"),
                         Some(c) => {
                             word.is_filled_in |= c == '$';
                             word.text.push(c);
@@ -132,6 +179,9 @@ fn tokens(line: &str) -> Result<Vec<Token>, &'static str> {
             }
             '`' => return Err("a command in backticks"),
             '$' if chars.peek() == Some(&'(') => return Err("$(…)"),
+            '$' if is_intricate(&chars) => return Err("${…} with a quote in it"),
+            // Of these quotes, not every shell knows where they end.
+            '$' if chars.peek() == Some(&'\'') => return Err("$'…'"),
             '#' if word.is_none() => while chars.next_if(|c| *c != '\n').is_some() {},
             '<' | '>' => {
                 if chars.peek() == Some(&'(') {
@@ -153,7 +203,8 @@ fn tokens(line: &str) -> Result<Vec<Token>, &'static str> {
                 end(&mut word, &mut tokens);
                 tokens.push(Token::End);
             }
-            c if c.is_whitespace() => end(&mut word, &mut tokens),
+            // Any other blank is a letter to a shell.
+            ' ' | '\t' => end(&mut word, &mut tokens),
             c => {
                 let word = word.get_or_insert_default();
                 word.is_filled_in |= matches!(c, '$' | '*' | '?' | '~');
@@ -163,6 +214,16 @@ fn tokens(line: &str) -> Result<Vec<Token>, &'static str> {
     }
     end(&mut word, &mut tokens);
     Ok(tokens)
+}
+
+/// Whether what follows a `$` is `${…}` with more in it than a shell and this reader would end at
+/// one place for sure: quotes, blanks and brackets mean something else there from shell to shell.
+fn is_intricate(rest: &Peekable<Chars<'_>>) -> bool {
+    let mut rest = rest.clone();
+    rest.next_if_eq(&'{').is_some()
+        && rest
+            .find(|c| matches!(c, '}' | '\'' | '"' | '\\' | '{' | '\n'))
+            .is_none_or(|c| c != '}')
 }
 
 #[cfg(test)]
@@ -188,6 +249,9 @@ mod tests {
             ("> out sort < in", "sort"),
             ("c\\\nurl x", "curl"),
             ("{ date; } && time ls", "date ls"),
+            (": \"${x#a}\"; ./evil", "./evil"),
+            ("echo x\u{a0}#; ./evil", "./evil"),
+            ("echo x\u{b}#; ./evil", "./evil"),
             ("", ""),
         ] {
             assert_eq!(
@@ -212,8 +276,35 @@ mod tests {
             "echo 'open",
             "./*.sh",
             "~/x",
+            ": \"${x#'\"'}\"; ./evil; : \"'\" # \"",
+            ": ${x#\\}}; ./evil # }",
+            ": ${x:-\"'}\"}; ./evil",
+            ": $'\\''; ./evil # '",
         ] {
             assert!(commands(line).is_err(), "{line}: {:?}", commands(line));
+        }
+    }
+
+    #[test]
+    fn a_shell_that_would_read_the_line_otherwise_is_none_that_is_known() {
+        for (shell, want) in [
+            ("/bin/sh -c", true),
+            ("bash -c", true),
+            ("bash -euo pipefail -c", true),
+            ("/usr/bin/bash --norc -eu -o pipefail -c", true),
+            ("/bin/sh -c ./evil", false),
+            ("bash -lc", false),
+            ("bash --rcfile x -c", false),
+            ("bash -eo -c", false),
+            ("sh", false),
+            ("./sh -c", false),
+            ("/tmp/bin/sh -c", false),
+            ("python3 -c", false),
+            ("env bash -c", false),
+            ("", false),
+        ] {
+            let words: Vec<Arc<str>> = shell.split_whitespace().map(Arc::from).collect();
+            assert_eq!(is_known_shell(&words), want, "{shell}");
         }
     }
 

@@ -199,9 +199,7 @@ const LATER: char = '\0';
 
 fn host(url: &Text) -> Host {
     let parts = url.parts();
-    if let Some(Part::Variable(Variable::Server)) = parts.first() {
-        return Host::Elder;
-    }
+    let of_elder = matches!(parts.first(), Some(Part::Variable(Variable::Server)));
     let text: String = parts
         .iter()
         .map(|part| match part {
@@ -209,7 +207,15 @@ fn host(url: &Text) -> Host {
             Part::Secret(_) | Part::Variable(_) => LATER.to_string(),
         })
         .collect();
-    let Some((_, rest)) = text.split_once("://") else {
+    if of_elder {
+        // Anything else makes another host of it: `${elder.server}@evil.example`.
+        let rest = &text[LATER.len_utf8()..];
+        return match rest.is_empty() || rest.starts_with(['/', '?']) {
+            true => Host::Elder,
+            false => Host::Unknown,
+        };
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
         return Host::Unknown;
     };
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
@@ -218,9 +224,8 @@ fn host(url: &Text) -> Host {
         Some(address) => format!("[{}]", address.split(']').next().unwrap_or_default()),
         None => host.split(':').next().unwrap_or_default().to_owned(),
     };
-    // What is filled in before an `@` is no part of the host; a path that begins later may hold
-    // one that is.
-    if host.contains(LATER) || host.is_empty() || authority.ends_with(LATER) {
+    // What is filled in before the path may hold a `/`, and so be the host whatever follows it.
+    if scheme.contains(LATER) || authority.contains(LATER) || host.is_empty() {
         return Host::Unknown;
     }
     Host::Name(host.trim_end_matches('.').to_ascii_lowercase())
@@ -259,7 +264,11 @@ fn started(action: &Action, allowed: &[Pattern]) -> Option<Breach> {
                 None => Some(unknown(first.shown())),
             }
         }
-        Command::Shell { line, .. } => match programs::commands(line) {
+        Command::Shell { shell, line } => match programs::commands(line) {
+            _ if !programs::is_known_shell(shell) => match shell.first() {
+                Some(program) if !is_allowed(program) => Some(refused(program)),
+                _ => Some(unknown("`shell`")),
+            },
             Ok(commands) => {
                 let mut commands = commands.iter();
                 let other = commands.find(|program| !is_allowed(program))?;
@@ -279,6 +288,7 @@ mod tests {
         let text = |parts: Vec<Part>| Text::of_parts("shown", parts);
         let literal = |text: &str| Part::Literal(text.into());
         let secret = || Part::Secret("T".into());
+        let elder = |rest| text([vec![Part::Variable(Variable::Server)], rest].concat());
         for (url, want) in [
             (
                 Text::plain("https://API.Example.com./x"),
@@ -300,8 +310,17 @@ mod tests {
             ),
             (
                 text(vec![literal("https://"), secret(), literal("@a.example/")]),
-                Host::Name("a.example".into()),
+                Host::Unknown,
             ),
+            (
+                text(vec![secret(), literal("://a.example/")]),
+                Host::Unknown,
+            ),
+            (elder(vec![literal("@evil.example/")]), Host::Unknown),
+            (elder(vec![literal(".evil.example/")]), Host::Unknown),
+            (elder(vec![secret(), literal("/x")]), Host::Unknown),
+            (elder(vec![]), Host::Elder),
+            (elder(vec![literal(""), literal("?x=1")]), Host::Elder),
             (
                 text(vec![literal("https://"), secret(), literal(".a.example/")]),
                 Host::Unknown,

@@ -12,8 +12,10 @@ pub(super) fn breach(action: &Action, context: &Context) -> Option<Breach> {
             .or_else(|| named(&http.query, "http.query"))
             .or_else(|| in_body(&http.body)),
         Action::Process(process) => match &process.command {
-            Command::Shell { line, .. } => in_words(line.split_whitespace(), "run"),
-            Command::Exec(words) => in_words(words.iter().map(Text::shown), "exec"),
+            Command::Shell { line, .. } => {
+                in_words(line.split_whitespace(), "run", is_written_in_shell)
+            }
+            Command::Exec(words) => in_words(words.iter().map(Text::shown), "exec", is_written),
         }
         .or_else(|| {
             let stdin = process.stdin.as_deref()?;
@@ -74,6 +76,7 @@ fn in_json(json: &Json, at: &str) -> Option<String> {
                 Json::String(text) if is_secret_name(name) && is_written(text.shown()) => {
                     Some(format!("`{at}`"))
                 }
+                Json::Number(_) if is_secret_name(name) => Some(format!("`{at}`")),
                 value => in_json(value, &at),
             }
         }),
@@ -81,11 +84,20 @@ fn in_json(json: &Json, at: &str) -> Option<String> {
     }
 }
 
-/// Words of a command: `TOKEN=…`, `--password=…`, `--password …`, curl's `-u NAME:PASSWORD`, or a
-/// token as such.
-fn in_words<'w>(words: impl Iterator<Item = &'w str>, key: &str) -> Option<String> {
+/// Words of a command: `TOKEN=…`, `--password=…`, `--password …`, curl's `-u NAME:PASSWORD` and
+/// `-H "NAME: VALUE"`, or a token as such.
+fn in_words<'w>(
+    words: impl Iterator<Item = &'w str>,
+    key: &str,
+    is_written: fn(&str) -> bool,
+) -> Option<String> {
     let (mut is_flag_before, mut is_user_before) = (false, false);
+    let mut header = Header::No;
     for word in words {
+        let credential = header.credential(word);
+        if credential.is_some_and(is_written) {
+            return Some(format!("`{key}`"));
+        }
         let plain = word.trim_matches(['"', '\'', ';']);
         let is_value = is_flag_before && !plain.starts_with('-') && is_written(plain);
         let user = plain.split_once(':').filter(|_| is_user_before);
@@ -104,8 +116,66 @@ fn in_words<'w>(words: impl Iterator<Item = &'w str>, key: &str) -> Option<Strin
     None
 }
 
-/// Whether the value stands in the file itself: nothing is filled in, by elder or by a shell.
+/// Where in a header of curl or wget a word stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Header {
+    /// Nowhere.
+    No,
+    /// `-H` was the word before.
+    Begins,
+    /// What is in the quotes of a secret's header goes on.
+    Within,
+}
+
+impl Header {
+    /// What the word holds of a secret that a header says; a shell's words are cut at blanks.
+    fn credential<'w>(&mut self, word: &'w str) -> Option<&'w str> {
+        let before = std::mem::replace(self, Header::No);
+        let quotes = ['"', '\''];
+        let glued = || {
+            let long = word.strip_prefix("--header=");
+            long.or_else(|| word.strip_prefix("-H"))
+        };
+        let text = match before {
+            Header::Begins | Header::Within => word,
+            Header::No if matches!(word, "-H" | "--header") => {
+                *self = Header::Begins;
+                return None;
+            }
+            Header::No => glued()?,
+        };
+        let plain = text.trim_matches(quotes);
+        let value = match before {
+            Header::Within => plain,
+            Header::No | Header::Begins => {
+                let (name, value) = plain.split_once(':')?;
+                Some(value).filter(|_| is_secret_name(name))?
+            }
+        };
+        let value = value.trim();
+        let (first, rest) = value.split_once(' ').unwrap_or((value, ""));
+        let schemes = ["bearer", "basic", "token", "digest"];
+        let is_scheme = schemes.iter().any(|one| first.eq_ignore_ascii_case(one));
+        let credential = if is_scheme { rest.trim() } else { value };
+        if credential.is_empty() {
+            // `'Authorization:` goes on with the next word, `Authorization:` of an `exec` does not.
+            let goes_on = before == Header::Within || text.starts_with(quotes);
+            if goes_on && !text.ends_with(quotes) {
+                *self = Header::Within;
+            }
+            return None;
+        }
+        Some(credential)
+    }
+}
+
+/// Whether the value stands in the file itself: nothing is filled in. `$${` stands for `${`.
 fn is_written(value: &str) -> bool {
+    !value.trim().is_empty() && !value.replace("$${", "").contains("${")
+}
+
+/// The same of a part of a line, where a shell fills in more.
+fn is_written_in_shell(value: &str) -> bool {
     !value.trim().is_empty() && !value.contains('$')
 }
 
@@ -154,7 +224,8 @@ fn is_secret_name(name: &str) -> bool {
     };
     // `TOKEN_FILE` and `secret-name` say where it is, and are what a team wants.
     let of = [
-        "file", "path", "dir", "url", "uri", "name", "id", "type", "ttl", "length",
+        "file", "path", "dir", "url", "uri", "name", "id", "type", "ttl", "length", "count",
+        "limit", "size",
     ];
     if words.last().is_some_and(|last| is(last, &of)) {
         return false;
@@ -219,6 +290,7 @@ mod tests {
             ("TOKEN_FILE", false),
             ("token_url", false),
             ("TOKENIZER", false),
+            ("token_limit", false),
             ("keyboard", false),
             ("", false),
         ] {
@@ -228,7 +300,10 @@ mod tests {
 
     #[test]
     fn tokens_and_written_values_are_found_and_references_are_not() {
-        let words = |line: &str| in_words(line.split_whitespace(), "run").is_some();
+        let words = |line: &str| {
+            let words = line.split_whitespace();
+            in_words(words, "run", is_written_in_shell).is_some()
+        };
         let github = format!("ghp_{}", "a1".repeat(18));
         for (line, want) in [
             ("curl -H 'X: y' https://a.example", false),
@@ -245,9 +320,42 @@ mod tests {
             ("TOKEN=\"${TOKEN}\" ./x", false),
             ("./x --token-file /run/token", false),
             ("./x --password --verbose", false),
+            ("curl -H 'Authorization: Bearer abc' x", true),
+            ("curl -H \"Authorization: Bearer $TOKEN\" x", false),
+            ("curl -H 'X-Api-Key:abc' x", true),
+            ("curl --header \"X-Api-Key: abc\" x", true),
+            ("wget --header='Authorization: Basic YTpi' x", true),
+            ("curl '-HCookie: a=b' x", false),
+            ("curl -HCookie:a=b x", true),
+            ("curl -H 'Authorization:' https://a.example", false),
+            ("curl -H 'Authorization: Bearer' https://a.example", false),
+            ("curl -H Accept:token x", false),
+            ("echo 'token: expired'", false),
             (github.as_str(), true),
         ] {
             assert_eq!(words(line), want, "{line}");
+        }
+        for (exec, want) in [
+            (&["curl", "-H", "Authorization: Bearer abc"][..], true),
+            (&["curl", "-H", "Authorization: Bearer a$bc"], true),
+            (&["curl", "-H", "Authorization: Bearer ${secrets.T}"], false),
+            (
+                &["curl", "-H", "Authorization:", "https://a.example"],
+                false,
+            ),
+            (&["mysql", "--password=hunter$2"], true),
+        ] {
+            let found = in_words(exec.iter().copied(), "exec", is_written);
+            assert_eq!(found.is_some(), want, "{exec:?}");
+        }
+        for (value, want) in [
+            ("pa$word", true),
+            ("pa$${word", true),
+            ("${PASSWORD}", false),
+            ("Bearer ${secrets.T}", false),
+            (" ", false),
+        ] {
+            assert_eq!(is_written(value), want, "{value}");
         }
         assert!(is_token("x: -----BEGIN RSA PRIVATE KEY-----\nMII"));
         assert!(is_token(&format!(
@@ -271,6 +379,8 @@ mod tests {
         #[test]
         fn no_text_can_panic(text in "\\PC{0,40}") {
             let _ = (is_token(&text), is_secret_name(&text), in_url(&Text::plain(&text)));
+            let words = ["-H", &text, &text, "-H'Cookie:", &text];
+            let _ = in_words(words.into_iter(), "exec", is_written);
         }
     }
 }

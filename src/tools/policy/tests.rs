@@ -178,6 +178,42 @@ fn each_rule_has_a_job_that_keeps_to_it_and_one_that_does_not() {
             "schedule: manual, http: { url: 'https://x.example', json: { a: [{ password: x }] } }",
             "E068",
         ),
+        (
+            "inline_secrets: forbid",
+            "schedule: manual, http: { url: 'https://x.example', json: { a: 12345 } }",
+            "schedule: manual, http: { url: 'https://x.example', json: { password: 12345 } }",
+            "E068",
+        ),
+        (
+            "inline_secrets: forbid",
+            "schedule: manual, run: x, env: { DB_PASSWORD: '${HOST}' }",
+            "schedule: manual, run: x, env: { DB_PASSWORD: 'pa$word' }",
+            "E068",
+        ),
+        (
+            "inline_secrets: forbid",
+            "schedule: manual, exec: [curl, -H, 'Accept: abc']",
+            "schedule: manual, exec: [curl, -H, 'Authorization: Bearer abc']",
+            "E068",
+        ),
+        (
+            "programs: [curl]",
+            "schedule: manual, run: 'curl x', shell: [bash, -euo, pipefail, -c]",
+            "schedule: manual, run: 'curl x', shell: [/bin/sh, -c, ./evil]",
+            "E067",
+        ),
+        (
+            "programs: [curl]",
+            "schedule: manual, run: 'curl x', shell: bash",
+            "schedule: manual, run: 'curl x', shell: [./evil]",
+            "E067",
+        ),
+        (
+            "min_interval: 1h",
+            "schedule: { daily: ['00:00', '12:00'], from: 2031-01-01 }, run: x",
+            "schedule: { daily: ['00:00', '12:00', '12:01'], from: 2031-01-01 }, run: x",
+            "E062",
+        ),
     ] {
         assert_eq!(judged_job(rules, good), [""; 0], "{rules}: {good}");
         let found = judged_job(rules, bad);
