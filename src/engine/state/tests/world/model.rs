@@ -98,15 +98,12 @@ impl World {
         }
     }
 
-    /// A name becomes another one's past, or goes on as that.
-    pub(super) fn move_past(&mut self, from: &JobName, to: &JobName) {
-        let goes_on = |past: &Past| past.last().is_some_and(|(_, last)| last.is_some());
+    /// A name becomes another one's past, or goes on as that: also a job that is disabled has a past of its own.
+    pub(super) fn move_past(&mut self, from: &JobName, to: &JobName, goes_on: bool) {
         let former = self.former.remove(from).unwrap_or_default();
         let mut over: Vec<Past> = former;
         let old = self.past.remove(from);
-        // At most one of the two is in force.
-        let is_new_in_force = self.past.get(to).is_some_and(goes_on);
-        if is_new_in_force {
+        if !goes_on {
             over.extend(old);
         } else if let Some(old) = old {
             over.extend(self.past.insert(to.clone(), old));

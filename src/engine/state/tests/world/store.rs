@@ -181,7 +181,8 @@ impl World {
         };
         let new = self.marks.get(to);
         let pause = self.pauses.remove(from);
-        if new.is_none_or(|new| rules::goes_on(&old, new)) {
+        let goes_on = new.is_none_or(|new| rules::goes_on(&old, new));
+        if goes_on {
             self.pauses.remove(to);
             self.pauses.extend(pause.map(|pause| (to.clone(), pause)));
         }
@@ -221,6 +222,6 @@ impl World {
             definition.name = to.clone();
             definition.aliases = [from.clone()].into();
         }
-        self.move_past(from, to);
+        self.move_past(from, to, goes_on);
     }
 }
