@@ -12,7 +12,7 @@ run: ## Build elder and run jobs.d
 
 test: setup tools peers prometheus manifests lint ## Lints, then all tests
 	@rm -f "$${CARGO_TARGET_DIR:-target}/tmp/not-tested"
-	$(CARGO) test --locked
+	ELDER_COMMIT_SEED="$$(git log -1 --format=%ct 2>/dev/null || date +%s)" $(CARGO) test --locked
 	@sort -u "$${CARGO_TARGET_DIR:-target}/tmp/not-tested" 2>/dev/null || echo "nothing was left untested"
 
 fuzz: setup ## Each parser for FUZZ_SECONDS (60), on inputs that are nearly right
