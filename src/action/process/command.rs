@@ -34,6 +34,14 @@ pub(super) struct Launch {
     pub(super) identity: Option<Identity>,
 }
 
+impl Launch {
+    /// Its environment, name and value.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        let all = self.environment.iter();
+        all.map(|(name, value)| (OsStr::new(name), value.as_os_str()))
+    }
+}
+
 /// Prepares the start of `process`.
 pub(super) fn prepare(
     process: &Process,

@@ -1,6 +1,7 @@
 //! A process that is described whole, and two ways to start it: the library's `posix_spawn`, and `clone3`
 //! where it is to begin inside a control group.
 
+use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter};
@@ -123,7 +124,9 @@ impl Birth<'_> {
     fn by_clone(self, streams: &Streams, group: &RunGroup) -> io::Result<Pid> {
         let words = [self.name].into_iter().chain(self.arguments);
         let words: Vec<_> = words.map(c_text).collect::<Result<_, _>>()?;
-        let environment = c_environment(self.environment)?;
+        let environment = entries(self.environment).into_iter();
+        let environment = environment.map(|entry| CString::new(entry.into_vec()));
+        let environment: Vec<_> = environment.collect::<Result<_, _>>()?;
         let path = c_text(self.program.as_os_str())?;
         let folder = self.folder.map(|folder| c_text(folder.as_os_str()));
         let folder = folder.transpose()?;
@@ -149,14 +152,16 @@ impl Birth<'_> {
     }
 }
 
-/// As the library has it: each name once, in the order of the names.
-fn c_environment(environment: Vec<(&OsStr, &OsStr)>) -> io::Result<Vec<CString>> {
-    let last_of_each: std::collections::BTreeMap<_, _> = environment.into_iter().collect();
+/// `NAME=value`, as the library has it: each name once, by its last value, in the order of the names.
+pub(super) fn entries<'a>(
+    environment: impl IntoIterator<Item = (&'a OsStr, &'a OsStr)>,
+) -> Vec<OsString> {
+    let last_of_each: BTreeMap<_, _> = environment.into_iter().collect();
     let entry = |(name, value): (&OsStr, &OsStr)| {
         let mut entry = OsString::from(name);
         entry.push("=");
         entry.push(value);
-        Ok(CString::new(entry.into_vec())?)
+        entry
     };
     last_of_each.into_iter().map(entry).collect()
 }

@@ -1,6 +1,5 @@
 //! Starts the process of an attempt.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ use super::explain::{explain, explain_step};
 use super::group::Group;
 use super::leader::Leader;
 use super::limit::{descriptor_limit, restore_descriptor_limit};
-use super::spawn::{Birth, Spawned};
+use super::spawn::{Birth, Spawned, entries};
 use super::trampoline::{self, Credentials, Plan, Told};
 use super::umask;
 
@@ -130,11 +129,7 @@ impl Way<'_> {
             program: &launch.program,
             name: OsStr::new(&launch.name),
             arguments: launch.arguments.iter().map(OsStr::new).collect(),
-            environment: launch
-                .environment
-                .iter()
-                .map(|(name, value)| (OsStr::new(name), value.as_os_str()))
-                .collect(),
+            environment: launch.pairs().collect(),
             folder: launch.folder.as_deref(),
             is_fed: self.is_fed,
             control: None,
@@ -163,10 +158,8 @@ impl Way<'_> {
             name: OsStr::new("elder"),
             arguments: vec![OsStr::new(trampoline::FACE)],
             environment: launch
-                .environment
-                .iter()
-                .filter(|(name, _)| by_which_it_is_found.contains(&name.as_str()))
-                .map(|(name, value)| (OsStr::new(name), value.as_os_str()))
+                .pairs()
+                .filter(|(name, _)| by_which_it_is_found.iter().any(|known| name == known))
                 .collect(),
             folder: None,
             is_fed: self.is_fed,
@@ -186,18 +179,6 @@ impl Way<'_> {
 
 /// What the way round is to do.
 fn plan(launch: &Launch, limits: &Limits, kill_grace: Duration) -> Plan {
-    // A later one replaces an earlier one of the same name.
-    let environment: BTreeMap<&str, &OsString> = launch
-        .environment
-        .iter()
-        .map(|(name, value)| (name.as_str(), value))
-        .collect();
-    let entry = |(name, value): (&str, &OsString)| {
-        let mut entry = OsString::from(name);
-        entry.push("=");
-        entry.push(value);
-        entry
-    };
     let cpu_seconds = limits.cpu_time.map(|time| {
         let seconds = time.as_secs();
         (seconds, seconds + kill_grace.as_secs().max(1))
@@ -206,7 +187,7 @@ fn plan(launch: &Launch, limits: &Limits, kill_grace: Duration) -> Plan {
         program: launch.program.clone().into(),
         name: launch.name.clone().into(),
         arguments: launch.arguments.iter().map(OsString::from).collect(),
-        environment: environment.into_iter().map(entry).collect(),
+        environment: entries(launch.pairs()),
         folder: launch.folder.clone(),
         cgroup: None,
         credentials: launch.identity.as_ref().map(|user| Credentials {
