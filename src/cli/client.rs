@@ -8,6 +8,7 @@ use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
 use crate::finding::render::{on_one_line, turns_direction};
+use crate::ids::RunId;
 use crate::secret::Secret;
 use crate::server::token_path;
 
@@ -133,7 +134,7 @@ impl Client {
         }
         let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
         let said = problem(&body).unwrap_or_else(|| status.to_string());
-        self.judge(Answer { status, body })?;
+        self.judge(path, Answer { status, body })?;
         Err(Failure::does_not_hold(said))
     }
 
@@ -156,10 +157,8 @@ impl Client {
             if !status.is_success() {
                 let bytes = response.bytes().await.unwrap_or_default();
                 let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
-                self.judge(Answer {
-                    status,
-                    body: self.read(body),
-                })?;
+                let body = self.read(body);
+                self.judge(path, Answer { status, body })?;
                 return Ok(());
             }
             let mut waiting = String::new();
@@ -267,7 +266,7 @@ impl Client {
             let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
             self.read(body)
         };
-        self.judge(Answer { status, body })
+        self.judge(path, Answer { status, body })
     }
 
     async fn exchange(
@@ -287,7 +286,7 @@ impl Client {
     }
 
     /// Answers that say yes, or no to the question itself, go on; all others end here.
-    fn judge(&self, answer: Answer) -> Result<Answer, Failure> {
+    fn judge(&self, path: &[&str], answer: Answer) -> Result<Answer, Failure> {
         let status = answer.status;
         if status.is_success() {
             return Ok(answer);
@@ -297,11 +296,17 @@ impl Client {
             StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => Ok(answer),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let failure = Failure::no_answer(format!("{} refuses: {said}", self.shown));
-                Err(failure.help(match self.token {
-                    Some(_) => "the token does not allow it; name another with --token-file",
-                    None => "no token was found; name its file with --token-file",
+                let failure = failure.lasting();
+                Err(failure.help(match (&self.token, self.is_local()) {
+                    (Some(_), _) => "the token does not allow it; name another with --token-file",
+                    (None, false) => "name the file of a token with --token-file (ELDER_TOKEN_FILE)",
+                    (None, true) => {
+                        "no token was found: name elder's state folder by ELDER_STATE, as that elder has it, \
+                         or the file that its first log line names with --token-file"
+                    }
                 }))
             }
+            StatusCode::NOT_FOUND => Err(not_there(path).unwrap_or(Failure::no_answer(said))),
             _ => Err(Failure::no_answer(said)),
         }
     }
@@ -324,6 +329,23 @@ impl Client {
         let message = format!("{} does not answer like an elder ({status})", self.shown);
         Failure::no_answer(message).help("name another with --server URL (ELDER_SERVER)")
     }
+}
+
+/// What to say where elder knows no such job or run.
+fn not_there(path: &[&str]) -> Option<Failure> {
+    let (kind, name) = match *path {
+        [kind @ ("jobs" | "runs"), name, ..] => (kind, on_one_line(name)),
+        _ => return None,
+    };
+    Some(match (kind, RunId::parse(&name)) {
+        ("jobs", _) => Failure::no_answer(format!("there is no job `{name}`")).help(
+            "`elder list` shows all there are; `elder status` says whether a file was refused",
+        ),
+        (_, Some(_)) => Failure::no_answer(format!("there is no run {name}"))
+            .help("its history may have been pruned: `elder runs` shows what is kept"),
+        (_, None) => Failure::no_answer(format!("`{name}` is no run's id"))
+            .help(format!("of a job, `elder runs {name}` shows the ids")),
+    })
 }
 
 /// Name and data of an event.
@@ -511,6 +533,22 @@ mod tests {
         let said = serde_json::json!({"output": "a\tb\n\u{1b}[2Jc\r\n", "detail": "a\nb"});
         let want = serde_json::json!({"output": "a\tb\n\\u{1b}[2Jc\\r\n", "detail": "a\\nb"});
         assert_eq!(harmless(said), want, "output keeps its lines");
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_with_the_next_command() {
+        let id = "01M81TRQ0XT2DTR1GQWH9KR52K";
+        for (path, want) in [
+            (&["jobs", "bill", "run"][..], "there is no job `bill`"),
+            (&["jobs", "a\u{1b}"], "there is no job `a\\u{1b}`"),
+            (&["runs", id], &format!("there is no run {id}")),
+            (&["runs", "bill", "cancel"], "`bill` is no run's id"),
+        ] {
+            let failure = not_there(path).unwrap();
+            assert_eq!(failure.message, want);
+            assert!(failure.help.contains("`elder "), "{failure}");
+        }
+        assert!(not_there(&["stats"]).is_none());
     }
 
     #[test]

@@ -58,12 +58,6 @@ pub(super) fn read(files: &[SourceFile], options: &Options<'_>) -> Sheet {
             Err(trouble) => sheet.troubles.push((index, trouble.clone())),
         }
     }
-    if sheet.drafts.is_empty() && sheet.troubles.is_empty() {
-        let message = "there is no job in these files";
-        sheet
-            .troubles
-            .push((0, Trouble::untranslated(Spot::default(), message, "")));
-    }
     sheet
 }
 
