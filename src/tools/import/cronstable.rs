@@ -6,7 +6,7 @@ use super::prove::Old;
 use super::quartz::{cronstable, macro_line};
 use super::{Options, SourceFile, target};
 use crate::finding::Code;
-use crate::tools::page::{Spot, Trouble};
+use crate::tools::page::Trouble;
 use crate::tools::yaml::{self, Node};
 
 /// The files that a file includes.
