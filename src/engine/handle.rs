@@ -64,6 +64,10 @@ pub struct Change {
     /// Editions of definitions that the engine does not know yet, the oldest first: of changed and new
     /// jobs those that come in force, of recalled ones those that the store remembers.
     pub editions: HashMap<JobName, Vec<Edition>>,
+    /// Who made the newest editions of recalled jobs, as far as that is known.
+    pub authors: Vec<(JobName, Arc<str>)>,
+    /// Who made new jobs of which `editions` says nothing.
+    pub author: Option<Arc<str>>,
     /// Jobs that go.
     pub removed: Vec<JobName>,
     /// All names that are held at the moment.
