@@ -486,14 +486,22 @@ mod tests {
         let bad = failing(Some("bad"));
         for (what, first, later, guilty) in [
             ("edits after it", &["good", "bad"][..], 30, true),
-            ("edits of before", &["old", "older", "good", "bad"], 30, true),
+            (
+                "edits of before",
+                &["old", "older", "good", "bad"],
+                30,
+                true,
+            ),
             ("the good one came back", &["good", "bad", "good"], 30, true),
             ("no success at all", &["bad"], 30, true),
             ("another one failed", &["good", "other"], 30, false),
         ] {
             let mut editions: Vec<Edition> = Vec::new();
             let later: Vec<String> = (0..later).map(|n| format!("later {n}")).collect();
-            let all = first.iter().copied().chain(later.iter().map(|name| &**name));
+            let all = first
+                .iter()
+                .copied()
+                .chain(later.iter().map(|name| &**name));
             for name in all {
                 editions.push(edition(name, Some(change)));
                 bound(&mut editions, Some("good"), Some(&bad));

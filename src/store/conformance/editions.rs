@@ -148,7 +148,10 @@ async fn guilty(store: Arc<dyn Store>) {
     ran(&store, 3, "12", Outcome::Success).await;
     one(&store, next("a", "13")).await;
     let want: Vec<Edition> = later[4..].iter().map(|text| edition(text)).collect();
-    assert_eq!(of(&store, "a").await, [&want[..], &[edition("13")]].concat());
+    assert_eq!(
+        of(&store, "a").await,
+        [&want[..], &[edition("13")]].concat()
+    );
 }
 
 async fn unknown(store: Arc<dyn Store>) {
