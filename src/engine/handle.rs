@@ -25,7 +25,10 @@ pub struct Gone;
 /// What can be said to the engine.
 pub enum Message {
     /// Other jobs from now on.
-    Apply(Change, oneshot::Sender<Result<ApplyAnswer, NotApplied>>),
+    Apply(
+        Box<Change>,
+        oneshot::Sender<Result<ApplyAnswer, NotApplied>>,
+    ),
     /// Answer when everything that was decided so far is in the store.
     Recorded(oneshot::Sender<Result<(), NotApplied>>),
     /// Run a job now.
@@ -382,7 +385,7 @@ impl Handle {
     /// # Errors
     /// [`NotApplied`] says why not.
     pub async fn apply(&self, change: Change) -> Result<ApplyAnswer, NotApplied> {
-        self.ask(|answer| Message::Apply(change, answer))
+        self.ask(|answer| Message::Apply(Box::new(change), answer))
             .await
             .unwrap_or(Err(NotApplied::Stopped))
     }

@@ -382,7 +382,6 @@ impl Reloader {
             added: diff.added.into_iter().zip(marks).collect(),
             changed,
             editions,
-            authors: Vec::new(),
             author: self.author.clone(),
             removed: diff.removed,
             held: held.to_vec(),
@@ -390,8 +389,7 @@ impl Reloader {
             pools: pools.to_vec(),
             revision: self.revision.clone(),
             first: first == First::Yes,
-            recalled: false,
-            renamed: None,
+            ..Change::default()
         };
         Ok(self.parts.engine.apply(change).await?)
     }

@@ -669,7 +669,7 @@ impl World {
                             let write = Write::Rename { moves, files };
                             store.state.lock().unwrap().write(write, &mut words);
                         } else {
-                            words.push(heard.take(change));
+                            words.push(heard.take(*change));
                         }
                         let words = words.join(", ");
                         log.lock().unwrap().push(format!("apply: {words}"));

@@ -80,7 +80,9 @@ fn what_is_asked_for_while_the_disk_stands_still_is_answered_and_may_be_done_lat
     });
     let ask = |path: &str| daemon.try_post(path, "", Duration::from_secs(60)).unwrap();
     let (pause, run) = std::thread::scope(|scope| {
-        let pause = scope.spawn(|| ask("/api/v1/jobs/a/pause"));
+        let pause = std::thread::Builder::new();
+        let pause = pause.spawn_scoped(scope, || ask("/api/v1/jobs/a/pause"));
+        let pause = pause.unwrap();
         let run = ask("/api/v1/jobs/a/run");
         (pause.join().unwrap(), run)
     });
