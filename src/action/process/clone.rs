@@ -18,7 +18,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
 
 /// What the child is to be. Everything is ready before it begins: it may not allocate.
 pub(super) struct Program<'a> {
@@ -54,7 +54,8 @@ const CLONE_VFORK: u64 = 0x4000;
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
-/// Whether processes can begin in the control group that `folder` is: by beginning one, which ends at once.
+/// Whether processes can begin in the control group that `folder` is, and their end be waited for: by
+/// beginning one, which ends at once.
 pub(super) fn is_possible(folder: BorrowedFd<'_>) -> bool {
     let mut nothing = Steps {
         path: ptr::null(),
@@ -64,7 +65,10 @@ pub(super) fn is_possible(folder: BorrowedFd<'_>) -> bool {
         streams: [-1; 3],
         error: 0,
     };
-    begin(&mut nothing, folder).is_ok_and(|child| bury(child).is_ok())
+    begin(&mut nothing, folder).is_ok_and(|child| {
+        let is_seen = pidfd_open(child, PidfdFlags::empty()).is_ok();
+        bury(child).is_ok() && is_seen
+    })
 }
 
 /// Starts `program` as the leader of a process group of its own, in the control group that `folder` is.
