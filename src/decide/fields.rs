@@ -497,7 +497,7 @@ mod tests {
             definition.about = Some(Arc::new(About {
                 description: None,
                 owner: None,
-                labels: vec![("team".into(), label)].into(),
+                labels: vec![("team".into(), label)],
             }));
             definition
         };

@@ -282,7 +282,7 @@ fn is_delegated(root: &Path) -> bool {
 }
 
 /// The folder of a process's group, by what is mounted where and what it says of itself.
-fn own_folder(mounts: &str, own: &str) -> Option<PathBuf> {
+pub(super) fn own_folder(mounts: &str, own: &str) -> Option<PathBuf> {
     let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
     mounts.lines().find_map(|line| {
         let (front, back) = line.split_once(" - ")?;
@@ -427,7 +427,7 @@ mod tests {
         fs::create_dir(&path).unwrap();
         fs::write(path.join("alive"), "").unwrap();
         groups.remove(path.clone());
-        assert_eq!(*groups.left(), [path.clone()]);
+        assert_eq!(groups.left().as_slice(), std::slice::from_ref(&path));
         let group = groups.begin(run, 1, &Limits::default()).unwrap();
         fs::remove_file(path.join("alive")).unwrap();
         groups.sweep();

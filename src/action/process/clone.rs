@@ -216,6 +216,7 @@ mod tests {
 
     use rustix::fs::{Mode, OFlags};
 
+    use super::super::cgroup::own_folder;
     use super::*;
 
     /// A control group that is gone with this.
@@ -232,13 +233,9 @@ mod tests {
 
         fn make(name: &str) -> Option<Self> {
             let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-            let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
             let own = fs::read_to_string("/proc/self/cgroup").unwrap();
-            let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
             let folder = format!("elder-clone-{name}-{}", std::process::id());
-            let path = PathBuf::from(mount.split(' ').nth(4)?)
-                .join(own)
-                .join(folder);
+            let path = own_folder(&mounts, &own)?.join(folder);
             fs::create_dir(&path).ok()?;
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let opened = rustix::fs::open(&path, flags, Mode::empty()).unwrap();
