@@ -72,6 +72,7 @@ enum Endpoint {
     Backup,
     Optimize,
     Audit,
+    Events,
     Plan,
     Rerun,
     Stop,
@@ -137,6 +138,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/stats", Endpoint::Stats),
     get("/summary", Endpoint::Summary),
     get("/config", Endpoint::Config),
+    get("/events", Endpoint::Events),
     Route {
         path: "/audit",
         methods: &[Method::GET],
@@ -263,6 +265,7 @@ fn handler(route: &Route) -> MethodRouter<Arc<Shared>> {
         Endpoint::Stats => on(filter, api::stats::stats),
         Endpoint::Summary => on(filter, api::stats::summary),
         Endpoint::Config => on(filter, api::config::config),
+        Endpoint::Events => on(filter, api::events::events),
         Endpoint::Audit => on(filter, api::audit::list),
         Endpoint::Backup => on(filter, api::store::backup),
         Endpoint::Optimize => on(filter, api::store::optimize),

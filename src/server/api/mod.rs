@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod config;
+pub(super) mod events;
 pub(super) mod explain;
 pub(super) mod jobs;
 pub(super) mod output;

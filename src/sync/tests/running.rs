@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::world::World;
+use super::world::{Elder, World};
 use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
 use crate::sync::{Confirm, SyncAnswer, SyncHandle, SyncState};
 
@@ -426,6 +426,45 @@ async fn who_did_not_ask_is_told_once_and_who_asks_gets_the_whole_answer() {
             .all(|result| *result == ReloadResult::Unchanged),
         "{results:?}"
     );
+    elder.stop().await;
+}
+
+/// The results of the looks that nobody asked for, from this one on, but for those that found nothing.
+async fn unasked(elder: &Elder, from: usize, count: usize) -> Vec<ReloadResult> {
+    let told = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let reports = elder.ear.reports.lock().unwrap().clone();
+            let hints = reports.iter().filter(|report| {
+                report.trigger == ReloadTrigger::Watch && report.result != ReloadResult::Unchanged
+            });
+            let results: Vec<_> = hints.map(|report| report.result).skip(from).collect();
+            if results.len() >= count {
+                return results;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    told.await.expect("a look is told")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_turns_bad_is_told_although_nothing_in_force_is_another() {
+    let world = World::new(&[("a.yaml", "a 60 true"), ("b.yaml", "b 60 true")]);
+    let elder = world.start().await;
+    world.write("b.yaml", "!");
+    assert_eq!(unasked(&elder, 0, 1).await, [ReloadResult::Partial]);
+    // In another file, and then everything.
+    world.write("c.yaml", "!");
+    assert_eq!(unasked(&elder, 1, 1).await, [ReloadResult::Partial]);
+    world.write("a.yaml", "!");
+    assert_eq!(unasked(&elder, 2, 1).await, [ReloadResult::Rejected]);
+    // Each as it was: in force is what was in force all the time.
+    world.write("a.yaml", "a 60 true");
+    assert_eq!(unasked(&elder, 3, 1).await, [ReloadResult::Partial]);
+    world.remove("c.yaml");
+    assert_eq!(unasked(&elder, 4, 1).await, [ReloadResult::Partial]);
+    world.write("b.yaml", "b 60 true");
+    assert_eq!(unasked(&elder, 5, 1).await, [ReloadResult::Applied]);
     elder.stop().await;
 }
 
