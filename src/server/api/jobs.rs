@@ -254,7 +254,7 @@ pub(super) fn name(id: &str) -> Result<JobName, Problem> {
 }
 
 pub(super) fn no_job() -> Problem {
-    Problem::not_found("there is no such job: GET /api/v1/jobs lists them")
+    Problem::not_found("there is no such job: `elder list`, or GET /api/v1/jobs, shows all")
 }
 
 fn status(word: &str) -> Result<JobStatus, Problem> {

@@ -8,6 +8,7 @@ pub(super) mod jobs;
 pub(super) mod output;
 pub(super) mod pauses;
 pub(super) mod plan;
+pub(super) mod preview;
 pub(super) mod runs;
 pub(super) mod stats;
 pub(super) mod stop;

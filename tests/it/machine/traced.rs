@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::{Daemon, Folder, ledger, not_tested, outage, until};
 
 /// Whether there is a tracer, and it may trace.
-fn may_trace() -> bool {
+pub(super) fn may_trace() -> bool {
     let trial = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .output();
