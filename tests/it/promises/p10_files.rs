@@ -45,6 +45,21 @@ fn a_typo_in_one_file_harms_no_other_and_not_the_job_itself() {
         finding["help"].as_str().unwrap().contains("schedule"),
         "{finding}"
     );
+    // Nobody has to ask: the counter, the log with the place, and the trail say it.
+    let watched = |result| {
+        let labels = [("result", result), ("trigger", "watch")];
+        daemon.metrics().get("elder_config_reloads_total", &labels)
+    };
+    assert_eq!(watched("partial"), Some(1.0));
+    until("the log names the place", || {
+        daemon.has_logged("bad.yaml:3:")
+    });
+    let trail = until("the trail has it", || {
+        let log = daemon.log();
+        let mut rows = log.iter().filter(|line| line.contains("audit: reload"));
+        rows.find(|line| line.contains("partial")).cloned()
+    });
+    assert!(trail.contains("1 findings"), "{trail}");
     assert_eq!(names(&daemon), ["bad active", "good active"]);
     let before = ledger::rows(&daemon, "good").len();
     until("the good job goes on", || {
