@@ -166,7 +166,8 @@ impl Reloader {
             Some(_) => (self.revision.take(), self.author.take()),
             None => (self.revision.clone(), self.author.clone()),
         };
-        self.give_back(recalled.marks, recalled.editions).await?;
+        self.give_back(recalled.marks, recalled.editions, recalled.authors)
+            .await?;
         let carried = match held {
             None => self.carry_out(plan, First::Yes).await?,
             Some(held) => {
@@ -381,14 +382,14 @@ impl Reloader {
             added: diff.added.into_iter().zip(marks).collect(),
             changed,
             editions,
+            author: self.author.clone(),
             removed: diff.removed,
             held: held.to_vec(),
             sages: Some(sages.clone()),
             pools: pools.to_vec(),
             revision: self.revision.clone(),
             first: first == First::Yes,
-            recalled: false,
-            renamed: None,
+            ..Change::default()
         };
         Ok(self.parts.engine.apply(change).await?)
     }
