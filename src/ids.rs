@@ -133,6 +133,20 @@ impl RunId {
         Self::build(scheduled, &["fire", job.as_str(), &nanos])
     }
 
+    /// The W3C trace that all attempts of the run share, 32 hexadecimal digits: a log line of elder,
+    /// an exemplar of its metrics and a span of the target meet without a registry.
+    #[must_use]
+    pub fn trace_id(self) -> String {
+        let digest = Sha256::new()
+            .chain_update(self.as_str())
+            .chain_update("trace");
+        let digest = digest.finalize();
+        digest[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+
     /// The identity of a run that somebody asked for.
     #[must_use]
     pub fn of_request(job: &JobName, at: Timestamp, request: &str) -> Self {

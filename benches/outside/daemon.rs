@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::group::Delegated;
+use super::delegated::Delegated;
 
 /// A running elder; ended when dropped.
 pub struct Daemon {
@@ -32,7 +32,12 @@ impl Daemon {
         let began = Instant::now();
         let mut command = match group {
             None => Command::new(binary()),
-            Some(group) => group.entering(&binary()),
+            Some(group) => {
+                let [shell, flag, line] = group.entering();
+                let mut command = Command::new(shell);
+                command.args([flag, line]).arg(binary());
+                command
+            }
         };
         let mut child = command
             .arg("run")

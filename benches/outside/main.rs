@@ -20,6 +20,8 @@
 #[path = "../../tests/it/support/checker/mod.rs"]
 mod checker;
 mod daemon;
+#[path = "../../tests/it/support/delegated.rs"]
+mod delegated;
 mod each_second;
 mod group;
 mod idle;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::checker::{self, Demand, Kind, Report as Checked, Span, Target};
 use super::daemon::Daemon;
-use super::group::Delegated;
+use super::delegated::Delegated;
 use super::report::{Report, quantile};
 use super::witness::Witness;
 use super::{Plan, limit};

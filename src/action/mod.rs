@@ -37,7 +37,7 @@ pub use http::{BadRule, Egress, EgressRule};
 pub use live::{Listener, Live, Piece};
 pub use runner::{LocalRunner, NoRunner, Surroundings};
 pub use told::Told;
-pub use trace::{trace_id, traceparent};
+pub use trace::traceparent;
 
 /// One attempt to carry out.
 #[derive(Clone, Debug)]

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use crate::finding::Finding;
 use crate::finding::render::{Colour, Report};
+use crate::finding::{Code, Finding};
 use crate::spec::{self, InputFile};
 use crate::tools::fmt::{Layout, diff, layout};
+use crate::tools::manifest;
 
 use super::args::FmtArgs;
 use super::console::Console;
@@ -38,7 +39,7 @@ pub fn fmt(typed: &FmtArgs, console: &mut Console) -> Result<Exit, Failure> {
             continue;
         }
         count.files += 1;
-        let text = match spec::yaml_of(file) {
+        let text = match text_of(file) {
             Ok(text) => text,
             Err(findings) => {
                 count.bad += 1;
@@ -114,6 +115,24 @@ impl Count {
                 self.bad
             ));
         }
+    }
+}
+
+/// The text of a file, when it is YAML: one document, or manifests in several.
+fn text_of(file: &InputFile) -> Result<&str, Vec<Finding>> {
+    let bytes = file.content.as_deref().unwrap_or_default();
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let Some(manifest) = manifest::read(&file.shown, text, &file.root_folder) else {
+        return spec::yaml_of(file);
+    };
+    // What else is wrong with a manifest has nothing to do with its layout.
+    let is_unreadable = |finding: &Finding| matches!(finding.code, Code::Syntax | Code::Limit);
+    let mut findings = manifest.findings;
+    findings.retain(is_unreadable);
+    match findings.is_empty() {
+        true => Ok(text),
+        false => Err(findings),
     }
 }
 

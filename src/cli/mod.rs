@@ -28,6 +28,7 @@ mod schema;
 pub mod settings;
 mod shell;
 mod simulate;
+mod stats;
 mod status;
 mod stop;
 mod store;
@@ -122,6 +123,7 @@ fn carry_out(parsed: Parsed, console: &mut Console) -> Result<Exit, Failure> {
         Command::Restore(typed) => store::restore(&typed, &SystemClock::default(), console),
         Command::Optimize(typed) => store::optimize(&typed, &environment, console),
         Command::Import(typed) => import::import(&typed, console),
+        Command::Stats(typed) => stats::stats(&typed, &environment, console),
         Command::Report(typed) => report::report(&typed, &environment, console),
     }
 }

@@ -19,6 +19,7 @@ use crate::source::{Directory, DirectoryOptions};
 use crate::spec;
 use crate::store::{self, Recalled, Store};
 use crate::sync::{self, BootError, Sync, SyncHandle};
+use crate::telemetry::feed::Feed;
 use crate::telemetry::{self, Telemetry};
 
 use super::heartbeat::Beating;
@@ -58,6 +59,7 @@ pub(super) struct Running {
     stop_trail: audit::Stopper,
     deliveries: JoinHandle<()>,
     stop_deliveries: Stopper,
+    feed: Arc<Feed>,
     server: JoinHandle<()>,
     end_server: oneshot::Sender<()>,
     end_sync: oneshot::Sender<()>,
@@ -91,6 +93,7 @@ impl Running {
         self.housekeeping.iter().for_each(JoinHandle::abort);
         // A part that has ended already hears nothing.
         let _ = self.end_sync.send(());
+        self.feed.close();
         let _ = self.end_server.send(());
         self.stop_deliveries.stop();
         let _ = self.deliveries.await;
@@ -143,7 +146,9 @@ pub(super) async fn start(
     let (recorder, keeper, stop_trail) =
         audit::start(store.clone(), clock.clone(), telemetry.clone(), file)
             .map_err(DaemonError::Environment)?;
-    let ears: Vec<Arc<dyn Observer>> = vec![telemetry.clone(), herald, recorder.clone()];
+    let feed = Arc::new(Feed::new(clock.now()));
+    let ears: Vec<Arc<dyn Observer>> =
+        vec![telemetry.clone(), herald, recorder.clone(), feed.clone()];
     let observer: Arc<dyn Observer> = Arc::new(Ears(ears));
     let told = sage::Parts {
         store: store.clone(),
@@ -190,6 +195,7 @@ pub(super) async fn start(
         store: store.clone(),
         telemetry: telemetry.clone(),
         live,
+        feed: feed.clone(),
         observer,
         clock: clock.clone(),
         terms: terms(job_files, &options),
@@ -230,6 +236,7 @@ pub(super) async fn start(
         stop_trail,
         deliveries: tokio::spawn(deliveries.run()),
         stop_deliveries,
+        feed,
         server,
         end_server,
         end_sync,

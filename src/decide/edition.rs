@@ -127,6 +127,29 @@ pub fn since_success<'a>(
     last.map_or(editions, |last| &editions[last + 1..])
 }
 
+/// Which of a job's editions, the oldest first, is to be forgotten because there are more than are
+/// remembered. Of a job that fails those stay that tell what made it fail, and the newest one always.
+#[must_use]
+pub fn superfluous(
+    editions: &[Edition],
+    good: Option<DefinitionId>,
+    failing: Option<&Failing>,
+) -> Option<usize> {
+    if editions.len() <= MOST_EDITIONS {
+        return None;
+    }
+    let Some(guilty) = failing.and_then(|failing| place_of_failure(editions, failing)) else {
+        return Some(0);
+    };
+    let tells = since_success(editions, good, failing).len() == editions.len();
+    // What was edited after the first failure did not make it fail.
+    let after = guilty + 1;
+    Some(match tells && after + 1 < editions.len() {
+        true => after,
+        false => 0,
+    })
+}
+
 /// Which of `editions`, the oldest first, a run went by that began then: of one that came back the time
 /// before it.
 #[must_use]
@@ -450,6 +473,56 @@ mod tests {
         assert_eq!(since(Some("b")), &editions[2..]);
         assert_eq!(since(Some("c")).len(), 3);
         assert_eq!(since(None).len(), 3);
+    }
+
+    #[test]
+    fn the_edition_by_which_a_job_began_to_fail_is_not_forgotten() {
+        let bound = |all: &mut Vec<Edition>, good: Option<&str>, failing: Option<&Failing>| {
+            while let Some(place) = superfluous(all, good.map(id), failing) {
+                all.remove(place);
+            }
+        };
+        let change: &[_] = &[("run", "'true'", "'false'")];
+        let bad = failing(Some("bad"));
+        for (what, first, later, guilty) in [
+            ("edits after it", &["good", "bad"][..], 30, true),
+            (
+                "edits of before",
+                &["old", "older", "good", "bad"],
+                30,
+                true,
+            ),
+            ("the good one came back", &["good", "bad", "good"], 30, true),
+            ("no success at all", &["bad"], 30, true),
+            ("another one failed", &["good", "other"], 30, false),
+        ] {
+            let mut editions: Vec<Edition> = Vec::new();
+            let later: Vec<String> = (0..later).map(|n| format!("later {n}")).collect();
+            let all = first
+                .iter()
+                .copied()
+                .chain(later.iter().map(|name| &**name));
+            for name in all {
+                editions.push(edition(name, Some(change)));
+                bound(&mut editions, Some("good"), Some(&bad));
+                assert_eq!(editions.last().unwrap().definition, id(name), "{what}");
+            }
+            assert_eq!(editions.len(), MOST_EDITIONS, "{what}");
+            let left = since_success(&editions, Some(id("good")), Some(&bad));
+            let since = failing_since(&bad, LastSuccess::By(id("good")), left);
+            let words = "revision rev-bad by author of bad, which changed run";
+            assert_eq!(since.words() == words, guilty, "{what}: {}", since.words());
+        }
+        // So many edits before the first run that it fails by the last of them.
+        let names: Vec<String> = (0..MOST_EDITIONS + 5).map(|n| n.to_string()).collect();
+        let mut editions: Vec<_> = names.iter().map(|it| edition(it, Some(change))).collect();
+        bound(&mut editions, None, Some(&failing(Some("14"))));
+        assert_eq!(editions.len(), MOST_EDITIONS);
+        assert_eq!(editions[0].definition, id("5"));
+        // A job that does not fail forgets the oldest.
+        let mut editions: Vec<_> = names.iter().map(|it| edition(it, Some(change))).collect();
+        bound(&mut editions, Some("0"), None);
+        assert_eq!(editions[0].definition, id("5"));
     }
 
     #[test]

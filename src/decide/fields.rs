@@ -84,7 +84,11 @@ fn differing(old: &Entries, new: Entries) -> Vec<Field> {
     let mut fields = Vec::new();
     for (key, value) in old {
         let now = find(&new, key);
-        if now.as_ref().is_some_and(|(_, meant)| *meant == value.meant) {
+        // Another wording is another value, also where both mean the same: else whoever writes a
+        // guess in the place of `${NAME}` would learn here that it is right.
+        let is_same =
+            |(shown, meant): &(String, String)| *shown == value.shown && *meant == value.meant;
+        if now.as_ref().is_some_and(is_same) {
             continue;
         }
         let after = now.map(|(shown, _)| {
@@ -483,6 +487,33 @@ mod tests {
     fn keys(before: &Definition, after: &Definition) -> Vec<String> {
         let fields = differences(before, after);
         fields.into_iter().map(|field| field.key).collect()
+    }
+
+    #[test]
+    fn a_guess_in_the_place_of_a_variable_is_told_alike_whether_it_is_right_or_wrong() {
+        let of = |label: Text| {
+            let job = samples::job("a", 60, "true", "a.yaml", 1);
+            let mut definition = (*job.definition).clone();
+            definition.about = Some(Arc::new(About {
+                description: None,
+                owner: None,
+                labels: vec![("team".into(), label)],
+            }));
+            definition
+        };
+        let filled_in = |value: &str| Text::of_parts("${TEAM}", vec![Part::Literal(value.into())]);
+        let in_force = of(filled_in("shop"));
+        for guess in ["shop", "sales"] {
+            let fields = changed(&in_force, &of(Text::plain(guess)));
+            let [field] = fields.as_slice() else {
+                panic!("{guess}: {fields:?}");
+            };
+            assert_eq!(field.before.as_deref(), Some("${TEAM}"));
+            assert_eq!(field.after.as_deref(), Some(guess));
+        }
+        assert_eq!(changed(&in_force, &of(filled_in("shop"))), []);
+        let other = changed(&in_force, &of(filled_in("sales")));
+        assert!(other[0].after.as_deref().unwrap().contains("another value"));
     }
 
     #[test]

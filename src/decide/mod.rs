@@ -19,7 +19,7 @@ pub use admit::{Admission, admit};
 pub use due::{Due, MOST_STARTS, Missed, auto_grace, due, grace, skipped};
 pub use edition::{
     Edit, Edition, Failing, FailingSince, LastSuccess, MOST_EDITIONS, edition_of, failing_since,
-    is_uncommitted, remembered, short, since_success,
+    is_uncommitted, remembered, short, since_success, superfluous,
 };
 pub use freeze::{Freeze, freeze};
 pub use lost_day::{carried_over, loses_today};

@@ -268,7 +268,7 @@ impl Driver {
         match message {
             Message::Apply(change, answer) => {
                 let ticket = self.ticket(Waiting::Applied(answer));
-                self.feed(Input::Apply(ticket, Box::new(change)));
+                self.feed(Input::Apply(ticket, change));
             }
             Message::Recorded(answer) => {
                 let ticket = self.ticket(Waiting::Recorded(answer));

@@ -25,7 +25,10 @@ pub struct Gone;
 /// What can be said to the engine.
 pub enum Message {
     /// Other jobs from now on.
-    Apply(Change, oneshot::Sender<Result<ApplyAnswer, NotApplied>>),
+    Apply(
+        Box<Change>,
+        oneshot::Sender<Result<ApplyAnswer, NotApplied>>,
+    ),
     /// Answer when everything that was decided so far is in the store.
     Recorded(oneshot::Sender<Result<(), NotApplied>>),
     /// Run a job now.
@@ -64,6 +67,10 @@ pub struct Change {
     /// Editions of definitions that the engine does not know yet, the oldest first: of changed and new
     /// jobs those that come in force, of recalled ones those that the store remembers.
     pub editions: HashMap<JobName, Vec<Edition>>,
+    /// Who made the newest editions of recalled jobs, as far as that is known.
+    pub authors: Vec<(JobName, Arc<str>)>,
+    /// Who made new jobs of which `editions` says nothing.
+    pub author: Option<Arc<str>>,
     /// Jobs that go.
     pub removed: Vec<JobName>,
     /// All names that are held at the moment.
@@ -378,7 +385,7 @@ impl Handle {
     /// # Errors
     /// [`NotApplied`] says why not.
     pub async fn apply(&self, change: Change) -> Result<ApplyAnswer, NotApplied> {
-        self.ask(|answer| Message::Apply(change, answer))
+        self.ask(|answer| Message::Apply(Box::new(change), answer))
             .await
             .unwrap_or(Err(NotApplied::Stopped))
     }

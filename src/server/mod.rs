@@ -40,6 +40,7 @@ use crate::model::Observer;
 use crate::store::Store;
 use crate::sync::SyncHandle;
 use crate::telemetry::Telemetry;
+use crate::telemetry::feed::Feed;
 
 use auth::{Access, AccessParts, OwnToken, Tokens};
 use listen::Bounds;
@@ -96,6 +97,8 @@ pub struct Parts {
     pub observer: Arc<dyn Observer>,
     /// What runs say, while they say it.
     pub live: Live,
+    /// What happens, as it happens.
+    pub feed: Arc<Feed>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What plans depend on, as it is now.

@@ -1,14 +1,21 @@
 //! Errors as RFC 9457 problem documents: what is wrong and the mend, and
 //! nothing of paths, tables or secrets.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use super::audit::Said;
+
 /// The media type of a problem document.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// How long what somebody asks for may take to be recorded.
+pub(super) const RECORDED_WITHIN: Duration = Duration::from_secs(30);
 
 /// An error as an answer.
 #[derive(Debug)]
@@ -21,6 +28,7 @@ struct Parts {
     detail: String,
     more: Map<String, Value>,
     header: Option<(HeaderName, HeaderValue)>,
+    said: Option<&'static str>,
 }
 
 impl Problem {
@@ -32,6 +40,7 @@ impl Problem {
             detail: detail.into(),
             more: Map::new(),
             header: None,
+            said: None,
         }))
     }
 
@@ -55,6 +64,17 @@ impl Problem {
     pub(super) fn store_unreachable() -> Self {
         let detail = "the store cannot be used at the moment; see elder's log";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unreachable", detail)
+    }
+
+    /// 503: the disk stands still, and nobody knows whether it is done; `what` says how that shows.
+    pub(super) fn not_recorded_yet(what: &str) -> Self {
+        let detail = format!(
+            "it is not recorded after {} s and {what}; see elder's log, and /healthz",
+            RECORDED_WITHIN.as_secs()
+        );
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "store-unreachable", detail);
+        problem.0.said = Some("not recorded in time: it may be done all the same");
+        problem
     }
 
     /// 500: elder itself went wrong.
@@ -103,6 +123,9 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Some((name, value)) = parts.header {
             headers.insert(name, value);
+        }
+        if let Some(said) = parts.said {
+            response.extensions_mut().insert(Said(Some(said.into())));
         }
         response
     }

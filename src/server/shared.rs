@@ -13,6 +13,7 @@ use crate::engine::{Gone, Handle};
 use crate::store::{Answer, Store, StoreError};
 use crate::sync::SyncHandle;
 use crate::telemetry::Telemetry;
+use crate::telemetry::feed::Feed;
 
 use super::audit::Trail;
 use super::auth::Access;
@@ -33,6 +34,9 @@ const SCRAPES: usize = 2;
 /// Readers of live outputs at once: each holds a connection for as long as its run takes.
 const STREAMS: usize = 64;
 
+/// Readers of what happens at once: fewer than one client may have connections, so that it can still ask.
+const FOLLOWERS: usize = 32;
+
 /// Trees of job files that are read and planned at once: each is held whole.
 const LARGE_BODIES: usize = 1;
 
@@ -52,6 +56,8 @@ pub(super) struct Shared {
     pub(super) trail: Trail,
     pub(super) scrapes: Semaphore,
     pub(super) streams: Arc<Semaphore>,
+    pub(super) feed: Arc<Feed>,
+    pub(super) followers: Arc<Semaphore>,
     pub(super) terms: super::TermsNow,
     pub(super) large_bodies: Arc<Semaphore>,
     /// Has [`WRITES`] places.
@@ -82,6 +88,8 @@ impl Shared {
             trail: Trail::new(parts.observer),
             scrapes: Semaphore::new(SCRAPES),
             streams: Arc::new(Semaphore::new(STREAMS)),
+            feed: parts.feed,
+            followers: Arc::new(Semaphore::new(FOLLOWERS)),
             terms: parts.terms,
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
             writes: Arc::new(Semaphore::new(WRITES as usize)),

@@ -98,7 +98,8 @@ pub fn check_among(
         }),
     };
     let defaults = load.all_defaults(inputs);
-    let mut files = in_parallel(inputs, |input| load.file(input, &defaults));
+    let work = |input| load.file(input, &defaults);
+    let mut files = in_parallel(inputs, processors(options), work);
     bound_jobs(&mut files);
     Checked { files }
 }
@@ -378,14 +379,23 @@ fn salt(options: &Options, zones: &Zones) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Does `work` for each input on all processors, and keeps the order.
+/// How many processors a check may use: all of them, but for files that somebody asks a running elder
+/// about, whose jobs come first.
+fn processors(options: &Options) -> usize {
+    if options.lent.is_some() {
+        return 1;
+    }
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(16)
+}
+
+/// Does `work` for each input on so many threads, and keeps the order.
 fn in_parallel<'a>(
     inputs: &'a [InputFile],
+    threads: usize,
     work: impl Fn(&'a InputFile) -> Arc<CheckedFile> + Sync,
 ) -> Vec<Arc<CheckedFile>> {
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(16);
     // Starting threads costs more than a few small files.
     let bytes: usize = inputs
         .iter()
@@ -438,5 +448,31 @@ fn bound_jobs(files: &mut [Arc<CheckedFile>]) {
             bad.hash = [0; 32];
             *file = Arc::new(bad);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::tests::{input, options, zones};
+
+    #[test]
+    fn files_of_somebody_who_only_asks_are_checked_on_one_processor() {
+        let asked = Options {
+            lent: Some(Arc::default()),
+            ..options(&[])
+        };
+        assert_eq!(processors(&asked), 1);
+        let here = std::thread::current().id();
+        // So much that more than one thread would be worth it.
+        let comment = "#".repeat(16 << 10);
+        let files = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+        let inputs = files.map(|name| input(&format!("{name}.yaml"), comment.as_bytes()));
+        let checked = check(&inputs, None, &HashMap::new(), &asked, zones());
+        let again = in_parallel(&inputs, processors(&asked), |_| {
+            assert_eq!(std::thread::current().id(), here);
+            checked.files[0].clone()
+        });
+        assert_eq!(again.len(), inputs.len());
     }
 }

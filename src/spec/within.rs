@@ -475,18 +475,35 @@ mod tests {
     }
 
     proptest::proptest! {
+        /// Whatever is laid beside whatever: a place that is not the key's holds the very character,
+        /// or what stands for it.
         #[test]
-        fn no_text_and_no_place_can_panic(
-            around in "\\PC{0,20}[\"'|>]?[a-z\\\\nux \n\"']{0,40}",
-            column in 0u32..30,
-            text in "[a-z \n\"']{0,20}",
-            line in 0u32..9,
+        fn a_place_holds_what_was_asked_for(
+            around in "[\"'|>]?[a-z\\\\nux \n\"']{0,40}",
+            (value_line, column) in (1u32..4, 1u32..9),
+            (start, end) in (0usize..40, 0usize..40),
+            (line, at_column) in (1u32..5, 1u32..12),
         ) {
+            // The text is often a piece of what is around it: else nothing would ever fit.
+            let text: String = around.chars().skip(start).take(end).collect();
             let around = Arc::new(Around::new(&around));
             let name = Arc::from("a.yaml");
-            let within = Within::new(&around, &name, at(1, 1, 1), at(1, column, 0), &text);
-            let place = within.place(at(line, column, column));
-            proptest::prop_assert!(place.line > 0);
+            let key = at(1, 77, 1);
+            let value = at(value_line, column, 0);
+            let within = Within::new(&around, &name, key, value, &text);
+            let span = at(line, at_column, 1);
+            let place = within.place(span);
+            let starts = line_starts(&text);
+            let asked = super::line(&text, &starts, line).chars().nth(at_column as usize - 1);
+            if let (Some(asked), true) = (asked, place != key) {
+                let found = around.line(place.line).chars().nth(place.column as usize - 1);
+                let stands_for = match asked {
+                    // A line's end, where lines are folded.
+                    ' ' => matches!(found, None | Some(' ' | '\\')),
+                    _ => found == Some(asked) || found == Some('\\'),
+                };
+                proptest::prop_assert!(stands_for, "{asked:?} is {found:?} at {place:?}");
+            }
         }
     }
 }

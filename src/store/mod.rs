@@ -350,6 +350,8 @@ pub struct Recalled {
     /// Of jobs that fail, or have another edition than that of their last success: all that are
     /// remembered, the oldest first.
     pub editions: Vec<(JobName, Vec<Edition>)>,
+    /// Who made the newest edition of each job that is not gone, where that is known; in no order.
+    pub authors: Vec<(JobName, Arc<str>)>,
     /// Jobs that are not gone and of which no edition is remembered.
     pub without_edition: Vec<JobName>,
     /// The last pause of each job that had one, also of names that are gone, in no order.

@@ -18,7 +18,7 @@ use crate::decide::diff::{Diff, diff};
 use crate::decide::is_uncommitted;
 use crate::decide::merge::{Conflict, ConflictKind, InForce, Rules, merge};
 use crate::decide::rename::renames;
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::ids::JobName;
 use crate::model::{Job, Pool, SyncWindow};
 use crate::source::{Directory, Look, Revisions, Snapshot, Watcher, Watching};
@@ -120,6 +120,18 @@ pub(super) struct EmptyRoot {
 impl Seen {
     pub(super) fn is_lost(&self) -> bool {
         self.sources.iter().any(|source| source.lost.is_some())
+    }
+
+    /// Whether other files are bad than those that `told` knows of, or bad in another way, or other PATHs lost.
+    pub(super) fn is_other_trouble(&self, told: &Self) -> bool {
+        let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+        let lost = |seen: &Self| -> Vec<_> {
+            let lost = seen.sources.iter().filter(|source| source.lost.is_some());
+            lost.map(|source| source.path.clone()).collect()
+        };
+        let ours = self.findings.iter().filter(is_error);
+        let theirs = told.findings.iter().filter(is_error);
+        self.bad != told.bad || lost(self) != lost(told) || !ours.eq(theirs)
     }
 }
 

@@ -146,8 +146,9 @@ impl Reloader {
         let clock = self.parts.clock.clone();
         let until = self.frozen.freeze.as_ref().and_then(|freeze| freeze.until);
         let until = until.filter(|_| self.frozen.waiting.is_some());
-        // One that is over already is the next look's.
-        let until = until.filter(|until| *until > clock.now());
+        // One that closed during the look is over by now. Where that look came to nothing it is tried
+        // again anyhow.
+        let until = until.filter(|until| self.out_of_sync.is_none() || *until > clock.now());
         async move {
             match until {
                 Some(until) => drop(clock.sleep_until(Some(until)).await),

@@ -78,6 +78,8 @@ pub(super) struct Reloader {
     jobs: usize,
     /// Which PATHs were last said to be lost.
     lost: Vec<Arc<str>>,
+    /// What the last report was about.
+    told: Arc<Seen>,
     /// When changes wait, and whether one does.
     pub(super) frozen: Frozen,
 }
@@ -117,6 +119,7 @@ impl Reloader {
             applied_author: None,
             jobs: 0,
             lost: Vec::new(),
+            told: Arc::default(),
             frozen: Frozen::default(),
         }
     }
@@ -163,7 +166,8 @@ impl Reloader {
             Some(_) => (self.revision.take(), self.author.take()),
             None => (self.revision.clone(), self.author.clone()),
         };
-        self.give_back(recalled.marks, recalled.editions).await?;
+        self.give_back(recalled.marks, recalled.editions, recalled.authors)
+            .await?;
         let carried = match held {
             None => self.carry_out(plan, First::Yes).await?,
             Some(held) => {
@@ -378,14 +382,14 @@ impl Reloader {
             added: diff.added.into_iter().zip(marks).collect(),
             changed,
             editions,
+            author: self.author.clone(),
             removed: diff.removed,
             held: held.to_vec(),
             sages: Some(sages.clone()),
             pools: pools.to_vec(),
             revision: self.revision.clone(),
             first: first == First::Yes,
-            recalled: false,
-            renamed: None,
+            ..Change::default()
         };
         Ok(self.parts.engine.apply(change).await?)
     }
@@ -426,10 +430,16 @@ impl Reloader {
         self.lost = lost;
     }
 
-    fn finish(&self, carried: &Carried, trigger: ReloadTrigger, begun: Duration) -> ReloadReport {
+    fn finish(
+        &mut self,
+        carried: &Carried,
+        trigger: ReloadTrigger,
+        begun: Duration,
+    ) -> ReloadReport {
         let now = self.parts.clock.now();
         let took = self.parts.clock.monotonic().saturating_sub(begun);
         let report = self.facts().report(carried, trigger, now, took, self.jobs);
+        self.told = self.seen.clone();
         self.publish();
         self.parts.observer.observe(&Event::Reloaded(&report));
         report
@@ -449,6 +459,7 @@ impl Reloader {
             author: self.applied_author.clone(),
             applied_at: self.applied_at,
             out_of_sync: self.out_of_sync.as_deref(),
+            told: &self.told,
             frozen: &self.frozen,
         }
     }

@@ -81,6 +81,8 @@ pub(super) struct Facts<'a> {
     pub(super) revision: Option<Arc<str>>,
     pub(super) author: Option<Arc<str>>,
     pub(super) applied_at: Option<Timestamp>,
+    /// What the last report was about.
+    pub(super) told: &'a Seen,
     /// Why what the files say is not in force.
     pub(super) out_of_sync: Option<&'a str>,
     /// When changes wait, and whether one does.
@@ -172,9 +174,11 @@ impl Facts<'_> {
     }
 
     /// Nobody asked for a reload by hint or clock, so it says nothing twice; everyone else gets the whole answer.
+    /// A file that is bad, or good again, is news although nothing that is in force is another.
     fn result(&self, carried: &Carried, trigger: ReloadTrigger) -> ReloadResult {
         let unasked = matches!(trigger, ReloadTrigger::Watch | ReloadTrigger::Poll);
-        if unasked && !carried.differs {
+        let differs = carried.differs || self.seen.is_other_trouble(self.told);
+        if unasked && !differs {
             return ReloadResult::Unchanged;
         }
         let all_lost = self.seen.sources.iter().all(|source| source.lost.is_some());
@@ -186,7 +190,7 @@ impl Facts<'_> {
             ReloadResult::Partial
         } else if !self.held.is_empty() || self.frozen.waiting.is_some() {
             ReloadResult::Held
-        } else if carried.differs {
+        } else if differs {
             ReloadResult::Applied
         } else {
             ReloadResult::Unchanged

@@ -57,6 +57,12 @@ impl Sync {
         }
     }
 
+    /// Hears of no edit: only who asks makes it look.
+    #[cfg(test)]
+    pub(super) fn hear_nothing(&mut self) {
+        (_, self.wakeups) = crate::source::Watcher::new();
+    }
+
     /// The first sync, from what the store recalled. Until it is done, the engine decides nothing
     /// of what was due in the meantime.
     ///

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::histogram::Example;
+
 /// A format of `/metrics`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -202,7 +204,12 @@ impl Exposition {
     pub(super) fn histogram(&mut self, labels: &[Label<'_>], value: &super::histogram::Reading) {
         let mut cumulative = 0;
         let bounds = value.bounds.iter().copied().map(Some).chain([None]);
-        for (bound, count) in bounds.zip(&value.counts) {
+        let examples = value
+            .examples
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(None));
+        for ((bound, count), example) in bounds.zip(&value.counts).zip(examples) {
             cumulative += count;
             let le = match (bound, self.format) {
                 (None, _) => "+Inf".to_owned(),
@@ -212,7 +219,11 @@ impl Exposition {
             };
             let labels: Vec<_> = labels.iter().copied().chain([("le", &*le)]).collect();
             self.start("_bucket", &labels);
-            self.line(format_args!(" {cumulative}\n"));
+            self.line(format_args!(" {cumulative}"));
+            if let (Some(example), Format::OpenMetrics) = (example, self.format) {
+                self.exemplar(example);
+            }
+            self.text.push('\n');
         }
         self.start("_sum", labels);
         self.text.push(' ');
@@ -220,6 +231,17 @@ impl Exposition {
         self.text.push('\n');
         self.start("_count", labels);
         self.line(format_args!(" {cumulative}\n"));
+    }
+
+    /// One of those that a bucket counts: from a slow one to what ran.
+    fn exemplar(&mut self, example: Example) {
+        let trace = example.run.trace_id();
+        self.line(format_args!(" # {{trace_id=\"{trace}\"}} "));
+        self.seconds(example.length.as_nanos());
+        if let Some(at) = example.at.map(Timestamp::as_nanosecond) {
+            self.text.push(' ');
+            self.seconds(at.unsigned_abs());
+        }
     }
 
     /// The whole text.

@@ -8,6 +8,7 @@ mod encode;
 #[cfg(test)]
 pub(crate) mod example;
 mod exposition;
+pub mod feed;
 mod histogram;
 mod jobs;
 mod lines;
@@ -26,6 +27,8 @@ use std::sync::atomic::Ordering;
 use jiff::Timestamp;
 
 use crate::model::{Event, Observer};
+
+use histogram::Example;
 
 pub use exposition::Format;
 
@@ -160,7 +163,11 @@ impl Telemetry {
             } => {
                 jobs.started(*key, run);
                 if let Some(lateness) = lateness {
-                    totals.lateness.observe(*lateness);
+                    totals.lateness.observe_run(Example {
+                        run: run.id,
+                        length: *lateness,
+                        at: run.started_at,
+                    });
                 }
             }
             Event::RetryPlanned { key, run, .. } => jobs.waits(*key, run),
@@ -174,7 +181,12 @@ impl Telemetry {
                     jobs.ended(*key, run, *output_truncated);
                 }
                 if let (Some(took), true) = (run.duration, run.attempt > 0) {
-                    totals.run(action, took);
+                    let example = Example {
+                        run: run.id,
+                        length: took,
+                        at: run.finished_at,
+                    };
+                    totals.run(action, example);
                 }
             }
             Event::NotRun { key, run, added } => {

@@ -18,6 +18,8 @@ pub(crate) struct ReadSample {
     pub(crate) name: String,
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) value: String,
+    /// The trace of one that it counts.
+    pub(crate) exemplar: Option<String>,
 }
 
 impl ReadSample {
@@ -79,7 +81,12 @@ pub(crate) fn read(text: &str, format: Format) -> Vec<ReadFamily> {
             assert_eq!(families.last().unwrap().name, name, "{line}");
             assert!(name.ends_with(&format!("_{unit}")), "{line}");
         } else {
-            let sample = sample(line);
+            let (line, exemplar) = match line.split_once(" # {trace_id=\"") {
+                Some((line, exemplar)) => (line, Some(exemplar)),
+                None => (line, None),
+            };
+            let mut sample = sample(line);
+            sample.exemplar = exemplar.map(|text| read_exemplar(text, &sample, format));
             let family = families.last_mut().expect(line);
             assert!(belongs(&sample.name, family, format), "{line}");
             let key = (sample.name.clone(), sample.labels.clone());
@@ -132,7 +139,25 @@ fn sample(line: &str) -> ReadSample {
         name,
         labels,
         value,
+        exemplar: None,
     }
+}
+
+/// The trace; buckets of the newer format alone have one, with a length that the bucket counts.
+fn read_exemplar(text: &str, sample: &ReadSample, format: Format) -> String {
+    assert_eq!(format, Format::OpenMetrics, "{text}");
+    assert!(sample.name.ends_with("_bucket"), "{sample:?}");
+    let (trace, rest) = text.split_once("\"} ").expect(text);
+    assert!(
+        trace.len() == 32 && trace.chars().all(|c| c.is_ascii_hexdigit()),
+        "{text}"
+    );
+    let numbers: Vec<f64> = rest.split(' ').map(|part| part.parse().unwrap()).collect();
+    assert!(matches!(numbers.len(), 1 | 2), "{text}");
+    let le = sample.labels.iter().find(|(name, _)| name == "le");
+    let le: f64 = le.unwrap().1.replace("+Inf", "inf").parse().unwrap();
+    assert!(numbers[0] <= le, "{text} in {sample:?}");
+    trace.to_owned()
 }
 
 fn quoted<'a>(text: &'a str, line: &str) -> (String, &'a str) {

@@ -11,7 +11,7 @@ use crate::finding::Severity;
 use crate::ids::SageName;
 use crate::model::{Delivery, Pool, ReloadReport, ReloadResult, ReloadTrigger};
 
-use super::histogram::Histogram;
+use super::histogram::{Example, Histogram};
 
 /// 1 ms … 5 min.
 const LATENESS: &[f64] = &[
@@ -159,8 +159,8 @@ impl Totals {
     /// Nothing has happened yet.
     pub(super) fn new() -> Self {
         let totals = Self {
-            lateness: Histogram::new(LATENESS),
-            runs: ACTIONS.map(|_| Histogram::new(RUN)),
+            lateness: Histogram::of_runs(LATENESS),
+            runs: ACTIONS.map(|_| Histogram::of_runs(RUN)),
             tick: Instant::default(),
             jumps_forward: AtomicU64::new(0),
             jumps_backward: AtomicU64::new(0),
@@ -180,9 +180,9 @@ impl Totals {
     }
 
     /// A run of this action took so long.
-    pub(super) fn run(&self, action: &str, took: Duration) {
+    pub(super) fn run(&self, action: &str, took: Example) {
         if let Some(index) = ACTIONS.iter().position(|known| *known == action) {
-            self.runs[index].observe(took);
+            self.runs[index].observe_run(took);
         }
     }
 

@@ -229,7 +229,14 @@ fn span(spot: Spot) -> Span {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::schedule::Zones;
+    use crate::spec;
 
     fn manifest(text: &str) -> Option<Manifest> {
         read(&Arc::from("k8s.yaml"), text, &Arc::from(Path::new("/srv")))
@@ -335,5 +342,121 @@ data:
             (&*last.path, last.content.as_deref()),
             ("d.yaml", Ok(&b"jobs: {}\n"[..]))
         );
+    }
+
+    /// Read once for all cases.
+    static ZONES: LazyLock<Zones> = LazyLock::new(Zones::bundled);
+
+    /// How a job file may stand in a manifest.
+    #[derive(Clone, Copy, Debug)]
+    enum Style {
+        Block { deeper: usize, indicator: bool },
+        Quoted { escapes_all: bool, many_lines: bool },
+        Json,
+    }
+
+    fn styles() -> impl Strategy<Value = Style> {
+        prop_oneof![
+            (1usize..6, any::<bool>())
+                .prop_map(|(deeper, indicator)| Style::Block { deeper, indicator }),
+            (any::<bool>(), any::<bool>()).prop_map(|(escapes_all, many_lines)| Style::Quoted {
+                escapes_all,
+                many_lines
+            }),
+            Just(Style::Json),
+        ]
+    }
+
+    fn escaped(text: &str, escapes_all: bool, line_end: &str) -> String {
+        let mut out = String::new();
+        for c in text.chars() {
+            match c {
+                '\n' => out.push_str(line_end),
+                '"' | '\\' => out.extend(['\\', c]),
+                c if escapes_all && !c.is_ascii() => out.push_str(&format!("\\U{:08x}", c as u32)),
+                c => out.push(c),
+            }
+        }
+        out
+    }
+
+    /// A manifest whose one key holds the text, in that style.
+    fn holding(text: &str, style: Style) -> String {
+        let head = "# Source: chart/täglich.yaml\napiVersion: v1\nkind: ConfigMap\ndata:\n";
+        match style {
+            Style::Block { deeper, indicator } => {
+                let digit = if indicator {
+                    deeper.to_string()
+                } else {
+                    String::new()
+                };
+                let indent = " ".repeat(2 + deeper);
+                let lines = text.lines().map(|line| match line {
+                    "" => "\n".to_owned(),
+                    line => format!("{indent}{line}\n"),
+                });
+                format!("{head}  a.yaml: |{digit}\n{}", lines.collect::<String>())
+            }
+            Style::Quoted {
+                escapes_all,
+                many_lines,
+            } => {
+                // A blank that begins a line is no text, unless it is escaped: so each line has one.
+                let (text, line_end) = match many_lines {
+                    true => (
+                        format!(" {}", text.trim_end().replace('\n', "\n ")),
+                        "\\n\\\n    \\",
+                    ),
+                    false => (text.to_owned(), "\\n"),
+                };
+                let text = escaped(&text, escapes_all, line_end);
+                format!("{head}  a.yaml: \"{text}\"\n")
+            }
+            Style::Json => format!(
+                "{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [\n  {{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {{\"name\": \"ü\"}}, \"data\": {{\"a.yaml\": \"{}\"}}}}]}}\n",
+                escaped(text, false, "\\n")
+            ),
+        }
+    }
+
+    proptest! {
+        /// A mistake is shown where it stands in the manifest, to the column, however that is written.
+        #[test]
+        fn a_mistake_is_found_where_it_stands(
+            notes in prop::collection::vec("[a-zäß日😀:'\"\\\\#{}|>-]{0,12}", 0..4),
+            place in 0usize..3,
+            step in 1usize..5,
+            style in styles(),
+            returns in any::<bool>(),
+        ) {
+            let step = " ".repeat(step);
+            let mut lines: Vec<String> = notes.iter().map(|note| format!("# {note}")).collect();
+            lines.push("jobs:".to_owned());
+            lines.push(format!("{step}a:"));
+            let keys = [r#"description: "größer \"als\" 😀""#, "schedule: manual", "run: echo ünfug"];
+            lines.extend(keys.iter().map(|key| format!("{step}{step}{key}")));
+            let at = lines.len() - place;
+            lines.insert(at, format!("{step}{step}planted: 1"));
+            let text = lines.join("\n") + "\n";
+            let mut around = holding(&text, style);
+            if returns {
+                around = around.replace('\n', "\r\n");
+            }
+            let line = around.lines().position(|line| line.contains("planted")).unwrap();
+            let before = around.lines().nth(line).unwrap().split("planted").next().unwrap();
+            let want = (line + 1, before.chars().count() + 1, "planted".len());
+
+            let manifest = manifest(&around).unwrap();
+            prop_assert_eq!(&manifest.findings, &[]);
+            let files = &manifest.maps[0].files;
+            let options = spec::Options::default();
+            let checked = spec::check(files, None, &HashMap::new(), &options, &ZONES);
+            let errors = checked.files[0].findings.iter();
+            let errors: Vec<_> = errors.filter(|one| one.code == Code::UnknownKey).collect();
+            prop_assert_eq!(errors.len(), 1, "{:?} in\n{}", checked.files[0].findings, around);
+            let found = &errors[0].at.place;
+            let place = (found.line as usize, found.column as usize, found.length as usize);
+            prop_assert_eq!(place, want, "{:?} in\n{}", style, around);
+        }
     }
 }

@@ -47,6 +47,7 @@ fn without_a_word_elder_says_what_it_can_do_and_that_this_was_no_answer() {
       restore      Put a backup in the place of a store that no elder uses
       optimize     Tidy the store while elder runs
       report       Say how the jobs did in the last hours
+      stats        Show sums since a running elder began
       stop         End a running elder
 
     Options:

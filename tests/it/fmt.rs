@@ -169,6 +169,29 @@ fn a_file_keeps_its_rights_and_its_links() {
 }
 
 #[test]
+fn manifests_in_several_documents_are_laid_out_and_their_job_files_stay_as_they_are() {
+    let map = |name: &str, gap: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{{gap}name: {name}{gap}}}\ndata:\n  {name}.yaml: |\n    jobs:\n        {name}: {{schedule: manual, run: x}}\n"
+        )
+    };
+    let stream = |gap: &str| format!("---\n# one\n{}---\n{}", map("a", gap), map("b", gap));
+    let folder = Folder::with(&[("k8s.yaml", &stream(""))]);
+    let finished = elder("fmt k8s.yaml").within(folder.path()).run();
+    assert_eq!(finished.code, Some(0), "{finished}");
+    assert_eq!(folder.read("k8s.yaml"), stream(" "));
+    folder.write("k8s.yaml", &stream("").replace("kind:", "kind: ["));
+    let finished = elder("fmt k8s.yaml").within(folder.path()).run();
+    assert_eq!(finished.code, Some(1), "{finished}");
+    assert!(finished.stderr.contains("error[E001]"), "{finished}");
+    // Two documents of anything else are none of elder's files.
+    folder.write("jobs.d/a.yaml", "jobs: {}\n---\njobs: {}\n");
+    let finished = elder("fmt jobs.d").within(folder.path()).run();
+    assert_eq!(finished.code, Some(1), "{finished}");
+    assert!(finished.stderr.contains("a second document"), "{finished}");
+}
+
+#[test]
 fn what_is_no_job_file_is_not_taken_for_one() {
     let folder = Folder::with(&[
         ("jobs.d/a.yaml", TIDY),

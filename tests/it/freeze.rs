@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::support::{Daemon, Finished, Folder, elder, now, until};
+use super::support::{Daemon, Finished, Folder, elder, git, now, until};
 
 const ONE: &str = "jobs:\n  one: { schedule: { every: 1h }, run: 'true' }\n";
 const TWO: &str = "jobs:\n  two: { schedule: { every: 1h }, run: 'true' }\n";
@@ -178,4 +178,54 @@ fn a_settings_file_that_is_bad_at_the_start_ends_it_with_every_place() {
         finished.stderr.contains("did you mean `sync_windows`?"),
         "{finished}"
     );
+}
+
+#[test]
+fn who_waits_for_a_commit_in_a_freeze_is_told_that_it_is_held_and_what_is_in_force_is() {
+    let (windows, _) = denies(Duration::from_secs(3600));
+    let folder = Folder::with(&[
+        ("jobs.d/a.yaml", ONE),
+        ("elder.yaml", &windows),
+        (".gitignore", "state\nruntime\n"),
+    ]);
+    git(folder.path(), "init -q -b main .");
+    let commit = || {
+        git(folder.path(), "add .");
+        git(folder.path(), "commit -q -m more");
+        git(folder.path(), "rev-parse HEAD")
+    };
+    let one = commit();
+    let daemon = start(&folder);
+    let wait = |revision: &str, code: i32, words: &str| {
+        let words_of = ["wait", "--revision", revision, "--timeout", "20s"];
+        let waited = ask(&daemon, &folder, &words_of);
+        assert_eq!(waited.code, Some(code), "{revision}: {waited}");
+        assert!(waited.stdout.contains(words), "{waited}");
+    };
+    wait(&one, 0, "in force");
+    folder.write("jobs.d/b.yaml", TWO);
+    let two = commit();
+    wait(&two, 1, "held until");
+    wait(&one, 0, "in force");
+    // The same job files in another commit: they are held as those were.
+    folder.write("README", "more");
+    let three = commit();
+    wait(&three, 1, "held until");
+    // Back to what is in force: no change, so nothing waits, and the commit is there.
+    folder.remove("jobs.d/b.yaml");
+    let four = commit();
+    wait(&four, 0, "in force");
+    // A bad file beside what is held.
+    folder.write("jobs.d/b.yaml", TWO);
+    folder.write("jobs.d/c.yaml", "jobs: { three: { run: 'true' } }\n");
+    let five = commit();
+    wait(&five, 1, "Invalid");
+    folder.remove("jobs.d/c.yaml");
+    let six = commit();
+    wait(&six, 1, "held until");
+    folder.write("elder.yaml", "sync_windows: []\n");
+    assert_eq!(daemon.post("/-/reload", "").status, 200);
+    let seven = commit();
+    wait(&seven, 0, "in force");
+    assert!(has(&daemon, "two"));
 }

@@ -21,6 +21,7 @@ mod clock_changes;
 mod config;
 mod deploy;
 mod doctor;
+mod events;
 mod fmt;
 mod freeze;
 mod fuzz;

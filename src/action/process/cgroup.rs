@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
@@ -138,6 +138,8 @@ impl Cgroups {
             limits: *limits,
         };
         make(&group.path)?;
+        // A run that goes on after elder's death may find its folder still there: it is nobody else's to remove.
+        self.left().retain(|path| *path != group.path);
         if let Some(bytes) = limits.memory.filter(|_| self.memory) {
             fs::write(group.path.join("memory.max"), bytes.to_string())?;
             // The run is one thing: half of it is no use. Kernels before 4.19 do not know the word.
@@ -149,10 +151,13 @@ impl Cgroups {
         Ok(group)
     }
 
+    fn left(&self) -> MutexGuard<'_, Vec<PathBuf>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Removes folders that are empty by now.
     fn sweep(&self) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.retain(|path| {
+        self.left().retain(|path| {
             fs::remove_dir(path).is_err_and(|e| e.kind() != io::ErrorKind::NotFound)
         });
     }
@@ -160,8 +165,7 @@ impl Cgroups {
     fn remove(&self, path: PathBuf) {
         let is_gone = |error: io::Error| error.kind() == io::ErrorKind::NotFound;
         if !fs::remove_dir(&path).map_or_else(is_gone, |()| true) {
-            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-            left.push(path);
+            self.left().push(path);
         }
     }
 }
@@ -278,7 +282,7 @@ fn is_delegated(root: &Path) -> bool {
 }
 
 /// The folder of a process's group, by what is mounted where and what it says of itself.
-fn own_folder(mounts: &str, own: &str) -> Option<PathBuf> {
+pub(super) fn own_folder(mounts: &str, own: &str) -> Option<PathBuf> {
     let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
     mounts.lines().find_map(|line| {
         let (front, back) = line.split_once(" - ")?;
@@ -404,6 +408,32 @@ mod tests {
             ..Limits::default()
         };
         assert!(of(processes).unwrap().contains("limits.processes"));
+    }
+
+    #[test]
+    fn a_folder_that_serves_again_is_not_removed_with_what_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let groups = Arc::new(Cgroups {
+            root: folder.path().to_owned(),
+            memory: false,
+            pids: false,
+            begins_inside: false,
+            left: Mutex::default(),
+        });
+        let at = jiff::Timestamp::from_second(1).unwrap();
+        let run = RunId::of_fire(&crate::ids::JobName::new("a").unwrap(), at);
+        let path = folder.path().join(format!("{RUN}{run}-1"));
+        // Something of a run before still lives in it.
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("alive"), "").unwrap();
+        groups.remove(path.clone());
+        assert_eq!(groups.left().as_slice(), std::slice::from_ref(&path));
+        let group = groups.begin(run, 1, &Limits::default()).unwrap();
+        fs::remove_file(path.join("alive")).unwrap();
+        groups.sweep();
+        assert!(path.exists(), "another start took the folder away");
+        drop(group);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
 
 /// What the child is to be. Everything is ready before it begins: it may not allocate.
 pub(super) struct Program<'a> {
@@ -54,7 +54,8 @@ const CLONE_VFORK: u64 = 0x4000;
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
-/// Whether processes can begin in the control group that `folder` is: by beginning one, which ends at once.
+/// Whether processes can begin in the control group that `folder` is, and their end be waited for: by
+/// beginning one, which ends at once.
 pub(super) fn is_possible(folder: BorrowedFd<'_>) -> bool {
     let mut nothing = Steps {
         path: ptr::null(),
@@ -64,7 +65,10 @@ pub(super) fn is_possible(folder: BorrowedFd<'_>) -> bool {
         streams: [-1; 3],
         error: 0,
     };
-    begin(&mut nothing, folder).is_ok_and(|child| bury(child).is_ok())
+    begin(&mut nothing, folder).is_ok_and(|child| {
+        let is_seen = pidfd_open(child, PidfdFlags::empty()).is_ok();
+        bury(child).is_ok() && is_seen
+    })
 }
 
 /// Starts `program` as the leader of a process group of its own, in the control group that `folder` is.
@@ -212,6 +216,7 @@ mod tests {
 
     use rustix::fs::{Mode, OFlags};
 
+    use super::super::cgroup::own_folder;
     use super::*;
 
     /// A control group that is gone with this.
@@ -228,13 +233,9 @@ mod tests {
 
         fn make(name: &str) -> Option<Self> {
             let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-            let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "))?;
             let own = fs::read_to_string("/proc/self/cgroup").unwrap();
-            let own = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
             let folder = format!("elder-clone-{name}-{}", std::process::id());
-            let path = PathBuf::from(mount.split(' ').nth(4)?)
-                .join(own)
-                .join(folder);
+            let path = own_folder(&mounts, &own)?.join(folder);
             fs::create_dir(&path).ok()?;
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let opened = rustix::fs::open(&path, flags, Mode::empty()).unwrap();

@@ -1,6 +1,7 @@
 //! Why a process was not started, and the mend.
 
 use std::io;
+use std::path::Path;
 
 use rustix::io::Errno;
 
@@ -44,14 +45,23 @@ pub(super) fn explain(error: &io::Error, launch: &Launch) -> Failure {
                 ),
             },
         ),
-        Some(Errno::NOENT) if launch.program.exists() => (
-            Reason::Setup,
-            "the program is there, but what its #! line names, or its loader, is not".to_owned(),
-        ),
-        Some(Errno::NOENT) => (Reason::Setup, "mend the path".to_owned()),
+        Some(Errno::NOENT) => (Reason::Setup, not_there(&launch.program, Path::new(NULL))),
         _ => (Reason::Setup, "elder cannot tell why".to_owned()),
     };
     Failure::new(reason, format!("{program} was not started: {text}: {mend}"))
+}
+
+/// What a process without `stdin` reads from.
+const NULL: &str = "/dev/null";
+
+/// What is missing where something is.
+fn not_there(program: &Path, null: &Path) -> String {
+    let what = match (program.exists(), null.exists()) {
+        (false, _) => "mend the path",
+        (true, false) => "this machine has no /dev/null, which jobs read from: mount /dev",
+        (true, true) => "the program is there, but what its #! line names, or its loader, is not",
+    };
+    what.to_owned()
 }
 
 /// The same for what went wrong on the way round.
@@ -63,10 +73,7 @@ pub(super) fn explain_step(step: Step, number: i32, launch: &Launch) -> Failure 
     match step {
         Step::Program => explain(&error, launch),
         Step::Folder => {
-            let folder = launch
-                .folder
-                .as_deref()
-                .unwrap_or(std::path::Path::new("?"));
+            let folder = launch.folder.as_deref().unwrap_or(Path::new("?"));
             let folder = folder.display();
             Failure::setup(match user {
                 "" => format!("the working folder {folder} cannot be entered: {text}: mend cwd"),
@@ -140,6 +147,20 @@ mod tests {
                         .starts_with("/no/such/program was not started")
                 );
             }
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_named() {
+        let (there, gone) = (Path::new("/"), Path::new("/no/such/file"));
+        for (program, null, said) in [
+            (gone, there, "mend the path"),
+            (gone, gone, "mend the path"),
+            (there, gone, "no /dev/null"),
+            (there, there, "#! line"),
+        ] {
+            let mend = not_there(program, null);
+            assert!(mend.contains(said), "{mend}");
         }
     }
 

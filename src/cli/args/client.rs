@@ -207,6 +207,14 @@ pub struct StatusArgs {
     pub ask: AskArgs,
 }
 
+/// The flags of `elder stats`.
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// Which elder, and how to write what it says.
+    #[command(flatten)]
+    pub ask: AskArgs,
+}
+
 /// The flags of `elder list`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

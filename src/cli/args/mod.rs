@@ -17,8 +17,8 @@ use clap::{Parser, Subcommand};
 
 pub use client::{
     AskArgs, BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs,
-    OverridesArgs, PauseArgs, ReportArgs, RerunArgs, ResumeArgs, RunsArgs, ShowArgs, StatusArgs,
-    StopArgs, SyncArgs, TriggerArgs, WaitArgs,
+    OverridesArgs, PauseArgs, ReportArgs, RerunArgs, ResumeArgs, RunsArgs, ShowArgs, StatsArgs,
+    StatusArgs, StopArgs, SyncArgs, TriggerArgs, WaitArgs,
 };
 pub use config::{ConfigArgs, ConfigCommand, ConfigShowArgs};
 pub use doctor::DoctorArgs;
@@ -126,6 +126,8 @@ pub enum Command {
     Optimize(OptimizeArgs),
     /// Say how the jobs did in the last hours
     Report(ReportArgs),
+    /// Show sums since a running elder began
+    Stats(StatsArgs),
     /// End a running elder
     Stop(StopArgs),
 }

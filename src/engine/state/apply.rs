@@ -53,6 +53,11 @@ impl State {
         }
         if change.recalled {
             self.take_back(change.added);
+            for (name, author) in change.authors {
+                if let Some(key) = self.names.get(name.as_str()) {
+                    self.recall_author(*key, Some(author));
+                }
+            }
             self.add_editions(&mut editions);
             self.answer(ticket, Vec::new(), Vec::new());
             return;
@@ -87,8 +92,9 @@ impl State {
         for (job, mark) in change.added {
             let own = editions.remove(job.name());
             let key = self.insert_job(job, &mark);
-            if let Some(own) = own {
-                self.add_editions_of(key, own);
+            match own {
+                Some(own) => self.add_editions_of(key, own),
+                None => self.recall_author(key, change.author.clone()),
             }
             self.begin_schedule(key);
         }
@@ -264,6 +270,9 @@ impl State {
             to = open.or(waited_for(state.mark, at));
         }
         let is_lost = goes_on && decide::loses_today(&before.schedule, &after.schedule, at);
+        if before != after {
+            self.tell_author(key);
+        }
         if let Some(state) = self.job(key) {
             self.observer.observe(&Event::JobChanged {
                 key,

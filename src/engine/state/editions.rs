@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::decide::{self, Edition, Failing, FailingSince, LastSuccess, MOST_EDITIONS};
-use crate::ids::{JobKey, JobName};
+use crate::decide::{self, Edition, Failing, FailingSince, LastSuccess};
+use crate::ids::{DefinitionId, JobKey, JobName};
 use crate::model::{Job, Outcome, Run};
 use crate::spec;
 use crate::store::rules;
@@ -30,6 +30,11 @@ impl State {
     /// The same for one job.
     pub(super) fn add_editions_of(&mut self, key: JobKey, new: Vec<Edition>) {
         let Some(job) = self.job_mut(key) else { return };
+        // One that is to come gives its author when it comes in force.
+        let own = spec::fingerprint(&job.job.definition);
+        if let Some(newest) = new.last().filter(|newest| newest.definition == own) {
+            job.author.clone_from(&newest.edit.author);
+        }
         let past = job.past();
         for edition in new {
             match past.editions.last_mut() {
@@ -48,10 +53,24 @@ impl State {
         run.source = Some(format!("{}:{}", origin.file, origin.line).into());
         let id = spec::fingerprint(&job.definition);
         run.definition = Some(id);
-        let past = self.job(key).and_then(|job| job.past.as_deref());
-        let editions = past.map_or(&[][..], |past| &past.editions);
-        let edition = editions.iter().rfind(|edition| edition.definition == id);
-        run.author = edition.and_then(|edition| edition.edit.author.clone());
+        run.author = self.job(key).and_then(|state| state.author_of(id));
+    }
+
+    /// A job's definition is another one: who made it so.
+    pub(super) fn tell_author(&mut self, key: JobKey) {
+        let Some(job) = self.job_mut(key) else { return };
+        let new = spec::fingerprint(&job.job.definition);
+        let past = job.past.as_deref();
+        let newest = past.and_then(|past| past.editions.last());
+        let newest = newest.filter(|newest| newest.definition == new);
+        job.author = newest.and_then(|newest| newest.edit.author.clone());
+    }
+
+    /// Who made the newest edition of a job.
+    pub(super) fn recall_author(&mut self, key: JobKey, author: Option<Arc<str>>) {
+        if let Some(job) = self.job_mut(key) {
+            job.author = author;
+        }
     }
 
     /// Since when the job fails, if it does.
@@ -89,6 +108,18 @@ impl State {
 }
 
 impl JobState {
+    /// Who made that definition of it.
+    fn author_of(&self, id: DefinitionId) -> Option<Arc<str>> {
+        let past = self.past.as_deref();
+        let editions = past.map_or(&[][..], |past| &past.editions);
+        match editions.iter().rfind(|edition| edition.definition == id) {
+            Some(edition) => edition.edit.author.clone(),
+            // Those up to the last success are forgotten.
+            None if id == spec::fingerprint(&self.job.definition) => self.author.clone(),
+            None => None,
+        }
+    }
+
     /// Since when it fails, if it does.
     pub(super) fn failing(&self) -> Option<FailingSince> {
         let past = self.past.as_deref()?;
@@ -102,12 +133,11 @@ impl JobState {
 }
 
 impl Past {
-    /// Leaves only the editions that came after the last success, the newest of these.
+    /// Leaves only the editions that came after the last success.
     fn forget_editions(&mut self) {
         let failing = self.failing.as_deref();
         let left = decide::since_success(&self.editions, self.good, failing).len();
-        let gone = self.editions.len() - left.min(MOST_EDITIONS);
-        self.editions.drain(..gone);
+        self.editions.drain(..self.editions.len() - left);
     }
 
     /// As [`Self::forget_editions`], when there is one more.
@@ -116,12 +146,13 @@ impl Past {
             [_, .., newest] => self.failing.is_none() && Some(newest.definition) == self.good,
             _ => false,
         };
-        if came_back {
-            // A run by one of those between may still be under way, and fail.
-            let gone = self.editions.len().saturating_sub(MOST_EDITIONS);
-            self.editions.drain(..gone);
-        } else {
+        // A run by one of those between may still be under way, and fail.
+        if !came_back {
             self.forget_editions();
+        }
+        let failing = self.failing.as_deref();
+        while let Some(place) = decide::superfluous(&self.editions, self.good, failing) {
+            self.editions.remove(place);
         }
     }
 }

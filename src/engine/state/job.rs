@@ -19,6 +19,8 @@ pub(super) struct JobState {
     pub(super) since: Timestamp,
     pub(super) first_seen: Timestamp,
     pub(super) status: JobStatus,
+    /// Who made its definition what it is, if that is known.
+    pub(super) author: Option<Arc<str>>,
     /// What only a job that has fired needs.
     pub(super) past: Option<Box<Past>>,
 }
@@ -61,6 +63,7 @@ impl JobState {
             since: mark.since,
             first_seen: mark.first_seen,
             status: JobStatus::Idle,
+            author: None,
             past: None,
         };
         let times = mark.times;

@@ -497,6 +497,14 @@ jobs:
         let found = messages.iter().any(|message| message.contains(says));
         assert!(says.is_empty() || found, "{text}: {messages:?}");
     }
+    // A guess in the place of a variable is told alike whether it is right or wrong.
+    let keys = |guess: &str| {
+        let plan = lending(before, &swapped("${URL}", guess), &[]);
+        let fields = plan.changed[0].fields.iter();
+        fields.map(|field| field.key.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(keys("db://hidden"), ["http.url"]);
+    assert_eq!(keys("db://hidded"), ["http.url"]);
     // What says nothing of a value is filled in: a default, and what is named for it.
     let plan = lending(before, &with("description: ${UNSET:-plain}"), &[]);
     assert_eq!(plan.changed[0].fields[0].after.as_deref(), Some("plain"));

@@ -1,7 +1,6 @@
 //! Jobs: a page of them, one, and running one now.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -15,15 +14,12 @@ use crate::model::{Outcome, Run, RunState, Trigger};
 use crate::spec::fingerprint;
 use crate::store::RunQuery;
 
-use super::super::problem::Problem;
+use super::super::problem::{Problem, RECORDED_WITHIN};
 use super::super::query::{Limit, Pairs};
 use super::super::shared::Shared;
 use super::super::wire::cursor;
 use super::super::wire::job::{JobJson, JobsJson, Surroundings};
 use super::super::wire::run::RERUN;
-
-/// How long a run may take to be recorded.
-const TRIGGER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest request identity.
 const MAX_REQUEST: usize = 255;
@@ -198,10 +194,10 @@ async fn trigger(
             Asked::Manual => Trigger::Manual,
         },
     };
-    let trigger = tokio::time::timeout(TRIGGER_PATIENCE, shared.engine.trigger(request));
-    let triggered = trigger
-        .await
-        .map_err(|_elapsed| Problem::scheduler_stopped())?;
+    let trigger = tokio::time::timeout(RECORDED_WITHIN, shared.engine.trigger(request));
+    let late = "may begin all the same: `elder runs` tells, and the same Idempotency-Key makes no second one";
+    let triggered = trigger.await;
+    let triggered = triggered.map_err(|_elapsed| Problem::not_recorded_yet(late))?;
     let triggered = triggered.map_err(refused)?;
     Ok(RanJson {
         job_id: job.to_string(),
@@ -258,7 +254,7 @@ pub(super) fn name(id: &str) -> Result<JobName, Problem> {
 }
 
 pub(super) fn no_job() -> Problem {
-    Problem::not_found("there is no such job: GET /api/v1/jobs lists them")
+    Problem::not_found("there is no such job: `elder list`, or GET /api/v1/jobs, shows all")
 }
 
 fn status(word: &str) -> Result<JobStatus, Problem> {

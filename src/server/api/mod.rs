@@ -2,11 +2,13 @@
 
 pub(super) mod audit;
 pub(super) mod config;
+pub(super) mod events;
 pub(super) mod explain;
 pub(super) mod jobs;
 pub(super) mod output;
 pub(super) mod pauses;
 pub(super) mod plan;
+pub(super) mod preview;
 pub(super) mod runs;
 pub(super) mod stats;
 pub(super) mod stop;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
@@ -14,6 +15,8 @@ use crate::action::{Listener, Piece};
 use crate::ids::RunId;
 use crate::model::{Output, Run, RunState};
 
+use super::super::auth::Ticket;
+use super::super::guard::Peer;
 use super::super::problem::Problem;
 use super::super::query::Pairs;
 use super::super::shared::Shared;
@@ -34,6 +37,7 @@ const SILENCE: Duration = Duration::from_secs(15);
 pub(in super::super) async fn output(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
+    Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
     pairs: Pairs,
 ) -> Result<Response, Problem> {
@@ -66,7 +70,7 @@ pub(in super::super) async fn output(
             detail,
         ));
     };
-    let (events, response) = stream::events();
+    let (events, response) = stream::events(&shared, Ticket::of(&headers, peer));
     tokio::spawn(async move {
         // Who reads no more needs no more.
         let _: Result<(), Left> = follow(&shared, id, listener, &events).await;

@@ -1,11 +1,9 @@
 //! Pauses of jobs, and everything that differs from the files on purpose.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::{Extension, Json};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -15,13 +13,10 @@ use crate::engine::{PauseAnswer, PauseRequest, PauseWish};
 
 use super::super::audit::Said;
 use super::super::auth::Caller;
-use super::super::problem::Problem;
+use super::super::problem::{Problem, RECORDED_WITHIN};
 use super::super::query::Pairs;
 use super::super::shared::Shared;
 use super::super::wire::overrides::{MOST_SHOWN, OverridesJson, PausedJson};
-
-/// How long a pause may take to be recorded.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The longest reason, in characters.
 pub(super) const MAX_REASON: usize = 500;
@@ -103,16 +98,11 @@ pub(in super::super) async fn list(
 }
 
 async fn ask(shared: &Shared, request: PauseRequest) -> Result<PauseAnswer, Problem> {
-    let answer = tokio::time::timeout(PATIENCE, shared.engine.pause(request));
-    let answer = answer.await.map_err(|_elapsed| not_recorded_yet())?;
+    let answer = tokio::time::timeout(RECORDED_WITHIN, shared.engine.pause(request));
+    let late = "may come in force all the same: `elder overrides` tells";
+    let answer = answer.await;
+    let answer = answer.map_err(|_elapsed| Problem::not_recorded_yet(late))?;
     answer.map_err(super::jobs::refused)
-}
-
-/// 503: nobody knows whether it will be in force.
-fn not_recorded_yet() -> Problem {
-    let detail = "it is not recorded after 30 s and may come in force all the same: \
-                  `elder overrides` tells; see elder's log, and /healthz";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "store-unreachable", detail)
 }
 
 /// When a pause ends by itself.

@@ -163,6 +163,22 @@ impl Caller {
     }
 }
 
+/// What somebody came in with whose answer takes long; asked again while it does.
+#[derive(Clone, Debug)]
+pub(super) struct Ticket {
+    /// `None` where nobody was asked for one.
+    token: Option<TokenHash>,
+    peer: IpAddr,
+}
+
+impl Ticket {
+    /// Of a request that was let in.
+    pub(super) fn of(headers: &HeaderMap, peer: IpAddr) -> Self {
+        let token = bearer(headers).ok().flatten().map(hash_token);
+        Self { token, peer }
+    }
+}
+
 /// The digest under which a token is known.
 pub(super) type TokenHash = [u8; 32];
 
@@ -245,10 +261,21 @@ impl Access {
         Ok(caller)
     }
 
+    /// Whether whoever was let in with it still would be.
+    pub(super) fn is_good(&self, ticket: &Ticket, now: Timestamp) -> bool {
+        match &ticket.token {
+            Some(hash) if self.auth == Auth::Tokens => self.holder(hash, ticket.peer, now).is_ok(),
+            Some(_) | None => true,
+        }
+    }
+
     fn caller(&self, token: &str, peer: IpAddr, now: Timestamp) -> Result<Caller, Problem> {
-        let hash = hash_token(token);
+        self.holder(&hash_token(token), peer, now)
+    }
+
+    fn holder(&self, hash: &TokenHash, peer: IpAddr, now: Timestamp) -> Result<Caller, Problem> {
         if let Some(own) = &self.own
-            && tokens::equal(own, &hash)
+            && tokens::equal(own, hash)
         {
             return Ok(Caller {
                 name: "elder".into(),
@@ -257,7 +284,7 @@ impl Access {
         }
         let tokens = self.tokens.read().unwrap_or_else(PoisonError::into_inner);
         let entry = tokens
-            .find(&hash)
+            .find(hash)
             .filter(|entry| entry.expires.is_none_or(|end| now < end))
             .filter(|entry| entry.covers(peer));
         // One sentence for all: who guesses learns nothing from it.

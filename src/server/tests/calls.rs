@@ -575,3 +575,59 @@ async fn a_stop_is_told_to_whoever_stops_elder() {
         400
     );
 }
+
+#[tokio::test]
+async fn a_schedule_is_shown_before_anybody_commits_it() {
+    let server = Server::start().await;
+    let line = "cron_expression=30+3+*+*+1-5&timezone=Europe/Berlin&from=2027-01-01T12:00:00Z&n=2";
+    let reply = server.get(&format!("/schedules/preview?{line}")).await;
+    assert_eq!(
+        reply.json(),
+        json!({
+            "next_runs": ["2027-01-04T03:30:00+01:00", "2027-01-05T03:30:00+01:00"],
+            "description": "at 03:30 on Monday to Friday, Europe/Berlin time",
+            "timezone": "Europe/Berlin",
+        })
+    );
+    // Any schedule, in this elder's zone and from now on, five fires.
+    let body =
+        r#"{"schedule": [{"daily": "02:00"}, {"monthly": {"day": "last fri", "at": "09:00"}}]}"#;
+    let reply = server.post("/api/v1/schedules/preview", body).await.json();
+    let fires = reply["next_runs"].as_array().unwrap();
+    assert_eq!(
+        (fires.len(), &fires[0]),
+        (5, &"2027-01-01T02:00:00+00:00".into())
+    );
+    let named = |name: &str| {
+        let body = json!({"schedule": {"daily": "02:00", "spread": "1h"}, "name": name, "n": 1});
+        let server = &server;
+        async move {
+            server
+                .post("/schedules/preview", &body.to_string())
+                .await
+                .json()
+        }
+    };
+    assert_ne!(named("a").await, named("b").await);
+    for (body, says) in [
+        ("{}", "name a schedule"),
+        (r#"{"schedule": "5/15 * * * *"}"#, "5-59/15"),
+        (
+            r#"{"schedule": "@daily", "timezone": "Asia/Tokio"}"#,
+            "Asia/Tokyo",
+        ),
+        (r#"{"schedule": "@daily", "n": 0}"#, "1 to 1000"),
+        (r#"{"schedule": "@daily", "n": 1001}"#, "1 to 1000"),
+        (r#"{"schedule": "@daily", "name": "../x"}"#, "name"),
+        (
+            r#"{"schedule": {"daily": "02:00", "except": "closed"}}"#,
+            "names a calendar",
+        ),
+        (r#"{"schedule": {"daily": "${HOME}"}}"#, "is not set"),
+        (r#"{"cron": "@daily"}"#, "does not fit"),
+    ] {
+        let reply = server.post("/schedules/preview", body).await;
+        assert_eq!(reply.status, 400, "{body}: {reply:?}");
+        assert!(reply.body.contains(says), "{body}: {reply:?}");
+    }
+}

@@ -30,6 +30,7 @@ use crate::store::{
 };
 use crate::sync::{SyncAnswer, SyncHandle, SyncRequest, SyncState, SyncStatus};
 use crate::telemetry::example::{instant, job};
+use crate::telemetry::feed::Feed;
 use crate::telemetry::{JobMetrics, Options, Telemetry};
 
 /// How long a test waits for what must come.
@@ -338,6 +339,7 @@ pub(super) struct Server {
     pub(super) engine: Engine,
     pub(super) store: Arc<Rows>,
     pub(super) telemetry: Arc<Telemetry>,
+    pub(super) feed: Arc<Feed>,
     pub(super) clock: HandClock,
     pub(super) status: watch::Sender<Arc<SyncStatus>>,
     pub(super) answers: Arc<Mutex<Vec<SyncAnswer>>>,
@@ -438,6 +440,7 @@ impl Server {
             version: "0.1.0".into(),
             started_at: instant("2027-01-01T00:00:00Z"),
         }));
+        let feed = Arc::new(Feed::new(instant("2027-01-01T00:00:00Z")));
         let mut config = Config::new(listen, folder.path());
         config.xdg_runtime_dir = Some(folder.path().to_owned());
         change(&mut config);
@@ -449,6 +452,7 @@ impl Server {
             telemetry: telemetry.clone(),
             observer: store.clone(),
             live: Live::default(),
+            feed: feed.clone(),
             clock: Arc::new(clock.clone()),
             terms: Arc::new(terms),
             stop: stop_asked.clone(),
@@ -473,6 +477,7 @@ impl Server {
             engine,
             store,
             telemetry,
+            feed,
             clock,
             status,
             answers,

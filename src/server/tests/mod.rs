@@ -5,6 +5,7 @@ mod bounds;
 mod calls;
 mod config;
 mod departed;
+mod events;
 mod harness;
 mod health;
 mod pauses;

@@ -15,6 +15,7 @@ cases! {
     "a first edition is kept only where there is none" => first,
     "an edit that has become a revision is said of the newest edition alone" => committed,
     "only the newest editions are kept" => bounded,
+    "of a job that fails the edition by which it began to is kept" => guilty,
     "a job that is not known has no editions" => unknown,
     "editions go along with a new name, also where that name has its own" => renamed,
     "a job that is forgotten has no editions" => forgotten,
@@ -127,6 +128,32 @@ async fn bounded(store: Arc<dyn Store>) {
     assert_eq!(of(&store, "a").await, kept);
 }
 
+async fn guilty(store: Arc<dyn Store>) {
+    one(&store, seen("a", 0)).await;
+    one(&store, next("a", "good")).await;
+    ran(&store, 1, "good", Outcome::Success).await;
+    one(&store, next("a", "bad")).await;
+    ran(&store, 2, "bad", Outcome::Failed).await;
+    let later: Vec<String> = (0..MOST_EDITIONS + 3).map(|n| n.to_string()).collect();
+    for text in &later {
+        one(&store, next("a", text)).await;
+    }
+    let newest = later.iter().rev().take(MOST_EDITIONS - 1).rev();
+    let kept = |first: &str| -> Vec<Edition> {
+        let names = std::iter::once(first).chain(newest.clone().map(String::as_str));
+        names.map(edition).collect()
+    };
+    assert_eq!(of(&store, "a").await, kept("bad"));
+    // With a success it is forgotten like any other.
+    ran(&store, 3, "12", Outcome::Success).await;
+    one(&store, next("a", "13")).await;
+    let want: Vec<Edition> = later[4..].iter().map(|text| edition(text)).collect();
+    assert_eq!(
+        of(&store, "a").await,
+        [&want[..], &[edition("13")]].concat()
+    );
+}
+
 async fn unknown(store: Arc<dyn Store>) {
     assert_eq!(one(&store, next("a", "1")).await, Written::Taken);
     assert_eq!(of(&store, "a").await, []);
@@ -232,6 +259,7 @@ async fn recalled(store: Arc<dyn Store>) {
     one(&store, gone("gone", 10)).await;
     let Recalled {
         mut editions,
+        mut authors,
         without_edition,
         ..
     } = store.recall().await.unwrap();
@@ -241,5 +269,8 @@ async fn recalled(store: Arc<dyn Store>) {
         (name("changed"), vec![edition("1"), edition("2")]),
     ];
     assert_eq!(editions, want);
+    authors.sort();
+    let want = ["a", "changed", "fine", "new"].map(|job| (name(job), "Zoë".into()));
+    assert_eq!(authors, want);
     assert_eq!(without_edition, [name("bare")]);
 }

@@ -1,7 +1,10 @@
 //! Editions of definitions, in memory.
 
+use std::sync::Arc;
+
+use super::job::JobRows;
 use super::state::State;
-use crate::decide::{Edition, MOST_EDITIONS};
+use crate::decide::{Edition, superfluous};
 use crate::ids::JobName;
 use crate::store::{EditionOrder, Written};
 
@@ -31,7 +34,7 @@ impl State {
             }
             _ => job.editions.push(edition),
         }
-        bound(&mut job.editions);
+        job.bound_editions();
         Written::Done
     }
 
@@ -49,6 +52,15 @@ impl State {
             .collect()
     }
 
+    /// Who made the newest edition of each job.
+    pub(super) fn authors(&self) -> Vec<(JobName, Arc<str>)> {
+        let jobs = self.jobs.iter();
+        let jobs = jobs.filter(|(_, job)| job.mark.gone_at.is_none());
+        let author = |job: &JobRows| job.editions.last()?.edit.author.clone();
+        jobs.filter_map(|(name, job)| Some((name.clone(), author(job)?)))
+            .collect()
+    }
+
     /// Jobs that are not gone and have no edition.
     pub(super) fn without_edition(&self) -> Vec<JobName> {
         let jobs = self.jobs.iter();
@@ -57,8 +69,12 @@ impl State {
     }
 }
 
-/// Forgets the oldest beyond the bound.
-pub(super) fn bound(editions: &mut Vec<Edition>) {
-    let excess = editions.len().saturating_sub(MOST_EDITIONS);
-    editions.drain(..excess);
+impl JobRows {
+    /// Forgets editions beyond the bound.
+    pub(super) fn bound_editions(&mut self) {
+        let (good, failing) = (self.mark.good, self.mark.failing.as_deref());
+        while let Some(place) = superfluous(&self.editions, good, failing) {
+            self.editions.remove(place);
+        }
+    }
 }

@@ -101,6 +101,7 @@ impl Store for MemoryStore {
             files: state.files.values().cloned().collect(),
             said: state.outbox.said(),
             editions: state.editions_that_matter(),
+            authors: state.authors(),
             without_edition: state.without_edition(),
             pauses: state.pauses(),
         })

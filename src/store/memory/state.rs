@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::MemoryBounds;
 use super::audit::Trail;
-use super::editions::bound;
 use super::job::{JobRows, Place};
 use super::outbox::Outbox;
 use crate::ids::{JobName, RunId};
@@ -145,9 +144,9 @@ impl State {
         if rules::goes_on(&old.mark, &new.mark) {
             new.history = old.history;
             new.editions.extend(old.editions);
-            bound(&mut new.editions);
         }
         new.mark = rules::renamed(&old.mark, &new.mark);
+        new.bound_editions();
         let mut twice = Vec::new();
         for place in &old.order {
             let Some(row) = self.rows.get(&place.1) else {

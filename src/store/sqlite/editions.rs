@@ -1,5 +1,6 @@
 //! Editions of definitions, in their table.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -7,17 +8,13 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::apply::Transaction;
 use super::rows;
 use crate::decide::fields::Field;
-use crate::decide::{Edit, Edition};
+use crate::decide::{Edit, Edition, MOST_EDITIONS, superfluous};
 use crate::ids::JobName;
 use crate::store::{EditionOrder, Written};
 
 /// What [`edition`] reads, in its order.
 const EDITION: &str =
     "editions.definition, editions.at, editions.revision, editions.author, editions.changed";
-
-/// Deletes what job `?2` has beyond [`MOST_EDITIONS`](crate::decide::MOST_EDITIONS).
-pub(super) const BOUND: &str = "DELETE FROM editions WHERE job = ?2 AND ?1 = ?1 AND number <= \
-     (SELECT max(number) FROM editions WHERE job = ?2) - 10";
 
 impl Transaction<'_> {
     /// Remembers an edition of a job.
@@ -76,10 +73,34 @@ impl Transaction<'_> {
                 author.as_deref(),
                 edition.changed.as_deref().map(print),
             ])?;
-        if number > 1 {
-            self.conn.prepare_cached(BOUND)?.execute([id, id])?;
+        if number > MOST_EDITIONS as i64 {
+            self.bound_editions(index)?;
         }
         Ok(Written::Done)
+    }
+
+    /// Forgets a job's editions beyond the bound.
+    pub(super) fn bound_editions(&self, seat: usize) -> rusqlite::Result<()> {
+        let seat = &self.memory.seats[seat];
+        let (good, failing) = (seat.mark.good, seat.mark.failing.as_deref());
+        let (mut numbers, mut editions): (Vec<i64>, Vec<Edition>) = self
+            .conn
+            .prepare_cached(&format!(
+                "SELECT {EDITION}, editions.number FROM editions WHERE job = ?1 ORDER BY number"
+            ))?
+            .query_map([seat.id], |row| {
+                Ok((row.get::<_, i64>(5)?, edition(row, 0)?))
+            })?
+            .collect::<rusqlite::Result<Vec<_>>>()?
+            .into_iter()
+            .unzip();
+        while let Some(place) = superfluous(&editions, good, failing) {
+            editions.remove(place);
+            self.conn
+                .prepare_cached("DELETE FROM editions WHERE job = ?1 AND number = ?2")?
+                .execute([seat.id, numbers.remove(place)])?;
+        }
+        Ok(())
     }
 }
 
@@ -125,6 +146,27 @@ pub(super) fn that_matter(conn: &Connection) -> rusqlite::Result<Vec<(JobName, V
     Ok(found)
 }
 
+/// Who made the newest edition of each job that is not gone, where that is known.
+pub(super) fn authors(conn: &Connection) -> rusqlite::Result<Vec<(JobName, Arc<str>)>> {
+    // Of a group with one `max` SQLite takes the other columns from the row that has it.
+    let mut statement = conn.prepare_cached(
+        "SELECT jobs.name, newest.author FROM (SELECT job, max(number), author FROM editions \
+         GROUP BY job) AS newest CROSS JOIN jobs ON jobs.id = newest.job \
+         WHERE newest.author IS NOT NULL AND jobs.gone_at IS NULL",
+    )?;
+    let mut known: HashSet<Arc<str>> = HashSet::new();
+    let mut found = Vec::new();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        // A few people make a great many jobs.
+        let author = row.get_ref(1)?.as_str()?;
+        let author = known.get(author).cloned().unwrap_or_else(|| author.into());
+        known.insert(author.clone());
+        found.push((rows::name(row, 0)?, author));
+    }
+    Ok(found)
+}
+
 /// Jobs that are not gone and have no edition.
 pub(super) fn missing(conn: &Connection) -> rusqlite::Result<Vec<JobName>> {
     // As good as always there is none: then nobody need look for each job.
@@ -164,14 +206,4 @@ fn print(fields: &[Field]) -> String {
 fn parse(text: &str) -> Arc<[Field]> {
     let fields: Vec<Field> = serde_json::from_str(text).unwrap_or_default();
     fields.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::decide::MOST_EDITIONS;
-
-    #[test]
-    fn the_statement_knows_the_bound() {
-        assert!(super::BOUND.ends_with(&format!("- {MOST_EDITIONS}")));
-    }
 }

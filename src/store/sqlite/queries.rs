@@ -48,6 +48,7 @@ pub(super) fn recall(conn: &Connection) -> rusqlite::Result<Recalled> {
         .collect::<rusqlite::Result<_>>()?;
     let said = super::outbox::said(&moment)?;
     let editions = super::editions::that_matter(&moment)?;
+    let authors = super::editions::authors(&moment)?;
     let without_edition = super::editions::missing(&moment)?;
     let pauses = super::pauses::all(&moment)?;
     Ok(Recalled {
@@ -56,6 +57,7 @@ pub(super) fn recall(conn: &Connection) -> rusqlite::Result<Recalled> {
         files,
         said,
         editions,
+        authors,
         without_edition,
         pauses,
     })

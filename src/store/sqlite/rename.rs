@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::apply::Transaction;
-use super::{editions, pauses, rows};
+use super::{pauses, rows};
 use crate::ids::JobName;
 use crate::store::{AppliedFile, Mark, Written, rules};
 
@@ -74,7 +74,6 @@ impl Transaction<'_> {
             history,
             "DELETE FROM jobs WHERE id = ?1 AND ?2 = ?2",
             editions,
-            editions::BOUND,
             "UPDATE jobs SET started_rows = (SELECT count(*) FROM runs WHERE job = ?2 \
              AND state = 'done' AND attempt > 0), quiet_rows = (SELECT count(*) FROM runs \
              WHERE job = ?2 AND state = 'done' AND attempt = 0) WHERE id = ?2 AND ?1 = ?1",
@@ -85,6 +84,7 @@ impl Transaction<'_> {
         }
         if let Some(index) = self.seat(to)? {
             self.memory.seats[index].mark = rules::renamed(&old_mark, &new_mark);
+            self.bound_editions(index)?;
         }
         Ok(Written::Done)
     }

@@ -24,6 +24,7 @@ impl Reloader {
         &mut self,
         marks: Vec<(JobName, Mark)>,
         editions: Vec<(JobName, Vec<Edition>)>,
+        authors: Vec<(JobName, Arc<str>)>,
     ) -> Result<(), Failed> {
         let newest = editions
             .iter()
@@ -52,6 +53,7 @@ impl Reloader {
             at: now,
             added,
             editions: editions.into_iter().collect(),
+            authors,
             held: self.held.clone(),
             revision: self.revision.clone(),
             recalled: true,

@@ -122,7 +122,7 @@ async fn an_edit_of_a_calendar_changes_the_jobs_of_other_files_and_no_row_but_th
         ),
         ("c.yaml", &closed("2027-01-04")),
     ]);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     sync(&elder).await;
     assert_eq!(quiet(&elder), ["a: 4", "b: "]);
     world.log();

@@ -63,7 +63,7 @@ async fn an_edition_is_remembered_with_the_reload_that_brought_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edition_that_could_not_be_recorded_is_recorded_with_the_rest() {
     let world = told();
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     world.write("a.yaml", "a 60 false");
     // The look of the store before the change works, and its record does not.
     world.store.works_for(Some(1));

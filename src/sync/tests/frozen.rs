@@ -178,9 +178,23 @@ async fn after_a_restart_the_last_set_goes_on_and_the_new_one_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_window_that_closes_while_elder_looks_is_not_waited_for_any_longer() {
+    let (world, clock) = frozen(&[("a.yaml", "a 60 true")]);
+    world.start().await.stop().await;
+    world.write("a.yaml", "a 60 false");
+    let (mut elder, report) = world.boot().await.unwrap();
+    assert!(report.waits.is_some());
+    clock.advance(Duration::from_secs(1800));
+    elder.serve();
+    // Long before the regular look.
+    elder.has(&["a=false"]).await;
+    elder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_forces_it_lets_it_in_and_nobody_else_does() {
     let (world, _clock) = frozen(&[("a.yaml", "a 60 true\nb 60 true"), ("c.yaml", "c 60 true")]);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     world.remove("a.yaml");
     let report = sync(&elder.handle, None, Pass::Windows).await;
     assert_eq!(report.result, ReloadResult::Held);
@@ -205,7 +219,7 @@ async fn who_forces_it_lets_it_in_and_nobody_else_does() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_freeze_that_is_lifted_lets_in_what_waits_at_the_next_look() {
     let (world, _clock) = frozen(&[("a.yaml", "a 60 true")]);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     world.write("a.yaml", "a 60 false");
     sync(&elder.handle, None, Pass::Windows).await;
     world.toy.windows.lock().unwrap().clear();

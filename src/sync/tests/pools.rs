@@ -33,7 +33,7 @@ async fn a_limit_that_changes_changes_the_jobs_of_other_files_and_reschedules_no
         ("a.yaml", &jobs(&[("a", "db"), ("b", "default")])),
         ("p.yaml", &pool(2)),
     ]);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     assert_eq!(limits(&elder), ["a db 2", "b -"]);
     world.write("p.yaml", &pool(4));
     let report = sync(&elder).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::world::World;
+use super::world::{Elder, World};
 use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
 use crate::sync::{Confirm, SyncAnswer, SyncHandle, SyncState};
 
@@ -46,7 +46,7 @@ async fn an_edit_touches_its_own_row_alone_and_checks_its_own_file_alone() {
         .collect();
     let borrowed: Vec<_> = files.iter().map(|(a, b)| (&**a, &**b)).collect();
     let world = World::new(&borrowed);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     sync(&elder.handle).await;
     world.log();
     let before = world.toy.checked.load(Ordering::SeqCst);
@@ -73,7 +73,7 @@ async fn defaults_reach_the_files_below_them_and_no_other() {
         ("team/b.yaml", "b 60 true"),
         ("team/sub/c.yaml", "c 60 true"),
     ]);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     for (text, b, c) in [
         (Some("nice"), "b=nice true", "c=nice true"),
         (Some("ionice"), "b=ionice true", "c=ionice true"),
@@ -140,7 +140,7 @@ async fn a_folder_that_goes_is_lost_and_is_in_force_again_when_it_returns() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_files_that_claim_a_name_are_both_shown() {
     let world = World::new(&[("a.yaml", "a 60 true"), ("b.yaml", "b 60 true")]);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     world.write("b.yaml", "b 60 true\na 60 false");
     let report = sync(&elder.handle).await;
     assert_eq!(report.result, ReloadResult::Partial);
@@ -163,7 +163,7 @@ async fn two_files_that_claim_a_name_are_both_shown() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn held_removals_are_carried_out_for_who_saw_them() {
     let world = World::new(&[("a.yaml", "a 60 true\nb 60 true\nc 60 true")]);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     world.write("a.yaml", "x 60 true");
     let report = sync(&elder.handle).await;
     assert_eq!(report.result, ReloadResult::Held);
@@ -301,7 +301,7 @@ async fn without_a_record_nothing_is_put_in_force_and_it_is_tried_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_in_force_and_not_recorded_is_recorded_before_anything_else() {
     let world = World::new(&[("a.yaml", "a 60 true\nb 60 true"), ("c.yaml", "c 60 true")]);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     sync(&elder.handle).await;
     world.log();
     // The check works, the record does not.
@@ -336,7 +336,7 @@ async fn what_is_in_force_and_not_recorded_is_recorded_before_anything_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_mark_moves_before_the_engine_has_recorded_what_was_due() {
     let world = World::new(&[("a.yaml", "a 60 true"), ("b.yaml", "b 60 true")]);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     sync(&elder.handle).await;
     world.log();
     elder.heard.lock().unwrap().refuses_to_record = true;
@@ -426,6 +426,45 @@ async fn who_did_not_ask_is_told_once_and_who_asks_gets_the_whole_answer() {
             .all(|result| *result == ReloadResult::Unchanged),
         "{results:?}"
     );
+    elder.stop().await;
+}
+
+/// The results of the looks that nobody asked for, from this one on, but for those that found nothing.
+async fn unasked(elder: &Elder, from: usize, count: usize) -> Vec<ReloadResult> {
+    let told = tokio::time::timeout(Duration::from_secs(20), async {
+        loop {
+            let reports = elder.ear.reports.lock().unwrap().clone();
+            let hints = reports.iter().filter(|report| {
+                report.trigger == ReloadTrigger::Watch && report.result != ReloadResult::Unchanged
+            });
+            let results: Vec<_> = hints.map(|report| report.result).skip(from).collect();
+            if results.len() >= count {
+                return results;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    told.await.expect("a look is told")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_turns_bad_is_told_although_nothing_in_force_is_another() {
+    let world = World::new(&[("a.yaml", "a 60 true"), ("b.yaml", "b 60 true")]);
+    let elder = world.start().await;
+    world.write("b.yaml", "!");
+    assert_eq!(unasked(&elder, 0, 1).await, [ReloadResult::Partial]);
+    // In another file, and then everything.
+    world.write("c.yaml", "!");
+    assert_eq!(unasked(&elder, 1, 1).await, [ReloadResult::Partial]);
+    world.write("a.yaml", "!");
+    assert_eq!(unasked(&elder, 2, 1).await, [ReloadResult::Rejected]);
+    // Each as it was: in force is what was in force all the time.
+    world.write("a.yaml", "a 60 true");
+    assert_eq!(unasked(&elder, 3, 1).await, [ReloadResult::Partial]);
+    world.remove("c.yaml");
+    assert_eq!(unasked(&elder, 4, 1).await, [ReloadResult::Partial]);
+    world.write("b.yaml", "b 60 true");
+    assert_eq!(unasked(&elder, 5, 1).await, [ReloadResult::Applied]);
     elder.stop().await;
 }
 

@@ -26,7 +26,7 @@ fn one(after: u32, jobs: usize) -> (Vec<String>, usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sage_that_changes_is_in_force_and_changes_no_job() {
     let world = world(&[("a.yaml", &job("a", "ops")), ("s.yaml", &sage(1))]);
-    let elder = world.start().await;
+    let elder = world.start_deaf().await;
     assert_eq!(sages(&elder), one(1, 1));
     world.write("s.yaml", &sage(4));
     let report = sync(&elder).await;

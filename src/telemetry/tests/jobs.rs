@@ -96,6 +96,21 @@ fn a_run_counts_once_with_its_outcome_its_reason_and_its_times() {
         action: "exec",
         output_truncated: true,
     });
+    // From a bucket to what it counts: in the format that knows of that.
+    let [text, open] = both(&telemetry);
+    for (name, le) in [
+        ("elder_fire_lateness_seconds_bucket", "0.0025"),
+        ("elder_run_duration_seconds_bucket", "2.5"),
+    ] {
+        let traces = |families: &[ReadFamily]| -> Vec<(String, String)> {
+            let samples = families.iter().flat_map(|family| &family.samples);
+            let ours = samples.filter(|sample| sample.name == name);
+            let traced = ours.filter_map(|it| Some((it.label("le")?, it.exemplar.clone()?)));
+            traced.map(|(le, trace)| (le.to_owned(), trace)).collect()
+        };
+        assert_eq!(traces(&open), [(le.to_owned(), run.id.trace_id())]);
+        assert_eq!(traces(&text), []);
+    }
     let families = scrape(&telemetry);
     for (name, labels, want) in [
         ("elder_executed_total", &[("outcome", "timed_out")][..], "1"),

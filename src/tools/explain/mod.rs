@@ -143,7 +143,7 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         told.details.push(format!(
             "The job fails since run {} at {}: {}.",
             since.run,
-            words.instant(whole(since.at)),
+            words.moment(since.at),
             since.words()
         ));
     }
@@ -216,14 +216,14 @@ fn without_a_row(
     if at <= mark.first_seen {
         let summary = format!(
             "elder did not know the job at {when}: it was first seen at {}, and nothing before that fires",
-            words.instant(mark.first_seen)
+            words.moment(mark.first_seen)
         );
         return Explanation::new(Verdict::BeforeItsTime, summary);
     }
     if at <= mark.since {
         let summary = format!(
             "the times of the job are what they are since {} only; by those of before, nothing is recorded for {when}",
-            words.instant(mark.since)
+            words.moment(mark.since)
         );
         return Explanation::new(Verdict::BeforeItsTime, summary)
             .detail("An edit makes no fire in the past: what its new schedule would have fired before counts for nothing.");
@@ -348,7 +348,7 @@ fn no_fire(facts: &Facts<'_>, at: Timestamp, words: &Words) -> Explanation {
     if at <= view.mark.since && at > view.mark.first_seen {
         told.details.push(format!(
             "Its times were edited at {}; until then it may have fired at others.",
-            words.instant(view.mark.since)
+            words.moment(view.mark.since)
         ));
     }
     told.hint(
@@ -390,7 +390,7 @@ fn waits(head: &RunHead, words: &Words) -> String {
         }
         Some(Waits::Run(run)) => format!("for run {run} of the same job to end"),
         Some(Waits::Record) => "for its row in the store".to_owned(),
-        Some(Waits::Attempt(at)) => format!("for its next attempt at {}", words.instant(*at)),
+        Some(Waits::Attempt(at)) => format!("for its next attempt at {}", words.moment(*at)),
         Some(Waits::Place {
             of,
             limit,
@@ -414,8 +414,15 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// `2027-03-28T02:00:00+01:00 (3h ago)`
+    /// When a clock was read, which nobody asks to the nanosecond: its second.
+    fn moment(&self, at: Timestamp) -> String {
+        self.instant(whole(at))
+    }
+
+    /// `2027-03-28T02:00:00+01:00 (3h ago)`; of what is finer than any schedule the second.
     fn instant(&self, at: Timestamp) -> String {
+        let is_reading = at.subsec_nanosecond() % 1_000_000 != 0;
+        let at = if is_reading { whole(at) } else { at };
         let written = at.display_with_offset(written_offset(&self.zone, at));
         let apart = at.duration_since(self.now);
         let length = length(apart.unsigned_abs());

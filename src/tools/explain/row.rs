@@ -16,7 +16,7 @@ pub(super) fn explain(
 ) -> Explanation {
     let at = facts.at.unwrap_or(row.scheduled_at);
     let what = match &row.request {
-        Some(_) => format!("the run that was asked for at {}", words.instant(at)),
+        Some(_) => format!("the run that was asked for at {}", words.moment(at)),
         None => format!("the fire of {}", words.instant(at)),
     };
     let mut told = match (row.state, row.outcome) {
@@ -48,14 +48,14 @@ fn under_way(facts: &Facts<'_>, row: &Run, what: &str, words: &Words) -> Explana
     if row.state == RunState::Running {
         let since = row
             .started_at
-            .map_or_else(String::new, |at| format!(", since {}", words.instant(at)));
+            .map_or_else(String::new, |at| format!(", since {}", words.moment(at)));
         let summary = format!("{what} runs: attempt {}{since}", row.attempt);
         return Explanation::new(Verdict::Running, summary);
     }
     let head = facts.view.active.iter().find(|head| head.id == row.id);
     let why = match (head, row.next_attempt_at) {
         (Some(head), _) => waits(head, words),
-        (None, Some(at)) => format!("for its next attempt at {}", words.instant(at)),
+        (None, Some(at)) => format!("for its next attempt at {}", words.moment(at)),
         (None, None) => "nobody knows it any more; the next start settles it".to_owned(),
     };
     let mut told = Explanation::new(Verdict::Waiting, format!("{what} waits: {why}"));
@@ -130,14 +130,14 @@ fn with_advice(told: Explanation, outcome: Outcome, reason: Option<Reason>) -> E
 fn blocking(run: &Run, words: &Words) -> String {
     let began = run.started_at.unwrap_or(run.scheduled_at);
     let end = match (run.outcome, run.finished_at) {
-        (Some(outcome), Some(at)) => format!("ended {outcome} at {}", words.instant(at)),
+        (Some(outcome), Some(at)) => format!("ended {outcome} at {}", words.moment(at)),
         _ => format!("is {} still", run.state),
     };
     format!(
         "Run {} was in its way: of {}, begun at {}; it {end}.",
         run.id,
         words.instant(run.scheduled_at),
-        words.instant(began)
+        words.moment(began)
     )
 }
 

@@ -226,6 +226,41 @@ fn what_waits_says_for_what() {
 }
 
 #[test]
+fn what_a_clock_said_is_told_to_the_second_and_a_fire_as_exactly_as_it_is() {
+    let nanos = jiff::SignedDuration::from_nanos(173_482_123);
+    let read = |at: i64| second(at).checked_add(nanos).unwrap();
+    let mut view = view();
+    view.mark.first_seen = read(410);
+    view.mark.since = read(410);
+    let told = ask(&view, 400, None);
+    says(
+        &told,
+        Verdict::BeforeItsTime,
+        &["2027-01-15T08:06:50+00:00 ("],
+    );
+    assert!(!told.summary.contains('.'), "{}", told.summary);
+    let mut running = row(400, None, None);
+    running.state = RunState::Running;
+    running.attempt = 1;
+    running.started_at = Some(read(401));
+    let told = ask(&view, 400, Some(&running));
+    says(&told, Verdict::Running, &["2027-01-15T08:06:41+00:00 ("]);
+    let words = Words {
+        now: second(460),
+        zone: TimeZone::UTC,
+    };
+    let tenth = second(400).checked_add(jiff::SignedDuration::from_millis(100));
+    assert_eq!(
+        words.instant(tenth.unwrap()),
+        "2027-01-15T08:06:40.1+00:00 (59s ago)"
+    );
+    assert_eq!(
+        words.instant(read(400)),
+        "2027-01-15T08:06:40+00:00 (1m ago)"
+    );
+}
+
+#[test]
 fn without_a_row_the_mark_and_the_schedule_tell() {
     let mut view = view();
     says(

@@ -24,6 +24,36 @@ const SHELLS: [&str; 5] = ["sh", "bash", "dash", "ash", "ksh"];
 /// Folders that hold the system's own programs.
 const FOLDERS: [&str; 3] = ["", "/bin/", "/usr/bin/"];
 
+/// The same as a `PATH` may name them.
+const ON_PATH: [&str; 6] = [
+    "/bin",
+    "/sbin",
+    "/usr/bin",
+    "/usr/sbin",
+    "/usr/local/bin",
+    "/usr/local/sbin",
+];
+
+/// Whether a variable makes a shell, or whatever is started, run something that no command names.
+pub(super) fn runs_by_itself(name: &str) -> bool {
+    matches!(name, "BASH_ENV" | "PS4") || name.starts_with("LD_") || name.starts_with("BASH_FUNC_")
+}
+
+/// Whether a `PATH` of that value finds nothing but the system's own programs.
+pub(super) fn is_plain_path(value: &str) -> bool {
+    value.split(':').all(|folder| ON_PATH.contains(&folder))
+}
+
+/// Whether a program is looked for on `PATH`.
+pub(super) fn is_looked_for(program: &str) -> bool {
+    !program.contains('/')
+}
+
+/// Whether a program is named by its place below the working folder.
+pub(super) fn is_below(program: &str) -> bool {
+    program.contains('/') && !program.starts_with('/')
+}
+
 /// Whether these words start a shell on the line alone: a shell that is known, and of arguments
 /// only those that say how it goes about failures.
 pub(super) fn is_known_shell(shell: &[Arc<str>]) -> bool {
@@ -65,7 +95,11 @@ pub(super) fn commands(line: &str) -> Result<Vec<String>, &'static str> {
     let mut found: Vec<String> = Vec::new();
     let mut is_next = true;
     let mut is_target = false;
+    let mut is_elsewhere = false;
     for token in tokens(line)? {
+        if let Token::Word(word) = &token {
+            word.sets_nothing_odd()?;
+        }
         match token {
             Token::End => (is_next, is_target) = (true, false),
             Token::Redirect => is_target = true,
@@ -82,7 +116,7 @@ pub(super) fn commands(line: &str) -> Result<Vec<String>, &'static str> {
                 match &*word.text {
                     "for" | "select" | "done" | "}" if is_plain => {}
                     "case" | "esac" | "function" if is_plain => return Err("case or function"),
-                    name if BUILT_IN.contains(&name) => {}
+                    name if BUILT_IN.contains(&name) => is_elsewhere |= name == "cd",
                     _ if word.is_filled_in => return Err("a command in a variable"),
                     name if found.iter().any(|known| known == name) => {}
                     name => found.push(name.to_owned()),
@@ -91,7 +125,10 @@ pub(super) fn commands(line: &str) -> Result<Vec<String>, &'static str> {
             Token::Word(_) => {}
         }
     }
-    Ok(found)
+    match is_elsewhere && found.iter().any(|program| is_below(program)) {
+        true => Err("a program below a folder that `cd` goes to"),
+        false => Ok(found),
+    }
 }
 
 #[derive(Debug, PartialEq)]
@@ -120,16 +157,38 @@ impl Word {
     /// `NAME=value`
     fn is_assignment(&self) -> bool {
         let quoted_from = self.quoted_from.unwrap_or(self.text.len());
-        let assigned = self.text.split_once('=');
-        let assigned = assigned.filter(|(name, _)| name.len() < quoted_from);
-        assigned.is_some_and(|(name, _)| {
-            let name = name.strip_suffix('+').unwrap_or(name);
-            let mut bytes = name.bytes();
-            let first = bytes.next();
-            first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-                && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
-        })
+        let name = self.text.split_once('=').map(|(name, _)| name);
+        name.is_some_and(|name| name.len() < quoted_from && is_name(plain_name(name)))
     }
+
+    /// That it is no variable, assigned here or named for `read`, `for` or `export`, by which
+    /// something else is started.
+    fn sets_nothing_odd(&self) -> Result<(), &'static str> {
+        let (name, value) = match self.text.split_once('=') {
+            Some((name, value)) => (plain_name(name), Some(value)),
+            None => (&*self.text, None),
+        };
+        if is_name(name) && runs_by_itself(name) {
+            return Err("a variable by which something else is run");
+        }
+        let is_plain = value.is_some_and(|value| !self.is_filled_in && is_plain_path(value));
+        match name == "PATH" && !is_plain {
+            true => Err("a PATH of its own"),
+            false => Ok(()),
+        }
+    }
+}
+
+/// `NAME` of `NAME=…` and `NAME+=…`.
+fn plain_name(name: &str) -> &str {
+    name.strip_suffix('+').unwrap_or(name)
+}
+
+fn is_name(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    let first = bytes.next();
+    first.is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 fn tokens(line: &str) -> Result<Vec<Token>, &'static str> {
@@ -161,7 +220,7 @@ fn tokens(line: &str) -> Result<Vec<Token>, &'static str> {
                         Some('\\') => word.text.extend(chars.next().filter(|c| *c != '\n')),
                         Some('`') => return Err("a command in backticks"),
                         Some('$') if chars.peek() == Some(&'(') => return Err("$(…)"),
-                        Some('$') if is_intricate(&chars) => return Err("${…} with a quote in it"),
+                        Some('$') if is_intricate(&chars) => return Err(INTRICATE),
                         Some(c) => {
                             word.is_filled_in |= c == '$';
                             word.text.push(c);
@@ -179,7 +238,7 @@ fn tokens(line: &str) -> Result<Vec<Token>, &'static str> {
             }
             '`' => return Err("a command in backticks"),
             '$' if chars.peek() == Some(&'(') => return Err("$(…)"),
-            '$' if is_intricate(&chars) => return Err("${…} with a quote in it"),
+            '$' if is_intricate(&chars) => return Err(INTRICATE),
             // Of these quotes, not every shell knows where they end.
             '$' if chars.peek() == Some(&'\'') => return Err("$'…'"),
             '#' if word.is_none() => while chars.next_if(|c| *c != '\n').is_some() {},
@@ -191,7 +250,9 @@ fn tokens(line: &str) -> Result<Vec<Token>, &'static str> {
                     return Err("a here-document");
                 }
                 // A number before it is that of a descriptor.
-                let is_number = |word: &Word| word.text.bytes().all(|b| b.is_ascii_digit());
+                let is_number = |word: &Word| {
+                    word.quoted_from.is_none() && word.text.bytes().all(|b| b.is_ascii_digit())
+                };
                 if word.as_ref().is_some_and(is_number) {
                     word = None;
                 }
@@ -216,14 +277,30 @@ fn tokens(line: &str) -> Result<Vec<Token>, &'static str> {
     Ok(tokens)
 }
 
+/// What is said of a `$` that [`is_intricate`].
+const INTRICATE: &str = "${…} with more than a name in it";
+
 /// Whether what follows a `$` is `${…}` with more in it than a shell and this reader would end at
 /// one place for sure: quotes, blanks and brackets mean something else there from shell to shell.
+/// Or one by which a shell runs what a value says: `${!x}`, `${x@P}`, `$[x]`.
 fn is_intricate(rest: &Peekable<Chars<'_>>) -> bool {
     let mut rest = rest.clone();
-    rest.next_if_eq(&'{').is_some()
-        && rest
-            .find(|c| matches!(c, '}' | '\'' | '"' | '\\' | '{' | '\n'))
-            .is_none_or(|c| c != '}')
+    if rest.next_if_eq(&'[').is_some() {
+        return true;
+    }
+    if rest.next_if_eq(&'{').is_none() {
+        return false;
+    }
+    let mut before = '{';
+    loop {
+        match rest.next() {
+            Some('}') => return false,
+            None | Some('\'' | '"' | '\\' | '{' | '\n') => return true,
+            Some('!') if before == '{' => return true,
+            Some(c) if c.is_ascii_alphabetic() && before == '@' => return true,
+            Some(c) => before = c,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -252,6 +329,11 @@ mod tests {
             (": \"${x#a}\"; ./evil", "./evil"),
             ("echo x\u{a0}#; ./evil", "./evil"),
             ("echo x\u{b}#; ./evil", "./evil"),
+            ("\"7\">x", "7"),
+            ("7>x ./evil", "./evil"),
+            ("PATH=/usr/local/bin:/usr/bin:/bin curl x", "curl"),
+            ("cd /srv && curl x; /srv/bin/x", "curl /srv/bin/x"),
+            ("tar -C \"${x[@]}\" \"$@\" x", "tar"),
             ("", ""),
         ] {
             assert_eq!(
@@ -280,6 +362,17 @@ mod tests {
             ": ${x#\\}}; ./evil # }",
             ": ${x:-\"'}\"}; ./evil",
             ": $'\\''; ./evil # '",
+            "x='$(./evil)'; echo \"${x@P}\"",
+            "x='a[$(./evil)]'; echo ${!x}",
+            "x='a[$(./evil)]'; echo $[x]",
+            "PATH=/tmp curl x",
+            "export PATH=\"$HOME/bin:$PATH\"; curl x",
+            "for PATH in /tmp; do curl x; done",
+            "read PATH < x; curl x",
+            "LD_PRELOAD=./evil.so curl x",
+            "export BASH_ENV=./evil; bash x",
+            "cd /tmp && ./scripts/x",
+            "while scripts/x; do cd ..; done",
         ] {
             assert!(commands(line).is_err(), "{line}: {:?}", commands(line));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::interval::Intervals;
 use super::{Breach, Subject, cut, listed, programs, secrets};
 use crate::duration;
-use crate::model::{Action, Command, Job, Part, Text, Variable};
+use crate::model::{Action, Command, Context, Job, Part, Text, Variable};
 use crate::spec::{Given, Pattern, TeamPolicy, TeamRule};
 
 /// Every rule that it does not keep to. Sages are asked what they do, jobs all of it.
@@ -42,7 +42,12 @@ pub(super) fn breaches<'a>(
         note(TeamRule::Hosts, hosts(action, allowed));
     }
     if let Some(allowed) = &policy.programs {
-        note(TeamRule::Programs, started(action, allowed));
+        let by = By {
+            allowed,
+            context,
+            has_own_folder: matches!(subject, Subject::Job(_, given) if given.has("cwd")),
+        };
+        note(TeamRule::Programs, by.started(action));
     }
     if policy.forbids_inline_secrets {
         note(TeamRule::InlineSecrets, secrets::breach(action, context));
@@ -231,51 +236,101 @@ fn host(url: &Text) -> Host {
     Host::Name(host.trim_end_matches('.').to_ascii_lowercase())
 }
 
-fn started(action: &Action, allowed: &[Pattern]) -> Option<Breach> {
-    let Action::Process(process) = action else {
-        return None;
-    };
-    let words = || listed(allowed.iter().map(Pattern::as_str));
-    let is_allowed = |program: &str| {
+/// By what processes are judged.
+struct By<'a> {
+    allowed: &'a [Pattern],
+    context: &'a Context,
+    /// Whether they begin elsewhere than in the folder of their file.
+    has_own_folder: bool,
+}
+
+impl By<'_> {
+    fn started(&self, action: &Action) -> Option<Breach> {
+        let Action::Process(process) = action else {
+            return None;
+        };
+        let unknown = |what: &str| {
+            Breach::new(
+                format!("starts what only the run can tell ({what})"),
+                "name the program, or write the line as a script",
+            )
+        };
+        let (mut programs, mut looked_for) = (Vec::new(), Vec::new());
+        match &process.command {
+            Command::Exec(words) => {
+                let first = words.first()?;
+                match first.fixed() {
+                    Some(program) => programs.push(program),
+                    None => return Some(unknown(first.shown())),
+                }
+            }
+            Command::Shell { shell, line } => {
+                let is_known = programs::is_known_shell(shell);
+                match (shell.first(), programs::commands(line)) {
+                    (Some(program), _) if !is_known && !self.allows(program) => {
+                        return Some(self.refused(program));
+                    }
+                    _ if !is_known => return Some(unknown("`shell`")),
+                    (_, Err(what)) => return Some(unknown(what)),
+                    (_, Ok(commands)) => programs = commands,
+                }
+                looked_for.extend(shell.first().map(|program| &**program));
+            }
+        }
+        if let Some(other) = programs.iter().find(|program| !self.allows(program)) {
+            return Some(self.refused(other));
+        }
+        looked_for.extend(programs.iter().map(String::as_str));
+        self.by_the_environment(&looked_for)
+    }
+
+    fn allows(&self, program: &str) -> bool {
         let plain = program.strip_prefix("./").unwrap_or(program);
-        allowed.iter().any(|one| {
+        self.allowed.iter().any(|one| {
             one.is_path(program)
                 || one.as_str().starts_with("./") && one.is_path(&format!("./{plain}"))
         })
-    };
-    let refused = |program: &str| {
+    }
+
+    fn refused(&self, program: &str) -> Breach {
+        let words = listed(self.allowed.iter().map(Pattern::as_str));
         Breach::new(
-            format!("starts `{}`, and allowed are {}", cut(program), words()),
+            format!("starts `{}`, and allowed are {words}", cut(program)),
             "start an allowed program",
         )
-    };
-    let unknown = |what: &str| {
-        Breach::new(
-            format!("starts what only the run can tell ({what})"),
-            "name the program, or write the line as a script",
-        )
-    };
-    match &process.command {
-        Command::Exec(words) => {
-            let first = words.first()?;
-            match first.fixed() {
-                Some(program) if is_allowed(&program) => None,
-                Some(program) => Some(refused(&program)),
-                None => Some(unknown(first.shown())),
-            }
+    }
+
+    /// What makes another program of an allowed name.
+    fn by_the_environment(&self, programs: &[&str]) -> Option<Breach> {
+        if self.has_own_folder
+            && let Some(program) = programs.iter().find(|one| programs::is_below(one))
+        {
+            return Some(Breach::new(
+                format!("starts `{}` below a `cwd` of its own", cut(program)),
+                "write the program with its whole path, or leave `cwd` out",
+            ));
         }
-        Command::Shell { shell, line } => match programs::commands(line) {
-            _ if !programs::is_known_shell(shell) => match shell.first() {
-                Some(program) if !is_allowed(program) => Some(refused(program)),
-                _ => Some(unknown("`shell`")),
-            },
-            Ok(commands) => {
-                let mut commands = commands.iter();
-                let other = commands.find(|program| !is_allowed(program))?;
-                Some(refused(other))
+        let env = self.context.env.iter();
+        let env = env.map(|(name, value)| (name, value.fixed()));
+        let secrets = self.context.secrets.iter().map(|(name, _)| (name, None));
+        env.chain(secrets).find_map(|(name, value)| {
+            if programs::runs_by_itself(name) {
+                return Some(Breach::new(
+                    format!("sets `{name}`, by which something else is run"),
+                    format!("leave `{name}` out"),
+                ));
             }
-            Err(what) => Some(unknown(what)),
-        },
+            let is_plain = value.is_some_and(|value| programs::is_plain_path(&value));
+            let bare = programs.iter().find(|one| programs::is_looked_for(one));
+            let program = bare.filter(|_| **name == *"PATH" && !is_plain)?;
+            Some(Breach::new(
+                format!(
+                    "looks for `{}` on a `PATH` of its own, which may find another",
+                    cut(program)
+                ),
+                "write the program with its folder, or leave `PATH` out",
+            ))
+        })
     }
 }
 

@@ -110,7 +110,7 @@ fn in_words<'w>(
         if is_value || is_login || assigned || is_token(plain) {
             return Some(format!("`{key}`"));
         }
-        is_flag_before = plain.starts_with("--") && is_secret_name(name);
+        is_flag_before = plain.starts_with("--") && !name.contains('=') && is_secret_name(name);
         is_user_before = matches!(plain, "-u" | "--user");
     }
     None
@@ -169,14 +169,26 @@ impl Header {
     }
 }
 
-/// Whether the value stands in the file itself: nothing is filled in. `$${` stands for `${`.
+/// Whether the value stands in the file itself: nothing is filled in, or what is filled in has a
+/// default. `$${` stands for `${`.
 fn is_written(value: &str) -> bool {
-    !value.trim().is_empty() && !value.replace("$${", "").contains("${")
+    let value = value.replace("$${", "");
+    !value.trim().is_empty() && (!value.contains("${") || has_default(&value))
 }
 
 /// The same of a part of a line, where a shell fills in more.
 fn is_written_in_shell(value: &str) -> bool {
-    !value.trim().is_empty() && !value.contains('$')
+    !value.trim().is_empty() && (!value.contains('$') || has_default(value))
+}
+
+/// Whether a value stands in for a variable: `${NAME:-value}`, in a shell also `${NAME-value}`.
+fn has_default(value: &str) -> bool {
+    value.split("${").skip(1).any(|rest| {
+        let name = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        let default = name.strip_prefix(':').unwrap_or(name);
+        let default = default.strip_prefix(['-', '=']).unwrap_or_default();
+        !default.is_empty() && !default.starts_with(['}', '$'])
+    })
 }
 
 /// Whether a name is one for secrets, by its words: `DB_PASSWORD`, `x-api-key`, `clientSecret`.
@@ -311,6 +323,7 @@ mod tests {
             ("mysql --password hunter2 db", true),
             ("mysql --password \"$PASSWORD\" db", false),
             ("mysql --password=$PASSWORD", false),
+            ("mysql --password=\"$PASSWORD\" db", false),
             ("curl -u admin:hunter2 x", true),
             ("curl -u admin:\"$PASSWORD\" x", false),
             ("curl -u admin x:y", false),
@@ -332,6 +345,10 @@ mod tests {
             ("curl -H Accept:token x", false),
             ("echo 'token: expired'", false),
             (github.as_str(), true),
+            ("mysql --password=\"${PASSWORD:-hunter2}\" db", true),
+            ("mysql --password=\"${PASSWORD:-$OTHER}\" db", false),
+            ("mysql --password=\"${PASSWORD:-}\" db", false),
+            ("mysql --password=\"${PASSWORD#x}\" db", false),
         ] {
             assert_eq!(words(line), want, "{line}");
         }
@@ -352,6 +369,9 @@ mod tests {
             ("pa$word", true),
             ("pa$${word", true),
             ("${PASSWORD}", false),
+            ("${PASSWORD:-hunter2}", true),
+            ("${PASSWORD:-}", false),
+            ("${PASSWORD:-${secrets.T}}", false),
             ("Bearer ${secrets.T}", false),
             (" ", false),
         ] {

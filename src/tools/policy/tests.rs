@@ -150,8 +150,38 @@ fn each_rule_has_a_job_that_keeps_to_it_and_one_that_does_not() {
         ),
         (
             "programs: ['./scripts/*', curl]",
-            "schedule: manual, run: 'cd x && ./scripts/a.sh | curl y'",
+            "schedule: manual, run: './scripts/a.sh | curl y'",
             "schedule: manual, run: 'curl x | sh'",
+            "E067",
+        ),
+        (
+            "programs: ['./scripts/*']",
+            "schedule: manual, exec: [./scripts/a]",
+            "schedule: manual, exec: [./scripts/a], cwd: /tmp",
+            "E067",
+        ),
+        (
+            "programs: [curl]",
+            "schedule: manual, exec: [curl], env: { PATH: '/usr/local/bin:/usr/bin' }",
+            "schedule: manual, exec: [curl], env: { PATH: '/tmp:/usr/bin' }",
+            "E067",
+        ),
+        (
+            "programs: [/usr/bin/curl]",
+            "schedule: manual, run: /usr/bin/curl x, env: { PATH: /tmp }",
+            "schedule: manual, run: /usr/bin/curl x, shell: bash, env: { PATH: /tmp }",
+            "E067",
+        ),
+        (
+            "programs: [curl]",
+            "schedule: manual, run: curl x, env: { ENV: production }",
+            "schedule: manual, run: curl x, env: { BASH_ENV: ./evil }",
+            "E067",
+        ),
+        (
+            "programs: [curl]",
+            "schedule: manual, run: curl x, secrets: { LD: { env: X } }",
+            "schedule: manual, run: curl x, secrets: { LD_PRELOAD: { file: ./evil } }",
             "E067",
         ),
         (

@@ -1,13 +1,14 @@
 //! Faults that only a tracer can make: system calls of a real elder that fail or lie.
 
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Daemon, Folder, ledger, not_tested, outage, until};
 
 /// Whether there is a tracer, and it may trace.
-fn may_trace() -> bool {
+pub(super) fn may_trace() -> bool {
     let trial = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .output();
@@ -59,6 +60,59 @@ fn a_disk_that_fails_to_sync_stops_every_start_and_elder_goes_on_when_it_no_long
         daemon
             .has_logged("the disk does not do what it is told")
             .is_some()
+    );
+}
+
+#[test]
+fn what_is_asked_for_while_the_disk_stands_still_is_answered_and_may_be_done_later() {
+    if !may_trace() {
+        return;
+    }
+    let text = "jobs:\n  a: { schedule: { every: 1h }, run: 'true' }\n  b: { schedule: manual, run: 'true' }\n";
+    let folder = Folder::with(&[("jobs.d/a.yaml", text)]);
+    let daemon = Daemon::start(&folder);
+    daemon.run("b");
+    let tracer = Tracer::of(&daemon, "fsync,fdatasync", "delay_enter=300s");
+    // Until it has hold of all threads the disk may do what it is told.
+    until("the disk stands still", || {
+        let asked = daemon.try_post("/api/v1/jobs/b/run", "", Duration::from_millis(500));
+        asked.is_err().then_some(())
+    });
+    let ask = |path: &str| daemon.try_post(path, "", Duration::from_secs(60)).unwrap();
+    let (pause, run) = std::thread::scope(|scope| {
+        let pause = std::thread::Builder::new();
+        let pause = pause.spawn_scoped(scope, || ask("/api/v1/jobs/a/pause"));
+        let pause = pause.unwrap();
+        let run = ask("/api/v1/jobs/a/run");
+        (pause.join().unwrap(), run)
+    });
+    for (reply, told) in [(&pause, "may come in force"), (&run, "may begin")] {
+        assert_eq!(reply.status, 503, "{reply:?}");
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(told), "{detail}");
+    }
+    assert_eq!(
+        daemon.get("/healthz").status,
+        200,
+        "a restart would not help"
+    );
+    let job = || daemon.get("/api/v1/jobs/a").json();
+    assert_eq!(job()["status"], "active", "it is not in the store");
+    assert_eq!(job()["last_run"], serde_json::Value::Null);
+    drop(tracer);
+    until("both are done after all", || {
+        let job = job();
+        let is_paused = job["status"] == "paused";
+        (is_paused && job["last_run"]["outcome"] == "success").then_some(())
+    });
+    let bearer = format!("Bearer {}", daemon.token());
+    until(
+        "the trail has both, and the one whose caller went away",
+        || {
+            let trail = daemon.send("GET", "/api/v1/audit", &[("Authorization", &bearer)], "");
+            let late = trail.body.matches("it may be done all the same");
+            (late.count() == 3).then_some(())
+        },
     );
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
@@ -161,6 +162,69 @@ fn every_key_of_a_job_has_a_row_with_its_default() {
                 !plain || row.contains(word),
                 "`{key}`: {word} in the schema, {row} in the row"
             );
+        }
+    }
+}
+
+/// Everything that stands where the code answers with a status and the word of a problem document.
+fn problem_words(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if !path.ends_with("tests") {
+                problem_words(&path, found);
+            }
+            continue;
+        }
+        let code = std::fs::read_to_string(&path).unwrap();
+        for rest in code.split("StatusCode::").skip(1) {
+            let word = rest.split_once(',').map(|(_, rest)| rest.trim_start());
+            let word = word.and_then(|rest| rest.strip_prefix('"')?.split('"').next());
+            // Others are what a good answer says, and messages.
+            let is_kind = |word: &&str| {
+                word.len() > 2 && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+            };
+            found.extend(word.filter(is_kind).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn every_word_of_a_problem_document_is_listed() {
+    let mut words = BTreeSet::new();
+    let server = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server");
+    problem_words(&server, &mut words);
+    // Not an error, but what `/readyz` says.
+    assert!(words.remove("ready") && words.len() > 20, "{words:?}");
+    let page = text("docs/http-api.md");
+    let (_, errors) = page.split_once("\n## Errors\n").unwrap();
+    let rows = errors.lines().filter(|line| line.starts_with('|'));
+    let listed: BTreeSet<String> = rows
+        .flat_map(|row| row.split('`').skip(1).step_by(2))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(listed, words);
+}
+
+#[test]
+fn every_crate_has_its_reason() {
+    let manifest = text("Cargo.toml");
+    let (_, rest) = manifest.split_once("\n[dependencies]\n").unwrap();
+    let lines = rest.lines().take_while(|line| !line.starts_with('['));
+    let crates: Vec<_> = lines.filter_map(|line| line.split_once(" =")).collect();
+    assert!(crates.len() > 20, "{crates:?}");
+    for page in ["README.md", "README.ja.md"] {
+        let readme = text(page);
+        for (name, _) in &crates {
+            let row = readme.lines().find(|line| {
+                line.starts_with("| `")
+                    && line
+                        .split(" | ")
+                        .next()
+                        .unwrap()
+                        .contains(&format!("`{name}`"))
+            });
+            assert!(row.is_some(), "{page}: {name} has no row among the crates");
         }
     }
 }

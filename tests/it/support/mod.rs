@@ -3,6 +3,7 @@
 
 pub mod checker;
 mod daemon;
+mod delegated;
 mod dice;
 mod disk;
 mod folder;
@@ -18,6 +19,7 @@ mod stand_in;
 mod wait;
 
 pub use daemon::Daemon;
+pub use delegated::Delegated;
 pub use dice::{Dice, number};
 pub use disk::{Disk, Small};
 pub use folder::Folder;

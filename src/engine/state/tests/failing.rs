@@ -142,6 +142,72 @@ fn a_job_that_fails_is_blamed_on_its_bad_edition_although_the_good_one_came_back
 }
 
 #[test]
+fn a_job_that_fails_through_many_edits_is_blamed_on_the_first() {
+    let mut world = World::with(vec![edition_of(60)]);
+    world.fire(Ended::Success);
+    let mut before = None;
+    for seconds in 61..90 {
+        let job = edition_of(seconds);
+        let was = format!("{}s", seconds - 1);
+        world.turn(&job, edition(&job, &was, &format!("{seconds}s")));
+        world.fire(BROKEN);
+        let since = world.failing().unwrap();
+        assert_eq!(
+            since.words(),
+            "revision rev-61s by Ada, which changed timeout",
+            "after {seconds}"
+        );
+        assert_eq!(*before.get_or_insert(since.clone()), since);
+    }
+}
+
+#[test]
+fn a_run_says_who_made_its_definition_also_after_a_success_and_a_restart() {
+    let jobs = [60, 61, 62].map(edition_of);
+    let by = |who: &str, job: &Job| {
+        let mut edition = edition(job, "1m", "61s");
+        edition.edit.author = Some(who.into());
+        edition
+    };
+    let mut world = World::with(vec![jobs[0].clone()]);
+    let author = |world: &mut World| {
+        let run = world.fire(Ended::Success);
+        run.author.as_deref().map(str::to_owned)
+    };
+    assert_eq!(author(&mut world), None);
+    world.turn(&jobs[1], by("Ada", &jobs[1]));
+    for _ in 0..3 {
+        assert_eq!(author(&mut world).as_deref(), Some("Ada"));
+    }
+    // Its edit has become a revision.
+    world.turn(&jobs[1], by("Bob", &jobs[1]));
+    assert_eq!(author(&mut world).as_deref(), Some("Bob"));
+    world.authors = vec![(jobs[0].name().clone(), "Bob".into())];
+    world.crash(2);
+    assert_eq!(author(&mut world).as_deref(), Some("Bob"));
+    world.turn(&jobs[2], by("Cem", &jobs[2]));
+    assert_eq!(author(&mut world).as_deref(), Some("Cem"));
+    world.turn(&jobs[1], by("Dee", &jobs[1]));
+    for _ in 0..2 {
+        assert_eq!(author(&mut world).as_deref(), Some("Dee"));
+    }
+    // One that nobody knows who made is not Dee's.
+    assert!(world.edit(vec![jobs[0].clone()]));
+    assert_eq!(author(&mut world), None);
+    // A great many new jobs come without editions.
+    let mut world = World::with(Vec::new());
+    let mark = world.seen(jobs[0].name());
+    world.apply(Change {
+        at: world.now,
+        added: vec![(jobs[0].clone(), mark)],
+        author: Some("Eve".into()),
+        ..Change::default()
+    });
+    world.jobs = vec![jobs[0].clone()];
+    assert_eq!(author(&mut world).as_deref(), Some("Eve"));
+}
+
+#[test]
 fn what_a_change_settles_runs_with_the_revision_of_that_change() {
     let jobs = [60, 61].map(edition_of);
     let mut world = World::with(vec![jobs[0].clone()]);

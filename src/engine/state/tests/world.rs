@@ -130,6 +130,8 @@ pub(super) struct World {
     pub(super) revision: Option<Arc<str>>,
     /// What the next change says of editions.
     pub(super) editions: HashMap<JobName, Vec<Edition>>,
+    /// Who the store says made the jobs that the next start is given.
+    pub(super) authors: Vec<(JobName, Arc<str>)>,
     /// What the store has of it.
     recorded: Vec<Job>,
     /// Marks and ends of jobs that the store does not have yet.
@@ -195,6 +197,7 @@ impl World {
             asking: HashSet::new(),
             revision: None,
             editions: HashMap::new(),
+            authors: Vec::new(),
             last_applied: None,
             last_recorded: None,
         }
@@ -602,10 +605,12 @@ impl World {
             .map(|job| (job.clone(), self.marks[job.name()].clone()));
         let added: Vec<_> = added.collect();
         let editions = std::mem::take(&mut self.editions);
+        let authors = std::mem::take(&mut self.authors);
         self.apply(Change {
             at: self.now,
             added,
             editions,
+            authors,
             revision: self.revision.clone(),
             recalled: true,
             sages: Some(self.sages.clone()),

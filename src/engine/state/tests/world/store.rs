@@ -19,7 +19,7 @@ impl Key {
 }
 
 impl World {
-    pub(super) fn seen(&mut self, name: &JobName) -> Mark {
+    pub(in crate::engine::state::tests) fn seen(&mut self, name: &JobName) -> Mark {
         let now = self.now;
         let mark = self
             .marks
