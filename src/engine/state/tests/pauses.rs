@@ -378,8 +378,10 @@ fn a_fire_after_an_end_that_is_on_its_way_to_the_store_runs_once_it_is_there() {
             world.pass(1);
             world.store_back();
             world.pass(0);
+            let mut told = world.told();
+            told.sort();
             let skipped = ["a 10: skipped (paused)", "b 10: skipped (paused)"];
-            assert_eq!(world.told(), skipped, "both are paused still");
+            assert_eq!(told, skipped, "both are paused still");
         } else {
             world.finish(0, Ended::Success);
             world.finish(0, Ended::Success);
