@@ -4,6 +4,7 @@
 //! what is left for the run are secrets and the run's own facts. A filled-in
 //! value is never scanned again, so the rest is kept as parts, not as text.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,6 +27,9 @@ pub enum Part {
     /// `${run.…}`, `${job.…}`, `${elder.…}`
     Variable(Variable),
 }
+
+/// What the names of labels begin with.
+const LABEL: &str = "job.labels.";
 
 /// What a run can fill in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +73,61 @@ pub enum Variable {
 }
 
 impl Variable {
+    /// All but labels, whose names are the jobs' own; those of letters last.
+    pub const ALL: [Variable; 17] = [
+        Self::RunId,
+        Self::ScheduledAt,
+        Self::Attempt,
+        Self::Trigger,
+        Self::PreviousSuccessAt,
+        Self::JobName,
+        Self::Server,
+        Self::Outcome,
+        Self::Reason,
+        Self::Detail,
+        Self::Duration,
+        Self::FinishedAt,
+        Self::OutputTail,
+        Self::RunUrl,
+        Self::Event,
+        Self::EventCount,
+        Self::EventAt,
+    ];
+
+    /// Its name between `${` and `}`: `run.id`, `job.labels.team`.
+    #[must_use]
+    pub fn name(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::RunId => "run.id",
+            Self::ScheduledAt => "run.scheduled_at",
+            Self::Attempt => "run.attempt",
+            Self::Trigger => "run.trigger",
+            Self::PreviousSuccessAt => "run.previous_success_at",
+            Self::JobName => "job.name",
+            Self::JobLabel(label) => return Cow::Owned(format!("{LABEL}{label}")),
+            Self::Server => "elder.server",
+            Self::Event => "event",
+            Self::EventCount => "event.count",
+            Self::EventAt => "event.at",
+            Self::Outcome => "run.outcome",
+            Self::Reason => "run.reason",
+            Self::Detail => "run.detail",
+            Self::Duration => "run.duration",
+            Self::FinishedAt => "run.finished_at",
+            Self::OutputTail => "run.output_tail",
+            Self::RunUrl => "run.url",
+        })
+    }
+
+    /// The variable of that name; `None` when there is none.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        if let Some(label) = name.strip_prefix(LABEL) {
+            return (!label.is_empty()).then(|| Self::JobLabel(label.into()));
+        }
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+
     /// Whether only a letter to a sage knows it: what came of a run.
     #[must_use]
     pub fn is_of_letters(&self) -> bool {
@@ -178,6 +237,20 @@ impl fmt::Debug for Text {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_variables_read_as_they_print() {
+        for variable in Variable::ALL {
+            let name = variable.name();
+            assert_eq!(Variable::named(&name), Some(variable), "{name}");
+        }
+        let label = Variable::JobLabel("team".into());
+        assert_eq!(label.name(), "job.labels.team");
+        assert_eq!(Variable::named("job.labels.team"), Some(label));
+        for name in ["job.labels.", "run.nothing", ""] {
+            assert_eq!(Variable::named(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn a_text_is_built_from_its_parts_and_never_scanned_again() {

@@ -120,7 +120,13 @@ pub(super) const LEVELS: &[&Level] = &[
     &CALENDAR, &SAGE, &SIGN, &TLS, &OUTPUT, &HISTORY, &POOL, &LIMITS,
 ];
 
-const fn here(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
+/// A key that this build reads, of whichever kind of file.
+pub(super) const fn here(
+    key: &'static str,
+    kind: Kind,
+    doc: &'static str,
+    example: &'static str,
+) -> Field {
     Field {
         key,
         kind,

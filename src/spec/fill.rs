@@ -108,7 +108,7 @@ impl Decoder<'_, '_> {
     }
 
     fn may_use_run(&mut self, variable: &Variable, span: Span, later: Later) {
-        let name = interpolate::variable_name(variable);
+        let name = variable.name();
         if variable.is_of_letters() && !self.for_sage {
             let message =
                 format!("`${{{name}}}` cannot stand here: a run does not know its own end");

@@ -81,36 +81,26 @@ fn reference(inner: &str) -> Piece<'_> {
         };
     }
     // `${event}` alone may as well be a variable of the environment: the decoder knows.
-    if let Some(variable) = variable(inner).filter(|one| *one != Variable::Event) {
+    if let Some(variable) = Variable::named(inner).filter(|one| *one != Variable::Event) {
         return Piece::Run(variable);
     }
     if let Some((space, _)) = inner.split_once('.')
         && !inner.contains(":-")
     {
-        let known = [
-            "run.id",
-            "run.scheduled_at",
-            "run.attempt",
-            "run.trigger",
-            "run.previous_success_at",
-            "job.name",
-            "job.labels.NAME",
-            "elder.server",
-            "secrets.NAME",
-            "run.outcome",
-            "run.reason",
-            "run.detail",
-            "run.duration",
-            "run.finished_at",
-            "run.output_tail",
-            "run.url",
-            "event.count",
-            "event.at",
-        ];
-        let help = match super::suggest::nearest(inner, known.iter().copied()) {
+        // Of the letters' own, jobs know nothing; `event` alone has no dot to be mistaken for it.
+        let names = |of_letters| {
+            let all = Variable::ALL.into_iter();
+            let all = all.filter(move |one| one.is_of_letters() == of_letters);
+            all.filter(|one| *one != Variable::Event)
+                .map(|one| one.name())
+        };
+        let mut of_jobs: Vec<_> = names(false).collect();
+        of_jobs.extend(["job.labels.NAME".into(), "secrets.NAME".into()]);
+        let known: Vec<_> = of_jobs.iter().cloned().chain(names(true)).collect();
+        let help = match super::suggest::nearest(inner, known.iter().map(|name| &**name)) {
             Some(near) => format!("did you mean `${{{near}}}`?"),
             None if space == "env" => "elder's environment is `${NAME}`, without `env.`".to_owned(),
-            None => format!("there are {}", known[..9].join(", ")),
+            None => format!("there are {}", of_jobs.join(", ")),
         };
         return bad(format!("`${{{inner}}}` does not exist"), help);
     }
@@ -131,57 +121,6 @@ fn reference(inner: &str) -> Piece<'_> {
         );
     }
     Piece::Env { name, default }
-}
-
-/// Reads `run.id`, `job.labels.team` and the like.
-pub(super) fn variable(text: &str) -> Option<Variable> {
-    Some(match text {
-        "run.id" => Variable::RunId,
-        "run.scheduled_at" => Variable::ScheduledAt,
-        "run.attempt" => Variable::Attempt,
-        "run.trigger" => Variable::Trigger,
-        "run.previous_success_at" => Variable::PreviousSuccessAt,
-        "job.name" => Variable::JobName,
-        "elder.server" => Variable::Server,
-        "event" => Variable::Event,
-        "event.count" => Variable::EventCount,
-        "event.at" => Variable::EventAt,
-        "run.outcome" => Variable::Outcome,
-        "run.reason" => Variable::Reason,
-        "run.detail" => Variable::Detail,
-        "run.duration" => Variable::Duration,
-        "run.finished_at" => Variable::FinishedAt,
-        "run.output_tail" => Variable::OutputTail,
-        "run.url" => Variable::RunUrl,
-        _ => match text.strip_prefix("job.labels.") {
-            Some(label) if !label.is_empty() => Variable::JobLabel(label.into()),
-            _ => return None,
-        },
-    })
-}
-
-/// What [`variable`] reads.
-pub(super) fn variable_name(variable: &Variable) -> String {
-    match variable {
-        Variable::RunId => "run.id".to_owned(),
-        Variable::ScheduledAt => "run.scheduled_at".to_owned(),
-        Variable::Attempt => "run.attempt".to_owned(),
-        Variable::Trigger => "run.trigger".to_owned(),
-        Variable::PreviousSuccessAt => "run.previous_success_at".to_owned(),
-        Variable::JobName => "job.name".to_owned(),
-        Variable::JobLabel(label) => format!("job.labels.{label}"),
-        Variable::Server => "elder.server".to_owned(),
-        Variable::Event => "event".to_owned(),
-        Variable::EventCount => "event.count".to_owned(),
-        Variable::EventAt => "event.at".to_owned(),
-        Variable::Outcome => "run.outcome".to_owned(),
-        Variable::Reason => "run.reason".to_owned(),
-        Variable::Detail => "run.detail".to_owned(),
-        Variable::Duration => "run.duration".to_owned(),
-        Variable::FinishedAt => "run.finished_at".to_owned(),
-        Variable::OutputTail => "run.output_tail".to_owned(),
-        Variable::RunUrl => "run.url".to_owned(),
-    }
 }
 
 /// The variable of the child's environment that says the same, for `run`.
@@ -287,32 +226,6 @@ mod tests {
                 found.iter().any(|p| matches!(p, Piece::Bad { .. })),
                 "{text}: {found:?}"
             );
-        }
-    }
-
-    #[test]
-    fn names_of_variables_read_as_they_print() {
-        for text in [
-            "run.id",
-            "run.scheduled_at",
-            "run.attempt",
-            "run.trigger",
-            "run.previous_success_at",
-            "job.name",
-            "job.labels.team",
-            "elder.server",
-            "event",
-            "event.count",
-            "event.at",
-            "run.outcome",
-            "run.reason",
-            "run.detail",
-            "run.duration",
-            "run.finished_at",
-            "run.output_tail",
-            "run.url",
-        ] {
-            assert_eq!(variable_name(&variable(text).unwrap()), text);
         }
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::calendars::text_of;
-use super::interpolate::variable_name;
 use super::wire::{
     Sheet, VERSION, WireAbout, WireAction, WireBody, WireCalendar, WireContext, WireDates,
     WireHttp, WireJob, WireLimits, WirePart, WirePath, WirePlacedPool, WirePolicy, WirePool,
@@ -237,7 +236,7 @@ fn part<'a>(part: &Part) -> WirePart<'a> {
     match part {
         Part::Literal(text) => WirePart::Text(Cow::Owned(text.to_string())),
         Part::Secret(name) => WirePart::Secret(Cow::Owned(name.to_string())),
-        Part::Variable(variable) => WirePart::Variable(Cow::Owned(variable_name(variable))),
+        Part::Variable(variable) => WirePart::Variable(variable.name()),
     }
 }
 

@@ -16,7 +16,6 @@ use commons::{audience, calendar, placed_pool, pool};
 use super::calendars::dates_of;
 use super::commons::Table;
 use super::expression::{self, Asked};
-use super::interpolate::variable;
 use super::retry::parse_word;
 use super::shared::Shared;
 use super::wire::{
@@ -28,7 +27,7 @@ use crate::ids::JobName;
 use crate::model::{
     About, Account, Action, AfterCrash, Body, Command, Commons, Context, Definition, Expect, Grace,
     History, Http, IdCell, Job, Json, Limits, Origin, Overlap, Part, Policy, Process, Retry,
-    RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath,
+    RetryOn, SecretSource, Sign, StatusSet, Text, Tls, TreePath, Variable,
 };
 use crate::schedule::{Calendar as Dates, Schedule, Zones};
 
@@ -397,7 +396,8 @@ fn part(wire: WirePart<'_>) -> Result<Part, String> {
         WirePart::Text(text) => Part::Literal(arc(text)),
         WirePart::Secret(name) => Part::Secret(arc(name)),
         WirePart::Variable(name) => {
-            let known = variable(&name).ok_or_else(|| format!("unknown variable {name:?}"))?;
+            let known =
+                Variable::named(&name).ok_or_else(|| format!("unknown variable {name:?}"))?;
             Part::Variable(known)
         }
     })

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, civil};
 
 use super::decode::{Decoder, Scope};
-use super::fields::{Field, Kind, Level, State};
+use super::fields::{Kind, Level, here};
 use super::instants::parse_instant;
 use super::problem::Page;
 use super::shared::Shared;
@@ -93,23 +93,13 @@ pub enum KnownJob {
     Bad,
 }
 
-const fn key(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
-    Field {
-        key,
-        kind,
-        doc,
-        example,
-        state: State::Here,
-    }
-}
-
 /// The top of a test file.
 #[rustfmt::skip]
 pub(super) const TOP: Level = Level {
     what: "a test file",
     place: "the top level of the file",
     fields: &[
-        key("tests", Kind::Anything, "The tests, under the names of their jobs.", "{}"),
+        here("tests", Kind::Anything, "The tests, under the names of their jobs.", "{}"),
     ],
 };
 
@@ -119,10 +109,10 @@ pub(super) const TEST: Level = Level {
     what: "a test",
     place: "a test",
     fields: &[
-        key("name", Kind::Text, "What the test is about, in a few words.", "no backup at Christmas"),
-        key("fires_at", Kind::Instants, "The job fires at each of these; on a date, at least once that day.", "[2027-03-28T03:00:00+02:00, 2027-03-29]"),
-        key("never_at", Kind::Instants, "The job fires at none of these; a date is its whole day.", "[2027-12-25, 2027-12-24T03:00:00Z]"),
-        key("count", Kind::Anything, "How many fires there are in a span.", "{ from: 2027-03-01, until: 2027-03-31, is: 31 }"),
+        here("name", Kind::Text, "What the test is about, in a few words.", "no backup at Christmas"),
+        here("fires_at", Kind::Instants, "The job fires at each of these; on a date, at least once that day.", "[2027-03-28T03:00:00+02:00, 2027-03-29]"),
+        here("never_at", Kind::Instants, "The job fires at none of these; a date is its whole day.", "[2027-12-25, 2027-12-24T03:00:00Z]"),
+        here("count", Kind::Anything, "How many fires there are in a span.", "{ from: 2027-03-01, until: 2027-03-31, is: 31 }"),
     ],
 };
 
@@ -132,11 +122,11 @@ pub(super) const COUNT: Level = Level {
     what: "`count`",
     place: "`count`",
     fields: &[
-        key("from", Kind::Text, "The first instant of the span, or its first day.", "2027-03-01"),
-        key("until", Kind::Text, "The last instant of the span, or its last day.", "2027-03-31"),
-        key("is", Kind::Number { least: 0, most: MOST }, "So many fires.", "31"),
-        key("at_least", Kind::Number { least: 0, most: MOST }, "No fewer fires.", "1"),
-        key("at_most", Kind::Number { least: 0, most: MOST }, "No more fires.", "40"),
+        here("from", Kind::Text, "The first instant of the span, or its first day.", "2027-03-01"),
+        here("until", Kind::Text, "The last instant of the span, or its last day.", "2027-03-31"),
+        here("is", Kind::Number { least: 0, most: MOST }, "So many fires.", "31"),
+        here("at_least", Kind::Number { least: 0, most: MOST }, "No fewer fires.", "1"),
+        here("at_most", Kind::Number { least: 0, most: MOST }, "No more fires.", "40"),
     ],
 };
 

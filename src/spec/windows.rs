@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::decode::{Decoder, Scope};
-use super::fields::{Field, Kind, Level, State};
+use super::fields::{Kind, Level, here};
 use super::problem::Page;
 use super::shared::Shared;
 use super::tree::{self, Node};
@@ -39,23 +39,13 @@ impl SettingsFile {
     }
 }
 
-const fn key(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
-    Field {
-        key,
-        kind,
-        doc,
-        example,
-        state: State::Here,
-    }
-}
-
 /// The top of the settings file.
 #[rustfmt::skip]
 const TOP: Level = Level {
     what: "the settings file",
     place: "the top level of the settings file",
     fields: &[
-        key(SYNC_WINDOWS, Kind::Anything, "When changes of job files are let in, and when they wait.", "[{ deny: { weekly: { days: fri, at: \"16:00\" } }, for: 64h }]"),
+        here(SYNC_WINDOWS, Kind::Anything, "When changes of job files are let in, and when they wait.", "[{ deny: { weekly: { days: fri, at: \"16:00\" } }, for: 64h }]"),
     ],
 };
 
@@ -65,10 +55,10 @@ const WINDOW: Level = Level {
     what: "a window",
     place: "a window of `sync_windows`",
     fields: &[
-        key("allow", Kind::Schedule, "Changes are let in from each of these instants on; where there is such a window, only then.", "{ daily: \"09:00\" }"),
-        key("deny", Kind::Schedule, "Changes wait from each of these instants on, whatever allows them.", "{ weekly: { days: fri, at: \"16:00\" } }"),
-        key("for", Kind::Duration, "How long the window is open.", "64h"),
-        key("reason", Kind::Text, "Why: shown wherever a change waits.", "nobody is here at the weekend"),
+        here("allow", Kind::Schedule, "Changes are let in from each of these instants on; where there is such a window, only then.", "{ daily: \"09:00\" }"),
+        here("deny", Kind::Schedule, "Changes wait from each of these instants on, whatever allows them.", "{ weekly: { days: fri, at: \"16:00\" } }"),
+        here("for", Kind::Duration, "How long the window is open.", "64h"),
+        here("reason", Kind::Text, "Why: shown wherever a change waits.", "nobody is here at the weekend"),
     ],
 };
 

@@ -100,12 +100,14 @@ fn done(report: &ReloadReport, status: &SyncStatus) -> Result<Response, Problem>
         report.result,
         ReloadResult::Partial | ReloadResult::Rejected
     );
-    let (code, kind, detail) = if errors > 0 || refused {
+    let lost = status.state == SyncState::SourceLost;
+    // A PATH that is gone refuses its files too, and has no finding that says so.
+    let (code, kind, detail) = if errors > 0 || refused && !lost {
         let detail = format!(
             "{errors} errors in job files: what was good before goes on, see findings for the mends"
         );
         (StatusCode::UNPROCESSABLE_ENTITY, "rejected", detail)
-    } else if status.state == SyncState::SourceLost {
+    } else if lost {
         let detail = "a PATH is gone or unreadable: its jobs go on as they were last applied";
         (StatusCode::CONFLICT, "source-lost", detail.to_owned())
     } else if let Some(waits) = &report.waits {

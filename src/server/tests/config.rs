@@ -145,12 +145,16 @@ async fn a_reload_while_a_path_is_gone_is_no_success() {
     let mut status = synced();
     status.state = SyncState::SourceLost;
     server.status.send_replace(Arc::new(status));
-    let done = SyncAnswer::Done(Box::new(report(ReloadResult::Unchanged)));
-    let reply = reload(&server, done, "").await;
-    assert_eq!(
-        (reply.status, reply.problem().as_str()),
-        (409, "source-lost")
-    );
+    for result in [
+        ReloadResult::Unchanged,
+        ReloadResult::Partial,
+        ReloadResult::Rejected,
+    ] {
+        let done = SyncAnswer::Done(Box::new(report(result)));
+        let reply = reload(&server, done, "").await;
+        let answer = (reply.status, reply.problem());
+        assert_eq!(answer, (409, "source-lost".to_owned()), "{result:?}");
+    }
 }
 
 #[tokio::test]

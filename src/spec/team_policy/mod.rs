@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::civil;
 
-use super::fields::{Field, Kind, Level, State};
+use super::fields::{Kind, Level, here};
 use crate::finding::{Code, Excerpt, Finding, Severity};
 
 pub use read::team_policy;
@@ -154,24 +154,14 @@ impl Pattern {
     }
 }
 
-const fn key(key: &'static str, kind: Kind, doc: &'static str, example: &'static str) -> Field {
-    Field {
-        key,
-        kind,
-        doc,
-        example,
-        state: State::Here,
-    }
-}
-
 /// The top of a policy file.
 #[rustfmt::skip]
 pub(in crate::spec) const TOP: Level = Level {
     what: "a policy file",
     place: "the top level of the file",
     fields: &[
-        key("rules", Kind::Anything, "What is asked of each job; a rule that is not named asks nothing.", "{ required: [owner] }"),
-        key("waivers", Kind::Anything, "Exceptions from one rule, each for a job, with a reason and a last day.", "[]"),
+        here("rules", Kind::Anything, "What is asked of each job; a rule that is not named asks nothing.", "{ required: [owner] }"),
+        here("waivers", Kind::Anything, "Exceptions from one rule, each for a job, with a reason and a last day.", "[]"),
     ],
 };
 
@@ -181,15 +171,15 @@ pub(in crate::spec) const RULES: Level = Level {
     what: "`rules`",
     place: "`rules` of a policy file",
     fields: &[
-        key("required", Kind::TextOrTexts, "Keys that each job must have, by itself or by its defaults.", "[owner, timeout]"),
-        key("labels", Kind::Anything, "Labels that each job must have: name, and which values; \"*\" for any.", "{ team: \"*\", tier: [gold, silver] }"),
-        key("min_interval", Kind::Duration, "No two fires of a job closer to each other than this.", "1m"),
-        key("max_timeout", Kind::Duration, "No attempt may take longer; `timeout: none` may not be.", "6h"),
-        key("timezones", Kind::TextOrTexts, "The zones that jobs may be in.", "[UTC, Asia/Tokyo]"),
-        key("actions", Kind::TextOrTexts, "What jobs and sages may be: run, exec, http.", "[exec, http]"),
-        key("hosts", Kind::TextOrTexts, "Where requests of jobs and sages may go.", "[\"*.example.com\"]"),
-        key("programs", Kind::TextOrTexts, "What jobs and sages may start.", "[curl, \"./scripts/*\"]"),
-        key("inline_secrets", Kind::Words(&[FORBID]), "`forbid`: no password, token or key may stand in a file.", FORBID),
+        here("required", Kind::TextOrTexts, "Keys that each job must have, by itself or by its defaults.", "[owner, timeout]"),
+        here("labels", Kind::Anything, "Labels that each job must have: name, and which values; \"*\" for any.", "{ team: \"*\", tier: [gold, silver] }"),
+        here("min_interval", Kind::Duration, "No two fires of a job closer to each other than this.", "1m"),
+        here("max_timeout", Kind::Duration, "No attempt may take longer; `timeout: none` may not be.", "6h"),
+        here("timezones", Kind::TextOrTexts, "The zones that jobs may be in.", "[UTC, Asia/Tokyo]"),
+        here("actions", Kind::TextOrTexts, "What jobs and sages may be: run, exec, http.", "[exec, http]"),
+        here("hosts", Kind::TextOrTexts, "Where requests of jobs and sages may go.", "[\"*.example.com\"]"),
+        here("programs", Kind::TextOrTexts, "What jobs and sages may start.", "[curl, \"./scripts/*\"]"),
+        here("inline_secrets", Kind::Words(&[FORBID]), "`forbid`: no password, token or key may stand in a file.", FORBID),
     ],
 };
 
@@ -199,10 +189,10 @@ pub(in crate::spec) const WAIVER: Level = Level {
     what: "a waiver",
     place: "`waivers` of a policy file",
     fields: &[
-        key("job", Kind::Text, "The job, or sage, by name; * stands for any characters.", "legacy-report"),
-        key("rule", Kind::Text, "Which rule, by its key.", "min_interval"),
-        key("reason", Kind::Text, "Why.", "the partner polls until March"),
-        key("until", Kind::Bound, "The last day on which it holds, in UTC.", "2027-03-31"),
+        here("job", Kind::Text, "The job, or sage, by name; * stands for any characters.", "legacy-report"),
+        here("rule", Kind::Text, "Which rule, by its key.", "min_interval"),
+        here("reason", Kind::Text, "Why.", "the partner polls until March"),
+        here("until", Kind::Bound, "The last day on which it holds, in UTC.", "2027-03-31"),
     ],
 };
 

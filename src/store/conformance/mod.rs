@@ -4,7 +4,7 @@ mod claims;
 mod editions;
 mod marks;
 mod mending;
-mod outbox;
+pub(super) mod outbox;
 mod pauses;
 mod pruning;
 mod reading;

@@ -154,7 +154,8 @@ async fn forgotten(store: Arc<dyn Store>) {
     assert_eq!(left, ["elder/store_lost", "job/b"]);
 }
 
-fn entry(second: i64) -> AuditEntry {
+/// Something that was done at that second; whole in every other one.
+pub(in crate::store) fn entry(second: i64) -> AuditEntry {
     let whole = second % 2 == 0;
     AuditEntry {
         at: at(second),

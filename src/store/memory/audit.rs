@@ -49,24 +49,13 @@ impl Trail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::AuditResult;
+    use crate::store::conformance::outbox::entry;
 
     #[test]
     fn so_many_rows_are_kept_the_newest() {
         let mut trail = Trail::default();
         for second in 0..ROWS + 5 {
-            trail.add(AuditEntry {
-                at: Timestamp::from_second(second as i64).unwrap(),
-                actor: "ops".into(),
-                from: None,
-                action: "run".into(),
-                subject: None,
-                result: AuditResult::Done,
-                detail: None,
-                before: None,
-                after: None,
-                request: None,
-            });
+            trail.add(entry(second as i64));
         }
         let all = AuditQuery {
             limit: MAX_PAGE,
@@ -74,7 +63,7 @@ mod tests {
         };
         let rows = trail.page(&all).rows;
         assert_eq!(trail.rows.len(), ROWS);
-        assert_eq!(rows.first().unwrap().1.at.as_second(), ROWS as i64 + 4);
-        assert_eq!(trail.rows[0].1.at.as_second(), 5);
+        assert_eq!(rows.first().unwrap().1.at, entry(ROWS as i64 + 4).at);
+        assert_eq!(trail.rows[0].1.at, entry(5).at);
     }
 }

@@ -39,6 +39,30 @@ fn an_edited_time_that_is_past_does_not_fire() {
 }
 
 #[test]
+fn a_crash_after_an_edit_opens_no_instant_before_it() {
+    let job = |instants: &str| {
+        format!(
+            "jobs:\n  once:\n    schedule: {{ at: [{instants}] }}\n    misfire_grace_time: 1h\n    run: '{}'\n",
+            ledger::WITNESS
+        )
+    };
+    let far = "\"2999-01-01T00:00:00Z\"";
+    let folder = Folder::with(&[("jobs.d/a.yaml", &job(far))]);
+    let daemon = Daemon::start(&folder);
+    // After the job's first sight, and past when the edit brings it.
+    let between = now();
+    folder.write("jobs.d/a.yaml", &job(&format!("\"{between}\", {far}")));
+    assert_eq!(daemon.post("/-/reload", "").status, 200);
+    daemon.kill();
+    let daemon = Daemon::start(&folder);
+    // A late fire would have its row by the time that this one has.
+    daemon.run("once");
+    let rows = ledger::rows(&daemon, "once");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(ledger::witnessed(&folder).len(), 1);
+}
+
+#[test]
 fn an_edit_while_elder_is_down_makes_no_fire_of_the_new_schedule_in_the_past() {
     let yearly = "jobs:\n  a:\n    schedule: \"0 0 1 1 *\"\n    run: 'true'\n";
     let often = format!(

@@ -1,6 +1,6 @@
 //! One bad file never stops another; removals are guarded; a vanished folder removes nothing.
 
-use crate::support::{Daemon, Folder, ledger, until};
+use crate::support::{Daemon, Folder, Small, ledger, not_tested, until};
 
 const GOOD: &str = "jobs:\n  good:\n    schedule: { every: 200ms }\n    run: 'true'\n";
 
@@ -106,6 +106,24 @@ fn a_removal_of_the_last_job_is_held_and_a_confirmation_carries_it_out() {
 }
 
 #[test]
+fn more_than_half_of_the_jobs_go_by_a_confirmation_alone() {
+    let folder = Folder::with(&[
+        ("jobs.d/a.yaml", &job("a")),
+        ("jobs.d/b.yaml", &job("b")),
+        ("jobs.d/c.yaml", &format!("{}{}", job("c"), &job("d")[6..])),
+    ]);
+    let daemon = Daemon::start(&folder);
+    assert_eq!(names(&daemon).len(), 4);
+    // A quarter is an edit like any other.
+    folder.remove("jobs.d/a.yaml");
+    until("one is gone", || (names(&daemon).len() == 3).then_some(()));
+    folder.remove("jobs.d/c.yaml");
+    until("two of three are held", || {
+        (names(&daemon) == ["b active", "c held", "d held"]).then_some(())
+    });
+}
+
+#[test]
 fn a_folder_that_vanishes_removes_nothing_and_its_return_is_seen() {
     let folder = Folder::with(&[("jobs.d/a.yaml", &job("a")), ("jobs.d/b.yaml", &job("b"))]);
     let daemon = Daemon::start(&folder);
@@ -119,6 +137,35 @@ fn a_folder_that_vanishes_removes_nothing_and_its_return_is_seen() {
     until("the return is seen", || {
         (names(&daemon) == ["a active", "b active", "c active"]).then_some(())
     });
+}
+
+#[test]
+fn a_mount_that_is_lost_removes_nothing_and_its_return_is_seen() {
+    let folder = Folder::new();
+    let Some(mount) = Small::mount(folder.join("jobs.d")) else {
+        return not_tested("this machine does not let us mount a tmpfs");
+    };
+    let fill = || {
+        folder.write("jobs.d/a.yaml", &job("a"));
+        folder.write("jobs.d/b.yaml", &job("b"));
+    };
+    fill();
+    let daemon = Daemon::start(&folder);
+    assert_eq!(names(&daemon), ["a active", "b active"]);
+    // What is left is the empty folder that it was mounted on. The kernel says nothing of that, so
+    // that only the next look sees it, every half minute.
+    drop(mount);
+    let lost = daemon.post("/-/reload", "{}");
+    assert_eq!(lost.status, 409, "{lost:?}");
+    assert!(lost.body.contains("source-lost"), "{lost:?}");
+    assert_eq!(names(&daemon), ["a active", "b active"]);
+    let status = daemon.get("/api/v1/config").json()["sync"]["reason"].clone();
+    assert!(status.as_str().unwrap().contains("unmounted"), "{status}");
+    let _again = Small::mount(folder.join("jobs.d")).unwrap();
+    fill();
+    let back = daemon.post("/-/reload", "{}");
+    assert_eq!(back.status, 200, "{back:?}");
+    assert_eq!(names(&daemon), ["a active", "b active"]);
 }
 
 #[test]

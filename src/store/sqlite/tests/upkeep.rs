@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::model::{AuditEntry, AuditResult, History};
+use crate::model::History;
+use crate::store::conformance::outbox::entry;
 use crate::store::sqlite::queries;
 use crate::store::{AUDIT_ROWS, AuditQuery, Cursor, RunQuery};
 
@@ -308,18 +309,6 @@ async fn no_question_walks_through_all_rows() {
 async fn the_audit_trail_keeps_so_many_rows_the_newest() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("elder.db");
-    let entry = |second: i64| AuditEntry {
-        at: at(second),
-        actor: "ops".into(),
-        from: None,
-        action: "run".into(),
-        subject: None,
-        result: AuditResult::Done,
-        detail: None,
-        before: None,
-        after: None,
-        request: None,
-    };
     let store = open(&path);
     for second in 1..=4 {
         one(&store, Write::Audit(Box::new(entry(second)))).await;

@@ -1,19 +1,21 @@
 //! A running elder, as the client commands talk to it.
 
-use std::net::IpAddr;
-use std::path::Path;
+mod texts;
+mod token;
+
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode, Url};
 use serde_json::Value;
 
-use crate::finding::render::{on_one_line, turns_direction};
-use crate::secret::Secret;
-use crate::server::token_path;
-
 use super::args::{AskArgs, ClientArgs, TableFormat};
-use super::environment::{Environment, read_text};
+use super::environment::Environment;
 use super::exit::Failure;
+use crate::secret::Secret;
+
+pub use texts::{as_json, problem};
+
+use texts::harmless;
 
 /// An elder on this machine answers at once or not at all.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -58,8 +60,8 @@ impl Client {
         let server = Url::parse(&typed.server)
             .map_err(|error| Failure::no_answer(format!("--server {}: {error}", typed.server)))?;
         let token = match &typed.token_file {
-            Some(file) => Some(read_token(file)?),
-            None => local_token(&server, environment),
+            Some(file) => Some(token::read(file)?),
+            None => token::left_for(&server, environment),
         };
         let failed =
             |error: &dyn std::fmt::Display| Failure::no_answer(format!("cannot start: {error}"));
@@ -211,7 +213,7 @@ impl Client {
 
     /// Whether that elder is on this machine, by its address.
     pub fn is_local(&self) -> bool {
-        is_local(&self.server)
+        token::is_local(&self.server)
     }
 
     /// From now on, no answer takes longer: whoever listens there may not be an elder.
@@ -336,191 +338,4 @@ fn fields(event: &str) -> (&str, &str) {
         of("event").unwrap_or_default(),
         of("data").unwrap_or_default(),
     )
-}
-
-/// An answer whose texts may be shown: what a job file holds may stand in them, and a terminal
-/// does what it is told.
-fn harmless(body: Value) -> Value {
-    match body {
-        Value::String(text) => Value::String(on_one_line(&text)),
-        Value::Array(items) => items.into_iter().map(harmless).collect(),
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(name, value)| match value {
-                // What a run said has lines and columns of its own.
-                Value::String(text) if name == "output" => (name, Value::String(lines(&text))),
-                value => (name, harmless(value)),
-            })
-            .collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => body,
-    }
-}
-
-/// Text of several lines, harmless but for its line breaks and tabs.
-fn lines(text: &str) -> String {
-    let kept = |part: &str| match part.strip_suffix(['\n', '\t']) {
-        Some(before) => format!("{}{}", on_one_line(before), &part[before.len()..]),
-        None => on_one_line(part),
-    };
-    text.split_inclusive(['\n', '\t']).map(kept).collect()
-}
-
-/// An answer for programs, in one line: its texts as they are, and nothing in it that a terminal obeys.
-#[must_use]
-pub fn as_json(answer: &Value) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::new();
-    for character in answer.to_string().chars() {
-        // What JSON lets through besides: it reads this as the same character.
-        if character.is_control() || turns_direction(character) {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\\u{:04x}", u32::from(character));
-        } else {
-            text.push(character);
-        }
-    }
-    text.push('\n');
-    text
-}
-
-/// What a problem document (RFC 9457) says, in a line.
-#[must_use]
-pub fn problem(body: &Value) -> Option<String> {
-    let text = |key: &str| body.get(key).and_then(Value::as_str).map(on_one_line);
-    text("detail").or_else(|| text("title"))
-}
-
-fn is_local(server: &Url) -> bool {
-    let host = server.host_str().unwrap_or_default();
-    let host = host.trim_matches(['[', ']']);
-    let address = host.parse::<IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-/// The token that an elder on this machine left, found by its port. It is never
-/// looked for on behalf of another machine.
-fn local_token(server: &Url, environment: &Environment) -> Option<Secret> {
-    if !is_local(server) {
-        return None;
-    }
-    let port = server.port_or_known_default()?;
-    // What a job is told, else what elder itself is told: in a container both see one environment.
-    let state = environment
-        .get("ELDER_STATE_DIR")
-        .or_else(|| environment.get("ELDER_STATE"))
-        .unwrap_or("elder-state");
-    // A process that elder started has not the variable of the user's session.
-    let session = format!("/run/user/{}", environment.user);
-    let runtime = environment.get("XDG_RUNTIME_DIR").unwrap_or(&session);
-    let places = token_path(port, Some(Path::new(runtime)), Path::new(state));
-    places.iter().find_map(|place| read_token(place).ok())
-}
-
-fn read_token(file: &Path) -> Result<Secret, Failure> {
-    let text = read_text(file).map_err(|error| {
-        Failure::no_answer(format!(
-            "cannot read --token-file {}: {error}",
-            file.display()
-        ))
-    })?;
-    let token = text.trim();
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let message = format!("{} holds no token", file.display());
-        return Err(Failure::no_answer(message));
-    }
-    Ok(Secret::new(token))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn url(text: &str) -> Url {
-        Url::parse(text).unwrap()
-    }
-
-    #[test]
-    fn the_local_token_is_found_by_port_and_never_goes_to_another_machine() {
-        let folder = tempfile::tempdir().unwrap();
-        let own = folder.path().join("elder");
-        std::fs::create_dir(&own).unwrap();
-        std::fs::write(own.join("8000.token"), "secret-8000\n").unwrap();
-        std::fs::write(own.join("80.token"), "secret-80\n").unwrap();
-        let mut environment = Environment::default();
-        let runtime = folder.path().display().to_string();
-        environment.add(vec![("XDG_RUNTIME_DIR".to_owned(), runtime)]);
-        for (server, want) in [
-            ("http://127.0.0.1:8000", Some("secret-8000")),
-            ("http://localhost:8000/base", Some("secret-8000")),
-            ("http://[::1]", Some("secret-80")),
-            ("http://127.0.0.1:1", None),
-            ("http://elder.example:8000", None),
-            ("http://10.0.0.1:8000", None),
-            ("http://127.0.0.1.example:8000", None),
-        ] {
-            let token = local_token(&url(server), &environment);
-            assert_eq!(token.as_ref().map(Secret::expose), want, "{server}");
-        }
-    }
-
-    #[test]
-    fn the_local_token_is_also_found_in_the_state_folder_that_elder_is_told() {
-        let folder = tempfile::tempdir().unwrap();
-        // A port of its own: nothing may lie under /run for it.
-        std::fs::write(folder.path().join("3.token"), "secret-3\n").unwrap();
-        let state = folder.path().display().to_string();
-        for name in ["ELDER_STATE_DIR", "ELDER_STATE"] {
-            let mut environment = Environment::default();
-            environment.add(vec![(name.to_owned(), state.clone())]);
-            let token = local_token(&url("http://127.0.0.1:3"), &environment);
-            assert_eq!(
-                token.as_ref().map(Secret::expose),
-                Some("secret-3"),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_file_without_a_token_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("t");
-        let endless = "x".repeat((1 << 20) + 1);
-        for text in ["", "\n", "two words", "line\nline", &endless] {
-            std::fs::write(&file, text).unwrap();
-            assert!(read_token(&file).is_err(), "{text:.20?}");
-        }
-        assert!(read_token(&folder.path().join("none")).is_err());
-    }
-
-    #[test]
-    fn programs_get_every_text_as_it_is() {
-        let body =
-            serde_json::json!({ "detail": "a\nb\u{1b}[2J", "output": "\u{9b}2J\u{202e}é\u{7f}" });
-        let text = as_json(&body);
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), body);
-        let obeyed = |c: char| c != '\n' && (c.is_control() || turns_direction(c));
-        assert!(!text.contains(obeyed), "{text:?}");
-    }
-
-    #[test]
-    fn no_answer_speaks_to_the_terminal() {
-        let body = serde_json::json!({"detail": "a\u{1b}[31m\nb", "findings": [{"at": "x\u{9b}y", "line": 3}]});
-        let want = serde_json::json!({"detail": "a\\u{1b}[31m\\nb", "findings": [{"at": "x\\u{9b}y", "line": 3}]});
-        assert_eq!(harmless(body), want);
-        let said = serde_json::json!({"output": "a\tb\n\u{1b}[2Jc\r\n", "detail": "a\nb"});
-        let want = serde_json::json!({"output": "a\tb\n\\u{1b}[2Jc\\r\n", "detail": "a\\nb"});
-        assert_eq!(harmless(said), want, "output keeps its lines");
-    }
-
-    #[test]
-    fn a_problem_is_told_by_its_detail() {
-        let body = serde_json::json!({"title": "Conflict", "detail": "run 01 blocks it"});
-        assert_eq!(problem(&body).as_deref(), Some("run 01 blocks it"));
-        assert_eq!(
-            problem(&serde_json::json!({"title": "No"})).as_deref(),
-            Some("No")
-        );
-        assert_eq!(problem(&Value::Null), None);
-    }
 }
