@@ -206,6 +206,7 @@ async fn a_window_that_closes_while_elder_looks_is_not_waited_for_any_longer() {
     let (mut elder, report) = world.boot().await.unwrap();
     assert!(report.waits.is_some());
     clock.advance(Duration::from_secs(1800));
+    elder.hear_nothing();
     elder.serve();
     // Long before the regular look.
     elder.has(&["a=false"]).await;
