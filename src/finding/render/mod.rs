@@ -127,7 +127,8 @@ impl<'a> Report<'a> {
 }
 
 /// `1 file`, `2 files`.
-fn amount(count: usize, word: &str) -> String {
+#[must_use]
+pub fn amount(count: usize, word: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {word}{plural}")
 }
