@@ -10,5 +10,6 @@ fn main() -> ExitCode {
     if let Some(ended) = elder::action::process::second_face() {
         return ended;
     }
+    elder::memory::prepare();
     elder::cli::main().into()
 }

@@ -14,10 +14,11 @@ const EVERY: Duration = Duration::from_secs(60);
 /// So many rows at a time: the writer is free for fires between two slices.
 const SLICE: usize = 2_000;
 
-/// How long after the start the memory that the load took is given back.
+/// How long after the start the memory that the load took is given back for the first time.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// Gives memory back for ever: soon after the start, then now and then, for reloads leave some too.
+/// Gives memory back for ever: soon after the start, and again after twice as long each time, for a
+/// load may take a while; in the end now and then, for reloads leave some too.
 pub(super) async fn give_back_memory(clock: Arc<dyn Clock>) {
     let mut wait = SETTLED;
     loop {
@@ -26,7 +27,7 @@ pub(super) async fn give_back_memory(clock: Arc<dyn Clock>) {
             .await;
         // Another thread than those that serve: it may take some milliseconds.
         let _ = tokio::task::spawn_blocking(memory::give_back).await;
-        wait = EVERY;
+        wait = (wait * 2).min(EVERY);
     }
 }
 

@@ -57,6 +57,11 @@ impl Events {
         self.write(":\n\n".to_owned()).await
     }
 
+    /// Ends when nobody reads any more.
+    pub(super) async fn left(&self) {
+        self.to.closed().await;
+    }
+
     async fn write(&self, text: String) -> Result<(), Left> {
         let now = self.shared.clock.now();
         if !self.shared.access.is_good(&self.ticket, now) {

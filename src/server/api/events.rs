@@ -150,6 +150,7 @@ async fn follow(
         let more = async {
             tokio::select! {
                 more = reader.more() => more,
+                () = events.left() => false,
                 // A sync that has ended says nothing more, and elder is about to end.
                 changed = syncs.changed() => match changed {
                     Ok(()) => true,

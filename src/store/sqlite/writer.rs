@@ -23,6 +23,11 @@ const QUEUE: usize = 4096;
 /// A group is closed when it has so many writes: a caller behind a burst waits for one group, not for all.
 const GROUP: usize = 8192;
 
+/// After so many writes the pages that they left in memory, up to the whole cache, are given up at
+/// the next quiet moment: after a load of files they serve nobody for hours. A storm of fires reads
+/// the few that it needs again, once in some seconds.
+const MANY: usize = 50_000;
+
 /// How long cutting back may wait for readers. It holds up writes.
 const LOG_PATIENCE: Duration = Duration::from_millis(100);
 
@@ -91,6 +96,7 @@ impl Writer {
             log,
             cut_log_at: limits.log,
             limits,
+            written: 0,
             memory: Memory::default(),
         };
         let thread = std::thread::Builder::new()
@@ -140,6 +146,8 @@ struct Desk {
     limits: Limits,
     /// The size at which the log is next cut back.
     cut_log_at: u64,
+    /// How many writes there were since memory was given up.
+    written: usize,
     memory: Memory,
 }
 
@@ -172,6 +180,12 @@ impl Desk {
             }
             self.carry_out(group);
             self.bound_log();
+            self.written += size;
+            if self.written >= MANY && kept_back.is_none() && requests.is_empty() {
+                self.written = 0;
+                // What is committed stays so, whatever becomes of this.
+                let _ = self.conn.execute_batch("PRAGMA shrink_memory");
+            }
         }
     }
 

@@ -4,6 +4,14 @@ use std::fmt;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// What takes longer hangs, such as an elder that should have refused to run: it is killed, so that
+/// the test says so.
+const LONGEST: Duration = Duration::from_secs(240);
 
 /// Begins a call of `elder` with these words.
 pub fn elder(line: &str) -> Program {
@@ -76,7 +84,16 @@ impl Program {
         let writer = std::thread::spawn(move || {
             let _ = stdin.write_all(input.as_bytes());
         });
+        let pid = Pid::from_child(&child);
+        let (done, over) = channel::<()>();
+        let watchdog = std::thread::spawn(move || {
+            if over.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        });
         let output = child.wait_with_output().unwrap();
+        drop(done);
+        watchdog.join().unwrap();
         writer.join().unwrap();
         Finished {
             code: output.status.code(),
