@@ -41,7 +41,7 @@ pub fn rules(
     let errors = tree.findings.iter();
     let errors = errors.filter(|one| one.severity == Severity::Error).count();
     if errors > 0 {
-        let errors = amount(errors, "error");
+        let errors = amount(errors as u64, "error");
         let message = format!("{errors} in job files: rules would leave their jobs out");
         return Err(Failure::does_not_hold(message).help("see `elder validate`"));
     }

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::audit::{self, Call};
-use super::auth::{Caller, Need};
+use super::auth::Need;
 use super::problem::{self, Problem};
 use super::routes;
 use super::shared::Shared;
@@ -66,6 +66,14 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
         request: audit::request(&head.headers),
         prunes: false,
     };
+    // Who was refused something has a row as well.
+    let refuse = |call: Call, problem: Problem| {
+        if changes {
+            let (status, why) = (problem.status(), Some(problem.kind()));
+            shared.trail.answered(call, status, why, shared.clock.now());
+        }
+        problem
+    };
     let caller = match admitted {
         Ok(caller) => caller,
         Err(problem) => {
@@ -77,23 +85,18 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
                 why = problem.kind(),
                 "request refused"
             );
-            if changes {
-                let now = shared.clock.now();
-                let status = problem.status();
-                shared
-                    .trail
-                    .answered(call, status, Some(problem.kind()), now);
+            if let Some(name) = problem.caller() {
+                call.actor = name.clone();
             }
-            return Err(problem);
+            return Err(refuse(call, problem));
         }
     };
+    call.actor = caller.name.clone();
     if let Some(allow) = allow {
         let detail = format!("this path takes {allow}");
         let allow = HeaderValue::from_str(&allow).unwrap_or(HeaderValue::from_static("GET"));
-        return Err(
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail)
-                .header(header::ALLOW, allow),
-        );
+        let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail);
+        return Err(refuse(call, problem.header(header::ALLOW, allow)));
     }
     let most = matched
         .and_then(routes::find)
@@ -104,13 +107,14 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
         head.extensions.insert(Large(Arc::new(place)));
     }
     let body = match writes {
-        true => read(&head, body, guard.body, most).await?,
+        true => match read(&head, body, guard.body, most).await {
+            Ok(body) => body,
+            Err(problem) => return Err(refuse(call, problem)),
+        },
         false => Bytes::new(),
     };
     call.prunes = changes && audit::prunes(&path, &body);
-    let Caller { name, .. } = caller.clone();
     head.extensions.insert(caller);
-    call.actor = name.clone();
     let answering = Answering {
         shared: guard.shared.clone(),
         method,

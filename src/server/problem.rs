@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problem documents: what is wrong and the mend, and
 //! nothing of paths, tables or secrets.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -29,6 +30,7 @@ struct Parts {
     more: Map<String, Value>,
     header: Option<(HeaderName, HeaderValue)>,
     said: Option<&'static str>,
+    caller: Option<Arc<str>>,
 }
 
 impl Problem {
@@ -41,6 +43,7 @@ impl Problem {
             more: Map::new(),
             header: None,
             said: None,
+            caller: None,
         }))
     }
 
@@ -93,6 +96,17 @@ impl Problem {
     pub(super) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.header = Some((name, value));
         self
+    }
+
+    /// Of somebody who is known.
+    pub(super) fn of(mut self, caller: &Arc<str>) -> Self {
+        self.0.caller = Some(caller.clone());
+        self
+    }
+
+    /// Whose it is, if they are known.
+    pub(super) fn caller(&self) -> Option<&Arc<str>> {
+        self.0.caller.as_ref()
     }
 
     /// Its status.

@@ -83,6 +83,13 @@ impl Pauses {
         self.coming(key).or_else(|| self.of(key))
     }
 
+    /// What a fire is decided by. An end that is on its way counts: what follows from it is behind it in
+    /// the line to the store, so that nothing begins before it is there, and nothing where it is refused.
+    fn deciding(&self, key: JobKey) -> Option<&Pause> {
+        let over = self.coming(key).filter(|pause| pause.ended_at.is_some());
+        over.or_else(|| self.of(key))
+    }
+
     /// The store has answered.
     fn arrived(&mut self, ticket: Ticket) {
         self.asked.retain(|(of, _, _)| *of != ticket);
@@ -210,6 +217,8 @@ impl State {
         {
             // Its own end may have waited for this answer.
             self.pauses.set(key, pause);
+            // What its end by a person let wait for a place does not begin.
+            self.skip_waiting(key);
         }
         let refusal = Refusal::Store(error.to_owned());
         self.effects
@@ -338,7 +347,7 @@ impl State {
 
     /// Why a fire that is due then is skipped, if it is for a pause.
     pub(super) fn pause_over(&self, key: JobKey, due: Timestamp) -> Option<Arc<str>> {
-        let pause = self.pauses.of(key)?;
+        let pause = self.pauses.deciding(key)?;
         let covers = pause.covers(due, self.now.wall);
         covers.then(|| pause.words().into())
     }
@@ -351,7 +360,7 @@ impl State {
 
     /// What is due since the job's mark and falls into its pause.
     pub(super) fn settle_paused(&mut self, key: JobKey, schedule: &Schedule) {
-        let (Some(job), Some(pause)) = (self.job(key), self.pauses.of(key)) else {
+        let (Some(job), Some(pause)) = (self.job(key), self.pauses.deciding(key)) else {
             return;
         };
         let now = self.now.wall;

@@ -106,7 +106,7 @@ fn done(report: &ReloadReport, status: &SyncStatus) -> Result<Response, Problem>
     let (code, kind, detail) = if errors > 0 || refused && !lost {
         let detail = format!(
             "{} in job files: what was good before goes on, see findings for the mends",
-            amount(errors, "error")
+            amount(errors as u64, "error")
         );
         (StatusCode::UNPROCESSABLE_ENTITY, "rejected", detail)
     } else if lost {

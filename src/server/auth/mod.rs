@@ -257,7 +257,8 @@ impl Access {
             ));
         };
         let caller = self.caller(token, peer, now)?;
-        caller.reaches(need.role())?;
+        let reaches = caller.reaches(need.role());
+        reaches.map_err(|problem| problem.of(&caller.name))?;
         Ok(caller)
     }
 

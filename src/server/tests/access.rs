@@ -5,6 +5,7 @@ use super::super::routes::{PREFIXES, ROUTES};
 use super::super::{Auth, BindError, Config, Parts, Public, bind, hex};
 use super::events::Follower;
 use super::harness::{Reply, Server};
+use crate::model::AuditResult;
 
 const METHODS: [&str; 8] = [
     "GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "BREW",
@@ -211,6 +212,59 @@ async fn an_operator_reloads_and_only_an_admin_prunes() {
         }
     }
     assert_eq!(*server.requests.lock().unwrap(), vec![None; 4]);
+}
+
+#[tokio::test]
+async fn whoever_is_refused_a_write_stands_in_the_trail_by_name_whatever_was_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens");
+    let line = |name: &str, role: &str| format!("{name} {role} {}\n", hex(&hash_token(name)));
+    std::fs::write(&file, line("eve", "viewer") + &line("ops", "operator")).unwrap();
+    let server = Server::with("127.0.0.1:0", |config| config.tokens = Some(file), |_| {}).await;
+    let long = "x".repeat(2 << 20);
+    let pause = "/jobs/billing/pause";
+    for (bearer, method, path, kind, body, status, want) in [
+        ("eve", "POST", pause, "json", "", 403, ("eve", "role")),
+        (
+            "nobody",
+            "POST",
+            pause,
+            "json",
+            "",
+            401,
+            ("anonymous", "token"),
+        ),
+        (
+            "ops",
+            "POST",
+            pause,
+            "text",
+            "{}",
+            415,
+            ("ops", "media-type"),
+        ),
+        (
+            "ops",
+            "POST",
+            pause,
+            "json",
+            &*long,
+            413,
+            ("ops", "too-large"),
+        ),
+        ("ops", "PUT", pause, "json", "", 405, ("ops", "method")),
+        ("ops", "POST", "/stop", "json", "", 403, ("ops", "role")),
+    ] {
+        let (bearer, kind) = (format!("Bearer {bearer}"), format!("application/{kind}"));
+        let headers = [("Authorization", &*bearer), ("Content-Type", &*kind)];
+        let reply = server.send(method, path, &headers, body).await;
+        assert_eq!(reply.status, status, "{bearer} {path}: {reply:?}");
+        let row = server.store.trail.lock().unwrap().pop().unwrap();
+        let (actor, why) = (&*row.actor, row.detail.as_deref().unwrap());
+        assert_eq!((actor, why), want, "{bearer} {path}");
+        assert_eq!(row.result, AuditResult::Refused);
+    }
+    assert!(server.store.trail.lock().unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -718,7 +718,7 @@ impl World {
     /// one of a hint just before, on a machine that is slow enough.
     pub(super) async fn start_deaf(&self) -> Elder {
         let (mut elder, _) = self.boot().await.unwrap();
-        elder.sync.as_mut().unwrap().hear_nothing();
+        elder.hear_nothing();
         elder.serve();
         elder
     }
@@ -732,6 +732,11 @@ impl World {
 }
 
 impl Elder {
+    /// Only who asks makes it look; before it serves.
+    pub(super) fn hear_nothing(&mut self) {
+        self.sync.as_mut().unwrap().hear_nothing();
+    }
+
     /// Begins to serve requests and hints.
     pub(super) fn serve(&mut self) {
         let (stop, stopped) = oneshot::channel();

@@ -308,8 +308,8 @@ fn an_end_of_its_own_never_writes_over_what_was_asked_for_before_it() {
         (
             None,
             vec![
-                // An end counts once the store has it.
-                "a 10: skipped (paused) ×2",
+                "a 10: skipped (paused)",
+                "a 20: interrupted (interrupted)",
                 "a 30: running",
             ],
         ),
@@ -348,6 +348,49 @@ fn an_end_of_its_own_never_writes_over_what_was_asked_for_before_it() {
     world.pass(5);
     assert_eq!(world.told(), ["a 10: skipped (paused) ×2", "a 30: running"]);
     world.check();
+}
+
+#[test]
+fn a_fire_after_an_end_that_is_on_its_way_to_the_store_runs_once_it_is_there() {
+    for is_refused in [false, true] {
+        // One of the two has the only place.
+        let mut world = World::new(Settings {
+            max_workers: 1,
+            max_requests: 1,
+        });
+        world.first(vec![
+            job("a", every(10), |_| {}),
+            job("b", every(10), |_| {}),
+        ]);
+        world.pause("a", None);
+        world.pause("b", None);
+        world.pass(9);
+        world.is_slow = true;
+        world.resume("a");
+        world.resume("b");
+        world.pass(2);
+        assert!(world.running.is_empty(), "no end is in the store yet");
+        world.is_store_up = !is_refused;
+        world.is_slow = false;
+        world.pump();
+        if is_refused {
+            assert!(matches!(world.paused(), Err(Refusal::Store(_))));
+            world.pass(1);
+            world.store_back();
+            world.pass(0);
+            let mut told = world.told();
+            told.sort();
+            let skipped = ["a 10: skipped (paused)", "b 10: skipped (paused)"];
+            assert_eq!(told, skipped, "both are paused still");
+        } else {
+            world.finish(0, Ended::Success);
+            world.finish(0, Ended::Success);
+            let mut told = world.told();
+            told.sort();
+            assert_eq!(told, ["a 10: success", "b 10: success"]);
+        }
+        world.check();
+    }
 }
 
 #[test]
