@@ -44,6 +44,8 @@ pub struct Failure {
     pub message: String,
     /// What to do about it; empty for nothing.
     pub help: String,
+    /// Whether asking again gives the same answer.
+    pub is_lasting: bool,
 }
 
 impl Failure {
@@ -54,6 +56,7 @@ impl Failure {
             exit: Exit::NoAnswer,
             message: message.into(),
             help: String::new(),
+            is_lasting: false,
         }
     }
 
@@ -63,6 +66,15 @@ impl Failure {
         Self {
             exit: Exit::DoesNotHold,
             ..Self::no_answer(message)
+        }
+    }
+
+    /// The same, and asking again is of no use.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self {
+            is_lasting: true,
+            ..self
         }
     }
 

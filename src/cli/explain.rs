@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::finding::{Code, Severity};
 
-use super::args::{ExplainArgs, TableFormat};
+use super::args::{DEFAULT_SERVER, ExplainArgs, TableFormat};
 use super::client::{Client, as_json};
 use super::console::Console;
 use super::environment::Environment;
@@ -81,7 +81,11 @@ fn told(body: &Value, server: &str) -> String {
     }
     for (index, hint) in texts("hints").enumerate() {
         let lead = if index == 0 { "try:" } else { "    " };
-        let hint = hint.replace("$ELDER_SERVER", server);
+        // What every command asks by itself need not be named.
+        let hint = match server == DEFAULT_SERVER {
+            true => hint.replace(" --server $ELDER_SERVER", ""),
+            false => hint.replace("$ELDER_SERVER", server),
+        };
         text.push_str(&format!("{lead} {hint}\n"));
     }
     text
@@ -112,13 +116,18 @@ mod tests {
         let body = json!({
             "summary": "the fire of 02:00 was skipped",
             "details": ["Run X was in its way.", "Run Y by a.yaml:3."],
-            "hints": ["curl -s $ELDER_SERVER/api/v1/runs/X    the run", "elder next a    more"],
+            "hints": ["elder logs X --server $ELDER_SERVER    what it said", "elder next a    more"],
         });
-        assert_eq!(
-            told(&body, "http://127.0.0.1:8000"),
-            "the fire of 02:00 was skipped\n  Run X was in its way.\n  Run Y by a.yaml:3.\n\
-             try: curl -s http://127.0.0.1:8000/api/v1/runs/X    the run\n     elder next a    more\n"
-        );
+        for (server, flag) in [
+            ("http://127.0.0.1:8000", ""),
+            ("http://10.0.0.1:9000", " --server http://10.0.0.1:9000"),
+        ] {
+            let want = format!(
+                "the fire of 02:00 was skipped\n  Run X was in its way.\n  Run Y by a.yaml:3.\n\
+                 try: elder logs X{flag}    what it said\n     elder next a    more\n"
+            );
+            assert_eq!(told(&body, server), want);
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub fn check_out(folder: &Path, revision: &str, scratch: &Path) -> Result<String
     )
     .map_err(|_| {
         Failure::no_answer(format!("git knows no revision {revision} here"))
-            .help("fetch it first, such as `git fetch origin main`; a shallow clone lacks old ones")
+            .help(fetch_it(revision))
     })?;
     let at = format!("{commit}:{}", prefix.trim_end_matches('/'));
     let top = Path::new(&top);
@@ -58,6 +58,19 @@ pub fn check_out(folder: &Path, revision: &str, scratch: &Path) -> Result<String
         }
     }
     Ok(commit.chars().take(12).collect())
+}
+
+/// How to get it. A clone of one branch (what a pipeline makes) keeps no `origin/…` of another one,
+/// unless the fetch says where.
+fn fetch_it(revision: &str) -> String {
+    let fetch = |branch: &str| format!("`git fetch origin {branch}:refs/remotes/origin/{branch}`");
+    match revision.strip_prefix("origin/") {
+        Some(branch) => format!("fetch it first: {}", fetch(branch)),
+        None => format!(
+            "fetch it first, such as {} for git:origin/main; a clone of one branch or one commit lacks the rest",
+            fetch("main")
+        ),
+    }
 }
 
 /// What git answers, or says is wrong.

@@ -137,7 +137,9 @@ pub(super) fn ended(run: &Value) -> String {
         (None, Some(state)) => state.to_owned(),
         (None, None) => return "-".to_owned(),
     };
-    if let Some(reason) = word("reason") {
+    // While an attempt runs, the reason is still that of the one before.
+    let reason = word("reason").filter(|_| text != "running");
+    if let Some(reason) = reason {
         text.push_str(&format!(" ({reason})"));
     }
     match run["count"].as_u64() {
@@ -178,6 +180,18 @@ R1   b    2027-01-01T00:00:00Z  missed (downtime) ×4  -        schedule        
 ";
         assert_eq!(table(&runs, Of::All), want);
         assert!(table(&runs, Of::OneJob).starts_with("RUN  SCHEDULED  "));
-        assert_eq!(ended(&json!({"state": "running"})), "running");
+        for (run, want) in [
+            (json!({"state": "running"}), "running"),
+            (
+                json!({"state": "running", "reason": "interrupted", "attempt": 2}),
+                "running",
+            ),
+            (
+                json!({"state": "waiting", "reason": "exit", "attempt": 2}),
+                "waiting (exit)",
+            ),
+        ] {
+            assert_eq!(ended(&run), want);
+        }
     }
 }

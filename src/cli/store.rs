@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
+use crate::finding::render::amount;
 use crate::store;
 
 use super::args::{BackupArgs, OptimizeArgs, RestoreArgs};
@@ -76,10 +77,10 @@ pub fn restore(
         None => String::new(),
     };
     let mut text = format!(
-        "{} is restored: {} jobs, {} runs{newest}\n",
+        "{} is restored: {}, {}{newest}\n",
         done.place.display(),
-        done.jobs,
-        done.runs
+        amount(done.jobs, "job"),
+        amount(done.runs, "run")
     );
     if let Some(aside) = &done.aside {
         text.push_str(&format!(

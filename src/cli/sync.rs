@@ -4,6 +4,8 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::finding::render::amount;
+
 use super::args::{SyncArgs, TableFormat};
 use super::client::{Answer, Client, as_json, problem};
 use super::console::Console;
@@ -155,10 +157,10 @@ fn told(answer: &Answer) -> String {
         text.push_str(&format!("{said}\n"));
     }
     text.push_str(&format!(
-        "{}: {} jobs in {} files; {} added, {} rescheduled, {} changed, {} removed, {} held\n",
+        "{}: {} in {}; {} added, {} rescheduled, {} changed, {} removed, {} held\n",
         report.result,
-        report.jobs,
-        report.files,
+        amount(report.jobs, "job"),
+        amount(report.files, "file"),
         report.added,
         report.rescheduled,
         report.changed,

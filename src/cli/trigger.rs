@@ -116,16 +116,24 @@ pub(super) fn told(job: &str, run_id: &str, run: &Value) -> String {
     if let Some(seconds) = run.get("duration_seconds").and_then(Value::as_f64) {
         text.push_str(&format!(" after {seconds:.3} s"));
     }
+    let mut said = Vec::new();
     for (key, name) in [
         ("exit_code", "exit code"),
         ("signal", "signal"),
         ("http_status", "status"),
     ] {
         if let Some(value) = run.get(key).filter(|value| !value.is_null()) {
+            said.push(format!("{name} {value}"));
             text.push_str(&format!(", {name} {value}"));
         }
     }
-    if let Some(detail) = word("detail") {
+    match run.get("attempt").and_then(Value::as_u64) {
+        None | Some(0 | 1) => {}
+        Some(attempts) => text.push_str(&format!(", {attempts} attempts")),
+    }
+    // `exit code 3: exit code 3` would say it twice.
+    let detail = word("detail").filter(|detail| !said.iter().any(|said| said == detail));
+    if let Some(detail) = detail {
         text.push_str(&format!(": {detail}"));
     }
     if run.get("source").is_some_and(|source| !source.is_null()) {
@@ -155,6 +163,10 @@ mod tests {
             (
                 json!({"outcome": "failed", "reason": "http", "http_status": 404, "detail": "404 is not among 2xx", "output": ""}),
                 "job: run R failed (http), status 404: 404 is not among 2xx\n",
+            ),
+            (
+                json!({"outcome": "failed", "reason": "exit", "exit_code": 3, "detail": "exit code 3", "attempt": 3}),
+                "job: run R failed (exit), exit code 3, 3 attempts\n",
             ),
             (
                 json!({"outcome": "interrupted", "reason": "interrupted", "source": "jobs.d/a.yaml:3", "revision": "v1"}),

@@ -82,8 +82,8 @@ pub fn wait(
                         .help("do the files reach that elder? `elder sync` makes it look now"),
                 );
             }
+            Err(failure) if is_over || failure.is_lasting => return Err(failure),
             // It may be starting.
-            Err(failure) if is_over => return Err(failure),
             Ok(Seen::Other(_)) | Err(_) => client.pause(PAUSE),
         }
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::action::process::{Cgroups, LeftBehind, end_left_behind};
+use crate::duration;
 use crate::ids::RunId;
 use crate::model::{Event, Observer, Policy, Remains, Run, RunState};
 
@@ -17,7 +18,17 @@ pub(super) async fn end(
 ) -> HashMap<RunId, Remains> {
     let under_way = open.iter().filter(|run| run.state == RunState::Running);
     let runs: HashSet<RunId> = under_way.map(|run| run.id).collect();
-    let found = end_left_behind(runs, state, Policy::KILL_GRACE).await;
+    // Nothing fires meanwhile, and nothing answers: whoever waits for the start has to know why.
+    let begins = |count: usize| {
+        let grace = duration::print(Policy::KILL_GRACE);
+        observer.observe(&Event::Notice {
+            warning: true,
+            text: &format!(
+                "an elder that is no more has left {count} processes of its runs; nothing starts before they are ended, {grace} at most"
+            ),
+        });
+    };
+    let found = end_left_behind(runs, state, Policy::KILL_GRACE, begins).await;
     for run in open {
         let of_run: Vec<_> = found.iter().filter(|one| one.run == run.id).collect();
         if let Some(text) = sentence(run, &of_run) {

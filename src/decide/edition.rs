@@ -268,8 +268,8 @@ impl FailingSince {
         let revision = revision.map(|it| format!("revision {it}{by}, "));
         let revision = revision.unwrap_or_default();
         let of = match self.success {
-            LastSuccess::None => "and no success is known",
-            LastSuccess::Unknown => "and nobody knows by which definition it last succeeded",
+            LastSuccess::None => "no success is known",
+            LastSuccess::Unknown => "by which definition it last succeeded is not known",
             LastSuccess::By(good) if self.definition == Some(good) => {
                 "by the definition of its last success"
             }
@@ -417,7 +417,7 @@ mod tests {
                 all(&[&good, &bad]),
                 Some("bad"),
                 None,
-                "revision rev-bad by author of bad, and no success is known",
+                "revision rev-bad by author of bad, no success is known",
                 "it never succeeded",
             ),
             (
@@ -457,7 +457,7 @@ mod tests {
             (
                 all(&[&good, &bad]),
                 "good",
-                "revision rev-good by author of good, and nobody knows by which definition it last succeeded",
+                "revision rev-good by author of good, by which definition it last succeeded is not known",
             ),
         ] {
             let since = failing_since(&failing(Some(ran_by)), LastSuccess::Unknown, &editions);

@@ -20,6 +20,32 @@ impl Code {
         let page = after.split_once("\n## ").map_or(after, |(page, _)| page);
         page.trim()
     }
+
+    /// The first paragraph of its page in plain text: title and what it means.
+    #[must_use]
+    pub fn summary(self) -> String {
+        let page = self.page();
+        let first = page.split_once("\n\n").map_or(page, |(first, _)| first);
+        let mut text = String::with_capacity(first.len());
+        let mut rest = first;
+        // A link is its words.
+        while let Some((before, after)) = rest.split_once('[') {
+            text.push_str(before);
+            rest = after;
+            if let Some((words, (_, behind))) = after
+                .split_once("](")
+                .and_then(|(words, target)| Some((words, target.split_once(')')?)))
+                .filter(|(words, _)| !words.contains(['[', ']']))
+            {
+                text.push_str(words);
+                rest = behind;
+            } else {
+                text.push('[');
+            }
+        }
+        text.push_str(rest);
+        text.replace("**", "").replace('\n', " ")
+    }
 }
 
 #[cfg(test)]
@@ -35,6 +61,13 @@ mod tests {
                 "{code}: {page:?}"
             );
             assert!(!page.contains("\n## ") && page.len() > 40, "{code}");
+            let summary = code.summary();
+            let title = format!("{}. ", code.title());
+            assert!(summary.starts_with(&title), "{summary}");
+            assert!(
+                !summary.contains("**") && !summary.contains("]("),
+                "{summary}"
+            );
         }
         assert_eq!(Code::parse("e012"), Some(Code::BadCron));
         assert_eq!(Code::parse("E999"), None);

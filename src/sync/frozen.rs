@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::eye::{Plan, pending_hash};
 use super::handle::{Pass, WaitingChange};
 use super::reload::{Reloader, Request};
-use super::status::Carried;
+use super::status::{Carried, names_of};
 use crate::decide::diff::Diff;
 use crate::decide::merge::InForce;
 use crate::decide::{Freeze, freeze};
@@ -110,7 +110,7 @@ impl Reloader {
             let names = self.confirmed(request).into_iter().collect();
             self.frozen.confirmed = Some((pending_hash(self.held()), names));
         }
-        let text = Carried::of(&plan.diff, true).words();
+        let text = self.in_words(plan);
         let content = self.seen.content_hash.clone();
         let known = self.frozen.waiting.take();
         let known = known.filter(|_| self.frozen.content == content);
@@ -126,6 +126,26 @@ impl Reloader {
             differs: is_new,
             ..Carried::default()
         })
+    }
+
+    /// What a plan would do, jobs that the guard would keep included.
+    fn in_words(&self, plan: &Plan) -> String {
+        let held = self.held();
+        let gone = plan.held.iter().filter(|name| !held.contains(name));
+        let gone: Vec<_> = gone.collect();
+        let does = Carried::of(&plan.diff, true).words();
+        match (gone.is_empty(), does) {
+            (true, Some(does)) => does,
+            (true, None) => "names, pools, sages or held removals".to_owned(),
+            (false, does) => {
+                let does = does.map_or_else(String::new, |does| format!("{does}; "));
+                format!(
+                    "{does}{} gone from the files, to be held until confirmed: {}",
+                    gone.len(),
+                    names_of(gone.into_iter())
+                )
+            }
+        }
     }
 
     /// Whether a plan makes anything else than what is in force.

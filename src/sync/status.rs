@@ -56,8 +56,8 @@ impl Carried {
         }
     }
 
-    /// `1 added, 2 removed (added: a; removed: b, c)`
-    pub(super) fn words(&self) -> String {
+    /// `1 added, 2 removed (added: a; removed: b, c)`; nothing where it does nothing to a job.
+    pub(super) fn words(&self) -> Option<String> {
         let counts = [
             (self.added, "added"),
             (self.rescheduled, "rescheduled"),
@@ -66,10 +66,7 @@ impl Carried {
         ];
         let counts = counts.iter().filter(|(count, _)| *count > 0);
         let counts: Vec<_> = counts.map(|(n, what)| format!("{n} {what}")).collect();
-        match counts.is_empty() {
-            true => "names, pools or sages".to_owned(),
-            false => format!("{} ({})", counts.join(", "), self.touched.join("; ")),
-        }
+        (!counts.is_empty()).then(|| format!("{} ({})", counts.join(", "), self.touched.join("; ")))
     }
 }
 
@@ -203,7 +200,7 @@ pub(super) fn names(names: &[JobName]) -> String {
     names_of(names.iter())
 }
 
-fn names_of<'a>(names: impl ExactSizeIterator<Item = &'a JobName>) -> String {
+pub(super) fn names_of<'a>(names: impl ExactSizeIterator<Item = &'a JobName>) -> String {
     let count = names.len();
     let shown: Vec<&str> = names.take(MAX_NAMES).map(JobName::as_str).collect();
     let shown = shown.join(", ");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::finding::render::amount;
 use crate::model::Outcome;
 
 /// What the daemon says about a span.
@@ -101,9 +102,9 @@ impl Report {
         text.push_str(&aligned(&lines));
         let sum = |of: fn(&Row) -> u64| rows.iter().map(|row| of(row)).sum::<u64>();
         text.push_str(&format!(
-            "{} jobs, {} runs, {} failed, {} missed, {} skipped\n",
-            rows.len(),
-            sum(Row::runs),
+            "{}, {}, {} failed, {} missed, {} skipped\n",
+            amount(rows.len() as u64, "job"),
+            amount(sum(Row::runs), "run"),
             sum(Row::bad),
             sum(|row| row.count(Outcome::Missed)),
             sum(|row| row.count(Outcome::Skipped))

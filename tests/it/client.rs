@@ -64,7 +64,7 @@ fn what_stands_against_a_trigger_is_said_in_elders_own_words() {
     let path = "POST /api/v1/jobs/billing/run";
     for (status, detail, code) in [
         (409, "run R0 of billing is still running", 1),
-        (404, "there is no job billing", 2),
+        (404, "there is no job `billing`", 2),
         (401, "a token is needed", 2),
         (503, "the store does not answer", 2),
     ] {
@@ -73,6 +73,25 @@ fn what_stands_against_a_trigger_is_said_in_elders_own_words() {
         assert_eq!(finished.code, Some(code), "{status}: {finished}");
         assert!(finished.stderr.contains(detail), "{status}: {finished}");
         assert!(finished.stdout.is_empty(), "{status}: {finished}");
+    }
+}
+
+#[test]
+fn who_waits_with_a_token_that_is_refused_is_told_at_once() {
+    for status in [401, 403] {
+        let answer = [(
+            "GET /api/v1/config",
+            status,
+            json!({"detail": "the token is not known"}),
+        )];
+        let (finished, server) = against("wait --revision 3f2a91c0 --timeout 1h", &answer);
+        assert_eq!(finished.code, Some(2), "{finished}");
+        assert!(
+            finished.stderr.contains("the token is not known"),
+            "{finished}"
+        );
+        assert!(finished.stderr.contains("--token-file"), "{finished}");
+        assert_eq!(server.seen().len(), 1, "{finished}");
     }
 }
 

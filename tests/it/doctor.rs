@@ -51,7 +51,7 @@ fn a_sound_tree_has_nothing_to_mend_and_is_left_as_it_is() {
     assert_eq!(finished.json()["failures"], 0, "{finished}");
     assert_eq!(
         one(&finished, "jobs"),
-        ("ok".to_owned(), "1 good jobs".to_owned())
+        ("ok".to_owned(), "1 good job".to_owned())
     );
     assert_eq!(one(&finished, "programs").0, "ok");
     assert!(

@@ -232,7 +232,7 @@ fn a_person_sees_how_elder_and_its_jobs_are() {
     };
     let status = said(
         "status",
-        &["Synced", "2 jobs, 1 with a next fire", "2 runs, 1 errors"],
+        &["Synced", "2 jobs, 1 with a next fire", "2 runs, 1 error,"],
     );
     assert_eq!(status["stats"]["total_executed"], 2);
     let list = said(

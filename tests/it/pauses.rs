@@ -99,7 +99,7 @@ fn a_pause_outlives_kills_and_edits_and_is_seen_everywhere_until_it_is_ended() {
     assert_eq!(daemon.get("/api/v1/config").json()["overrides"], overrides);
     let status = ask(&daemon, &folder, &["status"]);
     assert!(
-        status.stdout.contains("1 jobs are paused: elder overrides"),
+        status.stdout.contains("1 job is paused: elder overrides"),
         "{status}"
     );
     let at = last_row(&daemon)["scheduled_at"]

@@ -158,6 +158,30 @@ fn the_exit_status_says_what_was_found() {
 }
 
 #[test]
+fn the_mend_of_a_revision_that_a_pipelines_clone_lacks_mends_it() {
+    let folder = repository();
+    git(folder.path(), "branch change");
+    let clone = Folder::new();
+    let from = folder.path().display();
+    git(
+        clone.path(),
+        &format!("clone -q --depth=1 --branch change file://{from} c"),
+    );
+    let inside = clone.join("c");
+    let against = || {
+        elder("plan ops/jobs.d --against git:origin/main")
+            .within(&inside)
+            .run()
+    };
+    let refused = against();
+    assert_eq!(refused.code, Some(2), "{refused}");
+    let (_, command) = refused.stderr.split_once("`git ").unwrap();
+    git(&inside, command.split('`').next().unwrap());
+    let planned = against();
+    assert_eq!(planned.code, Some(0), "{planned}");
+}
+
+#[test]
 fn what_cannot_be_compared_is_said_with_the_mend() {
     let folder = repository();
     let plain = Folder::with(&[("jobs.d/a.yaml", BEFORE)]);

@@ -59,7 +59,10 @@ fn rules(folder: &Folder, more: &str) -> String {
 #[test]
 fn the_shipped_rules_do_what_their_tests_say() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/prometheus");
-    holds(&promtool(&folder, &["check", "rules", "alerts.yml"]));
+    holds(&promtool(
+        &folder,
+        &["check", "rules", "--lint-fatal", "alerts.yml"],
+    ));
     holds(&promtool(&folder, &["test", "rules", "alerts.test.yml"]));
 }
 
@@ -68,7 +71,10 @@ fn each_job_gets_the_rule_that_follows_from_its_schedule() {
     let folder = Folder::with(&[("jobs.d/a.yaml", JOBS)]);
     let text = rules(&folder, "--runbook-url https://example.com/runbook");
     folder.write("rules.yml", &text);
-    holds(&promtool(folder.path(), &["check", "rules", "rules.yml"]));
+    holds(&promtool(
+        folder.path(),
+        &["check", "rules", "--lint-fatal", "rules.yml"],
+    ));
 
     let own: Vec<&str> = text.split("- alert: ElderJobOverdue").skip(1).collect();
     // A day, its grace and an hour for the run; the day of 25 hours is the largest.
@@ -108,7 +114,10 @@ fn each_job_gets_the_rule_that_follows_from_its_schedule() {
         .map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line)))
         .collect();
     folder.write("inner.yml", &inner);
-    holds(&promtool(folder.path(), &["check", "rules", "inner.yml"]));
+    holds(&promtool(
+        folder.path(),
+        &["check", "rules", "--lint-fatal", "inner.yml"],
+    ));
 }
 
 #[test]
@@ -168,7 +177,10 @@ fn nothing_of_a_job_file_becomes_a_template() {
     let folder = Folder::with(&[("jobs.d/{{ printf }}.yaml", hostile)]);
     let text = rules(&folder, "");
     folder.write("rules.yml", &text);
-    holds(&promtool(folder.path(), &["check", "rules", "rules.yml"]));
+    holds(&promtool(
+        folder.path(),
+        &["check", "rules", "--lint-fatal", "rules.yml"],
+    ));
     let description = text
         .lines()
         .rfind(|line| line.contains("description:"))
@@ -234,7 +246,10 @@ fn the_dashboard_asks_for_metrics_that_there_are() {
         ));
     }
     folder.write("rules.yml", &rules);
-    holds(&promtool(folder.path(), &["check", "rules", "rules.yml"]));
+    holds(&promtool(
+        folder.path(),
+        &["check", "rules", "--lint-fatal", "rules.yml"],
+    ));
 }
 
 /// A server that ends with the test.

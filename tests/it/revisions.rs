@@ -218,10 +218,7 @@ fn a_job_that_fails_says_since_which_commit_who_made_it_and_what_it_changed() {
         ("report", "billing fails since 20".to_owned()),
         ("report", words.clone()),
         ("list", format!("failing since {}", &bad[..12])),
-        (
-            "status",
-            "1 jobs failed when they last ran: billing".to_owned(),
-        ),
+        ("status", "the last run of 1 job failed: billing".to_owned()),
         (
             "runs billing",
             format!("jobs.d/billing.yaml:2 @ {}", &bad[..12]),

@@ -127,6 +127,7 @@ pub async fn end_left_behind(
     runs: HashSet<RunId>,
     state_dir: &Path,
     grace: Duration,
+    begins: impl FnOnce(usize),
 ) -> Vec<LeftBehind> {
     if runs.is_empty() {
         return Vec::new();
@@ -137,11 +138,15 @@ pub async fn end_left_behind(
     let deadline = Instant::now() + grace;
     let end = deadline + KILLED_WITHIN;
     let mut pause = FIRST_LOOK;
+    let mut begins = Some(begins);
     let left = loop {
         let found = kin.look(None).await;
         let now = Instant::now();
         if found.is_empty() || now >= end {
             break found;
+        }
+        if let Some(begins) = begins.take() {
+            begins(found.len());
         }
         for (one, run) in &found {
             let is_new = known.insert((one.pid, one.began));

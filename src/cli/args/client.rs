@@ -9,11 +9,14 @@ use jiff::Timestamp;
 use super::TableFormat;
 use super::values;
 
+/// Where `elder run` listens when nobody says otherwise.
+pub const DEFAULT_SERVER: &str = "http://127.0.0.1:8000";
+
 /// Which elder to talk to.
 #[derive(Debug, Args)]
 pub struct ClientArgs {
     /// The elder to talk to (ELDER_SERVER)
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8000", value_parser = values::server)]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_SERVER, value_parser = values::server)]
     pub server: String,
     /// The file with the token (ELDER_TOKEN_FILE) [default: the one that an elder on this machine left for its port]
     #[arg(long, value_name = "FILE")]

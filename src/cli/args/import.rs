@@ -15,6 +15,7 @@ Examples:
   elder import systemd /etc/systemd/system/backup.timer      its .service is found beside it
   elder import cronstable cronstable.d/jobs.yaml --prove
   elder import apscheduler dump.json                         docs/migration.md says how to dump
+  elder import celery dump.json                              the same, also for RedBeat
 
 The job file goes to standard output or to --output; what is to be looked at, and the proof, to
 standard error. What cannot be translated stands in the job file as a comment with the reason.
@@ -70,5 +71,6 @@ pub enum SourceFormat {
     /// cronstable and yacron YAML
     Cronstable,
     /// A JSON dump of APScheduler 3, Celery beat or RedBeat
+    #[value(alias = "celery", alias = "redbeat")]
     Apscheduler,
 }

@@ -16,9 +16,9 @@ use std::ffi::OsString;
 use clap::{Parser, Subcommand};
 
 pub use client::{
-    AskArgs, BackupArgs, CancelArgs, ClientArgs, ExplainArgs, ListArgs, LogsArgs, OptimizeArgs,
-    OverridesArgs, PauseArgs, ReportArgs, RerunArgs, ResumeArgs, RunsArgs, ShowArgs, StatsArgs,
-    StatusArgs, StopArgs, SyncArgs, TriggerArgs, WaitArgs,
+    AskArgs, BackupArgs, CancelArgs, ClientArgs, DEFAULT_SERVER, ExplainArgs, ListArgs, LogsArgs,
+    OptimizeArgs, OverridesArgs, PauseArgs, ReportArgs, RerunArgs, ResumeArgs, RunsArgs, ShowArgs,
+    StatsArgs, StatusArgs, StopArgs, SyncArgs, TriggerArgs, WaitArgs,
 };
 pub use config::{ConfigArgs, ConfigCommand, ConfigShowArgs};
 pub use doctor::DoctorArgs;

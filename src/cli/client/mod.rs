@@ -11,6 +11,8 @@ use serde_json::Value;
 use super::args::{AskArgs, ClientArgs, TableFormat};
 use super::environment::Environment;
 use super::exit::Failure;
+use crate::finding::render::on_one_line;
+use crate::ids::RunId;
 use crate::secret::Secret;
 
 pub use texts::{as_json, problem};
@@ -135,7 +137,7 @@ impl Client {
         }
         let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
         let said = problem(&body).unwrap_or_else(|| status.to_string());
-        self.judge(Answer { status, body })?;
+        self.judge(path, Answer { status, body })?;
         Err(Failure::does_not_hold(said))
     }
 
@@ -158,10 +160,8 @@ impl Client {
             if !status.is_success() {
                 let bytes = response.bytes().await.unwrap_or_default();
                 let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
-                self.judge(Answer {
-                    status,
-                    body: self.read(body),
-                })?;
+                let body = self.read(body);
+                self.judge(path, Answer { status, body })?;
                 return Ok(());
             }
             let mut waiting = String::new();
@@ -269,7 +269,7 @@ impl Client {
             let body = serde_json::from_slice(&bytes).map_err(|_| self.stranger(status))?;
             self.read(body)
         };
-        self.judge(Answer { status, body })
+        self.judge(path, Answer { status, body })
     }
 
     async fn exchange(
@@ -289,7 +289,7 @@ impl Client {
     }
 
     /// Answers that say yes, or no to the question itself, go on; all others end here.
-    fn judge(&self, answer: Answer) -> Result<Answer, Failure> {
+    fn judge(&self, path: &[&str], answer: Answer) -> Result<Answer, Failure> {
         let status = answer.status;
         if status.is_success() {
             return Ok(answer);
@@ -299,11 +299,17 @@ impl Client {
             StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY => Ok(answer),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let failure = Failure::no_answer(format!("{} refuses: {said}", self.shown));
-                Err(failure.help(match self.token {
-                    Some(_) => "the token does not allow it; name another with --token-file",
-                    None => "no token was found; name its file with --token-file",
+                let failure = failure.lasting();
+                Err(failure.help(match (&self.token, self.is_local()) {
+                    (Some(_), _) => "the token does not allow it; name another with --token-file",
+                    (None, false) => "name the file of a token with --token-file (ELDER_TOKEN_FILE)",
+                    (None, true) => {
+                        "no token was found: name elder's state folder by ELDER_STATE, as that elder has it, \
+                         or the file that its first log line names with --token-file"
+                    }
                 }))
             }
+            StatusCode::NOT_FOUND => Err(not_there(path).unwrap_or(Failure::no_answer(said))),
             _ => Err(Failure::no_answer(said)),
         }
     }
@@ -328,6 +334,23 @@ impl Client {
     }
 }
 
+/// What to say where elder knows no such job or run.
+fn not_there(path: &[&str]) -> Option<Failure> {
+    let (kind, name) = match *path {
+        [kind @ ("jobs" | "runs"), name, ..] => (kind, on_one_line(name)),
+        _ => return None,
+    };
+    Some(match (kind, RunId::parse(&name)) {
+        ("jobs", _) => Failure::no_answer(format!("there is no job `{name}`")).help(
+            "`elder list` shows all there are; `elder status` says whether a file was refused",
+        ),
+        (_, Some(_)) => Failure::no_answer(format!("there is no run {name}"))
+            .help("its history may have been pruned: `elder runs` shows what is kept"),
+        (_, None) => Failure::no_answer(format!("`{name}` is no run's id"))
+            .help(format!("of a job, `elder runs {name}` shows the ids")),
+    })
+}
+
 /// Name and data of an event.
 fn fields(event: &str) -> (&str, &str) {
     let of = |key: &str| {
@@ -338,4 +361,25 @@ fn fields(event: &str) -> (&str, &str) {
         of("event").unwrap_or_default(),
         of("data").unwrap_or_default(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_named_with_the_next_command() {
+        let id = "01M81TRQ0XT2DTR1GQWH9KR52K";
+        for (path, want) in [
+            (&["jobs", "bill", "run"][..], "there is no job `bill`"),
+            (&["jobs", "a\u{1b}"], "there is no job `a\\u{1b}`"),
+            (&["runs", id], &format!("there is no run {id}")),
+            (&["runs", "bill", "cancel"], "`bill` is no run's id"),
+        ] {
+            let failure = not_there(path).unwrap();
+            assert_eq!(failure.message, want);
+            assert!(failure.help.contains("`elder "), "{failure}");
+        }
+        assert!(not_there(&["stats"]).is_none());
+    }
 }

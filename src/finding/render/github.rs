@@ -15,7 +15,10 @@ pub(super) fn render(report: &Report<'_>) -> String {
         }
         let more = report.count(severity).saturating_sub(SHOWN);
         if more > 0 {
-            text.push_str(&format!("… and {} more:\n", amount(more, word(severity))));
+            text.push_str(&format!(
+                "… and {} more:\n",
+                amount(more as u64, word(severity))
+            ));
             for finding in report.of(severity).skip(SHOWN) {
                 text.push_str(&concise::line(finding));
                 text.push('\n');

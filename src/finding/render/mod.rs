@@ -102,15 +102,15 @@ impl<'a> Report<'a> {
     pub fn counts(&self) -> String {
         let mut text = format!(
             "{}, {}: ",
-            amount(self.files, "file"),
-            amount(self.jobs, "good job")
+            amount(self.files as u64, "file"),
+            amount(self.jobs as u64, "good job")
         );
         let kinds = [Severity::Error, Severity::Warning, Severity::Note];
         let found: Vec<_> = kinds
             .into_iter()
             .map(|severity| (self.count(severity), word(severity)))
             .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| amount(count, word))
+            .map(|(count, word)| amount(count as u64, word))
             .collect();
         if found.is_empty() {
             text.push_str("nothing to mend");
@@ -127,7 +127,8 @@ impl<'a> Report<'a> {
 }
 
 /// `1 file`, `2 files`.
-fn amount(count: usize, word: &str) -> String {
+#[must_use]
+pub fn amount(count: u64, word: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {word}{plural}")
 }

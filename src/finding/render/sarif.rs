@@ -38,6 +38,8 @@ fn rule(code: Code) -> Value {
         "id": code.as_str(),
         "name": format!("{code:?}"),
         "shortDescription": { "text": code.title() },
+        // GitHub takes no rule without one.
+        "fullDescription": { "text": code.summary() },
         "help": { "text": format!("elder explain {}", code.as_str()) },
         "defaultConfiguration": { "level": level(code.severity()) },
     })
@@ -73,17 +75,18 @@ fn related(also: &Excerpt) -> Value {
     place
 }
 
-/// A finding of a whole file has no region.
+/// A finding of a whole file stands at its first line: code scanning shows none that stands nowhere.
 fn location(place: &Place) -> Value {
-    let mut physical = json!({ "artifactLocation": { "uri": uri(&place.file) } });
-    if place.line > 0 {
-        physical["region"] = json!({
-            "startLine": place.line,
+    let region = match place.line {
+        0 => json!({ "startLine": 1 }),
+        line => json!({
+            "startLine": line,
             "startColumn": place.column.max(1),
             "endColumn": place.column.max(1).saturating_add(place.length.max(1)),
-        });
-    }
-    json!({ "physicalLocation": physical })
+        }),
+    };
+    let artifact = json!({ "uri": uri(&place.file) });
+    json!({ "physicalLocation": { "artifactLocation": artifact, "region": region } })
 }
 
 /// A path as a reference: relative ones count from the root of the repository.
@@ -132,6 +135,15 @@ mod tests {
         let run = sarif(&[bad_cron(), duplicate(), warning(), unreadable()])["runs"][0].clone();
         let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
         assert_eq!(rules.len(), Code::ALL.len());
+        for rule in rules {
+            // What GitHub's code scanning requires of a rule.
+            for key in ["shortDescription", "fullDescription", "help"] {
+                let text = rule[key]["text"].as_str().unwrap_or_default();
+                assert!(!text.is_empty() && text.len() <= 1024, "{key}: {rule}");
+            }
+            let full = rule["fullDescription"]["text"].as_str().unwrap();
+            assert!(full.ends_with('.') && !full.contains("]("), "{full}");
+        }
         for result in run["results"].as_array().unwrap() {
             let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
             assert_eq!(rules[index]["id"], result["ruleId"]);
@@ -155,7 +167,7 @@ mod tests {
         );
         assert_eq!(second["relatedLocations"][0]["message"]["text"], "and here");
         let whole = &third["locations"][0]["physicalLocation"];
-        assert_eq!(whole["region"], Value::Null, "the whole file");
+        assert_eq!(whole["region"], json!({ "startLine": 1 }), "the whole file");
     }
 
     #[test]

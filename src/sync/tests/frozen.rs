@@ -128,6 +128,27 @@ async fn what_is_taken_back_within_the_window_waits_no_more_and_moved_lines_neve
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_says_which_jobs_the_guard_would_keep() {
+    let (world, _clock) = frozen(&[("a.yaml", "a 60 true\nb 60 true"), ("c.yaml", "c 60 true")]);
+    let elder = world.start().await;
+    world.remove("a.yaml");
+    let waits = sync(&elder.handle, None, Pass::Windows)
+        .await
+        .waits
+        .unwrap();
+    let gone = "2 gone from the files, to be held until confirmed: a, b";
+    assert!(waits.starts_with(UNTIL) && waits.contains(gone), "{waits}");
+    world.write("c.yaml", "c 60 false");
+    let waits = sync(&elder.handle, None, Pass::Windows)
+        .await
+        .waits
+        .unwrap();
+    let both = format!("1 changed (changed: c); {gone}");
+    assert!(waits.contains(&both), "{waits}");
+    elder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_removal_that_is_confirmed_in_a_freeze_comes_in_when_the_window_closes() {
     let (world, clock) = frozen(&[("a.yaml", "a 60 true\nb 60 true"), ("c.yaml", "c 60 true")]);
     let elder = world.start().await;

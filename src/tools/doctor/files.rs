@@ -1,5 +1,7 @@
 //! What the tree and the store are like.
 
+use crate::finding::render::amount;
+
 use super::{Facts, Line, Mount, Pages, Status, StoreFacts, host, some};
 
 /// File systems whose changes the kernel of this host does not hear of.
@@ -36,7 +38,11 @@ pub(super) fn check(facts: &Facts, lines: &mut Vec<Line>) {
 
 fn jobs(facts: &Facts) -> Line {
     if facts.bad_files > 0 {
-        let message = format!("{} good jobs, and {} errors", facts.jobs, facts.bad_files);
+        let message = format!(
+            "{}, and {}",
+            amount(facts.jobs as u64, "good job"),
+            amount(facts.bad_files as u64, "error")
+        );
         return Line::new("jobs", Status::Fail, message, "see `elder validate`");
     }
     if facts.jobs == 0 {
@@ -47,7 +53,7 @@ fn jobs(facts: &Facts) -> Line {
             "write one, or name their folder",
         );
     }
-    Line::ok("jobs", format!("{} good jobs", facts.jobs))
+    Line::ok("jobs", amount(facts.jobs as u64, "good job"))
 }
 
 fn mount(mount: &Mount) -> Option<Line> {

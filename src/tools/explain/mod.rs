@@ -252,7 +252,7 @@ fn without_a_row(
         let summary = format!("the fire of {when} is due and cannot be recorded: {error}");
         return Explanation::new(Verdict::Undecided, summary)
             .detail("Nothing starts without its record. When the store is back it starts within its grace, else it is missed (store).")
-            .hint("curl -s $ELDER_SERVER/healthz", "what elder itself says of its store");
+            .hint("elder status --server $ELDER_SERVER", "what elder itself says of its store");
     }
     Explanation::new(
         Verdict::Undecided,
@@ -480,7 +480,7 @@ impl Explanation {
     fn hint_status(self, view: &JobView) -> Self {
         let job = view.job.name();
         self.hint(
-            &format!("curl -s $ELDER_SERVER/api/v1/jobs/{job}"),
+            &format!("elder show {job} --server $ELDER_SERVER"),
             "its runs that are not over",
         )
     }

@@ -38,8 +38,8 @@ pub(super) fn explain(
     }
     told.details.push(origin(row));
     if row.attempt > 0 {
-        let command = format!("curl -s $ELDER_SERVER/api/v1/runs/{}", row.id);
-        told = told.hint(&command, "the run with its output");
+        let command = format!("elder logs {} --server $ELDER_SERVER", row.id);
+        told = told.hint(&command, "what it said");
     }
     told
 }

@@ -98,7 +98,7 @@ fn a_run_that_is_over_is_told_with_its_end_and_its_lateness() {
             "ran: failed (exit) after 12s, exit code 3",
             "began 3s after it was due (caught up), in 2 attempts",
             "by jobs.d/a.yaml:2, revision abc",
-            "the run with its output",
+            "what it said",
         ],
     );
     assert_eq!(told.due_at, Some(second(400)));

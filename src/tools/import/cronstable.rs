@@ -6,7 +6,7 @@ use super::prove::Old;
 use super::quartz::{cronstable, macro_line};
 use super::{Options, SourceFile, target};
 use crate::finding::Code;
-use crate::tools::page::{Spot, Trouble};
+use crate::tools::page::Trouble;
 use crate::tools::yaml::{self, Node};
 
 /// The files that a file includes.
@@ -57,12 +57,6 @@ pub(super) fn read(files: &[SourceFile], options: &Options<'_>) -> Sheet {
             }
             Err(trouble) => sheet.troubles.push((index, trouble.clone())),
         }
-    }
-    if sheet.drafts.is_empty() && sheet.troubles.is_empty() {
-        let message = "there is no job in these files";
-        sheet
-            .troubles
-            .push((0, Trouble::untranslated(Spot::default(), message, "")));
     }
     sheet
 }

@@ -83,13 +83,20 @@ pub struct Options<'a> {
 /// Makes a job file of the files of one scheduler.
 #[must_use]
 pub fn import(format: Format, files: &[SourceFile], options: &Options<'_>) -> Imported {
-    let sheet = match format {
+    let mut sheet = match format {
         Format::Crontab => crontab::read(files, options),
         Format::Cronjob => cronjob::read(files, options),
         Format::Systemd => systemd::read(files, options),
         Format::Cronstable => cronstable::read(files, options),
         Format::Apscheduler => apscheduler::read(files, options),
     };
+    // A dump that failed is no scheduler without jobs.
+    if sheet.drafts.is_empty() && sheet.troubles.is_empty() {
+        let help = "is it the file that was meant, and did what wrote it succeed?";
+        let trouble =
+            Trouble::untranslated(Spot::default(), "there is no job in these files", help);
+        sheet.troubles.push((0, trouble));
+    }
     settle::settle(format, files, sheet, options)
 }
 

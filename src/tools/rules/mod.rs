@@ -152,6 +152,9 @@ fn overdue(question: &Question<'_>, job: &Job, gap: Duration) -> String {
     if let Some(owner) = owner {
         line("owner", &owner);
     }
+    // The series have it already. Without it the rules of all jobs have one name and the same labels,
+    // which promtool calls duplicates.
+    line("job_name", name.as_str());
     text.push_str("        annotations:\n");
     if let Some(base) = question.runbook {
         text.push_str(&page(base, OVERDUE));

@@ -137,7 +137,7 @@ fn values_come_where_they_belong() {
         (
             "env[0].name=REGION,env[0].value=eu",
             "StatefulSet",
-            format!("{container}/env/0/value"),
+            format!("{container}/env/1/value"),
             json!("eu"),
         ),
         (

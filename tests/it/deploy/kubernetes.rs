@@ -362,6 +362,11 @@ fn elder_starts_with_the_arguments_and_files_of_the_pod_and_answers_its_probes()
     let args = container["args"].as_array().unwrap().iter();
     let args: Vec<&str> = args.map(|arg| arg.as_str().unwrap()).collect();
     assert_eq!(args[..2], ["run", "/etc/elder/jobs.d"]);
+    // In an image of somebody's own, too, `kubectl exec` has to find the token.
+    let state = args.iter().find_map(|arg| arg.strip_prefix("--state="));
+    let env = container["env"].as_array().into_iter().flatten();
+    let mut told = env.filter(|one| one["name"] == "ELDER_STATE");
+    assert_eq!(told.next().and_then(|one| one["value"].as_str()), state);
     let folder = mounted(&documents);
     let tokens = folder.join("tokens").display().to_string();
     let daemon = Daemon::start_with(&folder, |mut program| {

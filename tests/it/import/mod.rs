@@ -109,6 +109,42 @@ fn a_file_that_exists_is_written_over_only_by_force() {
 }
 
 #[test]
+fn a_dump_that_failed_is_no_scheduler_without_jobs() {
+    let folder = Folder::with(&[
+        ("empty", ""),
+        ("list.yaml", "apiVersion: v1\nkind: List\nitems: []\n"),
+        ("dump.json", r#"{"scheduler": "apscheduler", "jobs": []}"#),
+        ("tab", "PATH=/bin\n# nothing\n"),
+    ]);
+    for line in [
+        "apscheduler empty",
+        "celery empty",
+        "apscheduler dump.json",
+        "cronjob empty",
+        "cronjob list.yaml",
+        "cronstable empty",
+        "crontab tab",
+    ] {
+        let line = format!("import {line} --prove");
+        let finished = elder(&line).within(folder.path()).run();
+        assert_eq!(finished.code, Some(1), "{line}: {finished}");
+        let said = finished.stderr.contains("error[E050]: there is no ");
+        assert!(said, "{line}: {finished}");
+    }
+}
+
+#[test]
+fn celery_and_redbeat_are_words_for_their_dump() {
+    let entry =
+        r#"[{"name": "n", "task": "t", "schedule": {"__type__": "interval", "every": 30}}]"#;
+    for word in ["celery", "redbeat", "apscheduler"] {
+        let finished = elder(&format!("import {word} -")).input(entry).run();
+        assert_eq!(finished.code, Some(0), "{word}: {finished}");
+        assert!(finished.stdout.contains("every: 30s"), "{finished}");
+    }
+}
+
+#[test]
 fn what_prevents_an_answer_is_said() {
     let folder = Folder::with(&[("tab", "5 4 * * * /bin/x\n")]);
     for (line, hint) in [

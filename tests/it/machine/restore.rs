@@ -36,7 +36,7 @@ fn a_backup_comes_back_and_elder_goes_on_from_it() {
     daemon.kill();
     let done = restore(&folder, "backup.db");
     assert_eq!(done.code, Some(0), "{done}");
-    assert!(done.stdout.contains("1 jobs, 1 runs"), "{done}");
+    assert!(done.stdout.contains("1 job, 1 run"), "{done}");
     assert!(done.stdout.contains("next: start elder"), "{done}");
     let kept = done
         .stdout

@@ -44,6 +44,9 @@ fn a_child_that_outlived_elder_is_ended_and_its_run_says_so() {
         assert!(!Processes::is_alive(*pid), "{pid} lives on");
     }
     assert!(daemon.has_logged("had left processes").is_some());
+    // Said before the wait for their end, not after it.
+    let begins = daemon.has_logged("nothing starts before they are ended");
+    assert!(begins.is_some());
     let runs = daemon.get("/api/v1/jobs/stays/runs").json();
     let run = &runs["runs"][0];
     assert_eq!(run["outcome"], "interrupted", "{run}");
