@@ -2,6 +2,7 @@
 
 use crate::clock::{Clock, SystemClock};
 use crate::finding::Severity;
+use crate::finding::render::amount;
 use crate::tools::rules::{DASHBOARD, Question, Wrapping, rules as made_of};
 
 use super::args::{RulesArgs, RulesFormat};
@@ -40,7 +41,8 @@ pub fn rules(
     let errors = tree.findings.iter();
     let errors = errors.filter(|one| one.severity == Severity::Error).count();
     if errors > 0 {
-        let message = format!("{errors} errors in job files: rules would leave their jobs out");
+        let errors = amount(errors as u64, "error");
+        let message = format!("{errors} in job files: rules would leave their jobs out");
         return Err(Failure::does_not_hold(message).help("see `elder validate`"));
     }
     console.answer(&made_of(

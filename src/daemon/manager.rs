@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::engine::Stats;
 use crate::finding::Severity;
+use crate::finding::render::amount;
 use crate::sync::{SyncHandle, SyncStatus};
 
 use super::options::ServiceManager;
@@ -142,7 +143,7 @@ fn status(stats: &Stats, sync: &SyncStatus) -> String {
     let is_error = |finding: &&crate::finding::Finding| finding.severity == Severity::Error;
     let errors = sync.findings.iter().filter(is_error).count();
     if errors > 0 {
-        parts.push(format!("{errors} errors in job files"));
+        parts.push(format!("{} in job files", amount(errors as u64, "error")));
     }
     if !sync.pending.is_empty() {
         parts.push(format!("{} removals held", sync.pending.len()));

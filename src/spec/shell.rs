@@ -50,7 +50,7 @@ pub(super) fn check_line(decoder: &mut Decoder<'_, '_>, line: &str, span: Span) 
         return false;
     }
     let mut fine = true;
-    for reference in references(line) {
+    for reference in references(line, decoder.for_sage) {
         let help = match interpolate::pieces(reference).first() {
             Some(Piece::Secret(name)) => {
                 format!("the secret is in the environment: write \"${name}\"")
@@ -59,6 +59,7 @@ pub(super) fn check_line(decoder: &mut Decoder<'_, '_>, line: &str, span: Span) 
                 Some(name) => format!("write \"${name}\""),
                 None => format!("write `env: {{ LABEL: \"{reference}\" }}` and \"$LABEL\""),
             },
+            _ if reference == EVENT => "write \"$ELDER_EVENT\"".to_owned(),
             _ => "elder's own variables are ELDER_JOB, ELDER_RUN_ID, ELDER_SCHEDULED_AT, ELDER_ATTEMPT, ELDER_TRIGGER".to_owned(),
         };
         let message = format!("`{}` is not filled in in `run`", shorten(reference));
@@ -71,16 +72,20 @@ pub(super) fn check_line(decoder: &mut Decoder<'_, '_>, line: &str, span: Span) 
 /// More references of one line are nobody's slip.
 const SHOWN: usize = 8;
 
-/// The `${secrets.…}`, `${run.…}`, `${job.…}`, `${elder.…}` of a line.
-fn references(line: &str) -> Vec<&str> {
+/// What a sage tells of. In a job it may as well be a variable of the shell's own.
+const EVENT: &str = "${event}";
+
+/// The `${secrets.…}`, `${run.…}`, `${job.…}`, `${elder.…}` of a line, and in a sage what it tells of.
+fn references(line: &str, for_sage: bool) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = line;
     while let Some(at) = rest.find("${") {
         let from = &rest[at..];
         let inner = &from[2..];
-        let ours = ["secrets.", "run.", "job.", "elder."]
+        let ours = ["secrets.", "run.", "job.", "elder.", "event."]
             .iter()
-            .any(|space| inner.starts_with(space));
+            .any(|space| inner.starts_with(space))
+            || for_sage && from.starts_with(EVENT);
         if ours {
             let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
             let end = inner.find(|c| !name(c)).unwrap_or(inner.len());
@@ -294,9 +299,13 @@ mod tests {
     #[test]
     fn references_of_elder_are_told_from_those_of_the_shell() {
         assert_eq!(
-            references("a ${HOME} ${run.id} ${secrets.X} ${x/run./y}"),
+            references("a ${HOME} ${event} ${run.id} ${secrets.X} ${x/run./y}", false),
             ["${run.id}", "${secrets.X}"]
         );
-        assert_eq!(references("${run.id"), ["${run.id"]);
+        assert_eq!(references("${run.id", false), ["${run.id"]);
+        assert_eq!(
+            references("${event} ${events} ${event:-x} ${event.count}", true),
+            ["${event}", "${event.count}"]
+        );
     }
 }

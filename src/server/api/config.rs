@@ -10,6 +10,7 @@ use axum::{Extension, Json};
 use serde_json::Value;
 
 use crate::finding::Severity;
+use crate::finding::render::amount;
 use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
 use crate::sync::{Confirm, Pass, SyncAnswer, SyncState, SyncStatus};
 
@@ -104,7 +105,8 @@ fn done(report: &ReloadReport, status: &SyncStatus) -> Result<Response, Problem>
     // A PATH that is gone refuses its files too, and has no finding that says so.
     let (code, kind, detail) = if errors > 0 || refused && !lost {
         let detail = format!(
-            "{errors} errors in job files: what was good before goes on, see findings for the mends"
+            "{} in job files: what was good before goes on, see findings for the mends",
+            amount(errors as u64, "error")
         );
         (StatusCode::UNPROCESSABLE_ENTITY, "rejected", detail)
     } else if lost {

@@ -122,6 +122,10 @@ fn what_is_wrong_with_a_sage_is_told_where_it_stands() {
             "E020 1: a sage does one thing, and here are `run` and `http`",
         ),
         (
+            "{ a: { run: 'echo ${event}' } }",
+            "E017 1: `${event}` is not filled in in `run`",
+        ),
+        (
             "{ a: { run: x, after: 0 } }",
             "E019 1: `after` is 0, and it goes from 1 to 10000",
         ),
