@@ -68,7 +68,7 @@ pub fn cancel(
         (false, TableFormat::Human) => format!("run {} is being cancelled\n", typed.run),
         (false, TableFormat::Json) => as_json(&answer.body),
         (true, format) => {
-            let run = trigger::wait(&client, &typed.run)?;
+            let run = trigger::wait(&client, &typed.run, console)?;
             let job = run["job_id"].as_str().unwrap_or_default();
             match format {
                 TableFormat::Human => trigger::told(job, &typed.run, &run),

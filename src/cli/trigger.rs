@@ -88,7 +88,7 @@ fn begun(
         console.answer(&text)?;
         return Ok(Exit::Fine);
     }
-    let run = wait(client, run_id)?;
+    let run = wait(client, run_id, console)?;
     let text = match format {
         TableFormat::Human => told(job, run_id, &run),
         TableFormat::Json => as_json(&run),
@@ -100,13 +100,28 @@ fn begun(
     })
 }
 
-/// Comes back when the run is over.
-pub(super) fn wait(client: &Client, run_id: &str) -> Result<Value, Failure> {
+/// Comes back when the run is over; between two attempts it says so, since that may take long.
+pub(super) fn wait(client: &Client, run_id: &str, console: &mut Console) -> Result<Value, Failure> {
     let mut pause = FIRST_PAUSE;
+    let mut told = None;
     loop {
         let run = client.get(&["runs", run_id], &[])?.body;
-        if run.get("state").and_then(Value::as_str) == Some("done") {
+        let state = run.get("state").and_then(Value::as_str);
+        if state == Some("done") {
             return Ok(run);
+        }
+        let attempt = run.get("attempt").and_then(Value::as_u64);
+        let reason = run.get("reason").and_then(Value::as_str);
+        let next = run.get("next_attempt_at").filter(|at| at.is_string());
+        if let (Some("waiting"), Some(over), Some(reason), Some(next)) =
+            (state, attempt, reason, next)
+            && told != attempt
+        {
+            told = attempt;
+            let next = super::runs::instant(next);
+            console.say(&format!(
+                "run {run_id}: attempt {over} failed ({reason}), the next one at {next}"
+            ));
         }
         client.pause(pause);
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -77,6 +77,27 @@ fn what_stands_against_a_trigger_is_said_in_elders_own_words() {
 }
 
 #[test]
+fn who_waits_for_a_run_is_told_of_an_attempt_that_failed() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let server = StandIn::start(move |request| {
+        let body = match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            _ if request.line.starts_with("POST") => json!({"job_id": "billing", "run_id": "R1"}),
+            0..=1 => json!({"state": "running", "attempt": 1}),
+            2..=3 => json!({"state": "waiting", "attempt": 1, "reason": "exit",
+                "next_attempt_at": "2027-01-01T00:05:00.25Z"}),
+            _ => json!({"state": "done", "outcome": "success", "attempt": 2}),
+        };
+        (200, body.to_string())
+    });
+    let waited = elder("trigger billing --wait").env("ELDER_SERVER", &server.url());
+    let finished = waited.run();
+    assert_eq!(finished.code, Some(0), "{finished}");
+    let told = "run R1: attempt 1 failed (exit), the next one at 2027-01-01T00:05:00Z\n";
+    assert_eq!(finished.stderr, told, "once");
+    assert!(finished.stdout.contains("2 attempts"), "{finished}");
+}
+
+#[test]
 fn a_run_that_is_in_the_way_comes_with_the_commands_for_it() {
     let body = json!({"title": "Conflict", "detail": "R0 is in the way", "blocking_run": "R0"});
     let answer = [("POST /api/v1/jobs/billing/run", 409, body)];

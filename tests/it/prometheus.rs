@@ -67,6 +67,45 @@ fn the_shipped_rules_do_what_their_tests_say() {
 }
 
 #[test]
+fn the_readmes_questions_find_a_job_that_never_succeeded() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let asked = |question: &str| {
+        let (_, row) = readme.split_once(question).unwrap();
+        row.split('`').nth(1).unwrap().to_owned()
+    };
+    let (failed, idle) = (asked("| Whose last run failed?"), asked("a day, or never?"));
+    let folder = Folder::with(&[(
+        "test.yml",
+        &format!(
+            r#"
+rule_files: []
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {{ series: 'elder_job_info{{instance="a",job_name="never"}}', values: "1x10" }}
+      - {{ series: 'elder_job_last_failure_timestamp_seconds{{instance="a",job_name="never"}}', values: "100x10" }}
+      - {{ series: 'elder_job_info{{instance="a",job_name="again"}}', values: "1x10" }}
+      - {{ series: 'elder_job_last_failure_timestamp_seconds{{instance="a",job_name="again"}}', values: "100x10" }}
+      - {{ series: 'elder_job_last_success_timestamp_seconds{{instance="a",job_name="again"}}', values: "200x10" }}
+      - {{ series: 'elder_job_info{{instance="a",job_name="fails"}}', values: "1x10" }}
+      - {{ series: 'elder_job_last_failure_timestamp_seconds{{instance="a",job_name="fails"}}', values: "300x10" }}
+      - {{ series: 'elder_job_last_success_timestamp_seconds{{instance="a",job_name="fails"}}', values: "200x10" }}
+    promql_expr_test:
+      - expr: count by (job_name) ({failed})
+        eval_time: 10m
+        exp_samples: [{{ labels: '{{job_name="never"}}', value: 1 }}, {{ labels: '{{job_name="fails"}}', value: 1 }}]
+      - expr: count by (job_name) ({idle})
+        eval_time: 10m
+        exp_samples: [{{ labels: '{{job_name="never"}}', value: 1 }}]
+"#
+        ),
+    )]);
+    holds(&promtool(folder.path(), &["test", "rules", "test.yml"]));
+}
+
+#[test]
 fn each_job_gets_the_rule_that_follows_from_its_schedule() {
     let folder = Folder::with(&[("jobs.d/a.yaml", JOBS)]);
     let text = rules(&folder, "--runbook-url https://example.com/runbook");
