@@ -149,7 +149,10 @@ fn status(stats: &Stats, sync: &SyncStatus) -> String {
         parts.push(format!("{} in job files", amount(errors as u64, "error")));
     }
     if !sync.pending.is_empty() {
-        parts.push(format!("{} held", amount(sync.pending.len() as u64, "removal")));
+        parts.push(format!(
+            "{} held",
+            amount(sync.pending.len() as u64, "removal")
+        ));
     }
     parts.join("; ")
 }

@@ -299,7 +299,10 @@ mod tests {
     #[test]
     fn references_of_elder_are_told_from_those_of_the_shell() {
         assert_eq!(
-            references("a ${HOME} ${event} ${run.id} ${secrets.X} ${x/run./y}", false),
+            references(
+                "a ${HOME} ${event} ${run.id} ${secrets.X} ${x/run./y}",
+                false
+            ),
             ["${run.id}", "${secrets.X}"]
         );
         assert_eq!(references("${run.id", false), ["${run.id"]);
