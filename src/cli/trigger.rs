@@ -67,7 +67,14 @@ fn begun(
 ) -> Result<Exit, Failure> {
     if answer.status == StatusCode::CONFLICT {
         let said = problem(&answer.body).unwrap_or_else(|| "the run was refused".to_owned());
-        return Err(Failure::does_not_hold(said));
+        let failure = Failure::does_not_hold(said);
+        let in_the_way = answer.body["blocking_run"].as_str();
+        return Err(match in_the_way {
+            Some(run) => failure.help(format!(
+                "`elder logs {run} -f` watches it, `elder cancel {run}` ends it"
+            )),
+            None => failure,
+        });
     }
     let run_id = answer.body.get("run_id").and_then(Value::as_str);
     let Some(run_id) = run_id else {

@@ -30,6 +30,12 @@ impl Pause {
         self.ended_at.is_none() && self.until.is_none_or(|until| until > now)
     }
 
+    /// Whether it ended by itself, at a time that at `now` has not come: the clock was ahead then.
+    #[must_use]
+    pub fn ended_ahead_of(&self, now: Timestamp) -> bool {
+        self.ended_at == self.until && self.until.is_some_and(|until| until > now)
+    }
+
     /// The instant from which on fires are no longer this pause's; `None` for one without an end.
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {

@@ -77,6 +77,17 @@ fn what_stands_against_a_trigger_is_said_in_elders_own_words() {
 }
 
 #[test]
+fn a_run_that_is_in_the_way_comes_with_the_commands_for_it() {
+    let body = json!({"title": "Conflict", "detail": "R0 is in the way", "blocking_run": "R0"});
+    let answer = [("POST /api/v1/jobs/billing/run", 409, body)];
+    let (finished, _) = against("trigger billing", &answer);
+    assert_eq!(finished.code, Some(1), "{finished}");
+    for command in ["`elder logs R0 -f`", "`elder cancel R0`"] {
+        assert!(finished.stderr.contains(command), "{finished}");
+    }
+}
+
+#[test]
 fn who_waits_with_a_token_that_is_refused_is_told_at_once() {
     for status in [401, 403] {
         let answer = [(

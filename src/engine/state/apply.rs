@@ -105,6 +105,7 @@ impl State {
             self.freshness.resume(self.now.wall);
             self.mend_marks();
             self.start_up();
+            self.pauses_back();
             self.tell_paused();
         } else if is_ahead {
             self.mend_marks();

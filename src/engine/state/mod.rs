@@ -413,6 +413,7 @@ impl State {
             Direction::Backward => {
                 self.mend_marks();
                 self.mend_waits();
+                self.pauses_back();
                 self.tell_all_next();
                 self.expect_all();
             }

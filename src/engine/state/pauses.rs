@@ -272,6 +272,47 @@ impl State {
         }
     }
 
+    /// Pauses that ended by themselves at a time that has not come go on: the clock was ahead.
+    pub(super) fn pauses_back(&mut self) {
+        let now = self.now.wall;
+        let of = self.pauses.of.iter();
+        let ahead = of.filter(|(_, pause)| pause.ended_ahead_of(now));
+        let mut keys: Vec<JobKey> = ahead.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        for key in keys {
+            let pause = self
+                .pauses
+                .of(key)
+                .filter(|_| self.pauses.coming(key).is_none());
+            if let Some(pause) = pause.cloned() {
+                self.pause_again(key, pause);
+            }
+        }
+    }
+
+    fn pause_again(&mut self, key: JobKey, pause: Pause) {
+        let Some(job) = self.job(key).map(|job| job.job.clone()) else {
+            return;
+        };
+        let pause = Pause {
+            ended_at: None,
+            ..pause
+        };
+        let event = Event::Paused {
+            job: &job,
+            pause: &pause,
+        };
+        self.observer.observe(&event);
+        let write = Write::Pause {
+            job: job.name().clone(),
+            pause: Box::new(pause.clone()),
+        };
+        self.pauses.set(key, pause);
+        self.skip_waiting(key);
+        self.pause_changed(key);
+        self.write(write, Then::Nothing);
+    }
+
     /// What follows for a job whose pause is another.
     fn pause_changed(&mut self, key: JobKey) {
         // What is skipped from now on is for another reason.

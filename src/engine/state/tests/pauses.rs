@@ -468,6 +468,41 @@ fn a_clock_that_is_set_back_does_not_bring_a_pause_back_that_was_ended() {
 }
 
 #[test]
+fn a_pause_that_a_clock_ahead_has_ended_goes_on_when_the_clock_is_right_again() {
+    const DAY: i64 = 86_400;
+    for dies in [false, true] {
+        let mut world = World::with(vec![job("a", every(3_600), |_| {})]);
+        world.pause("a", Some(DAY));
+        let set = |world: &mut World, now: i64| {
+            let before = std::mem::replace(&mut world.now, second(now));
+            let by = before.duration_since(world.now);
+            let direction = match by.is_positive() {
+                true => Direction::Backward,
+                false => Direction::Forward,
+            };
+            let by = by.unsigned_abs();
+            world.feed(Input::ClockSet { by, direction });
+        };
+        set(&mut world, 365 * DAY);
+        assert_eq!(world.view_of("a").status, JobStatus::Active);
+        if dies {
+            world.now = second(100);
+            world.crash(1);
+        } else {
+            set(&mut world, 100);
+        }
+        assert_eq!(world.view_of("a").status, JobStatus::Paused, "{dies}");
+        let name = JobName::new("a").unwrap();
+        assert_eq!(world.pauses[&name].ended_at, None, "the store has it");
+        world.pass(DAY - 200);
+        assert_eq!(world.view_of("a").status, JobStatus::Paused);
+        world.pass(200);
+        assert_eq!(world.view_of("a").status, JobStatus::Active);
+        assert_eq!(world.pauses[&name].ended_at, Some(second(DAY)));
+    }
+}
+
+#[test]
 fn a_start_of_elder_is_no_start_of_a_paused_job() {
     let at_start = Arc::new(Schedule::new(vec![Item::Startup]));
     let mut world = World::with(vec![job("a", at_start, |_| {})]);
