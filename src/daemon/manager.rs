@@ -134,8 +134,11 @@ fn address(name: &OsStr) -> std::io::Result<SocketAddr> {
 /// One line for `systemctl status`.
 fn status(stats: &Stats, sync: &SyncStatus) -> String {
     let mut parts = vec![format!(
-        "{} jobs, {} active; {} running, {} queued",
-        stats.jobs, stats.active_jobs, stats.running, stats.queued
+        "{}, {} active; {} running, {} queued",
+        amount(stats.jobs, "job"),
+        stats.active_jobs,
+        stats.running,
+        stats.queued
     )];
     if stats.store_error.is_some() {
         parts.push("the store cannot be written".to_owned());
@@ -146,7 +149,10 @@ fn status(stats: &Stats, sync: &SyncStatus) -> String {
         parts.push(format!("{} in job files", amount(errors as u64, "error")));
     }
     if !sync.pending.is_empty() {
-        parts.push(format!("{} removals held", sync.pending.len()));
+        parts.push(format!(
+            "{} held",
+            amount(sync.pending.len() as u64, "removal")
+        ));
     }
     parts.join("; ")
 }

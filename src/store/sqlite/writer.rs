@@ -26,7 +26,7 @@ const GROUP: usize = 8192;
 /// After so many writes the pages that they left in memory, up to the whole cache, are given up at
 /// the next quiet moment: after a load of files they serve nobody for hours. A storm of fires reads
 /// the few that it needs again, once in some seconds.
-const MANY: usize = 50_000;
+const MANY: usize = 20_000;
 
 /// How long cutting back may wait for readers. It holds up writes.
 const LOG_PATIENCE: Duration = Duration::from_millis(100);

@@ -70,7 +70,7 @@ fn the_manager_hears_of_readiness_reloads_life_and_the_end_and_jobs_cannot_speak
     assert!(
         lines
             .iter()
-            .any(|line| line.starts_with("STATUS=1 jobs, 1 active")),
+            .any(|line| line.starts_with("STATUS=1 job, 1 active")),
         "{lines:?}"
     );
     for _ in 0..3 {
