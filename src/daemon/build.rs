@@ -168,11 +168,7 @@ pub(super) async fn start(
         open: std::mem::take(&mut recalled.open),
     };
     let said = std::mem::take(&mut recalled.said);
-    let pauses = std::mem::take(&mut recalled.pauses);
-    let driver = Driver::new(parts, inbox)
-        .knowing(remains)
-        .remembering(said)
-        .with_pauses(pauses);
+    let driver = Driver::new(parts, inbox).knowing(remains).remembering(said);
     let engine_task = tokio::spawn(driver.run());
     let job_files = JobFiles::new(language_options(&options), options.tzdata.clone(), zones);
     let job_files = Arc::new(job_files.with_settings(settings_file));

@@ -11,7 +11,7 @@ use crate::action::{Attempt, Runner, Stop};
 use crate::clock::Clock;
 use crate::decide::Trouble;
 use crate::ids::{JobName, RunId};
-use crate::model::{AttemptEnd, Observer, Pause, Remains, Run};
+use crate::model::{AttemptEnd, Observer, Remains, Run};
 use crate::store::{Mark, Store};
 
 use super::committer::{self, Batch};
@@ -132,14 +132,6 @@ impl Driver {
         let troubles = Input::Troubles(troubles.collect());
         // Nothing can follow from this before the first change.
         let _ = self.state.on(troubles, self.last);
-        self
-    }
-
-    /// Tells it which jobs are paused, or were.
-    #[must_use]
-    pub fn with_pauses(mut self, pauses: Vec<(JobName, Pause)>) -> Self {
-        // Nothing can follow from this before the first change.
-        let _ = self.state.on(Input::Pauses(pauses), self.last);
         self
     }
 
@@ -423,7 +415,7 @@ mod tests {
     use crate::engine::handle::{Change, Handle, TriggerRequest};
     use crate::engine::state::testing::{every, job, second};
     use crate::ids::JobName;
-    use crate::model::{Ended, History, Letter, NoObserver, Outcome, Output, Trigger};
+    use crate::model::{Ended, History, Letter, NoObserver, Outcome, Output, Pause, Trigger};
     use crate::schedule::{Item, Schedule};
     use crate::store::{
         Answer, AuditPage, AuditQuery, JobSummary, Mark, MemoryStore, Recalled, RunPage, RunQuery,
@@ -586,6 +578,10 @@ mod tests {
         }
 
         fn marks(&self, _: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
+            Box::pin(async { Ok(Vec::new()) })
+        }
+
+        fn pauses(&self) -> Answer<'_, Vec<(JobName, Pause)>> {
             Box::pin(async { Ok(Vec::new()) })
         }
 

@@ -62,6 +62,8 @@ pub struct Change {
     pub at: Timestamp,
     /// New jobs, with what the store remembers of them: the mark is the first sight or older.
     pub added: Vec<(Job, Mark)>,
+    /// The pauses that the store has of them; of others it does no harm.
+    pub pauses: HashMap<JobName, Pause>,
     /// Jobs that are there and whose definition or origin is another.
     pub changed: Vec<Job>,
     /// Editions of definitions that the engine does not know yet, the oldest first: of changed and new

@@ -67,6 +67,9 @@ pub trait Store: Send + Sync + 'static {
     /// The marks of these jobs, in the order asked; `None` for one never seen or forgotten.
     fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>>;
 
+    /// The last pause of each job that had one, also of names that are gone, in no order.
+    fn pauses(&self) -> Answer<'_, Vec<(JobName, Pause)>>;
+
     /// The editions of a job that are remembered, the oldest first; none of one that is not known.
     fn editions(&self, job: JobName) -> Answer<'_, Vec<Edition>>;
 

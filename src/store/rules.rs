@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{AHEAD, Mark, RETURN_WITHIN};
 use crate::decide::Failing;
+use crate::ids::RunId;
 use crate::model::{JobTimes, Outcome, Output, Reason, Run, RunState, Trigger};
 
 /// `from < instant <= until`
@@ -84,13 +85,31 @@ pub(crate) fn renamed(old: &Mark, new: &Mark) -> Mark {
         },
         leap: counts.leap,
         closed: match (old.closed, new.closed) {
-            (Some(one), Some(other)) => Some(joined(one, other)),
-            (one, other) => one.or(other),
+            (Some(one), Some(other)) if old.gone_at.is_some() == new.gone_at.is_some() => {
+                Some(joined(one, other))
+            }
+            _ => counts.closed,
         },
         good: goes_on.good,
         failing: goes_on.failing.clone(),
     }
 }
+
+/// Where two names become one: whether the old one's rows keep their keys, and the mark of the two.
+/// Of the other name a row gives its key up where that is taken, and where it lies beyond the mark: it
+/// is not to close what is not decided yet. No row goes.
+pub(crate) fn keeps_keys(old: &Mark, new: &Mark) -> (bool, Timestamp) {
+    let is_old = old.gone_at.is_none() && new.gone_at.is_some();
+    (is_old, renamed(old, new).mark)
+}
+
+/// The key of a row that gives up its own.
+pub(crate) fn beside(id: RunId) -> Arc<str> {
+    format!("{BESIDE}{id}").into()
+}
+
+/// What such a key begins with.
+pub(super) const BESIDE: &str = "beside/";
 
 /// A job is gone; the first time that was said counts.
 pub(super) fn gone(mark: &mut Mark, at: Timestamp) {
@@ -332,7 +351,7 @@ pub(super) fn oldest_kept(now: Timestamp, max_age: std::time::Duration) -> Times
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{JobName, RunId};
+    use crate::ids::JobName;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()

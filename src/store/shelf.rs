@@ -85,6 +85,10 @@ impl Store for Shelf {
         self.kept.marks(jobs)
     }
 
+    fn pauses(&self) -> Answer<'_, Vec<(JobName, crate::model::Pause)>> {
+        self.kept.pauses()
+    }
+
     fn editions(&self, job: JobName) -> Answer<'_, Vec<crate::decide::Edition>> {
         self.kept.editions(job)
     }

@@ -130,10 +130,10 @@ impl Reloader {
     }
 
     /// The first sync: from what the store last applied to what the files say.
-    pub(super) async fn boot(&mut self, recalled: Recalled) -> Result<ReloadReport, BootError> {
+    pub(super) async fn boot(&mut self, mut recalled: Recalled) -> Result<ReloadReport, BootError> {
         let begun = self.parts.clock.monotonic();
         let language = self.parts.language.clone();
-        let files = recalled.files;
+        let files = std::mem::take(&mut recalled.files);
         let read = tokio::task::spawn_blocking(move || ledger::recall(files, &*language));
         let (in_force, problems) = read
             .await
@@ -166,8 +166,8 @@ impl Reloader {
             Some(_) => (self.revision.take(), self.author.take()),
             None => (self.revision.clone(), self.author.clone()),
         };
-        self.give_back(recalled.marks, recalled.editions, recalled.authors)
-            .await?;
+        let without_edition = std::mem::take(&mut recalled.without_edition);
+        self.give_back(recalled).await?;
         let carried = match held {
             None => self.carry_out(plan, First::Yes).await?,
             Some(held) => {
@@ -178,7 +178,7 @@ impl Reloader {
         };
         (self.revision, self.author) = (revision, author);
         if had_jobs {
-            self.know_definitions(recalled.without_edition);
+            self.know_definitions(without_edition);
         }
         self.tell_lost_sources();
         Ok(self.finish(&carried, request.trigger, begun))
@@ -371,7 +371,7 @@ impl Reloader {
         at: Timestamp,
         first: First,
     ) -> Result<ApplyAnswer, Failed> {
-        let marks = self.see(&diff.added, at).await?;
+        let (marks, pauses) = self.see(&diff.added, at).await?;
         self.with_those_of_before(&mut editions, &diff.added, &marks)
             .await?;
         let mut changed = diff.rescheduled;
@@ -380,6 +380,7 @@ impl Reloader {
         let change = Change {
             at,
             added: diff.added.into_iter().zip(marks).collect(),
+            pauses,
             changed,
             editions,
             author: self.author.clone(),

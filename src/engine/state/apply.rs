@@ -4,11 +4,13 @@
 //! by the new definitions; then the new schedules begin, and none of them
 //! fires at or before the instant of the change.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use crate::decide;
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{Event, Job, Outcome, Reason, Run, Trigger};
+use crate::model::{Event, Job, Outcome, Pause, Reason, Run, Trigger};
 use crate::schedule::Fire;
 use crate::store::Mark;
 
@@ -52,7 +54,7 @@ impl State {
             self.sages = sages.clone();
         }
         if change.recalled {
-            self.take_back(change.added);
+            self.take_back(change.added, &mut change.pauses);
             for (name, author) in change.authors {
                 if let Some(key) = self.names.get(name.as_str()) {
                     self.recall_author(*key, Some(author));
@@ -91,7 +93,8 @@ impl State {
             .any(|(_, mark)| mark.mark > self.now.wall);
         for (job, mark) in change.added {
             let own = editions.remove(job.name());
-            let key = self.insert_job(job, &mark);
+            let pause = change.pauses.remove(job.name());
+            let key = self.insert_job(job, &mark, pause);
             match own {
                 Some(own) => self.add_editions_of(key, own),
                 None => self.recall_author(key, change.author.clone()),
@@ -105,7 +108,6 @@ impl State {
             self.freshness.resume(self.now.wall);
             self.mend_marks();
             self.start_up();
-            self.pauses_back();
             self.tell_paused();
         } else if is_ahead {
             self.mend_marks();
@@ -140,9 +142,10 @@ impl State {
     }
 
     /// The store's last applied set: known, and not yet decided.
-    fn take_back(&mut self, jobs: Vec<(Job, Mark)>) {
+    fn take_back(&mut self, jobs: Vec<(Job, Mark)>, pauses: &mut HashMap<JobName, Pause>) {
         for (job, mark) in jobs {
-            let key = self.insert_job(job, &mark);
+            let pause = pauses.remove(job.name());
+            let key = self.insert_job(job, &mark, pause);
             self.undecided.push(key);
         }
     }
@@ -192,7 +195,7 @@ impl State {
         self.expect(key);
     }
 
-    fn insert_job(&mut self, job: Job, mark: &Mark) -> JobKey {
+    fn insert_job(&mut self, job: Job, mark: &Mark, pause: Option<Pause>) -> JobKey {
         let name = job.name().clone();
         if self.names.contains_key(name.as_str()) {
             self.remove_job(&name);
@@ -219,7 +222,7 @@ impl State {
         self.counts[state.status as usize] += 1;
         self.jobs[key.index()] = Some(state);
         self.adopt(key, &name);
-        self.bring_pause(key, &name, mark);
+        self.bring_pause(key, &name, pause);
         self.names.insert(name, key);
         key
     }
@@ -330,7 +333,7 @@ impl State {
         self.give_up_waiting(key, |_| true);
         self.timetable.remove(key);
         self.names.remove(name.as_str());
-        self.leave_pause(key, name);
+        self.leave_pause(key);
         self.expect_nothing(key, name);
         let Some(state) = self.jobs.get_mut(key.index()).and_then(Option::take) else {
             return;

@@ -269,13 +269,16 @@ impl State {
                 },
                 Written::Taken,
             ) => {
-                if let Some(key) = self.still(key, &run.job) {
+                let its = self.still(key, &run.job);
+                if let Some(key) = its {
                     self.end_span(key);
                 }
                 // The row that was to stand for more fires is no longer there: they get one of their own.
                 if run.count > added {
                     let mut own = run;
-                    own.id = self.fire_id(&own.job, first);
+                    let job = its.and_then(|key| self.job(key));
+                    let id = job.map(|job| self.fire_id(&job.job, first));
+                    own.id = id.unwrap_or_else(|| RunId::of_fire(&own.job, first));
                     own.scheduled_at = first;
                     own.count = added;
                     let run = own.clone();
@@ -343,6 +346,7 @@ impl State {
                 // It is looked at again when the store is back.
                 Then::Mended(..) => {}
                 Then::Nothing | Then::Told(_) | Then::ToldAlone => {
+                    let telling = self.told_again(telling, &write);
                     self.commits.kept.keep_with(telling, write, then);
                 }
             }
@@ -450,9 +454,7 @@ impl State {
         let (kept, dropped) = self.commits.kept.take();
         let held = std::mem::take(&mut self.commits.writes).into_iter();
         let held = held.zip(std::mem::take(&mut self.commits.thens));
-        for (write, then) in kept.chain(held) {
-            self.write(write, then);
-        }
+        self.write_again(kept.chain(held));
         if dropped > 0 {
             self.notice(&format!(
                 "the store was away for so long that the ends of {dropped} runs could not be kept: the next start finds them open, as interrupted"
@@ -463,6 +465,7 @@ impl State {
             return;
         }
         self.mend_marks();
+        self.pauses_after_outage();
         for key in std::mem::take(&mut self.commits.unsettled) {
             let Some(job) = self.job(key) else { continue };
             if job.job.definition.enabled {

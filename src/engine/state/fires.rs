@@ -176,7 +176,7 @@ impl State {
         let next = schedule.next_after(fire.scheduled);
         let grace = decide::grace(policy, schedule, fire, next);
         let mut run = Run::new(
-            self.fire_id(run_by.name(), fire.scheduled),
+            self.fire_id(&run_by, fire.scheduled),
             run_by.name().clone(),
             fire.scheduled,
             trigger,
@@ -198,10 +198,18 @@ impl State {
         }
     }
 
-    /// The identity of a fire. Where a job that had this name before has a run of the same instant under
-    /// way, that has it already.
-    pub(super) fn fire_id(&self, name: &JobName, scheduled: Timestamp) -> RunId {
-        let id = RunId::of_fire(name, scheduled);
+    /// The identity of a fire. A job that has another one's name now has its own for each: the other one
+    /// may have a run of the same instant, under way or in the store.
+    pub(super) fn fire_id(&self, job: &Job, scheduled: Timestamp) -> RunId {
+        let (name, aliases) = (job.name(), &job.definition.aliases);
+        let of_others = || {
+            let names: Vec<_> = aliases.iter().map(JobName::as_str).collect();
+            RunId::of_request(name, scheduled, &format!("before: {}", names.join(" ")))
+        };
+        let id = match aliases.is_empty() {
+            true => RunId::of_fire(name, scheduled),
+            false => of_others(),
+        };
         match self.runs.contains_key(&id) {
             true => RunId::of_request(name, scheduled, "renamed"),
             false => id,
@@ -226,7 +234,7 @@ impl State {
             return;
         };
         let mut run = Run::new(
-            self.fire_id(run_by.name(), fire.scheduled),
+            self.fire_id(&run_by, fire.scheduled),
             run_by.name().clone(),
             fire.scheduled,
             Trigger::CatchUp,
@@ -284,7 +292,7 @@ impl State {
             );
             return;
         }
-        let id = self.fire_id(&name, not_run.first);
+        let id = self.fire_id(&source, not_run.first);
         let mut run = Run::new(id, name, not_run.first, Trigger::Schedule);
         run.count = not_run.count;
         run.scheduled_until = (not_run.last > not_run.first).then_some(not_run.last);

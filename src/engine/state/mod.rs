@@ -37,7 +37,7 @@ use jiff::Timestamp;
 
 use crate::decide::Trouble;
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{AttemptEnd, Event, Job, Observer, Pause, Reason, Remains, Run, Sages, Trigger};
+use crate::model::{AttemptEnd, Event, Job, Observer, Reason, Remains, Run, Sages, Trigger};
 use crate::store::{Mark, Write, Written};
 
 use super::handle::{
@@ -85,8 +85,6 @@ pub enum Input {
     Remains(HashMap<RunId, Remains>),
     /// What the store remembers of jobs in trouble; before the first change.
     Troubles(HashMap<JobName, Trouble>),
-    /// Pauses of jobs, under way or over, as the store remembers them; before the first change.
-    Pauses(Vec<(JobName, Pause)>),
     /// Other jobs from now on.
     Apply(Ticket, Box<Change>),
     /// Somebody wants to know when everything that was decided so far is in the store.
@@ -335,7 +333,6 @@ impl State {
             Input::Recalled(open) => self.recalled = open,
             Input::Remains(remains) => self.remains = remains,
             Input::Troubles(troubles) => self.troubles = troubles,
-            Input::Pauses(pauses) => self.recall_pauses(pauses),
             Input::Apply(ticket, change) => self.apply(ticket, *change),
             Input::Recorded(ticket) => self.recorded(ticket),
             Input::Trigger(ticket, request) => self.trigger(ticket, request),

@@ -16,15 +16,12 @@ use crate::engine::handle::{PauseAnswer, PausePage, PauseRequest, PauseWish, Pau
 use crate::ids::{JobKey, JobName, RunId};
 use crate::model::{Event, Outcome, Pause, Reason};
 use crate::schedule::{Fire, Schedule};
-use crate::store::{Mark, Write};
+use crate::store::Write;
 
 use super::active::{Row, Stage};
 use super::commits::Then;
 use super::fires::NotRun;
 use super::{Effect, Phase, State, Ticket, just_before};
-
-/// So many pauses of jobs that are gone are remembered.
-const MOST_GONE: usize = 100_000;
 
 /// The last pause of each job that had one.
 #[derive(Default)]
@@ -36,8 +33,6 @@ pub(super) struct Pauses {
     on: u64,
     /// Asked for, and on their way to the store, in order.
     asked: Vec<(Ticket, JobKey, Pause)>,
-    /// Of names without a job, for the case that it comes back.
-    gone: HashMap<JobName, Pause>,
 }
 
 /// A pause, or the end of one, that is on its way to the store.
@@ -54,7 +49,7 @@ impl Pauses {
     /// How many entries it has in all.
     #[cfg(test)]
     pub(super) fn size(&self) -> usize {
-        self.of.len() + self.ends.len() + self.asked.len() + self.gone.len()
+        self.of.len() + self.ends.len() + self.asked.len()
     }
 
     /// When the next pause ends by itself.
@@ -117,11 +112,6 @@ impl Pauses {
 }
 
 impl State {
-    /// Pauses of another process; before the first change.
-    pub(super) fn recall_pauses(&mut self, pauses: Vec<(JobName, Pause)>) {
-        self.pauses.gone.extend(pauses);
-    }
-
     /// A pause, or the end of one, is asked for.
     pub(super) fn pause_asked(&mut self, ticket: Ticket, request: PauseRequest) {
         let refusal = match (self.phase, self.commits.error()) {
@@ -134,7 +124,7 @@ impl State {
             return;
         }
         let key = self.names.get(request.job.as_str()).copied();
-        let Some((key, job)) = key.and_then(|key| Some((key, self.job(key)?))) else {
+        let Some(key) = key.filter(|key| self.job(*key).is_some()) else {
             let refusal = Refusal::NoSuchJob(request.job.to_string());
             self.effects.push(Effect::Paused(ticket, Err(refusal)));
             return;
@@ -143,8 +133,7 @@ impl State {
         let before = self.pauses.latest(key).filter(|pause| pause.is_on(now));
         let pause = match (request.wish, before) {
             (PauseWish::Pause { until, reason }, before) => Pause {
-                // A first sight of a time that has not come is of a clock that was ahead.
-                since: before.map_or(now.max(job.first_seen), |pause| pause.since),
+                since: before.map_or(now, |pause| pause.since),
                 until,
                 ended_at: None,
                 reason,
@@ -187,7 +176,7 @@ impl State {
         } = asked;
         self.pauses.arrived(ticket);
         let Some(key) = self.still(Some(key), &job) else {
-            self.keep_pause(&job, pause);
+            // The store has it, for the case that the job comes back.
             let refusal = Refusal::NoSuchJob(job.to_string());
             self.effects.push(Effect::Paused(ticket, Err(refusal)));
             return;
@@ -217,8 +206,6 @@ impl State {
         {
             // Its own end may have waited for this answer.
             self.pauses.set(key, pause);
-            // What its end by a person let wait for a place does not begin.
-            self.skip_waiting(key);
         }
         let refusal = Refusal::Store(error.to_owned());
         self.effects
@@ -272,8 +259,25 @@ impl State {
         }
     }
 
+    /// The store is back: pauses that could not go on meanwhile do, and what waits in a pause of which an
+    /// end was refused does not begin.
+    pub(super) fn pauses_after_outage(&mut self) {
+        self.pauses_back();
+        let of = self.pauses.of.iter();
+        let on = of.filter(|(_, pause)| pause.is_on(self.now.wall));
+        let mut keys: Vec<JobKey> = on.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.skip_waiting(key);
+        }
+    }
+
     /// Pauses that ended by themselves at a time that has not come go on: the clock was ahead.
     pub(super) fn pauses_back(&mut self) {
+        // Until every refusal has come back it is not known what waits.
+        if self.commits.is_down() {
+            return;
+        }
         let now = self.now.wall;
         let of = self.pauses.of.iter();
         let ahead = of.filter(|(_, pause)| pause.ended_ahead_of(now));
@@ -294,23 +298,29 @@ impl State {
         let Some(job) = self.job(key).map(|job| job.job.clone()) else {
             return;
         };
-        let pause = Pause {
-            ended_at: None,
-            ..pause
-        };
+        let pause = self.again(job.name(), pause);
         let event = Event::Paused {
             job: &job,
             pause: &pause,
         };
         self.observer.observe(&event);
-        let write = Write::Pause {
-            job: job.name().clone(),
-            pause: Box::new(pause.clone()),
-        };
         self.pauses.set(key, pause);
         self.skip_waiting(key);
         self.pause_changed(key);
+    }
+
+    /// The pause without the end that it had, also in the store.
+    fn again(&mut self, name: &JobName, pause: Pause) -> Pause {
+        let again = Pause {
+            ended_at: None,
+            ..pause
+        };
+        let write = Write::Pause {
+            job: name.clone(),
+            pause: Box::new(again.clone()),
+        };
         self.write(write, Then::Nothing);
+        again
     }
 
     /// What follows for a job whose pause is another.
@@ -348,42 +358,22 @@ impl State {
         }
     }
 
-    /// A job is there: with the pause that it had, if it still is that job.
-    pub(super) fn bring_pause(&mut self, key: JobKey, name: &JobName, mark: &Mark) {
-        let pause = self.pauses.gone.remove(name);
-        if let Some(pause) = pause.filter(|pause| pause.since >= mark.first_seen) {
-            self.pauses.set(key, pause);
-            self.tell_paused_until(key);
-        }
+    /// A job is there: with the pause that the store has of it.
+    pub(super) fn bring_pause(&mut self, key: JobKey, name: &JobName, pause: Option<Pause>) {
+        let Some(pause) = pause else { return };
+        let pause = match pause.ended_ahead_of(self.now.wall) {
+            false => pause,
+            true => self.again(name, pause),
+        };
+        self.pauses.set(key, pause);
+        self.tell_paused_until(key);
     }
 
-    /// A job goes.
-    pub(super) fn leave_pause(&mut self, key: JobKey, name: &JobName) {
+    /// A job goes. The store keeps its pause, for the case that it comes back.
+    pub(super) fn leave_pause(&mut self, key: JobKey) {
         // The key may be another job's soon.
         self.pauses.asked.retain(|(_, of, _)| *of != key);
-        if let Some(pause) = self.pauses.take(key) {
-            self.keep_pause(name, pause);
-        }
-    }
-
-    fn keep_pause(&mut self, name: &JobName, pause: Pause) {
-        if self.pauses.gone.len() < MOST_GONE {
-            self.pauses.gone.insert(name.clone(), pause);
-        }
-    }
-
-    /// A name without a job is another one from now on; a job that is there keeps its own pause.
-    pub(super) fn rename_pause(&mut self, from: &JobName, to: &JobName) {
-        let pause = self.pauses.gone.remove(from);
-        if self.names.contains_key(to.as_str()) {
-            return;
-        }
-        if pause.is_some() || self.names.contains_key(from.as_str()) {
-            self.pauses.gone.remove(to);
-        }
-        self.pauses
-            .gone
-            .extend(pause.map(|pause| (to.clone(), pause)));
+        self.pauses.take(key);
     }
 
     /// Why a fire that is due then is skipped, if it is for a pause.

@@ -24,7 +24,6 @@ impl State {
                 self.record_waiting(*key, Timestamp::MAX);
             }
             self.rename_rows(from, to);
-            self.rename_pause(from, to);
             self.rename_trouble(from, to, &mut said);
             if let Some(key) = self.names.remove(from.as_str()) {
                 self.rename_job(key, from, to);

@@ -3,6 +3,8 @@
 //! Letters go into the batch just before the row that they are about, and a batch never ends
 //! between the two: a crash leaves both or neither. A job without sages costs nothing here.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::decide::{self, About, Happened, MissedTold, Trouble};
@@ -129,6 +131,51 @@ impl State {
         let past = self.job_mut(key).and_then(|job| job.past.as_mut());
         if let Some(trouble) = past.and_then(|past| past.trouble.as_mut()) {
             trouble.take_back(missed);
+        }
+    }
+
+    /// What was told of a fire that came too late, or held back, hung on what was told before it. Where
+    /// that is taken back and this fire is not decided anew, it is told anew.
+    pub(super) fn told_again(
+        &mut self,
+        telling: Option<(Write, Then)>,
+        write: &Write,
+    ) -> Option<(Write, Then)> {
+        let (Some((_, Then::Told(missed))), Write::Update { run, .. }) = (&telling, write) else {
+            return telling;
+        };
+        let key = self.names.get(run.job.as_str()).copied();
+        let key = key.filter(|key| !missed.is_empty() && self.commits.untold.contains(key));
+        let Some((key, job)) = key.and_then(|key| Some((key, self.job(key)?.job.clone()))) else {
+            return telling;
+        };
+        self.telling(Some(key), &job, run, run.count, None)
+    }
+
+    /// Writes what was kept. That may say of a job what was remembered before something was taken back,
+    /// or told in its stead: the last word is what is remembered now.
+    pub(super) fn write_again(&mut self, kept: impl Iterator<Item = (Write, Then)>) {
+        let mut subjects = BTreeSet::new();
+        for (write, then) in kept {
+            if let Write::Tell(telling) = &write {
+                let said = telling.said.iter();
+                subjects.extend(said.map(|(subject, _)| subject.clone()));
+            }
+            self.write(write, then);
+        }
+        let now = |subject: String| {
+            let name = Trouble::job_of(&subject)?;
+            let key = self.names.get(name.as_str()).copied();
+            let trouble = self.trouble(key, &name);
+            Some((subject, trouble.as_ref().map(Trouble::print)))
+        };
+        let said: Vec<_> = subjects.into_iter().filter_map(now).collect();
+        if !said.is_empty() {
+            let telling = Telling {
+                letters: Vec::new(),
+                said,
+            };
+            self.write(Write::Tell(Box::new(telling)), Then::Nothing);
         }
     }
 

@@ -208,6 +208,10 @@ impl Store for Rows {
         self.answer(|| vec![None; jobs.len()])
     }
 
+    fn pauses(&self) -> Answer<'_, Vec<(JobName, crate::model::Pause)>> {
+        self.answer(Vec::new)
+    }
+
     fn editions(&self, job: JobName) -> Answer<'_, Vec<Edition>> {
         let editions = self.editions.lock().unwrap();
         let editions = editions.get(&job).cloned().unwrap_or_default();

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::decide::Edition;
 use crate::ids::{JobName, RunId};
-use crate::model::{History, Letter, Output, Run};
+use crate::model::{History, Letter, Output, Pause, Run};
 
 /// How much a [`MemoryStore`] keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,10 @@ impl Store for MemoryStore {
             let mark = |job: &JobName| state.jobs.get(job).map(|job| job.mark.clone());
             jobs.iter().map(mark).collect()
         })
+    }
+
+    fn pauses(&self) -> Answer<'_, Vec<(JobName, Pause)>> {
+        self.with(|state| state.pauses())
     }
 
     fn editions(&self, job: JobName) -> Answer<'_, Vec<Edition>> {

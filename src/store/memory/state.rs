@@ -121,7 +121,7 @@ impl State {
     }
 
     fn rename(&mut self, from: &JobName, to: &JobName) {
-        let Some(old) = self.jobs.remove(from) else {
+        let Some(mut old) = self.jobs.remove(from) else {
             return;
         };
         let pause = self.pauses.remove(from);
@@ -143,37 +143,31 @@ impl State {
         };
         if rules::goes_on(&old.mark, &new.mark) {
             new.history = old.history;
-            new.editions.extend(old.editions);
+            new.editions.append(&mut old.editions);
+        }
+        let (is_old, mark) = rules::keeps_keys(&old.mark, &new.mark);
+        let (gives, keeps) = match is_old {
+            true => (&mut *new, &mut old),
+            false => (&mut old, &mut *new),
+        };
+        for (_, id) in gives.order.clone() {
+            let Some(row) = self.rows.get_mut(&id) else {
+                continue;
+            };
+            let is_beyond = row.run.request.is_none() && row.run.scheduled_at > mark;
+            if is_beyond || keeps.same_key(&row.run).is_some() {
+                gives.remove(&row.run);
+                row.run.request = Some(rules::beside(id));
+                gives.insert(&row.run);
+            }
         }
         new.mark = rules::renamed(&old.mark, &new.mark);
         new.bound_editions();
-        let mut twice = Vec::new();
-        for place in &old.order {
-            let Some(row) = self.rows.get(&place.1) else {
-                continue;
-            };
-            // Of two rows with one key that which is open stays, else the new name's.
-            if let Some(other) = new.same_key(&row.run) {
-                let is_open = |id: RunId| {
-                    let row = self.rows.get(&id);
-                    row.is_some_and(|row| row.run.state != RunState::Done)
-                };
-                if is_open(other) || !is_open(place.1) {
-                    twice.push(place.1);
-                    continue;
-                }
-                if let Some(other) = self.rows.get(&other) {
-                    new.remove(&other.run);
-                }
-                twice.push(other);
-            }
-            if let Some(row) = self.rows.get_mut(&place.1) {
+        for (_, id) in &old.order {
+            if let Some(row) = self.rows.get_mut(id) {
                 row.run.job = to.clone();
                 new.insert(&row.run);
             }
-        }
-        for id in twice {
-            self.drop_row(&id);
         }
     }
 

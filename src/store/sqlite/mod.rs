@@ -42,7 +42,7 @@ use super::{
 };
 use crate::decide::Edition;
 use crate::ids::{JobName, RunId};
-use crate::model::{History, Letter, Output, Run};
+use crate::model::{History, Letter, Output, Pause, Run};
 
 /// So many rows are deleted in one transaction, so that commits get their turn between.
 const SLICE: usize = 500;
@@ -155,6 +155,10 @@ impl Store for SqliteStore {
 
     fn marks(&self, jobs: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
         Box::pin(self.lookups.read(move |conn| queries::marks(conn, &jobs)))
+    }
+
+    fn pauses(&self) -> Answer<'_, Vec<(JobName, Pause)>> {
+        Box::pin(self.lookups.read(pauses::all))
     }
 
     fn editions(&self, job: JobName) -> Answer<'_, Vec<Edition>> {

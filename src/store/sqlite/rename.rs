@@ -7,16 +7,12 @@ use super::{pauses, rows};
 use crate::ids::JobName;
 use crate::store::{AppliedFile, Mark, Written, rules};
 
-/// Rows of the job ?2 that have ended, and have the key of an open one of ?1.
-macro_rules! gives_way {
-    () => {
-        "SELECT theirs.id FROM runs AS ours JOIN runs AS theirs \
-         ON theirs.job = ?2 AND theirs.state = 'done' AND (theirs.request = ours.request \
-         OR theirs.request IS NULL AND ours.request IS NULL \
-         AND theirs.scheduled_at = ours.scheduled_at) \
-         WHERE ours.job = ?1 AND ours.state <> 'done'"
-    };
-}
+/// Rows of ?1 give their keys up to those of ?2, and beyond the mark ?3: see [`rules::keeps_keys`].
+const STAND_BESIDE: &str = "UPDATE runs SET request = ?4 || id WHERE job = ?1 \
+    AND (request IS NULL AND (scheduled_at > ?3 OR EXISTS (SELECT 1 FROM runs AS theirs \
+    WHERE theirs.scheduled_at = runs.scheduled_at AND theirs.job = ?2 AND theirs.request IS NULL)) \
+    OR EXISTS (SELECT 1 FROM runs AS theirs WHERE theirs.job = ?2 \
+    AND theirs.request = runs.request AND theirs.request IS NOT NULL))";
 
 impl Transaction<'_> {
     /// Gives jobs other names, with the files that say so.
@@ -64,13 +60,16 @@ impl Transaction<'_> {
                 "UPDATE jobs SET keep = keep WHERE id = ?2 AND ?1 = ?1",
             )
         };
-        // Of two rows with one key that which is open stays, else the new name's.
+        let (is_old, mark) = rules::keeps_keys(&old_mark, &new_mark);
+        let (gives, keeps) = if is_old { (new, old) } else { (old, new) };
+        self.conn.prepare_cached(STAND_BESIDE)?.execute(params![
+            gives,
+            keeps,
+            rows::nanos(mark),
+            rules::BESIDE
+        ])?;
         for statement in [
-            concat!("DELETE FROM outputs WHERE run IN (", gives_way!(), ")"),
-            concat!("DELETE FROM runs WHERE id IN (", gives_way!(), ")"),
-            "UPDATE OR IGNORE runs SET job = ?2 WHERE job = ?1",
-            "DELETE FROM outputs WHERE run IN (SELECT id FROM runs WHERE job = ?1) AND ?2 = ?2",
-            "DELETE FROM runs WHERE job = ?1 AND ?2 = ?2",
+            "UPDATE runs SET job = ?2 WHERE job = ?1",
             history,
             "DELETE FROM jobs WHERE id = ?1 AND ?2 = ?2",
             editions,

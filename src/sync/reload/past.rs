@@ -11,21 +11,23 @@ use super::{Failed, Reloader};
 use crate::decide::{Edit, Edition, is_uncommitted};
 use crate::engine::Change;
 use crate::ids::JobName;
-use crate::model::Job;
+use crate::model::{Job, Pause};
 use crate::spec::fingerprint;
-use crate::store::{EditionOrder, Mark, Store, Write};
+use crate::store::{EditionOrder, Mark, Recalled, Store, Write};
 
 /// As many are recorded in one transaction: runs wait for their rows meanwhile.
 const AT_ONCE: usize = 1_024;
 
 impl Reloader {
     /// Gives the engine the set that the store applied last, with its marks.
-    pub(super) async fn give_back(
-        &mut self,
-        marks: Vec<(JobName, Mark)>,
-        editions: Vec<(JobName, Vec<Edition>)>,
-        authors: Vec<(JobName, Arc<str>)>,
-    ) -> Result<(), Failed> {
+    pub(super) async fn give_back(&mut self, recalled: Recalled) -> Result<(), Failed> {
+        let Recalled {
+            marks,
+            editions,
+            authors,
+            pauses,
+            ..
+        } = recalled;
         let newest = editions
             .iter()
             .filter_map(|(job, all)| Some((job.clone(), all.last()?.clone())));
@@ -52,6 +54,7 @@ impl Reloader {
         let change = Change {
             at: now,
             added,
+            pauses: pauses.into_iter().collect(),
             editions: editions.into_iter().collect(),
             authors,
             held: self.held.clone(),
@@ -63,20 +66,25 @@ impl Reloader {
         Ok(())
     }
 
-    /// Records that these jobs are seen and answers with their marks. A store that does not
-    /// record would let nothing start, so nothing is put in force then.
-    pub(super) async fn see(&self, jobs: &[Job], at: Timestamp) -> Result<Vec<Mark>, Failed> {
+    /// Records that these jobs are seen and answers with their marks, and the pauses that the store has
+    /// then. A store that does not record would let nothing start, so nothing is put in force then.
+    pub(super) async fn see(
+        &self,
+        jobs: &[Job],
+        at: Timestamp,
+    ) -> Result<(Vec<Mark>, HashMap<JobName, Pause>), Failed> {
         if jobs.is_empty() {
             self.parts.store.check().await?;
-            return Ok(Vec::new());
+            return Ok((Vec::new(), HashMap::new()));
         }
         let names = jobs.iter().map(|job| job.name().clone()).collect();
         let seen = jobs.iter().map(|job| seen(job, at));
         self.parts.store.commit(seen.collect()).await?;
         let marks = self.parts.store.marks(names).await?.into_iter();
-        Ok(marks
-            .map(|mark| mark.unwrap_or_else(|| Mark::first_sight(at)))
-            .collect())
+        let marks = marks.map(|mark| mark.unwrap_or_else(|| Mark::first_sight(at)));
+        // Of a name that is another job now, the store has forgotten it just then.
+        let pauses = self.parts.store.pauses().await?;
+        Ok((marks.collect(), pauses.into_iter().collect()))
     }
 
     /// The editions that come in force, for the engine, and what the store is to remember of them.

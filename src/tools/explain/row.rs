@@ -15,9 +15,9 @@ pub(super) fn explain(
     words: &Words,
 ) -> Explanation {
     let at = facts.at.unwrap_or(row.scheduled_at);
-    let what = match &row.request {
-        Some(_) => format!("the run that was asked for at {}", words.moment(at)),
-        None => format!("the fire of {}", words.instant(at)),
+    let what = match is_asked(row) {
+        true => format!("the run that was asked for at {}", words.moment(at)),
+        false => format!("the fire of {}", words.instant(at)),
     };
     let mut told = match (row.state, row.outcome) {
         (RunState::Done, Some(outcome)) => over(facts, row, outcome, &what, words),
@@ -141,6 +141,11 @@ fn blocking(run: &Run, words: &Words) -> String {
     )
 }
 
+/// Whether somebody asked for it, and no schedule or start made it.
+fn is_asked(row: &Run) -> bool {
+    matches!(row.trigger, Trigger::Manual | Trigger::Api)
+}
+
 /// When and by what the first attempt began.
 fn started(row: &Run, fire: Option<Fire>) -> Option<String> {
     let at = row.started_at?;
@@ -148,7 +153,7 @@ fn started(row: &Run, fire: Option<Fire>) -> Option<String> {
         0 | 1 => String::new(),
         n => format!(", in {n} attempts"),
     };
-    let late = fire.filter(|_| row.request.is_none()).map(|fire| {
+    let late = fire.filter(|_| !is_asked(row)).map(|fire| {
         let late: jiff::SignedDuration = at.duration_since(fire.due);
         length(late.max(jiff::SignedDuration::ZERO).unsigned_abs())
     });

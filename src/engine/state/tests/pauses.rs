@@ -270,6 +270,63 @@ fn edits_keep_a_pause_a_rename_takes_it_along_and_another_job_has_none() {
 }
 
 #[test]
+fn another_job_of_the_name_is_not_paused_also_after_a_clock_that_was_set_back() {
+    for is_restarted in [false, true] {
+        let mut world = World::with(vec![job("a", every(10), |_| {})]);
+        world.pass(1_000);
+        world.finish(0, Ended::Success);
+        world.pause("a", None);
+        let jobs = world.jobs.clone();
+        world.set_clock(-700);
+        assert!(world.edit(Vec::new()));
+        world.pass(601);
+        match is_restarted {
+            true => world.crash_and(0, jobs),
+            false => assert!(world.edit(jobs)),
+        }
+        // It is seen for the first time before the pause of the other one began.
+        assert_eq!(world.view_of("a").pause, None);
+        world.check();
+    }
+}
+
+#[test]
+fn a_pause_that_a_clock_ended_which_was_ahead_goes_on_when_the_clock_is_right() {
+    const YEAR: i64 = 365 * 86_400;
+    for is_restarted in [false, true] {
+        let mut world = World::with(vec![
+            job("own", every(10), |_| {}),
+            job("by-hand", every(10), |_| {}),
+        ]);
+        world.pause("own", Some(1_000));
+        world.pause("by-hand", Some(2 * YEAR));
+        world.set_clock(YEAR);
+        assert_eq!(world.state.pauses(1).total, 1);
+        world.resume("by-hand");
+        let own = world.running_of("own").unwrap();
+        world.finish(own, Ended::Success);
+        if is_restarted {
+            world.latest = world.now;
+            world.now -= Duration::from_secs(YEAR.unsigned_abs());
+            world.crash(0);
+        } else {
+            world.set_clock(-YEAR);
+        }
+        let view = world.view_of("own");
+        assert_eq!(view.status, JobStatus::Paused);
+        assert_eq!(view.pause.unwrap().until, Some(second(1_000)));
+        assert_eq!(world.view_of("by-hand").status, JobStatus::Active);
+        let stored = &world.pauses[&JobName::new("own").unwrap()];
+        assert_eq!(stored.ended_at, None, "for the next start");
+        world.pass(995);
+        assert_eq!(world.running_of("own"), None, "{:?}", world.told());
+        // The row of what the clock leapt over begins with 1000, and holds that.
+        world.pass(15);
+        assert!(world.running_of("own").is_some(), "{:?}", world.told());
+    }
+}
+
+#[test]
 fn a_pause_of_a_paused_job_changes_its_end_and_keeps_its_beginning() {
     let mut world = World::with(vec![job("a", every(10), |_| {})]);
     world.pause("a", Some(15));

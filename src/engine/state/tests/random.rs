@@ -124,8 +124,8 @@ impl Dice {
             61 => Step::Pause(which, None),
             62 => Step::Pause(which, Some(self.seconds(1, 200))),
             63 => Step::Resume(which),
-            64 if is_wide() => Step::Back(self.of(1, 300)),
-            65..67 if is_wide() => Step::Rename(self.index(NAMES), self.index(NAMES)),
+            64 => Step::Back(self.of(1, 300)),
+            65..67 => Step::Rename(self.index(NAMES), self.index(NAMES)),
             67 if self.of(0, 3) == 0 => {
                 Step::Stop(self.seconds(1, 40), self.index(4), self.seconds(0, 100))
             }
@@ -301,17 +301,15 @@ impl World {
         self.now >= self.latest || self.marks.contains_key(&name)
     }
 
-    /// Names are given to those that have the same sages, and by a job that is there to a name without one, which
-    /// may have a past. A job that is there and takes over another one's past has tests of its own (`renames.rs`):
-    /// what was under way by the other name counts beside what it had admitted itself, so for a while more of its
-    /// runs go on than may begin.
+    /// Names are given to those that have the same sages, of which one is there: it goes on under a name that may
+    /// have a past, or a past joins it.
     fn rename_one(&mut self, from: usize, to: usize) {
         let is_there = |which| {
             let mut jobs = self.jobs.iter();
             jobs.any(|job| job.name().as_str() == name_of(which))
         };
         let is_new = self.now >= self.latest;
-        if tells(from) == tells(to) && is_there(from) && !is_there(to) && is_new {
+        if tells(from) == tells(to) && is_there(from) != is_there(to) && is_new {
             let jobs = self.renamed(name_of(from), name_of(to));
             self.edit(jobs);
         }
@@ -534,13 +532,6 @@ impl Script {
 )]
 fn asked(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
-}
-
-/// `ELDER_WIDE`: names that change hands and clocks that go back as well, all at once with everything else. Some of
-/// these scripts are at odds with the oracle, and it is not known of each which of the two is wrong; each of these
-/// steps has tests of its own (`renames.rs`, `steps.rs`).
-fn is_wide() -> bool {
-    asked("ELDER_WIDE").is_some()
 }
 
 /// `ELDER_SEED`, to repeat what failed.

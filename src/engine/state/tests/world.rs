@@ -14,6 +14,7 @@ use crate::decide::Edition;
 use crate::decide::merge::{Defined, FileInForce, InForce, RootInForce};
 use crate::decide::rename::renames;
 use crate::engine::handle::{NotApplied, PauseAnswer, PauseRequest, PauseWish, Renamed};
+use crate::engine::state::active::Stage;
 use crate::engine::state::testing::{START, second};
 use crate::engine::state::*;
 use crate::model::{Ended, Letter, Outcome, Output, Pause, Pool, RunState, Sages};
@@ -140,10 +141,8 @@ pub(super) struct World {
     past: BTreeMap<JobName, Past>,
     /// The pasts of names that became others'.
     former: HashMap<JobName, Vec<Past>>,
-    /// How many fires of two names that became one share a row with another.
-    shared: HashMap<JobName, u64>,
-    /// The rows that gave way for these, some of runs that are under way.
-    dropped: HashSet<RunId>,
+    /// Runs that were under way by two names when these became one: they go on beside each other.
+    joined: HashSet<RunId>,
     /// How many fires the past has that is over, up to its last schedule: another look costs nothing.
     over: HashMap<JobName, u64>,
     pub(super) told_ends: Arc<Ends>,
@@ -189,8 +188,7 @@ impl World {
             is_unrecorded: false,
             past: BTreeMap::new(),
             former: HashMap::new(),
-            shared: HashMap::new(),
-            dropped: HashSet::new(),
+            joined: HashSet::new(),
             over: HashMap::new(),
             told_ends,
             last_ticket: 0,
@@ -351,7 +349,10 @@ impl World {
             assert!(!is_on, "{} began although it is paused", order.job.name());
         }
         let most = job.definition.policy.max_instances as usize;
-        assert!(at_once <= most, "{name}: {at_once} at once");
+        // Whoever was admitted by either of two names that became one goes on; a fire that comes after
+        // that begins only where all of these leave room.
+        let is_joined = self.joined.contains(&order.run);
+        assert!(at_once <= most || is_joined, "{name}: {at_once} at once");
     }
 
     /// No start before the instant at which the fire is due.
@@ -453,6 +454,7 @@ impl World {
         for (job, mark) in &mut change.added {
             *mark = self.seen(job.name());
         }
+        change.pauses.clone_from(&self.pauses);
         change.editions = std::mem::take(&mut self.editions);
         let before = self.jobs.clone();
         let told = change.clone();
@@ -472,6 +474,29 @@ impl World {
     }
 
     pub(super) fn give_names(&mut self, moves: Vec<(JobName, JobName)>) {
+        // As a sync does it: a name that a change saw which did not come in force is no job.
+        let names = moves.iter().flat_map(|(from, to)| [from, to]);
+        for name in names.filter(|name| !self.state.names.contains_key(name.as_str())) {
+            if let Some(mark) = self.marks.get_mut(name) {
+                mark.gone_at.get_or_insert(self.now);
+            }
+        }
+        for (from, to) in &moves {
+            let active = self.state.runs.values();
+            let admitted =
+                active.filter(|active| !matches!(active.stage, Stage::Backlog | Stage::Behind));
+            let runs = admitted
+                .map(|active| &active.run)
+                .chain(&self.state.recalled);
+            let of = |name: &JobName| -> Vec<RunId> {
+                let own = runs.clone().filter(|run| run.job == *name);
+                own.map(|run| run.id).collect()
+            };
+            let (one, other) = (of(from), of(to));
+            if !one.is_empty() && !other.is_empty() {
+                self.joined.extend(one.into_iter().chain(other));
+            }
+        }
         self.apply(Change {
             at: self.now,
             renamed: Some(Renamed {
@@ -598,8 +623,6 @@ impl World {
             said.map(|(name, text)| (Trouble::job_of(name).unwrap(), Trouble::parse(text)));
         self.feed(Input::Troubles(troubles.collect()));
         let recorded = self.recorded.clone();
-        let pauses = self.pauses.clone();
-        self.feed(Input::Pauses(pauses.into_iter().collect()));
         let added = recorded
             .iter()
             .map(|job| (job.clone(), self.marks[job.name()].clone()));
@@ -609,6 +632,7 @@ impl World {
         self.apply(Change {
             at: self.now,
             added,
+            pauses: self.pauses.clone(),
             editions,
             authors,
             revision: self.revision.clone(),
@@ -620,6 +644,12 @@ impl World {
         let recorded = match renames {
             Some(renames) => {
                 self.give_names(renames.moves);
+                // What a name that is gone left open is a job's again.
+                let names = &self.state.names;
+                let open = self.state.recalled.iter();
+                for run in open.filter(|run| names.contains_key(run.job.as_str())) {
+                    self.closed_by_nobody.remove(&run.id);
+                }
                 self.pump();
                 renames.in_force.jobs().cloned().collect()
             }
@@ -635,6 +665,7 @@ impl World {
                 self.remember(job.name(), mark.mark, Some(job));
             }
         }
+        change.pauses.clone_from(&self.pauses);
         let told = Change {
             added: Vec::new(),
             ..change.clone()

@@ -1,7 +1,6 @@
 //! What must hold of a world, at any moment and when all is over.
 
 use super::*;
-use crate::engine::state::active::Stage;
 use crate::model::SageEvent;
 
 impl World {
@@ -26,8 +25,7 @@ impl World {
         }
         let mut unrecorded: HashMap<&JobName, u64> = HashMap::new();
         for Active { run, .. } in self.state.runs.values() {
-            let is_known = self.rows.contains_key(&run.id) || self.dropped.contains(&run.id);
-            if is_by_schedule(run) && !is_known {
+            if is_by_schedule(run) && !self.rows.contains_key(&run.id) {
                 *unrecorded.entry(&run.job).or_default() += 1;
             }
         }
@@ -37,7 +35,7 @@ impl World {
             .iter()
             .map(|name| {
                 let unrecorded = unrecorded.get(name).copied().unwrap_or(0);
-                found(&self.counts, name) + found(&self.shared, name) + unrecorded
+                found(&self.counts, name) + unrecorded
             })
             .collect();
         for (name, known) in names.iter().zip(known) {
@@ -82,10 +80,7 @@ impl World {
     /// What the store remembers of pauses is what the state does: the next start goes by it.
     fn check_pauses(&self) {
         for (name, key) in &self.state.names {
-            // An earlier job of that name may have had one.
-            let first_seen = self.marks.get(name).map(|mark| mark.first_seen);
             let stored = self.pauses.get(name);
-            let stored = stored.filter(|pause| first_seen.is_none_or(|at| pause.since >= at));
             assert_eq!(stored, self.state.pauses.of(*key), "the pause of {name}");
         }
     }
@@ -187,5 +182,5 @@ impl World {
 
 /// Whether a row is of a fire, and not of a request or a start.
 pub(super) fn is_by_schedule(run: &Run) -> bool {
-    run.request.is_none() && run.trigger != Trigger::Startup
+    matches!(run.trigger, Trigger::Schedule | Trigger::CatchUp)
 }

@@ -71,6 +71,8 @@ impl World {
                 if rules::opens_again(row.state == RunState::Done, &run) {
                     return Written::Taken;
                 }
+                let mut run = run;
+                run.request.clone_from(&row.request);
                 let mark = self.marks.get_mut(&run.job).expect("its mark");
                 if run.outcome == Some(Outcome::Success) {
                     let times = &mut mark.times;
@@ -130,17 +132,8 @@ impl World {
         if !rules::admits(mark, &run) {
             return Written::Taken;
         }
-        if let Some(row) = self.rows.get(&run.id) {
-            // The identity is that of a job that had the name before.
-            if row.job != run.job {
-                self.twice(&run.job.clone(), &run);
-            }
-            return Written::Taken;
-        }
         let key = Key::of(&run);
-        if self.row_of(&run.job, &key).is_some() {
-            // A name that was taken over had a row of this instant.
-            self.twice(&run.job, &run);
+        if self.rows.contains_key(&run.id) || self.row_of(&run.job, &key).is_some() {
             return Written::Taken;
         }
         let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
@@ -162,18 +155,6 @@ impl World {
         }
     }
 
-    /// Whether names became this one that had rows of one instant.
-    pub(in super::super) fn is_shared(&self, name: &JobName) -> bool {
-        self.shared.contains_key(name)
-    }
-
-    /// Two fires of one instant, by two names that became one, share a row.
-    fn twice(&mut self, job: &JobName, run: &Run) {
-        if checks::is_by_schedule(run) {
-            *self.shared.entry(job.clone()).or_default() += run.count;
-        }
-    }
-
     /// The store gives what was under one name another one.
     fn move_rows(&mut self, from: &JobName, to: &JobName) {
         let Some(old) = self.marks.remove(from) else {
@@ -186,35 +167,35 @@ impl World {
             self.pauses.remove(to);
             self.pauses.extend(pause.map(|pause| (to.clone(), pause)));
         }
+        let keys = new.map(|new| rules::keeps_keys(&old, new));
         let mark = new.map_or_else(|| old.clone(), |new| rules::renamed(&old, new));
         self.marks.insert(to.clone(), mark);
-        let of_old = self.rows.values().filter(|row| row.job == *from);
-        let of_old: Vec<RunId> = of_old.map(|row| row.id).collect();
-        for id in of_old {
-            let key = Key::of(&self.rows[&id]);
-            let is_open = |world: &Self, id: RunId| world.rows[&id].state != RunState::Done;
-            let mut stays = id;
-            if let Some(other) = self.row_of(to, &key) {
-                let goes = match is_open(self, id) && !is_open(self, other) {
-                    true => other,
-                    false => id,
-                };
-                stays = if goes == id { other } else { id };
-                if let Some(gone) = self.rows.remove(&goes) {
-                    self.twice(to, &gone);
-                    self.dropped.insert(goes);
-                    if checks::is_by_schedule(&gone) {
-                        *self.counts.get_mut(&gone.job).unwrap() -= gone.count;
-                    }
+        let ids_of = |job: &JobName| -> Vec<RunId> {
+            let rows = self.rows.values().filter(|row| row.job == *job);
+            rows.map(|row| row.id).collect()
+        };
+        let of_old = ids_of(from);
+        if let Some((is_old, mark)) = keys {
+            let (gives, keeps) = if is_old { (to, from) } else { (from, to) };
+            for id in ids_of(gives) {
+                let row = &self.rows[&id];
+                let is_beyond = row.request.is_none() && row.scheduled_at > mark;
+                if is_beyond || self.row_of(keeps, &Key::of(row)).is_some() {
+                    let row = self.rows.get_mut(&id).unwrap();
+                    row.request = Some(rules::beside(id));
+                    let key = Key::of(row);
+                    self.keys.insert((gives.clone(), key), id);
                 }
             }
-            self.rows.get_mut(&stays).unwrap().job = to.clone();
-            self.keys.insert((to.clone(), key), stays);
         }
-        for counts in [&mut self.counts, &mut self.shared] {
-            if let Some(count) = counts.remove(from) {
-                *counts.entry(to.clone()).or_default() += count;
-            }
+        for id in of_old {
+            let row = self.rows.get_mut(&id).unwrap();
+            row.job = to.clone();
+            let key = Key::of(row);
+            self.keys.insert((to.clone(), key), id);
+        }
+        if let Some(count) = self.counts.remove(from) {
+            *self.counts.entry(to.clone()).or_default() += count;
         }
         let recorded = self.recorded.iter_mut();
         for job in recorded.filter(|job| job.name() == from) {
