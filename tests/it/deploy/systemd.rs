@@ -186,7 +186,8 @@ fn elder_calls_nothing_that_the_unit_keeps_from_it() {
          \x20 long:\n    schedule: startup\n    run: sleep 60\n    timeout: 1s\n    kill_grace: 1s\n",
     )]);
     let trace = folder.join("trace").display().to_string();
-    let daemon = Daemon::start_by(&folder, &["strace", "-f", "-qq", "-o", &trace]);
+    // Beside elder and not above it, so that who ends elder ends the tracer.
+    let daemon = Daemon::start_by(&folder, &["strace", "-D", "-f", "-q", "-o", &trace]);
     daemon.wait_until_ready();
     until("each job has run", || {
         let metrics = daemon.metrics();
@@ -208,6 +209,9 @@ fn elder_calls_nothing_that_the_unit_keeps_from_it() {
         (daemon.get("/api/v1/jobs/b").status == 200).then_some(())
     });
     drop(daemon);
+    until("the tracer has written all", || {
+        folder.read("trace").ends_with("+++\n").then_some(())
+    });
     let unit = text("systemd/elder.service");
     let of = |key: &str| {
         let line = unit.lines().find_map(|line| line.strip_prefix(key));
