@@ -276,8 +276,7 @@ impl State {
                 // The row that was to stand for more fires is no longer there: they get one of their own.
                 if run.count > added {
                     let mut own = run;
-                    let job = its.and_then(|key| self.job(key));
-                    let id = job.map(|job| self.fire_id(&job.job, first));
+                    let id = its.and_then(|key| Some(self.fire_id(&self.job(key)?.job, first)));
                     own.id = id.unwrap_or_else(|| RunId::of_fire(&own.job, first));
                     own.scheduled_at = first;
                     own.count = added;
@@ -467,6 +466,8 @@ impl State {
         self.mend_marks();
         self.pauses_after_outage();
         for key in std::mem::take(&mut self.commits.unsettled) {
+            // What stood before it in the job's line may be open again.
+            self.next_of_job(key);
             let Some(job) = self.job(key) else { continue };
             if job.job.definition.enabled {
                 let schedule = job.job.definition.schedule.clone();

@@ -1,6 +1,7 @@
 //! A store that comes and goes, a crash, a stop: nothing stands still for ever.
 
 use super::*;
+use crate::model::Overlap;
 
 fn patient(p: &mut Policy) {
     p.coalesce = false;
@@ -264,4 +265,45 @@ fn a_stop_takes_as_long_as_it_was_given_though_the_clock_is_set() {
         world.pass(1);
         assert_eq!(world.ends.len(), 1, "{direction:?}");
     }
+}
+
+#[test]
+fn what_waits_behind_fires_that_a_refusal_opens_again_does_not_stand_still() {
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    let once = Arc::new(Schedule::new(vec![Item::At(vec![second(15)])]));
+    let queue = |p: &mut Policy| {
+        p.overlap = Overlap::Queue;
+        p.coalesce = false;
+        p.grace = Grace::Fixed(Duration::from_secs(60));
+    };
+    world.first(vec![job("a", every(10), queue), job("b", once, |_| {})]);
+    world.pass(20);
+    // The fire of 20 waits behind that of 10, with a row.
+    let mut edited = world.jobs.clone();
+    edited[0].origin.line += 1;
+    assert!(world.edit(edited));
+    world.is_slow = true;
+    world.is_store_up = false;
+    world.pass(10);
+    world.set_clock(25);
+    // That of 40 comes next, and has no place; then 30 and all after it are open again.
+    world.finish(0, Ended::Success);
+    world.pump();
+    world.set_clock(-25);
+    world.store_back();
+    world.is_slow = false;
+    world.pump();
+    world.check();
+    while world.running_of("a").is_none() {
+        world.finish(0, Ended::Success);
+    }
+    assert!(
+        world.told().contains(&"a 20: running".to_owned()),
+        "{:?}",
+        world.told()
+    );
+    world.check_rest();
 }

@@ -298,7 +298,9 @@ impl World {
     /// rows are known by instants of times that a clock which was set back shows again.
     fn is_new_time(&self, which: usize) -> bool {
         let name = JobName::new(name_of(which)).unwrap();
-        self.now >= self.latest || self.marks.contains_key(&name)
+        // Until the store has heard of a rename the mark is under the name of before.
+        let is_known = self.marks.contains_key(&name) && !self.is_unrecorded;
+        self.now >= self.latest || is_known
     }
 
     /// Names are given to those that have the same sages, of which one is there: it goes on under a name that may

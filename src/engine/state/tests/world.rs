@@ -137,7 +137,7 @@ pub(super) struct World {
     recorded: Vec<Job>,
     /// Marks and ends of jobs that the store does not have yet.
     unrecorded: Vec<Write>,
-    is_unrecorded: bool,
+    pub(super) is_unrecorded: bool,
     past: BTreeMap<JobName, Past>,
     /// The pasts of names that became others'.
     former: HashMap<JobName, Vec<Past>>,
