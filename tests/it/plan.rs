@@ -190,6 +190,7 @@ fn what_cannot_be_compared_is_said_with_the_mend() {
         (plan(&folder, "--against git:"), "git:origin/main"),
         (plan(&folder, "--against git:--output=x"), "git fetch"),
         (plan(&folder, "--against nowhere"), "cannot read nowhere"),
+        (plan(&folder, "--against HEAD"), "git:HEAD"),
         (
             elder("plan ops/jobs.d/a.yaml").within(folder.path()),
             "name the folder",

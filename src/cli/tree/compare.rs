@@ -48,7 +48,15 @@ pub fn compare(query: &Query<'_>, against: &Against, rules: &Rules) -> Result<Co
         Against::Folder(file) if file.is_file() => {
             (in_file(file, &now)?, file.display().to_string())
         }
-        Against::Folder(folder) => (in_folder(folder, &now)?, folder.display().to_string()),
+        Against::Folder(folder) => {
+            let shown = folder.display().to_string();
+            let is_there = folder.exists();
+            let earlier = in_folder(folder, &now).map_err(|failure| match is_there {
+                true => failure,
+                false => failure.help(format!("a revision of git is written git:{shown}")),
+            })?;
+            (earlier, shown)
+        }
         Against::Git(revision) if are_maps(&now) => manifests_in_git(revision, &paths, &now)?,
         Against::Git(revision) => in_git(revision, &paths, &now)?,
     };
