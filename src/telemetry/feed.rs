@@ -306,6 +306,8 @@ impl Feed {
         let since = *kept.alone_since.get_or_insert(at);
         if at.duration_since(since).abs() >= LINGERS {
             kept.events = VecDeque::new();
+            // Nobody hears from now on whether it comes back.
+            kept.is_store_lost = false;
             // Who comes back after this one has missed something, and is to know.
             kept.next += 1;
             self.is_followed.store(false, Ordering::Relaxed);

@@ -137,9 +137,10 @@ impl Cgroups {
             path: self.root.join(format!("{RUN}{run}-{attempt}")),
             limits: *limits,
         };
-        make(&group.path)?;
-        // A run that goes on after elder's death may find its folder still there: it is nobody else's to remove.
+        // A run that goes on after elder's death may find its folder still there: it is nobody else's to remove,
+        // from before the look for it on.
         self.left().retain(|path| *path != group.path);
+        make(&group.path)?;
         if let Some(bytes) = limits.memory.filter(|_| self.memory) {
             fs::write(group.path.join("memory.max"), bytes.to_string())?;
             // The run is one thing: half of it is no use. Kernels before 4.19 do not know the word.

@@ -415,11 +415,13 @@ impl State {
         self.not_run(key, not_run);
     }
 
-    /// The job's runs that nobody asked for and that have not begun.
+    /// The job's runs that nobody asked for and that have not begun. What is due from the pause's end on is
+    /// none of its: a clock that was set back a little may show a time before that end again.
     fn skip_waiting(&mut self, key: JobKey) {
-        let Some(words) = self.pauses.on(key).map(Pause::words) else {
+        let Some(pause) = self.pauses.on(key) else {
             return;
         };
+        let (words, until) = (pause.words(), pause.until);
         let Some(job) = self.job(key) else { return };
         let waits = |id: &&RunId| {
             self.runs.get(*id).is_some_and(|active| {
@@ -428,7 +430,8 @@ impl State {
                     Stage::Recording => active.run.attempt == 1,
                     Stage::Running | Stage::Waiting => false,
                 };
-                begins && active.run.request.is_none() && !active.is_ending
+                let is_covered = active.due.zip(until).is_none_or(|(due, until)| due < until);
+                begins && is_covered && active.run.request.is_none() && !active.is_ending
             })
         };
         let ids: Vec<_> = job.active().iter().filter(waits).copied().collect();

@@ -158,7 +158,7 @@ async fn follow(
                 },
             }
         };
-        if let Ok(false) = timeout(SILENCE, more).await {
+        if let Ok(false) = timeout(SILENCE.saturating_sub(spoke_at.elapsed()), more).await {
             return Ok(());
         }
     }

@@ -560,6 +560,21 @@ fn a_pause_that_a_clock_ahead_has_ended_goes_on_when_the_clock_is_right_again() 
 }
 
 #[test]
+fn a_fire_at_a_pauses_end_is_not_lost_to_a_clock_that_is_set_back_a_little() {
+    let mut world = World::with(vec![job("a", every(100), |_| {})]);
+    world.pause("a", Some(100));
+    world.pass(99);
+    world.is_slow = true;
+    world.pass(1);
+    assert_eq!(world.running_of("a"), None, "its row is on its way");
+    world.set_clock(-2);
+    world.is_slow = false;
+    world.pass(1);
+    assert!(world.running_of("a").is_some(), "{:?}", world.told());
+    world.check();
+}
+
+#[test]
 fn a_start_of_elder_is_no_start_of_a_paused_job() {
     let at_start = Arc::new(Schedule::new(vec![Item::Startup]));
     let mut world = World::with(vec![job("a", at_start, |_| {})]);

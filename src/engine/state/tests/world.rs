@@ -345,7 +345,14 @@ impl World {
             (key, order.attempt, order.trigger)
         {
             let pause = self.state.pauses.on(*key);
-            let is_on = pause.is_some_and(|pause| pause.is_on(self.now));
+            let due = self
+                .state
+                .runs
+                .get(&order.run)
+                .and_then(|active| active.due);
+            // A fire from the pause's end on is not the pause's, wherever the clock was set since.
+            let covers = |pause: &Pause| due.zip(pause.until).is_none_or(|(due, end)| due < end);
+            let is_on = pause.is_some_and(|pause| pause.is_on(self.now) && covers(pause));
             assert!(!is_on, "{} began although it is paused", order.job.name());
         }
         let most = job.definition.policy.max_instances as usize;
