@@ -331,6 +331,17 @@ fn over_limit(memory: &str, pids: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    /// Groups in a folder that is none of the kernel's; `limits`: with both controllers.
+    fn groups_in(folder: &Path, limits: bool) -> Arc<Cgroups> {
+        Arc::new(Cgroups {
+            root: folder.to_owned(),
+            memory: limits,
+            pids: limits,
+            begins_inside: false,
+            left: Mutex::default(),
+        })
+    }
+
     #[test]
     fn the_own_folder_is_found_wherever_the_tree_is_mounted() {
         let pure =
@@ -382,13 +393,7 @@ mod tests {
     #[test]
     fn a_job_without_a_limit_was_over_none_whatever_the_kernel_counted() {
         let folder = tempfile::tempdir().unwrap();
-        let groups = Arc::new(Cgroups {
-            root: folder.path().to_owned(),
-            memory: true,
-            pids: true,
-            begins_inside: false,
-            left: Mutex::default(),
-        });
+        let groups = groups_in(folder.path(), true);
         let at = jiff::Timestamp::from_second(1).unwrap();
         let run = RunId::of_fire(&crate::ids::JobName::new("a").unwrap(), at);
         let of = |limits: Limits| {
@@ -414,13 +419,7 @@ mod tests {
     #[test]
     fn a_folder_that_serves_again_is_not_removed_with_what_is_over() {
         let folder = tempfile::tempdir().unwrap();
-        let groups = Arc::new(Cgroups {
-            root: folder.path().to_owned(),
-            memory: false,
-            pids: false,
-            begins_inside: false,
-            left: Mutex::default(),
-        });
+        let groups = groups_in(folder.path(), false);
         let at = jiff::Timestamp::from_second(1).unwrap();
         let run = RunId::of_fire(&crate::ids::JobName::new("a").unwrap(), at);
         let path = folder.path().join(format!("{RUN}{run}-1"));

@@ -305,13 +305,7 @@ fn a_pause_that_a_clock_ended_which_was_ahead_goes_on_when_the_clock_is_right() 
         world.resume("by-hand");
         let own = world.running_of("own").unwrap();
         world.finish(own, Ended::Success);
-        if is_restarted {
-            world.latest = world.now;
-            world.now -= Duration::from_secs(YEAR.unsigned_abs());
-            world.crash(0);
-        } else {
-            world.set_clock(-YEAR);
-        }
+        world.set_back(YEAR, is_restarted);
         let view = world.view_of("own");
         assert_eq!(view.status, JobStatus::Paused);
         assert_eq!(view.pause.unwrap().until, Some(second(1_000)));

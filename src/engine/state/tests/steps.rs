@@ -80,14 +80,7 @@ fn a_year_ahead_and_back_no_job_sleeps_and_none_runs_again_when_that_time_comes(
         assert!(world.rows.len() < 40, "rows for each missed fire");
         world.run_for(6 * HOUR, 600);
         let rows = world.rows.len();
-        if is_restarted {
-            // It is found out at the next start.
-            world.latest = world.now;
-            world.now -= Duration::from_secs(YEAR.unsigned_abs());
-            world.crash(0);
-        } else {
-            world.set_clock(-YEAR);
-        }
+        world.set_back(YEAR, is_restarted);
         assert_eq!(world.rows.len(), rows, "nothing of it starts anything");
         let here = world.now.as_second() - super::super::testing::START;
         let view = world
@@ -202,13 +195,7 @@ fn a_run_that_waits_under_a_wrong_clock_goes_on_when_it_is_right() {
         world.pass(HOUR);
         world.finish(0, Ended::Failed(Reason::Exit));
         let run = *world.state.runs.keys().next().unwrap();
-        if is_restarted {
-            world.latest = world.now;
-            world.now -= Duration::from_secs(YEAR.unsigned_abs());
-            world.crash(0);
-        } else {
-            world.set_clock(-YEAR);
-        }
+        world.set_back(YEAR, is_restarted);
         let within = Duration::from_secs(600);
         assert!(world.rows[&run].next_attempt_at.unwrap() <= world.now + within);
         world.pass(600);

@@ -571,6 +571,17 @@ impl World {
         self.feed(Input::Tick);
     }
 
+    /// The clock shows so many seconds less, which is found out at once or at the next start.
+    pub(super) fn set_back(&mut self, by: i64, is_restarted: bool) {
+        if is_restarted {
+            self.latest = self.now;
+            self.now -= Duration::from_secs(by.unsigned_abs());
+            self.crash(0);
+        } else {
+            self.set_clock(-by);
+        }
+    }
+
     /// The clock shows so many seconds more, or less.
     pub(super) fn set_clock(&mut self, by: i64) {
         self.latest = self.latest.max(self.now);
