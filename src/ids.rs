@@ -133,6 +133,12 @@ impl RunId {
         Self::build(scheduled, &["fire", job.as_str(), &nanos])
     }
 
+    /// The identity of a scheduled fire whose own is another row's: the name had another job before.
+    #[must_use]
+    pub fn of_fire_beside(job: &JobName, scheduled: Timestamp) -> Self {
+        Self::of_request(job, scheduled, "renamed")
+    }
+
     /// The W3C trace that all attempts of the run share, 32 hexadecimal digits: a log line of elder,
     /// an exemplar of its metrics and a span of the target meet without a registry.
     #[must_use]

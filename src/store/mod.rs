@@ -284,6 +284,8 @@ pub struct Waiting {
 pub enum Written {
     /// It is there.
     Done,
+    /// The fire of a [`Write::Claim`] is there under this identity: a row of the name's past has its own.
+    Under(RunId),
     /// The key was there already, or the instant is at or before the mark: not ours to start.
     /// For [`Write::Extend`] and [`Write::Update`]: that job has no such row (any more), or it has ended
     /// and would be opened again, and nothing was written.

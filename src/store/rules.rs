@@ -66,6 +66,10 @@ pub(crate) fn renamed(old: &Mark, new: &Mark) -> Mark {
         _ => new,
     };
     let goes_on = if goes_on(old, new) { old } else { new };
+    let closed = match are_alike(old, new) {
+        true => both(old.closed, new.closed),
+        false => counts.closed,
+    };
     let last = if a.last_run >= b.last_run { a } else { b };
     Mark {
         first_seen: old.first_seen.min(new.first_seen),
@@ -84,23 +88,36 @@ pub(crate) fn renamed(old: &Mark, new: &Mark) -> Mark {
             last_duration: last.last_duration,
         },
         leap: counts.leap,
-        closed: match (old.closed, new.closed) {
-            (Some(one), Some(other)) if old.gone_at.is_some() == new.gone_at.is_some() => {
-                Some(joined(one, other))
-            }
-            _ => counts.closed,
-        },
+        closed,
         good: goes_on.good,
         failing: goes_on.failing.clone(),
     }
 }
 
-/// Where two names become one: whether the old one's rows keep their keys, and the mark of the two.
-/// Of the other name a row gives its key up where that is taken, and where it lies beyond the mark: it
-/// is not to close what is not decided yet. No row goes.
+/// Both are there, or both are gone.
+fn are_alike(old: &Mark, new: &Mark) -> bool {
+    old.gone_at.is_some() == new.gone_at.is_some()
+}
+
+/// Where two names become one: whether the old one's rows keep their keys, and from where on the other
+/// name's rows give theirs up. A row of that name gives its key up where that is taken, and, if it is
+/// gone while the first is there, beyond the mark: it is not to close what is not decided yet. Of two
+/// that are gone what lies beyond the mark ran under a clock that was ahead. No row goes.
 pub(crate) fn keeps_keys(old: &Mark, new: &Mark) -> (bool, Timestamp) {
     let is_old = old.gone_at.is_none() && new.gone_at.is_some();
-    (is_old, renamed(old, new).mark)
+    let beyond = match are_alike(old, new) {
+        true => Timestamp::MAX,
+        false => renamed(old, new).mark,
+    };
+    (is_old, beyond)
+}
+
+/// The identity under which a fire gets its row where a row of its name's past has its own: that row
+/// gave its key up (so its `request` says) and not its identity.
+pub(crate) fn other_id(run: &Run, request: Option<&str>) -> Option<RunId> {
+    let stands_beside = request.is_some_and(|request| *request == *beside(run.id));
+    let is_fire = key(run) == Key::Fire;
+    (is_fire && stands_beside).then(|| RunId::of_fire_beside(&run.job, run.scheduled_at))
 }
 
 /// The key of a row that gives up its own.
@@ -188,10 +205,7 @@ pub(crate) fn mended(mark: &mut Mark, now: Timestamp) {
     let closed = closed.map(|from| (from, decided));
     // What a clock had closed before stays closed as well.
     let before = mark.closed.filter(|(_, until)| *until > now);
-    mark.closed = match (closed, before) {
-        (Some(one), Some(other)) => Some(joined(one, other)),
-        (closed, before) => closed.or(before),
-    };
+    mark.closed = both(closed, before);
     mark.mark = to;
     mark.leap = None;
     mark.first_seen = mark.first_seen.min(now);
@@ -210,6 +224,13 @@ pub(crate) fn mended(mark: &mut Mark, now: Timestamp) {
         && failing.at > now
     {
         Arc::make_mut(failing).at = now;
+    }
+}
+
+fn both(one: Option<Stretch>, other: Option<Stretch>) -> Option<Stretch> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(joined(one, other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -180,7 +180,7 @@ impl State {
                 for (then, written) in thens.into_iter().zip(written) {
                     if then.is_claim() {
                         match written {
-                            Written::Done => won += 1,
+                            Written::Done | Written::Under(_) => won += 1,
                             Written::Taken => lost += 1,
                         }
                     }
@@ -217,13 +217,53 @@ impl State {
         self.effects.extend(answers);
     }
 
+    /// The row is there under another identity than was asked for: the run takes that.
+    fn under(&mut self, mut then: Then, other: RunId) -> Then {
+        match &mut then {
+            Then::Start(id) => {
+                self.take_identity(*id, other);
+                *id = other;
+            }
+            Then::Recorded(id) => {
+                self.take_identity(*id, other);
+                *id = other;
+                // Its attempt was sent to the store meanwhile, under the identity of before.
+                let begins = |active: &&Active| active.stage == Stage::Recording;
+                if let Some(active) = self.runs.get(id).filter(begins) {
+                    let run = Box::new(active.run.clone());
+                    self.write(Write::Update { run, output: None }, Then::Start(other));
+                }
+            }
+            Then::NotRun { key, run, .. } => {
+                let past = key.and_then(|key| self.job_mut(key)?.past.as_mut());
+                if let Some(span) = past.and_then(|past| past.span.as_mut())
+                    && span.run.id == run.id
+                {
+                    span.run.id = other;
+                }
+                run.id = other;
+            }
+            Then::Nothing
+            | Then::Mended(..)
+            | Then::Told(_)
+            | Then::ToldAlone
+            | Then::Paused(_) => {}
+        }
+        then
+    }
+
     fn durable(&mut self, then: Then, written: Written) {
-        match (then, written) {
+        let (then, is_there) = match written {
+            Written::Done => (then, true),
+            Written::Under(other) => (self.under(then, other), true),
+            Written::Taken => (then, false),
+        };
+        match (then, is_there) {
             (Then::Nothing, _) => {}
             (Then::Told(_) | Then::ToldAlone, _) => self.told(),
             (Then::Paused(asked), _) => self.pause_recorded(*asked),
-            (Then::Start(id), Written::Done) => self.launch(id),
-            (Then::Recorded(id), Written::Done) => {
+            (Then::Start(id), true) => self.launch(id),
+            (Then::Recorded(id), true) => {
                 let Some(active) = self.runs.get_mut(&id) else {
                     return;
                 };
@@ -240,12 +280,12 @@ impl State {
                 let job = key.and_then(|key| Some(self.job(key)?.job.name().clone()));
                 self.mended_jobs.extend(job);
             }
-            (Then::Start(id) | Then::Recorded(id), Written::Taken) => self.taken(id),
+            (Then::Start(id) | Then::Recorded(id), false) => self.taken(id),
             (
                 Then::NotRun {
                     key, run, added, ..
                 },
-                Written::Done,
+                true,
             ) => {
                 let key = self.still(key, &run.job);
                 self.observer.observe(&Event::NotRun {
@@ -267,7 +307,7 @@ impl State {
                     first,
                     added,
                 },
-                Written::Taken,
+                false,
             ) => {
                 let its = self.still(key, &run.job);
                 if let Some(key) = its {

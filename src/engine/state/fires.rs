@@ -211,7 +211,7 @@ impl State {
             false => of_others(),
         };
         match self.runs.contains_key(&id) {
-            true => RunId::of_request(name, scheduled, "renamed"),
+            true => RunId::of_fire_beside(name, scheduled),
             false => id,
         }
     }

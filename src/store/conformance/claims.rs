@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{all, asked, at, cases, claim, ended, fire, mark_of, missed, name, one, seen, update};
+use super::{
+    all, asked, at, cases, claim, ended, fire, gone, mark_of, missed, name, one, rename, seen,
+    update,
+};
 use crate::ids::RunId;
 use crate::model::{History, Outcome, Run, RunState, Trigger};
 use crate::store::{Store, Write, Written};
@@ -19,6 +22,7 @@ cases! {
     "a claim that is taken leaves the others in its batch as they are" => mixed_batch,
     "a job that was never seen is seen by its first claim" => unseen,
     "an identity that is there already is taken, whatever its key" => same_identity,
+    "a fire whose identity a row of its name's past has is there under another" => other_identity,
     "a row that has ended is not opened again" => stays_ended,
     "the order within a batch is kept" => order,
     "a batch without writes is answered" => empty,
@@ -207,6 +211,43 @@ async fn same_identity(store: Arc<dyn Store>) {
     let later = Run { id, ..fire("a", 2) };
     assert_eq!(one(&store, claim(later)).await, Written::Taken);
     assert_eq!(mark_of(&store, "a").await.unwrap().mark, at(1));
+}
+
+async fn other_identity(store: Arc<dyn Store>) {
+    for job in ["old", "new"] {
+        one(&store, seen(job, 0)).await;
+    }
+    one(&store, claim(ended(fire("new", 5), Outcome::Success))).await;
+    one(&store, gone("new", 6)).await;
+    one(&store, rename("old", "new")).await;
+    let other = RunId::of_fire_beside(&name("new"), at(5));
+    let claimed = one(&store, claim(fire("new", 5))).await;
+    assert_eq!(claimed, Written::Under(other));
+    let run = Run {
+        id: other,
+        ..fire("new", 5)
+    };
+    let rows = all(&store).await;
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows.contains(&run));
+    // Its key is its own now, and it moved the mark.
+    assert_eq!(one(&store, claim(fire("new", 5))).await, Written::Taken);
+    assert_eq!(mark_of(&store, "new").await.unwrap().mark, at(5));
+    let over = Run {
+        id: other,
+        ..ended(fire("new", 5), Outcome::Failed)
+    };
+    assert_eq!(one(&store, update(over)).await, Written::Done);
+    // A series of the past does not grow.
+    let extend = Write::Extend {
+        id: fire("new", 5).id,
+        job: name("new"),
+        count: 2,
+        until: at(9),
+        at: at(9),
+    };
+    assert_eq!(one(&store, extend).await, Written::Taken);
+    assert_eq!(mark_of(&store, "new").await.unwrap().mark, at(5));
 }
 
 async fn order(store: Arc<dyn Store>) {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{at, cases, claim, ended, fire, gone, mark_of, missed, name, one, seen, update};
+use super::{
+    at, cases, claim, ended, fire, gone, mark_of, missed, name, one, rename, seen, update,
+};
 use crate::decide::fields::Field;
 use crate::decide::{Edit, Edition, Failing, MOST_EDITIONS};
 use crate::ids::DefinitionId;
@@ -161,19 +163,15 @@ async fn unknown(store: Arc<dyn Store>) {
 }
 
 async fn renamed(store: Arc<dyn Store>) {
-    let moved = |from: &str, to: &str| Write::Rename {
-        moves: vec![(name(from), name(to))],
-        files: Vec::new(),
-    };
     one(&store, seen("old", 0)).await;
     one(&store, next("old", "1")).await;
-    one(&store, moved("old", "new")).await;
+    one(&store, rename("old", "new")).await;
     assert_eq!(of(&store, "new").await, [edition("1")]);
     assert_eq!(of(&store, "old").await, []);
     one(&store, seen("other", 0)).await;
     one(&store, next("other", "2")).await;
     one(&store, next("other", "3")).await;
-    one(&store, moved("new", "other")).await;
+    one(&store, rename("new", "other")).await;
     let want = ["2", "3", "1"].map(edition);
     assert_eq!(of(&store, "other").await, want);
     assert_eq!(of(&store, "new").await, []);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     all, asked, at, cases, claim, ended, fire, gone, mark_of, missed, name, one, seen, update,
 };
+use crate::ids::RunId;
 use crate::model::{Outcome, Run};
 use crate::store::{AppliedFile, Recalled, Store, Write, Written};
 
@@ -26,7 +27,7 @@ cases! {
     "a file's definitions may be large and hold any text" => large_file,
 }
 
-fn rename(from: &str, to: &str, definitions: &str) -> Write {
+fn rename_with(from: &str, to: &str, definitions: &str) -> Write {
     Write::Rename {
         moves: vec![(name(from), name(to))],
         files: vec![AppliedFile {
@@ -58,7 +59,10 @@ async fn renamed(store: Arc<dyn Store>) {
     one(&store, claim(asked("old", 25, "r"))).await;
     one(&store, claim(fire("other", 10))).await;
     let before = mark_of(&store, "old").await.unwrap();
-    assert_eq!(one(&store, rename("old", "new", "x")).await, Written::Done);
+    assert_eq!(
+        one(&store, rename_with("old", "new", "x")).await,
+        Written::Done
+    );
     assert_eq!(mark_of(&store, "old").await, None);
     assert_eq!(mark_of(&store, "new").await, Some(before));
     let mut told = rows_told(&store).await;
@@ -79,7 +83,7 @@ async fn renamed(store: Arc<dyn Store>) {
     );
     assert_eq!(one(&store, claim(fire("new", 30))).await, Written::Done);
     // Once is enough.
-    one(&store, rename("old", "new", "y")).await;
+    one(&store, rename_with("old", "new", "y")).await;
     let Recalled {
         marks, open, files, ..
     } = store.recall().await.unwrap();
@@ -95,14 +99,17 @@ async fn merged_names(store: Arc<dyn Store>) {
     one(&store, claim(fire("new", 50))).await;
     one(&store, gone("new", 60)).await;
     one(&store, claim(fire("old", 40))).await;
-    one(&store, rename("old", "new", "x")).await;
+    one(&store, rename_with("old", "new", "x")).await;
     let mark = mark_of(&store, "new").await.unwrap();
     // What the name that is gone decided is not what this job has to decide yet.
     assert_eq!((mark.mark, mark.gone_at), (at(40), None));
     let rows = rows_told(&store).await;
     assert_eq!(rows, ["new 10", "new 10", "new 40", "new 50"]);
     assert_eq!(one(&store, claim(fire("new", 45))).await, Written::Done);
-    assert_eq!(one(&store, claim(fire("new", 50))).await, Written::Taken);
+    // The row of that instant has its identity, and stays what it is.
+    let other = RunId::of_fire_beside(&name("new"), at(50));
+    let claimed = one(&store, claim(fire("new", 50))).await;
+    assert_eq!(claimed, Written::Under(other));
     let page = store
         .prune(crate::model::History::default(), at(100), 100)
         .await;
@@ -113,10 +120,10 @@ async fn merged_names(store: Arc<dyn Store>) {
         one(&store, claim(missed(job, last))).await;
         one(&store, gone(job, 95)).await;
     }
-    one(&store, rename("past", "new", "x")).await;
-    one(&store, rename("older", "other", "x")).await;
+    one(&store, rename_with("past", "new", "x")).await;
+    one(&store, rename_with("older", "other", "x")).await;
     let mark = mark_of(&store, "new").await.unwrap();
-    assert_eq!((mark.mark, mark.gone_at), (at(45), None));
+    assert_eq!((mark.mark, mark.gone_at), (at(50), None));
     let mark = mark_of(&store, "other").await.unwrap();
     assert_eq!((mark.mark, mark.gone_at), (at(80), Some(at(95))));
 }
@@ -140,7 +147,7 @@ async fn merged_rows(store: Arc<dyn Store>) {
     ] {
         one(&store, write).await;
     }
-    one(&store, rename("old", "new", "x")).await;
+    one(&store, rename_with("old", "new", "x")).await;
     let mut told: Vec<_> = all(&store).await;
     told.sort_by_key(|run| (run.scheduled_at, run.id));
     assert!(told.iter().all(|run| run.job == name("new")));
@@ -173,7 +180,7 @@ async fn merged_rows(store: Arc<dyn Store>) {
     one(&store, claim(fire("past", 30))).await;
     one(&store, claim(fire("past", 40))).await;
     one(&store, gone("past", 50)).await;
-    one(&store, rename("past", "new", "x")).await;
+    one(&store, rename_with("past", "new", "x")).await;
     let next = Run {
         id: fire("other", 40).id,
         ..fire("new", 40)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{all, at, cases, claim, ended, fire, mark_of, missed, name, one, seen};
+use super::{all, at, cases, claim, ended, fire, gone, mark_of, missed, name, one, rename, seen};
 use crate::model::{History, Outcome, Reason, Run, Trigger};
 use crate::store::{AHEAD, Mark, Store, Write, Written};
 
@@ -12,6 +12,7 @@ cases! {
     "a mark further ahead goes back to now, and what ran beyond the leap stays closed" => far,
     "what ran is closed also when its rows are gone" => pruned,
     "a job that was first seen under a wrong clock begins now" => first_seen,
+    "of two names that are gone and become one what is closed stays closed" => merged_past,
     "without a leap the rows that are there hold their keys" => by_rows,
     "the past of a job is not in the future" => times,
     "a job that nobody knows is not mended" => unknown,
@@ -140,6 +141,38 @@ async fn first_seen(store: Arc<dyn Store>) {
     assert_eq!(mark.closed, Some((at(YEAR), at(YEAR + 10))));
     assert_eq!(
         claims(&store, &[5, YEAR + 10, YEAR + 20]).await,
+        [false, true, false]
+    );
+}
+
+async fn merged_past(store: Arc<dyn Store>) {
+    a_year_ahead(&store).await;
+    one(&store, seen("c", 0)).await;
+    one(&store, claim(fire("c", YEAR))).await;
+    for job in ["b", "d"] {
+        one(&store, seen(job, 0)).await;
+        one(&store, claim(fire(job, 500))).await;
+    }
+    // What ran in that year: a stretch of a, a row of c.
+    mend(&store, "a", 25).await;
+    mend(&store, "c", 25).await;
+    for job in ["a", "b", "c", "d"] {
+        one(&store, gone(job, 600)).await;
+    }
+    one(&store, rename("b", "a")).await;
+    one(&store, rename("c", "d")).await;
+    for job in ["a", "d"] {
+        one(&store, seen(job, 700)).await;
+        assert_eq!(mark_of(&store, job).await.unwrap().mark, at(500));
+    }
+    assert_eq!(one(&store, claim(fire("d", YEAR))).await, Written::Taken);
+    let bounds = History {
+        keep: 0,
+        ..History::default()
+    };
+    while store.prune(bounds, at(YEAR + 40), 100).await.unwrap() > 0 {}
+    assert_eq!(
+        claims(&store, &[600, YEAR + 20, YEAR + 40]).await,
         [false, true, false]
     );
 }

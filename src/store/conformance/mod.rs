@@ -174,6 +174,13 @@ pub(super) fn gone(job: &str, second: i64) -> Write {
 }
 
 /// Commits one write and gives its answer.
+pub(super) fn rename(from: &str, to: &str) -> Write {
+    Write::Rename {
+        moves: vec![(name(from), name(to))],
+        files: Vec::new(),
+    }
+}
+
 pub(super) async fn one(store: &Arc<dyn Store>, write: Write) -> Written {
     store.commit(vec![write]).await.unwrap()[0]
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{at, cases, claim, ended, fire, gone, name, one, seen};
+use super::{at, cases, claim, ended, fire, gone, name, one, rename, seen};
 use crate::ids::JobName;
 use crate::model::{History, Outcome, Pause};
 use crate::store::{Store, Write};
@@ -61,10 +61,6 @@ async fn kept(store: Arc<dyn Store>) {
 }
 
 async fn renamed(store: Arc<dyn Store>) {
-    let rename = |from: &str, to: &str| Write::Rename {
-        moves: vec![(name(from), name(to))],
-        files: Vec::new(),
-    };
     store
         .commit(vec![
             seen("a", 0),

@@ -77,10 +77,16 @@ impl State {
                 count,
                 until,
                 at,
-            } => self.change(id, &job, |job, row| {
-                rules::extend(&mut row.run, count, until, at);
-                rules::advance(&mut job.mark, until);
-            }),
+            } => {
+                let is_fire = |row: &Row| row.run.request.is_none();
+                if !self.rows.get(&id).is_some_and(is_fire) {
+                    return Written::Taken;
+                }
+                self.change(id, &job, |job, row| {
+                    rules::extend(&mut row.run, count, until, at);
+                    rules::advance(&mut job.mark, until);
+                })
+            }
             Write::Update { run, output } => self.update(*run, output),
             Write::Edition {
                 job,
@@ -145,7 +151,7 @@ impl State {
             new.history = old.history;
             new.editions.append(&mut old.editions);
         }
-        let (is_old, mark) = rules::keeps_keys(&old.mark, &new.mark);
+        let (is_old, beyond) = rules::keeps_keys(&old.mark, &new.mark);
         let (gives, keeps) = match is_old {
             true => (&mut *new, &mut old),
             false => (&mut old, &mut *new),
@@ -154,7 +160,7 @@ impl State {
             let Some(row) = self.rows.get_mut(&id) else {
                 continue;
             };
-            let is_beyond = row.run.request.is_none() && row.run.scheduled_at > mark;
+            let is_beyond = row.run.request.is_none() && row.run.scheduled_at > beyond;
             if is_beyond || keeps.same_key(&row.run).is_some() {
                 gives.remove(&row.run);
                 row.run.request = Some(rules::beside(id));
@@ -189,16 +195,24 @@ impl State {
 
     fn claim(&mut self, run: Run) -> Written {
         // As the other stores have it.
-        let run = Run {
+        let mut run = Run {
             author: None,
             ..run
         };
         let known = self.jobs.get(&run.job);
-        let refused = self.rows.contains_key(&run.id)
-            || known
-                .is_some_and(|job| job.same_key(&run).is_some() || !rules::admits(&job.mark, &run));
-        if refused {
+        let is_refused =
+            |job: &JobRows| job.same_key(&run).is_some() || !rules::admits(&job.mark, &run);
+        if known.is_some_and(is_refused) {
             return Written::Taken;
+        }
+        let mut written = Written::Done;
+        if let Some(Row { run: theirs, .. }) = self.rows.get(&run.id) {
+            let is_free = |id: &RunId| theirs.job == run.job && !self.rows.contains_key(id);
+            let Some(id) = rules::other_id(&run, theirs.request.as_deref()).filter(is_free) else {
+                return Written::Taken;
+            };
+            run.id = id;
+            written = Written::Under(id);
         }
         let job = self
             .jobs
@@ -214,7 +228,7 @@ impl State {
             self.open.insert(place);
         }
         self.rows.insert(run.id, Row { run, output: None });
-        Written::Done
+        written
     }
 
     fn update(&mut self, run: Run, output: Option<Output>) -> Written {

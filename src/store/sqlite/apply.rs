@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
-use super::{audit, editions, outbox, pauses, rows};
+use super::{audit, editions, outbox, pauses, rename, rows};
 use crate::ids::{JobName, RunId};
 use crate::model::{Output, Run};
 use crate::store::rules::{self, Class, Origin};
@@ -230,12 +230,21 @@ impl<'c> Transaction<'c> {
         };
         let seat = &mut self.memory.seats[index];
         rows::bind_run(&mut self.hot.insert_run, seat.id, run)?;
+        let mut written = Written::Done;
         if self.hot.insert_run.raw_execute()? == 0 {
-            return Ok(Written::Taken);
+            let Some(id) = rename::other_id(self.conn, seat.id, run)? else {
+                return Ok(Written::Taken);
+            };
+            let run = Run { id, ..run.clone() };
+            rows::bind_run(&mut self.hot.insert_run, seat.id, &run)?;
+            if self.hot.insert_run.raw_execute()? == 0 {
+                return Ok(Written::Taken);
+            }
+            written = Written::Under(id);
         }
         rules::claimed(&mut seat.mark, run);
         seat.count(rules::class(run), 1);
-        Ok(Written::Done)
+        Ok(written)
     }
 
     fn update(&mut self, run: &Run, output: Option<&Output>) -> rusqlite::Result<Written> {
@@ -299,7 +308,7 @@ impl<'c> Transaction<'c> {
                  scheduled_until = max(coalesce(scheduled_until, scheduled_at), ?4), \
                  finished_at = CASE WHEN state = 'done' \
                  THEN max(coalesce(finished_at, ?5), ?5) ELSE finished_at END \
-                 WHERE id = ?1 AND job = ?2",
+                 WHERE id = ?1 AND job = ?2 AND request IS NULL",
             )?
             .execute(params![
                 id.as_str(),

@@ -1,18 +1,28 @@
 //! A job under another name: one row of `jobs` changes its name, and with it everything that belongs to it.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::apply::Transaction;
 use super::{pauses, rows};
-use crate::ids::JobName;
+use crate::ids::{JobName, RunId};
+use crate::model::Run;
 use crate::store::{AppliedFile, Mark, Written, rules};
 
-/// Rows of ?1 give their keys up to those of ?2, and beyond the mark ?3: see [`rules::keeps_keys`].
+/// Rows of ?1 give their keys up to those of ?2, and beyond ?3: see [`rules::keeps_keys`].
 const STAND_BESIDE: &str = "UPDATE runs SET request = ?4 || id WHERE job = ?1 \
     AND (request IS NULL AND (scheduled_at > ?3 OR EXISTS (SELECT 1 FROM runs AS theirs \
     WHERE theirs.scheduled_at = runs.scheduled_at AND theirs.job = ?2 AND theirs.request IS NULL)) \
     OR EXISTS (SELECT 1 FROM runs AS theirs WHERE theirs.job = ?2 \
     AND theirs.request = runs.request AND theirs.request IS NOT NULL))";
+
+/// See [`rules::other_id`].
+pub(super) fn other_id(conn: &Connection, job: i64, run: &Run) -> rusqlite::Result<Option<RunId>> {
+    let request: Option<Option<String>> = conn
+        .prepare_cached("SELECT request FROM runs WHERE id = ?1 AND job = ?2")?
+        .query_row(params![run.id.as_str(), job], |row| row.get(0))
+        .optional()?;
+    Ok(rules::other_id(run, request.flatten().as_deref()))
+}
 
 impl Transaction<'_> {
     /// Gives jobs other names, with the files that say so.
@@ -60,12 +70,12 @@ impl Transaction<'_> {
                 "UPDATE jobs SET keep = keep WHERE id = ?2 AND ?1 = ?1",
             )
         };
-        let (is_old, mark) = rules::keeps_keys(&old_mark, &new_mark);
+        let (is_old, beyond) = rules::keeps_keys(&old_mark, &new_mark);
         let (gives, keeps) = if is_old { (new, old) } else { (old, new) };
         self.conn.prepare_cached(STAND_BESIDE)?.execute(params![
             gives,
             keeps,
-            rows::nanos(mark),
+            rows::nanos(beyond),
             rules::BESIDE
         ])?;
         for statement in [

@@ -43,6 +43,8 @@ pub(super) enum Step {
     Back(u64),
     /// A job, or a name's past, goes on under another name.
     Rename(usize, usize),
+    /// A file no longer says how its job was called before.
+    Forget(usize),
     /// A stop that waits so long, after so many further batches; another process begins later.
     Stop(i64, usize, i64),
     Repool(usize, usize),
@@ -95,7 +97,7 @@ impl Dice {
 
     pub(super) fn step(&mut self) -> Step {
         let which = self.index(NAMES);
-        match self.of(0, 70) {
+        match self.of(0, 71) {
             // Now and then so long that a name that is gone becomes another job.
             0..12 if self.of(0, 300) == 0 => Step::Pass(self.seconds(600, 2000)),
             0..12 => Step::Pass(self.seconds(1, 12)),
@@ -129,6 +131,7 @@ impl Dice {
             67 if self.of(0, 3) == 0 => {
                 Step::Stop(self.seconds(1, 40), self.index(4), self.seconds(0, 100))
             }
+            68 => Step::Forget(which),
             _ => Step::Pump,
         }
     }
@@ -375,6 +378,12 @@ impl World {
             Step::Jump(seconds) => self.set_clock(seconds.cast_signed()),
             Step::Back(seconds) => self.set_clock(-seconds.cast_signed()),
             Step::Rename(from, to) => self.rename_one(from, to),
+            Step::Forget(which) => self.edit_one(which, |old| {
+                old.map(|mut job| {
+                    Arc::make_mut(&mut job.definition).aliases = [].into();
+                    job
+                })
+            }),
             Step::Stop(wait, recorded, down) if self.is_store_up => {
                 self.stop_and_start(wait, recorded, down);
             }

@@ -6,7 +6,7 @@ use super::super::testing::{every, job, second};
 use super::super::*;
 use super::world::World;
 use crate::model::{Ended, Grace, Overlap, Policy};
-use crate::schedule::{Item, Schedule};
+use crate::schedule::{Item, Modifiers, Schedule, Seed};
 
 impl World {
     /// Files call the job, or the past, of this name otherwise.
@@ -295,6 +295,85 @@ fn the_past_of_a_name_does_not_close_an_instant_that_the_job_has_not_decided() {
         let want = [format!("{to} 1000: running"), format!("{to} 1000: success")];
         assert_eq!(told, want, "{from} to {to}");
     }
+}
+
+/// Without the order that identities give rows of one instant.
+fn told(world: &World) -> Vec<String> {
+    let mut told = world.told();
+    told.sort();
+    told
+}
+
+/// a is due some time after 1000, and b ran at 1000: a takes the name of b, which is gone, and before it
+/// is due nothing says any more that it did. One run at a time.
+fn with_a_past_that_nobody_knows_of() -> World {
+    let item = Item::every(Duration::from_secs(1000)).unwrap();
+    let modifiers = Modifiers {
+        jitter: Some(Duration::from_secs(100)),
+        ..Modifiers::default()
+    };
+    let item = item.modified(&modifiers, Seed::of("job")).unwrap();
+    let jittered = Arc::new(Schedule::new(vec![item]));
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    world.first(vec![
+        job("a", jittered, |p| p.grace = Grace::Fixed(PATIENCE)),
+        job("b", every(1000), |_| {}),
+    ]);
+    world.pass(1000);
+    world.finish(0, Ended::Success);
+    assert!(world.edit(vec![world.jobs[0].clone()]));
+    world.rename("a", "b");
+    let mut jobs = world.jobs.clone();
+    Arc::make_mut(&mut jobs[0].definition).aliases = [].into();
+    assert!(world.edit(jobs));
+    assert_eq!(world.told(), ["b 1000: success"], "it is due already");
+    world
+}
+
+#[test]
+fn a_fire_whose_identity_is_its_names_past_runs_under_another() {
+    let mut world = with_a_past_that_nobody_knows_of();
+    world.pass(110);
+    assert_eq!(told(&world), ["b 1000: running", "b 1000: success"]);
+    world.finish(0, Ended::Success);
+    assert_eq!(world.told(), ["b 1000: success", "b 1000: success"]);
+    world.check_rest();
+}
+
+#[test]
+fn a_series_whose_identity_is_its_names_past_grows_where_it_is() {
+    let mut world = with_a_past_that_nobody_knows_of();
+    for (by, missed) in [(PATIENCE.as_secs() as i64 + 200, ""), (1000, " ×2")] {
+        world.set_clock(by);
+        let missed = format!("b 1000: missed (clock){missed}");
+        assert_eq!(told(&world), [&missed, "b 1000: success"]);
+    }
+    world.check_rest();
+}
+
+#[test]
+fn a_fire_whose_identity_is_its_names_past_begins_though_it_was_recorded_as_it_waited() {
+    let mut world = with_a_past_that_nobody_knows_of();
+    let at = |second_of| Arc::new(Schedule::new(vec![Item::At(vec![second(second_of)])]));
+    let before = job("before", at(1001), |_| {});
+    assert!(world.edit(vec![world.jobs[0].clone(), before]));
+    world.pass(110);
+    assert_eq!(world.told(), ["b 1000: success", "before 1001: running"]);
+    // Its row is on its way, and so is its attempt, when the store says which identity it has.
+    world.is_slow = true;
+    world.rename("b", "c");
+    world.finish(0, Ended::Success);
+    world.is_slow = false;
+    world.pump();
+    assert_eq!(
+        told(&world),
+        ["before 1001: success", "c 1000: running", "c 1000: success"]
+    );
+    world.finish(0, Ended::Success);
+    world.check_rest();
 }
 
 #[test]

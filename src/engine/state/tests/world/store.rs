@@ -54,7 +54,8 @@ impl World {
                 until,
                 ..
             } => {
-                let Some(mut row) = self.rows.get(&id).filter(|row| row.job == job).cloned() else {
+                let is_its = |row: &&Run| row.job == job && row.request.is_none();
+                let Some(mut row) = self.rows.get(&id).filter(is_its).cloned() else {
                     return Written::Taken;
                 };
                 row.count = row.count.max(count);
@@ -127,20 +128,29 @@ impl World {
         Written::Done
     }
 
-    fn claim(&mut self, run: Run) -> Written {
+    fn claim(&mut self, mut run: Run) -> Written {
         let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
         if !rules::admits(mark, &run) {
             return Written::Taken;
         }
         let key = Key::of(&run);
-        if self.rows.contains_key(&run.id) || self.row_of(&run.job, &key).is_some() {
+        if self.row_of(&run.job, &key).is_some() {
             return Written::Taken;
+        }
+        let mut written = Written::Done;
+        if let Some(theirs) = self.rows.get(&run.id) {
+            let is_free = |id: &RunId| theirs.job == run.job && !self.rows.contains_key(id);
+            let Some(id) = rules::other_id(&run, theirs.request.as_deref()).filter(is_free) else {
+                return Written::Taken;
+            };
+            run.id = id;
+            written = Written::Under(id);
         }
         let mark = self.marks.get_mut(&run.job).expect("a job that was seen");
         rules::claimed(mark, &run);
         self.keys.insert((run.job.clone(), key), run.id);
         self.put(run);
-        Written::Done
+        written
     }
 
     fn put(&mut self, run: Run) {
@@ -175,11 +185,11 @@ impl World {
             rows.map(|row| row.id).collect()
         };
         let of_old = ids_of(from);
-        if let Some((is_old, mark)) = keys {
+        if let Some((is_old, beyond)) = keys {
             let (gives, keeps) = if is_old { (to, from) } else { (from, to) };
             for id in ids_of(gives) {
                 let row = &self.rows[&id];
-                let is_beyond = row.request.is_none() && row.scheduled_at > mark;
+                let is_beyond = row.request.is_none() && row.scheduled_at > beyond;
                 if is_beyond || self.row_of(keeps, &Key::of(row)).is_some() {
                     let row = self.rows.get_mut(&id).unwrap();
                     row.request = Some(rules::beside(id));
