@@ -79,6 +79,7 @@ pub(super) async fn commit_in_order(
         if outage.await.is_err() {
             return;
         }
+        observer.observe(&Event::StoreBack);
         epoch += 1;
     }
 }

@@ -193,6 +193,8 @@ pub enum Event<'a> {
         /// What went wrong.
         error: Option<&'a str>,
     },
+    /// A store that refused writes takes them again.
+    StoreBack,
     /// Claims answered: rows that are ours, and rows that were there already.
     Claims {
         /// Ours.

@@ -67,6 +67,15 @@ impl Herald {
         }
     }
 
+    fn store(&self, error: Option<&str>) {
+        let is_lost = error.is_some();
+        if self.is_store_lost.swap(is_lost, Ordering::Relaxed) != is_lost {
+            self.tell(Heard::Store {
+                error: error.map(str::to_owned),
+            });
+        }
+    }
+
     fn reloaded(&self, report: &ReloadReport) {
         let is_bad = |finding: &&crate::finding::Finding| finding.severity == Severity::Error;
         let bad = report.findings.iter().filter(is_bad);
@@ -102,14 +111,8 @@ impl Observer for Herald {
                 operation: "commit",
                 error,
                 ..
-            } => {
-                let is_lost = error.is_some();
-                if self.is_store_lost.swap(is_lost, Ordering::Relaxed) != is_lost {
-                    self.tell(Heard::Store {
-                        error: error.map(str::to_owned),
-                    });
-                }
-            }
+            } => self.store(*error),
+            Event::StoreBack => self.store(None),
             _ => {}
         }
     }

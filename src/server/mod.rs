@@ -14,6 +14,7 @@ mod listen;
 mod metrics;
 mod problem;
 mod query;
+mod readers;
 mod routes;
 mod shared;
 mod stream;
@@ -208,15 +209,16 @@ pub async fn bind(config: Config, parts: Parts) -> Result<Bound, BindError> {
         own: own.as_ref().map(OwnToken::hash),
         tokens,
     });
+    let bounds = Bounds::within(getrlimit(Resource::Nofile).current);
     Ok(Bound {
         address,
         url: url(address),
         token_file: own.as_ref().map(|own| own.path().to_owned()),
         warnings,
         listener,
-        shared: Arc::new(Shared::new(parts, config.state_dir, access)),
+        shared: Arc::new(Shared::new(parts, config.state_dir, access, bounds)),
         tokens: config.tokens,
-        bounds: Bounds::within(getrlimit(Resource::Nofile).current),
+        bounds,
         own,
     })
 }

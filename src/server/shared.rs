@@ -17,7 +17,9 @@ use crate::telemetry::feed::Feed;
 
 use super::audit::Trail;
 use super::auth::Access;
+use super::listen::Bounds;
 use super::problem::Problem;
+use super::readers::Readers;
 
 /// How long an answer may take that somebody waits for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,14 +33,11 @@ pub(super) const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 /// Scrapes at once: each holds the whole text.
 const SCRAPES: usize = 2;
 
-/// Readers of live outputs at once: each holds a connection for as long as its run takes.
-const STREAMS: usize = 64;
-
-/// Readers of what happens at once: fewer than one client may have connections, so that it can still ask.
-const FOLLOWERS: usize = 32;
-
 /// Trees of job files that are read and planned at once: each is held whole.
 const LARGE_BODIES: usize = 1;
+
+/// Schedules that are looked at at once: some have much to look for, and runs keep a processor.
+const PREVIEWS: usize = 2;
 
 /// Changes that are carried out at once, those whose callers are gone too.
 pub(super) const WRITES: u32 = 64;
@@ -55,11 +54,11 @@ pub(super) struct Shared {
     pub(super) access: Access,
     pub(super) trail: Trail,
     pub(super) scrapes: Semaphore,
-    pub(super) streams: Arc<Semaphore>,
     pub(super) feed: Arc<Feed>,
-    pub(super) followers: Arc<Semaphore>,
+    pub(super) readers: Readers,
     pub(super) terms: super::TermsNow,
     pub(super) large_bodies: Arc<Semaphore>,
+    pub(super) previews: Arc<Semaphore>,
     /// Has [`WRITES`] places.
     pub(super) writes: Arc<Semaphore>,
     pub(super) stop: Arc<Notify>,
@@ -75,7 +74,12 @@ struct Look {
 
 impl Shared {
     /// Puts it together.
-    pub(super) fn new(parts: super::Parts, state_dir: PathBuf, access: Access) -> Self {
+    pub(super) fn new(
+        parts: super::Parts,
+        state_dir: PathBuf,
+        access: Access,
+        bounds: Bounds,
+    ) -> Self {
         Self {
             engine: parts.engine,
             sync: parts.sync,
@@ -87,11 +91,11 @@ impl Shared {
             access,
             trail: Trail::new(parts.observer),
             scrapes: Semaphore::new(SCRAPES),
-            streams: Arc::new(Semaphore::new(STREAMS)),
             feed: parts.feed,
-            followers: Arc::new(Semaphore::new(FOLLOWERS)),
+            readers: Readers::new(bounds.per_client),
             terms: parts.terms,
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
+            previews: Arc::new(Semaphore::new(PREVIEWS)),
             writes: Arc::new(Semaphore::new(WRITES as usize)),
             stop: parts.stop,
             look: Mutex::new(None),

@@ -336,6 +336,7 @@ impl Observer for Feed {
                 error,
                 ..
             } => self.store(error.is_some()),
+            Event::StoreBack => self.store(false),
             other => {
                 if let Some(news) = news(other) {
                     self.tell(news);

@@ -122,6 +122,7 @@ pub(super) fn write(event: &Event<'_>) {
             Some(error) => error!(operation, error, "the store failed"),
             None => trace!(operation, seconds = took.as_secs_f64(), "store"),
         },
+        Event::StoreBack => info!("the store is back"),
         Event::Claims { lost, .. } => {
             if *lost > 0 {
                 debug!(lost, "fires were recorded already");

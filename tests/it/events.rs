@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::support::{Daemon, Folder};
+use super::support::{Daemon, Folder, Small, not_tested};
 
 /// How long an event may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -170,4 +170,30 @@ fn a_run_a_pause_and_a_reload_are_told_as_they_happen() {
     // The end of elder is the end of the stream.
     assert_eq!(daemon.stop().code(), Some(0));
     while follower.next().is_some() {}
+}
+
+#[test]
+fn a_stores_return_is_told_though_nothing_is_to_be_written() {
+    let jobs = "jobs: { asked: { schedule: manual, run: 'true' } }\n";
+    let folder = Folder::with(&[("jobs.d/a.yaml", jobs)]);
+    let Some(small) = Small::mount(folder.join("state")) else {
+        not_tested("this machine does not let us mount a tmpfs");
+        return;
+    };
+    let daemon = Daemon::start(&folder);
+    let mut follower = Follower::open(&daemon, None);
+    let filler = folder.join("state/filler");
+    let of = format!("of={}", filler.display());
+    let mut fill = std::process::Command::new("dd");
+    fill.args(["if=/dev/zero", "bs=4096", &of])
+        .output()
+        .unwrap();
+    let refused = daemon.post("/api/v1/jobs/asked/run", "{}");
+    assert_eq!(refused.status, 503, "{refused:?}");
+    follower.await_one("store_lost");
+    std::fs::remove_file(&filler).unwrap();
+    follower.await_one("store_back");
+    assert_eq!(daemon.run("asked")["outcome"], "success");
+    drop(daemon);
+    drop(small);
 }

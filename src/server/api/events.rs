@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
@@ -52,14 +52,7 @@ pub(in super::super) async fn events(
         Some(Ok(id)) => Some(id),
         Some(Err(_)) => return Err(Problem::bad_request("Last-Event-ID is no id of an event")),
     };
-    let Ok(place) = Arc::clone(&shared.followers).try_acquire_owned() else {
-        let detail = "as many as may be follow the events; ask again later, or ask GET /runs";
-        return Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too-many-readers",
-            detail,
-        ));
-    };
+    let place = shared.readers.follower(peer)?;
     let (reader, begin) = shared.feed.follow(after);
     let (events, response) = stream::events(&shared, Ticket::of(&headers, peer));
     tokio::spawn(async move {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -62,14 +62,7 @@ pub(in super::super) async fn output(
         let kind = HeaderValue::from_static("text/plain; charset=utf-8");
         return Ok(([(CONTENT_TYPE, kind)], text).into_response());
     }
-    let Ok(place) = Arc::clone(&shared.streams).try_acquire_owned() else {
-        let detail = "as many outputs as may be are being followed; ask with ?follow=false";
-        return Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too-many-readers",
-            detail,
-        ));
-    };
+    let place = shared.readers.output(peer)?;
     let (events, response) = stream::events(&shared, Ticket::of(&headers, peer));
     tokio::spawn(async move {
         // Who reads no more needs no more.

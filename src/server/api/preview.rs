@@ -60,8 +60,12 @@ pub(in super::super) async fn preview(
         }
         false => of_query(&shared, pairs)?,
     };
-    // It may have much to look for.
-    let answered = tokio::task::spawn_blocking(move || answer(&shared, &question));
+    // It may have much to look for, and looks to its end whoever hangs up.
+    let place = Arc::clone(&shared.previews).acquire_owned().await;
+    let answered = tokio::task::spawn_blocking(move || {
+        let _place = place;
+        answer(&shared, &question)
+    });
     answered.await.map_err(|_| Problem::internal())?.map(Json)
 }
 

@@ -89,34 +89,79 @@ async fn a_server_that_ends_waits_for_changes_whose_callers_are_gone() {
     assert!(told, "the server ended before");
 }
 
-#[tokio::test]
-async fn a_plan_keeps_its_place_until_it_is_made_whoever_hangs_up() {
-    let begun = Arc::new(AtomicUsize::new(0));
-    let open = Arc::new((Mutex::new(false), Condvar::new()));
-    let mut places = None;
-    let server = one_by_one(|bound| {
+/// How often plans and previews have asked for the terms, and the word that lets them go on.
+#[derive(Default)]
+struct Gate {
+    begun: AtomicUsize,
+    is_open: Mutex<bool>,
+    bell: Condvar,
+}
+
+impl Gate {
+    /// Before the terms of this server.
+    fn before(bound: &mut Bound) -> Arc<Self> {
+        let gate = Arc::new(Self::default());
         let shared = Arc::get_mut(&mut bound.shared).unwrap();
-        let (begun, open) = (begun.clone(), open.clone());
+        let asked = Arc::clone(&gate);
         shared.terms = Arc::new(move || {
-            begun.fetch_add(1, Ordering::SeqCst);
-            let (is_open, bell) = &*open;
-            let closed = |is_open: &mut bool| !*is_open;
-            let waited = bell.wait_timeout_while(is_open.lock().unwrap(), PATIENCE, closed);
+            asked.begun.fetch_add(1, Ordering::SeqCst);
+            let is_open = asked.is_open.lock().unwrap();
+            let waited = asked.bell.wait_timeout_while(is_open, PATIENCE, |it| !*it);
             drop(waited.unwrap());
             terms()
         });
-        places = Some(shared.large_bodies.clone());
+        gate
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    fn open(&self) {
+        *self.is_open.lock().unwrap() = true;
+        self.bell.notify_all();
+    }
+}
+
+#[tokio::test]
+async fn a_plan_keeps_its_place_until_it_is_made_whoever_hangs_up() {
+    let mut held = None;
+    let server = one_by_one(|bound| {
+        let gate = Gate::before(bound);
+        held = Some((gate, bound.shared.large_bodies.clone()));
     })
     .await;
-    let places = places.unwrap();
+    let (gate, places) = held.unwrap();
     let stream = ask(&server, "/api/v1/plan", r#"{"paths": []}"#).await;
-    until(|| begun.load(Ordering::SeqCst) == 1).await;
+    until(|| gate.begun() == 1).await;
     drop(stream);
     assert_eq!(server.get("/api/v1/config").await.status, 200);
     assert_eq!(places.available_permits(), 0, "it is still being made");
-    *open.0.lock().unwrap() = true;
-    open.1.notify_all();
+    gate.open();
     until(|| places.available_permits() == 1).await;
     let reply = server.post("/api/v1/plan", r#"{"paths": []}"#).await;
     assert_eq!(reply.status, 200, "{reply:?}");
+}
+
+#[tokio::test]
+async fn two_schedules_are_looked_at_at_once_whoever_hangs_up() {
+    let mut held = None;
+    let gated = |bound: &mut Bound| {
+        let gate = Gate::before(bound);
+        held = Some((gate, bound.shared.previews.clone()));
+    };
+    let server = Server::with("127.0.0.1:0", |_| {}, gated).await;
+    let (gate, places) = held.unwrap();
+    let body = r#"{"schedule": {"daily": "02:00"}}"#;
+    for asked in 1..=2 {
+        drop(ask(&server, "/api/v1/schedules/preview", body).await);
+        until(|| gate.begun() == asked).await;
+    }
+    let third = server.post("/api/v1/schedules/preview", body);
+    let mut third = std::pin::pin!(third);
+    let waits = tokio::time::timeout(std::time::Duration::from_millis(200), &mut third).await;
+    assert!(waits.is_err() && gate.begun() == 2, "{waits:?}");
+    gate.open();
+    assert_eq!(third.await.status, 200);
+    until(|| places.available_permits() == 2).await;
 }

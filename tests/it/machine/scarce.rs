@@ -1,6 +1,6 @@
 //! An elder that is given little: few descriptors, little memory.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::support::{Daemon, Folder, ledger, until};
@@ -38,6 +38,34 @@ fn clients_that_use_up_all_descriptors_lose_and_the_jobs_go_on() {
     ledger::agree(&daemon, &folder, &["often"], 200);
     let rows = ledger::rows(&daemon, "often");
     assert!(rows.iter().all(|row| row.outcome != "failed"), "{rows:?}");
+}
+
+#[test]
+fn who_follows_with_all_that_it_may_can_still_ask() {
+    let folder = Folder::with(&[("jobs.d/a.yaml", "jobs: {}\n")]);
+    let daemon = Daemon::start_by(&folder, &["prlimit", "--nofile=64:64"]);
+    let host = daemon.address();
+    let follow = |_| {
+        let mut client = TcpStream::connect(host).unwrap();
+        let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let _ = client.write_all(request.as_bytes());
+        let mut head = [0; 12];
+        let read = client.read_exact(&mut head);
+        let status = read.map(|()| String::from_utf8_lossy(&head[9..]).into_owned());
+        (client, status.unwrap_or_default())
+    };
+    let clients: Vec<_> = (0..16).map(follow).collect();
+    let statuses: Vec<_> = clients.iter().map(|(_, status)| status.as_str()).collect();
+    let follows = |status: &&&str| **status == "200";
+    // Six of eight connections; those that were refused keep theirs until they are closed.
+    assert_eq!(statuses.iter().filter(follows).count(), 6, "{statuses:?}");
+    assert!(statuses.contains(&"503"), "{statuses:?}");
+    let (following, refused): (Vec<_>, Vec<_>) =
+        clients.into_iter().partition(|(_, status)| status == "200");
+    drop(refused);
+    daemon.wait_until_ready();
+    assert_eq!(daemon.get("/api/v1/jobs").status, 200);
+    drop(following);
 }
 
 /// Of a debug build; a release needs less than half.
