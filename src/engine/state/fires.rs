@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::decide::{self, Admission};
-use crate::ids::{JobKey, JobName, RunId};
+use crate::ids::{JobKey, RunId};
 use crate::model::{Grace, Job, Outcome, Reason, Run, RunState, Trigger};
 use crate::schedule::{Fire, Schedule};
 use crate::store::Write;
@@ -195,24 +195,6 @@ impl State {
         self.add_run(active, Place::Behind);
         if admission == Admission::Replace {
             self.replace_for(key, id);
-        }
-    }
-
-    /// The identity of a fire. A job that has another one's name now has its own for each: the other one
-    /// may have a run of the same instant, under way or in the store.
-    pub(super) fn fire_id(&self, job: &Job, scheduled: Timestamp) -> RunId {
-        let (name, aliases) = (job.name(), &job.definition.aliases);
-        let of_others = || {
-            let names: Vec<_> = aliases.iter().map(JobName::as_str).collect();
-            RunId::of_request(name, scheduled, &format!("before: {}", names.join(" ")))
-        };
-        let id = match aliases.is_empty() {
-            true => RunId::of_fire(name, scheduled),
-            false => of_others(),
-        };
-        match self.runs.contains_key(&id) {
-            true => RunId::of_fire_beside(name, scheduled),
-            false => id,
         }
     }
 

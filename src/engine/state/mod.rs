@@ -11,6 +11,7 @@ mod commits;
 mod editions;
 mod fires;
 mod freshness;
+mod identity;
 mod job;
 mod kept;
 mod mending;

@@ -383,34 +383,6 @@ impl State {
         Some(active)
     }
 
-    /// A run is known by another identity, wherever it stands.
-    pub(super) fn take_identity(&mut self, id: RunId, other: RunId) {
-        let Some(mut active) = self.runs.remove(&id) else {
-            return;
-        };
-        let is_queued = active.stage == Stage::Queued;
-        if is_queued {
-            self.places.leave(&active);
-        }
-        for at in [active.grace_until, active.run.next_attempt_at] {
-            if let Some(at) = at.filter(|at| self.timers.remove(&(*at, id))) {
-                self.timers.insert((at, other));
-            }
-        }
-        let ids = match active.key {
-            Some(key) => self.job_mut(key).map(|job| &mut job.past().active),
-            None => self.orphans.get_mut(active.run.job.as_str()),
-        };
-        for its in ids.into_iter().flatten().filter(|its| **its == id) {
-            *its = other;
-        }
-        active.run.id = other;
-        if is_queued {
-            self.places.wait(&active);
-        }
-        self.runs.insert(other, active);
-    }
-
     /// Ends of graces, and of waits between attempts.
     pub(super) fn timers_due(&mut self) {
         while let Some((at, id)) = self.timers.first().copied() {
