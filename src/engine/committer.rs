@@ -31,57 +31,48 @@ pub(super) struct Batch {
     pub(super) writes: Vec<Write>,
 }
 
+/// How long after the last refusal a store that answers is asked, at first and at most.
+const SOON: Duration = Duration::from_millis(100);
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// A store that answers again is back when nothing is to be written for so long, or something is: what
+/// it refused may be more than what it is asked with.
+const QUIET: Duration = Duration::from_secs(1);
+
 /// Commits until nobody sends any more.
 pub(super) async fn commit_in_order(
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     observer: Arc<dyn Observer>,
-    mut batches: mpsc::UnboundedReceiver<Batch>,
+    batches: mpsc::UnboundedReceiver<Batch>,
     answers: mpsc::Sender<Input>,
 ) {
-    let mut epoch = 0;
-    let mut most = FIRST;
-    loop {
-        let first = if let Ok(waiting) = batches.try_recv() {
-            most = (most * 2).min(MOST);
-            waiting
-        } else {
-            most = FIRST;
-            let Some(first) = batches.recv().await else {
-                return;
-            };
-            first
-        };
-        let group = gather(first, &mut batches, most);
-        let began = clock.monotonic();
-        let committed = commit(&*store, group, epoch).await;
-        observer.observe(&Event::StoreOperation {
-            operation: "commit",
-            took: clock.monotonic().saturating_sub(began),
-            error: committed
-                .as_ref()
-                .err()
-                .map(|refused| refused.error.as_str()),
-        });
-        let refused = match committed {
-            Ok(inputs) => {
-                if send(&answers, inputs).await.is_err() {
-                    return;
-                }
-                continue;
-            }
-            Err(refused) => refused,
-        };
-        if send(&answers, refused.inputs).await.is_err() {
-            return;
-        }
-        let outage = refuse_until_back(&*store, &*clock, &refused.error, &mut batches, &answers);
-        if outage.await.is_err() {
-            return;
-        }
-        observer.observe(&Event::StoreBack);
-        epoch += 1;
-    }
+    let mut committer = Committer {
+        store,
+        clock,
+        observer,
+        batches,
+        answers,
+        epoch: 0,
+        most: FIRST,
+        outage: None,
+    };
+    while committer.round().await.is_ok() {}
+}
+
+struct Committer {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    observer: Arc<dyn Observer>,
+    batches: mpsc::UnboundedReceiver<Batch>,
+    answers: mpsc::Sender<Input>,
+    /// How often the store has come back.
+    epoch: u64,
+    /// How many writes the next commit has at most.
+    most: usize,
+    /// From the first refusal until the store is known to be back: how long it is waited before it is
+    /// asked.
+    outage: Option<Duration>,
 }
 
 /// Nobody hears any more.
@@ -90,6 +81,106 @@ struct Unheard;
 struct Refusal {
     error: String,
     inputs: Vec<Input>,
+}
+
+impl Committer {
+    /// The next commit, and what follows if it is refused.
+    async fn round(&mut self) -> Result<(), Unheard> {
+        let first = self.next().await?;
+        let group = gather(first, &mut self.batches, self.most);
+        let (group, old): (Vec<_>, Vec<_>) =
+            group.into_iter().partition(|it| it.epoch == self.epoch);
+        for batch in old {
+            let before = "the store refused what came before";
+            self.send(refuse(batch.number, batch.writes, before))
+                .await?;
+        }
+        if group.iter().all(|batch| batch.writes.is_empty()) {
+            for batch in group {
+                self.send(committed(batch.number, Vec::new())).await?;
+            }
+            return Ok(());
+        }
+        let began = self.clock.monotonic();
+        let answer = commit(&*self.store, group).await;
+        self.observer.observe(&Event::StoreOperation {
+            operation: "commit",
+            took: self.clock.monotonic().saturating_sub(began),
+            error: answer.as_ref().err().map(|refused| refused.error.as_str()),
+        });
+        match answer {
+            Ok(inputs) => {
+                self.is_back();
+                self.send_all(inputs).await
+            }
+            Err(refused) => {
+                self.send_all(refused.inputs).await?;
+                self.refuse_until_back(&refused.error).await?;
+                self.epoch += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for something to write.
+    async fn next(&mut self) -> Result<Batch, Unheard> {
+        loop {
+            if let Ok(waiting) = self.batches.try_recv() {
+                self.most = (self.most * 2).min(MOST);
+                return Ok(waiting);
+            }
+            self.most = FIRST;
+            if self.outage.is_none() {
+                return self.batches.recv().await.ok_or(Unheard);
+            }
+            let quiet = later(self.clock.now(), QUIET);
+            tokio::select! {
+                biased;
+                first = self.batches.recv() => return first.ok_or(Unheard),
+                _ = self.clock.sleep_until(Some(quiet)) => self.is_back(),
+            }
+        }
+    }
+
+    fn is_back(&mut self) {
+        if self.outage.take().is_some() {
+            self.observer.observe(&Event::StoreBack);
+        }
+    }
+
+    /// Refuses everything, and asks the store until it answers; then says so.
+    async fn refuse_until_back(&mut self, error: &str) -> Result<(), Unheard> {
+        let mut wait = self.outage.unwrap_or(SOON);
+        let mut next = later(self.clock.now(), wait);
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.clock.sleep_until(Some(next)) => {
+                    wait = (wait * 2).min(LONGEST);
+                    self.outage = Some(wait);
+                    if self.store.check().await.is_ok() {
+                        return self.send(Input::StoreBack).await;
+                    }
+                    next = later(self.clock.now(), wait);
+                }
+                batch = self.batches.recv() => {
+                    let batch = batch.ok_or(Unheard)?;
+                    self.send(refuse(batch.number, batch.writes, error)).await?;
+                }
+            }
+        }
+    }
+
+    async fn send(&self, input: Input) -> Result<(), Unheard> {
+        self.answers.send(input).await.map_err(|_| Unheard)
+    }
+
+    async fn send_all(&self, inputs: Vec<Input>) -> Result<(), Unheard> {
+        for input in inputs {
+            self.send(input).await?;
+        }
+        Ok(())
+    }
 }
 
 fn gather(first: Batch, batches: &mut mpsc::UnboundedReceiver<Batch>, most: usize) -> Vec<Batch> {
@@ -104,91 +195,44 @@ fn gather(first: Batch, batches: &mut mpsc::UnboundedReceiver<Batch>, most: usiz
     group
 }
 
-async fn commit(store: &dyn Store, group: Vec<Batch>, epoch: u64) -> Result<Vec<Input>, Refusal> {
-    let (group, old): (Vec<_>, Vec<_>) = group.into_iter().partition(|b| b.epoch == epoch);
-    let mut inputs: Vec<_> = old
-        .into_iter()
-        .map(|batch| {
-            refuse(
-                batch.number,
-                batch.writes,
-                "the store refused what came before",
-            )
-        })
-        .collect();
+async fn commit(store: &dyn Store, group: Vec<Batch>) -> Result<Vec<Input>, Refusal> {
     let parts: Vec<_> = group.iter().map(|b| (b.number, b.writes.len())).collect();
     let writes: Vec<_> = group.into_iter().flat_map(|batch| batch.writes).collect();
-    if writes.is_empty() {
-        return Ok(inputs);
-    }
     let writes = Arc::new(writes);
     match store.commit_shared(writes.clone()).await {
-        Ok(written) => {
-            inputs.extend(split(parts, written));
-            Ok(inputs)
-        }
+        Ok(written) => Ok(split(parts, written)),
         Err(error) => {
             let error = error.to_string();
             let mut writes = Arc::unwrap_or_clone(writes).into_iter();
-            for (number, length) in parts {
+            let refuse_own = |(number, length)| {
                 let own = writes.by_ref().take(length).collect();
-                inputs.push(refuse(number, own, &error));
-            }
+                refuse(number, own, &error)
+            };
+            let inputs = parts.into_iter().map(refuse_own).collect();
             Err(Refusal { error, inputs })
         }
     }
 }
 
-fn split(parts: Vec<(u64, usize)>, written: Vec<Written>) -> impl Iterator<Item = Input> {
+fn split(parts: Vec<(u64, usize)>, written: Vec<Written>) -> Vec<Input> {
     let mut written = written.into_iter();
+    let parts = parts.into_iter();
     parts
-        .into_iter()
-        .map(move |(batch, length)| Input::Committed {
-            batch,
-            result: Ok(written.by_ref().take(length).collect()),
-        })
+        .map(|(batch, length)| committed(batch, written.by_ref().take(length).collect()))
+        .collect()
+}
+
+fn committed(batch: u64, written: Vec<Written>) -> Input {
+    Input::Committed {
+        batch,
+        result: Ok(written),
+    }
 }
 
 fn refuse(batch: u64, writes: Vec<Write>, error: &str) -> Input {
     Input::Committed {
         batch,
         result: Err((error.to_owned(), writes)),
-    }
-}
-
-async fn send(answers: &mpsc::Sender<Input>, inputs: Vec<Input>) -> Result<(), Unheard> {
-    for input in inputs {
-        answers.send(input).await.map_err(|_| Unheard)?;
-    }
-    Ok(())
-}
-
-/// Refuses everything, and asks the store until it can be written again; then says so.
-async fn refuse_until_back(
-    store: &dyn Store,
-    clock: &dyn Clock,
-    error: &str,
-    batches: &mut mpsc::UnboundedReceiver<Batch>,
-    answers: &mpsc::Sender<Input>,
-) -> Result<(), Unheard> {
-    const LONGEST: Duration = Duration::from_secs(5);
-    let mut wait = Duration::from_millis(100);
-    let mut next = later(clock.now(), wait);
-    loop {
-        tokio::select! {
-            biased;
-            _ = clock.sleep_until(Some(next)) => {
-                if store.check().await.is_ok() {
-                    return send(answers, vec![Input::StoreBack]).await;
-                }
-                wait = (wait * 2).min(LONGEST);
-                next = later(clock.now(), wait);
-            }
-            batch = batches.recv() => {
-                let batch = batch.ok_or(Unheard)?;
-                send(answers, vec![refuse(batch.number, batch.writes, error)]).await?;
-            }
-        }
     }
 }
 

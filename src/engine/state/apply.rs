@@ -10,11 +10,11 @@ use jiff::Timestamp;
 
 use crate::decide;
 use crate::ids::{JobKey, JobName, RunId};
-use crate::model::{Event, Job, Outcome, Pause, Reason, Run, Trigger};
+use crate::model::{Event, Job, Pause, Reason, Run, Trigger};
 use crate::schedule::Fire;
 use crate::store::Mark;
 
-use super::active::Stage;
+use super::active::{Row, Stage};
 use super::mending::waited_for;
 use super::overlap::promised;
 use super::{
@@ -380,10 +380,14 @@ impl State {
         };
         let ids: Vec<_> = job.active().iter().filter(waits).copied().collect();
         for id in ids {
-            let why = self.runs.get(&id).and_then(|active| active.end_reason);
-            match why {
-                Some(why) => self.give_up(id, promised(why), why),
-                None => self.give_up(id, Outcome::Missed, Reason::Removed),
+            let Some(active) = self.runs.get(&id) else {
+                continue;
+            };
+            let why = active.end_reason.unwrap_or(Reason::Removed);
+            match active.row {
+                // Until the store has answered nobody knows which row to close.
+                Row::OnItsWay => self.withdraw(id, why),
+                Row::Absent | Row::There => self.give_up(id, promised(why), why),
             }
         }
     }

@@ -141,7 +141,11 @@ impl State {
         late.sort_unstable();
         late.truncate(late.len().saturating_sub(decide::MOST_STARTS));
         for (_, id) in late {
-            self.give_up(id, Outcome::Missed, Reason::Coalesced);
+            match self.runs.get(&id).map(|active| active.row) {
+                // Until the store has answered nobody knows which row to close.
+                Some(Row::OnItsWay) => self.withdraw(id, Reason::Coalesced),
+                _ => self.give_up(id, Outcome::Missed, Reason::Coalesced),
+            }
         }
     }
 
@@ -223,7 +227,9 @@ impl State {
         );
         self.describe_source(key, &mut run, &run_by);
         self.move_mark(key, fire.scheduled);
-        self.add_run(Active::new(run, run_by, Some(key)), Place::Backlog);
+        let mut active = Active::new(run, run_by, Some(key));
+        active.due = Some(fire.due);
+        self.add_run(active, Place::Backlog);
     }
 
     pub(super) fn missed_one(&mut self, key: JobKey, scheduled: Timestamp, reason: Reason) {

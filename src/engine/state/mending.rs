@@ -11,11 +11,11 @@ use jiff::Timestamp;
 
 use crate::decide;
 use crate::ids::{JobKey, JobName};
-use crate::model::Event;
+use crate::model::{Event, Reason};
 use crate::schedule::Fire;
 use crate::store::{AHEAD, Mark, Write};
 
-use super::active::{Active, Stage};
+use super::active::{Active, Stage, is_fire};
 use super::commits::Then;
 use super::{Effect, Phase, State};
 
@@ -35,12 +35,11 @@ impl State {
             return;
         }
         let now = self.now.wall;
-        let latest = now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
         let (mut wait, mut far) = (None, Vec::new());
         for (name, key) in &self.names {
             let Some(job) = self.job(*key) else { continue };
             // What the loop itself takes, and what a clock is kept in step by, is no news.
-            if job.mark > latest {
+            if self.is_far(job.mark) {
                 far.push((name.clone(), *key, job.mark));
             } else if job.mark.duration_since(now) > jiff::SignedDuration::from_secs(1) {
                 wait = wait.max(Some(job.mark));
@@ -70,12 +69,34 @@ impl State {
             names.join(", "),
         ));
         for (job, key, _) in far {
-            let write = Write::Mend {
-                job: job.clone(),
-                at: now,
-            };
-            self.write(write, Then::Mended(key, job));
+            self.mend(key, job);
         }
+    }
+
+    /// Has the store mend the job's mark.
+    fn mend(&mut self, key: JobKey, job: JobName) {
+        let at = self.now.wall;
+        let write = Write::Mend {
+            job: job.clone(),
+            at,
+        };
+        self.write(write, Then::Mended(key, job));
+        // A row of these would come after, and move the mark ahead again.
+        self.forget_what_is_to_come(key, at);
+    }
+
+    /// A job has another name: where its mark was to be read under the old one it is read again.
+    pub(super) fn mend_renamed(&mut self, key: JobKey, name: &JobName) {
+        let is_ahead = self.job(key).is_some_and(|job| self.is_far(job.mark));
+        if is_ahead && self.phase == Phase::Running && !self.commits.is_down() {
+            self.mend(key, name.clone());
+        }
+    }
+
+    /// Whether a mark is so far ahead that nobody waits for it.
+    fn is_far(&self, mark: Timestamp) -> bool {
+        let latest = self.now.wall.saturating_add(AHEAD);
+        mark > latest.unwrap_or(Timestamp::MAX)
     }
 
     /// Brings waits between two attempts back to what their jobs allow.
@@ -117,6 +138,11 @@ impl State {
             let Some(key) = self.names.get(name.as_str()).copied() else {
                 continue;
             };
+            if self.is_far(mark.mark) {
+                // A row of that time was on its way.
+                self.mend(key, name);
+                continue;
+            }
             let Some(job) = self.job_mut(key) else {
                 continue;
             };
@@ -135,9 +161,33 @@ impl State {
             past.good = mark.good;
             past.failing = mark.failing;
             self.forget_what_is_to_come(key, now);
+            self.settle_mended(key, now);
             let next = self.next_fire(key);
             self.tell_next(key, next.map(|fire| fire.due));
             self.expect(key);
+        }
+    }
+
+    /// What came due until the store had answered: by the mark that was ahead it was decided.
+    fn settle_mended(&mut self, key: JobKey, now: Timestamp) {
+        let Some(job) = self.job(key) else { return };
+        let fires = job.active().iter().filter_map(|id| self.runs.get(id));
+        let fires = fires.filter(|active| is_fire(&active.run));
+        let decided = fires.map(|active| active.run.scheduled_at);
+        let newest = decided.filter(|at| *at <= now).max();
+        let definition = &job.job.definition;
+        let schedule = definition.enabled.then(|| definition.schedule.clone());
+        if let Some(newest) = newest {
+            self.move_mark(key, newest);
+        }
+        if let Some(schedule) = schedule
+            && self.phase == Phase::Running
+            && !self.commits.is_down()
+            && !self.commits.is_clogged()
+        {
+            let punctual = self.punctual();
+            self.lateness = Reason::Store;
+            self.settle(key, &schedule, punctual);
         }
     }
 

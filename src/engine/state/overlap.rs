@@ -145,6 +145,7 @@ impl State {
 pub(super) fn promised(why: Reason) -> Outcome {
     match why {
         Reason::Paused => Outcome::Skipped,
+        Reason::Removed | Reason::Coalesced => Outcome::Missed,
         _ => Outcome::Cancelled,
     }
 }

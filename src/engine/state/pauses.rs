@@ -68,7 +68,7 @@ impl Pauses {
     }
 
     /// What was asked for last of the job's pause and is on its way to the store.
-    fn coming(&self, key: JobKey) -> Option<&Pause> {
+    pub(super) fn coming(&self, key: JobKey) -> Option<&Pause> {
         let asked = self.asked.iter().rev().find(|(_, of, _)| *of == key);
         asked.map(|(_, _, pause)| pause)
     }
@@ -264,7 +264,8 @@ impl State {
     pub(super) fn pauses_after_outage(&mut self) {
         self.pauses_back();
         let of = self.pauses.of.iter();
-        let on = of.filter(|(_, pause)| pause.is_on(self.now.wall));
+        // One whose own end came meanwhile has not ended yet, and what it covers is its.
+        let on = of.filter(|(_, pause)| pause.ended_at.is_none());
         let mut keys: Vec<JobKey> = on.map(|(key, _)| *key).collect();
         keys.sort_unstable();
         for key in keys {
@@ -421,7 +422,10 @@ impl State {
         let Some(pause) = self.pauses.on(key) else {
             return;
         };
-        let (words, until) = (pause.words(), pause.until);
+        let words = pause.words();
+        // What is due from an end on that is on its way begins behind that, unless it is refused.
+        let coming = self.pauses.coming(key).and_then(|pause| pause.ended_at);
+        let until = [pause.until, coming].into_iter().flatten().min();
         let Some(job) = self.job(key) else { return };
         let waits = |id: &&RunId| {
             self.runs.get(*id).is_some_and(|active| {
@@ -430,7 +434,8 @@ impl State {
                     Stage::Recording => active.run.attempt == 1,
                     Stage::Running | Stage::Waiting => false,
                 };
-                let is_covered = active.due.zip(until).is_none_or(|(due, until)| due < until);
+                let due = active.due.unwrap_or(active.run.scheduled_at);
+                let is_covered = until.is_none_or(|until| due < until);
                 begins && is_covered && active.run.request.is_none() && !active.is_ending
             })
         };

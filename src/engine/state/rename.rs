@@ -39,7 +39,13 @@ impl State {
             };
             self.write(Write::Tell(Box::new(telling)), Then::Nothing);
         }
+        let renamed: Vec<_> = moves.iter().map(|(_, to)| to.clone()).collect();
         self.write(Write::Rename { moves, files }, Then::Nothing);
+        for name in renamed {
+            if let Some(key) = self.names.get(name.as_str()).copied() {
+                self.mend_renamed(key, &name);
+            }
+        }
     }
 
     fn rename_job(&mut self, key: JobKey, from: &JobName, to: &JobName) {

@@ -569,6 +569,78 @@ fn a_fire_at_a_pauses_end_is_not_lost_to_a_clock_that_is_set_back_a_little() {
 }
 
 #[test]
+fn late_fires_from_a_pauses_end_on_are_not_lost_to_a_clock_that_is_set_back_a_little() {
+    let mut world = World::with(vec![job("a", every(10), |p| {
+        p.coalesce = false;
+        p.grace = Grace::Fixed(Duration::from_secs(120));
+    })]);
+    world.pause("a", Some(100));
+    world.pass(95);
+    world.set_clock(40);
+    world.set_clock(-40);
+    for _ in 0..4 {
+        world.finish(0, Ended::Success);
+    }
+    let told = world.told();
+    let runs = told.iter().filter(|row| row.ends_with("success"));
+    assert_eq!(runs.count(), 4, "{told:?}");
+    world.check_rest();
+}
+
+#[test]
+fn a_fire_of_a_pause_whose_end_was_refused_does_not_begin_after_the_pauses_own_end() {
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    let once = Arc::new(Schedule::new(vec![Item::At(vec![second(1)])]));
+    world.first(vec![
+        job("before", once, |_| {}),
+        job("a", every(60), |p| {
+            p.grace = Grace::Fixed(Duration::from_secs(1_000))
+        }),
+    ]);
+    world.pass(2);
+    world.pause("a", Some(98));
+    world.pass(48);
+    world.is_slow = true;
+    world.resume("a");
+    world.pass(11);
+    world.is_store_up = false;
+    world.is_slow = false;
+    world.pump();
+    world.pass(58);
+    world.store_back();
+    world.finish(0, Ended::Success);
+    world.pass(1);
+    assert_eq!(
+        world.told(),
+        [
+            "before 1: success",
+            "a 60: skipped (paused)",
+            "a 120: running"
+        ]
+    );
+    world.check_rest();
+}
+
+#[test]
+fn a_pause_that_is_recorded_late_takes_nothing_from_the_resume_behind_it() {
+    let once = Arc::new(Schedule::new(vec![Item::At(vec![second(51)])]));
+    let mut world = World::with(vec![job("a", once, |_| {})]);
+    world.pass(49);
+    world.is_slow = true;
+    world.pause("a", None);
+    world.pass(1);
+    world.resume("a");
+    world.pass(1);
+    world.is_slow = false;
+    world.pump();
+    assert_eq!(world.told(), ["a 51: running"]);
+    world.check_rest();
+}
+
+#[test]
 fn a_start_of_elder_is_no_start_of_a_paused_job() {
     let at_start = Arc::new(Schedule::new(vec![Item::Startup]));
     let mut world = World::with(vec![job("a", at_start, |_| {})]);

@@ -377,6 +377,31 @@ fn a_fire_whose_identity_is_its_names_past_begins_though_it_was_recorded_as_it_w
 }
 
 #[test]
+fn a_fire_whose_identity_is_its_names_past_is_given_up_where_its_own_row_is() {
+    for is_removed in [false, true] {
+        let mut world = with_a_past_that_nobody_knows_of();
+        let once = Arc::new(Schedule::new(vec![Item::At(vec![second(1001)])]));
+        let before = job("before", once, |_| {});
+        assert!(world.edit(vec![world.jobs[0].clone(), before]));
+        world.pass(110);
+        let mut jobs = world.jobs.clone();
+        Arc::make_mut(&mut jobs[0].definition).enabled = false;
+        if is_removed {
+            // Its row is on its way when the job goes.
+            world.is_slow = true;
+            jobs = vec![jobs.remove(1)];
+            world.state.record_waiting(JobKey(0), Timestamp::MAX);
+        }
+        world.edit(jobs);
+        world.is_slow = false;
+        world.pump();
+        let rows = ["b 1000: missed (removed)", "b 1000: success"];
+        assert_eq!(told(&world)[..2], rows, "removed: {is_removed}");
+        world.check_rest();
+    }
+}
+
+#[test]
 fn what_ends_before_a_store_that_came_back_has_a_kept_name_comes_after_it() {
     let mut world = World::with(vec![
         job("old", every(10), |_| {}),

@@ -211,6 +211,88 @@ fn a_run_that_waits_under_a_wrong_clock_goes_on_when_it_is_right() {
     }
 }
 
+#[test]
+fn what_waits_under_a_clock_that_was_ahead_moves_no_mark_ahead_again() {
+    // Beyond what is waited for.
+    let is_ahead = |world: &World, name: &str| {
+        let view = world.state.job_view(&JobName::new(name).unwrap());
+        let ahead = view.unwrap().mark.mark;
+        ahead > world.now + Duration::from_secs(24 * 3_600)
+    };
+    // It waits for a place, which is free before the store has the mark that is mended.
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    let patient = |p: &mut Policy| p.grace = Grace::Fixed(Duration::from_secs(1_000_000));
+    world.first(vec![
+        job("a", every(3_600), |_| {}),
+        job("b", every(3_600), patient),
+    ]);
+    world.set_clock(YEAR);
+    world.is_slow = true;
+    world.set_clock(-YEAR);
+    world.finish_all();
+    world.is_slow = false;
+    world.pump();
+    world.finish_all();
+    assert!(!is_ahead(&world, "a") && !is_ahead(&world, "b"));
+    // It waits in line as a pause goes on that had ended under that clock.
+    let mut world = World::with(jobs());
+    world.pause("all", Some(24 * HOUR));
+    world.set_clock(YEAR);
+    world.set_clock(-YEAR);
+    assert!(!is_ahead(&world, "all"), "{:?}", world.told());
+}
+
+#[test]
+fn what_comes_due_until_the_store_has_mended_the_marks_is_decided_then() {
+    let mut world = World::with(jobs());
+    world.set_clock(YEAR);
+    world.finish_all();
+    world.is_slow = true;
+    world.set_clock(-YEAR);
+    world.pass(2 * HOUR);
+    world.is_slow = false;
+    world.pump();
+    world.finish_all();
+    world.run_for(2 * HOUR, 600);
+    let rows = world
+        .rows
+        .values()
+        .filter(|run| run.job.as_str() == "hourly");
+    let rows = rows.filter(|run| run.scheduled_at <= world.now);
+    let instants: u64 = rows.map(|run| run.count).sum();
+    // The last of those that came meanwhile runs, and the row of the leap has the first.
+    assert_eq!(world.began("hourly", 2 * HOUR, 5 * HOUR), 3);
+    assert!(instants >= 4, "{:?}", world.told());
+}
+
+#[test]
+fn a_job_that_is_renamed_as_its_mark_is_read_is_mended_as_well() {
+    let mut world = World::with(vec![job("old", every(3_600), |_| {})]);
+    world.set_clock(YEAR);
+    world.finish_all();
+    world.is_slow = true;
+    world.set_clock(-YEAR);
+    // The store has mended it, and its mark is on its way here under the old name.
+    while world.commit_next() {}
+    while world
+        .state
+        .job_view(&JobName::new("old").unwrap())
+        .is_some()
+    {
+        assert!(world.deliver_next());
+        world.rename("old", "new");
+    }
+    world.is_slow = false;
+    world.pump();
+    let view = world.state.job_view(&JobName::new("new").unwrap()).unwrap();
+    assert_eq!(view.ahead, None);
+    world.run_for(3 * HOUR, 600);
+    assert!(world.began("new", 0, 4 * HOUR) >= 2, "{:?}", world.told());
+}
+
 /// What happens to a clock and to elder.
 #[derive(Clone, Debug)]
 enum Happens {
@@ -221,6 +303,14 @@ enum Happens {
     Crash,
     StoreDown,
     StoreBack,
+    /// Answers come late, or all at once.
+    Slow(bool),
+    Pause(&'static str, Option<i64>),
+    Resume(&'static str),
+}
+
+fn one_of() -> impl Strategy<Value = &'static str> {
+    proptest::sample::select(vec!["hourly", "daily", "all"])
 }
 
 fn happens() -> impl Strategy<Value = Happens> {
@@ -233,6 +323,10 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => Just(Happens::Crash),
         1 => Just(Happens::StoreDown),
         2 => Just(Happens::StoreBack),
+        2 => any::<bool>().prop_map(Happens::Slow),
+        1 => (one_of(), proptest::option::of(600..200_000i64))
+            .prop_map(|(job, length)| Happens::Pause(job, length)),
+        1 => one_of().prop_map(Happens::Resume),
     ]
 }
 
@@ -245,8 +339,10 @@ proptest! {
     #[test]
     fn however_the_clock_is_set_nothing_runs_twice_and_nothing_sleeps(
         steps in proptest::collection::vec(happens(), 1..40),
+        max_workers in 1u32..5,
     ) {
-        let mut world = World::with(jobs());
+        let mut world = World::new(Settings { max_workers, max_requests: 1 });
+        world.first(jobs());
         for step in steps {
             let (starts, rows) = (world.starts(), world.rows.len());
             match step {
@@ -269,20 +365,36 @@ proptest! {
                 Happens::Crash => {}
                 Happens::StoreDown => world.is_store_up = false,
                 Happens::StoreBack => world.store_back(),
+                Happens::Slow(is_slow) => {
+                    world.is_slow = is_slow;
+                    if !is_slow {
+                        world.pump();
+                    }
+                }
+                Happens::Pause(job, length) => world.pause(job, length),
+                Happens::Resume(job) => world.resume(job),
             }
         }
+        world.is_slow = false;
         world.store_back();
+        world.pump();
+        for job in ["hourly", "daily", "all"] {
+            world.resume(job);
+        }
         world.finish_all();
         let here = world.now.as_second() - super::super::testing::START;
         let mut wait = i64::try_from(AHEAD.as_secs()).unwrap() + 2 * HOUR;
         // What ran already, for the clock was here before.
-        let closed = world.marks[&JobName::new("hourly").unwrap()].closed;
-        if let Some((from, until)) = closed.filter(|(_, until)| *until > world.now) {
-            let meets = from.duration_since(world.now).as_secs() < wait;
+        let closed = ["hourly", "all"].map(|job| world.marks[&JobName::new(job).unwrap()].closed);
+        for (from, until) in closed.into_iter().flatten() {
+            let meets = until > world.now && from.duration_since(world.now).as_secs() < wait;
             wait += if meets { until.duration_since(from).as_secs() } else { 0 };
         }
         world.run_for(wait, 3_600);
-        let began = world.began("hourly", here, here + wait);
-        prop_assert!(began > 0, "it sleeps: {:?}", world.state.job_view(&JobName::new("hourly").unwrap()));
+        for job in ["hourly", "all"] {
+            let began = world.began(job, here, here + wait);
+            let view = world.state.job_view(&JobName::new(job).unwrap());
+            prop_assert!(began > 0, "it sleeps: {:?}", view);
+        }
     }
 }

@@ -311,7 +311,8 @@ impl World {
                     let mark = self.marks.get(&job)?.clone();
                     Some((job, mark))
                 });
-                inputs.push(Input::Marks(marks.collect()));
+                let marks = Input::Marks(marks.collect());
+                self.between.answers.push_back(marks);
             }
             Effect::Applied(_, answer) => self.last_applied = Some(answer),
             Effect::Recorded(_, answer) => self.last_recorded = Some(answer),
@@ -345,13 +346,16 @@ impl World {
             (key, order.attempt, order.trigger)
         {
             let pause = self.state.pauses.on(*key);
-            let due = self
-                .state
-                .runs
-                .get(&order.run)
-                .and_then(|active| active.due);
+            let due = self.state.runs[&order.run]
+                .due
+                .unwrap_or(order.scheduled_at);
             // A fire from the pause's end on is not the pause's, wherever the clock was set since.
-            let covers = |pause: &Pause| due.zip(pause.until).is_none_or(|(due, end)| due < end);
+            let coming = self.state.pauses.coming(*key);
+            let coming = coming.and_then(|pause| pause.ended_at);
+            let covers = |pause: &Pause| {
+                let end = [pause.until, coming].into_iter().flatten().min();
+                end.is_none_or(|end| due < end)
+            };
             let is_on = pause.is_some_and(|pause| pause.is_on(self.now) && covers(pause));
             assert!(!is_on, "{} began although it is paused", order.job.name());
         }
