@@ -246,10 +246,11 @@ mod tests {
 
     use super::*;
     use crate::clock::HandClock;
+    use crate::engine::answering::Answering;
     use crate::engine::state::testing::second;
     use crate::ids::JobName;
     use crate::model::History;
-    use crate::store::MemoryStore;
+    use crate::store::{MemoryStore, StoreError};
 
     /// How many commits there were.
     #[derive(Default)]
@@ -309,5 +310,119 @@ mod tests {
         assert!((1..=2).contains(&after[0]), "{after:?}");
         assert!(after[3] >= 4, "{after:?}");
         assert!(after[24] <= 6, "{after:?}");
+    }
+
+    /// What was told of the store, and when.
+    struct Told(Arc<HandClock>, Mutex<Vec<(&'static str, i64)>>);
+
+    impl Observer for Told {
+        fn observe(&self, event: &Event<'_>) {
+            let word = match event {
+                Event::StoreOperation { error: Some(_), .. } => "refused",
+                Event::StoreOperation { .. } => "written",
+                Event::StoreBack => "back",
+                _ => return,
+            };
+            let at = self.0.now().duration_since(second(0)).as_millis();
+            self.1.lock().unwrap().push((word, at as i64));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_takes_a_probe_and_no_more_is_asked_ever_more_seldom_and_is_not_back() {
+        #[expect(clippy::disallowed_methods, reason = "as the driver makes it")]
+        let (sender, batches) = mpsc::unbounded_channel();
+        let (answers, mut answered) = mpsc::channel(64);
+        let clock = Arc::new(HandClock::new(second(0)));
+        let told = Arc::new(Told(clock.clone(), Mutex::default()));
+        let small = |writes| match writes {
+            0..100 => Ok(()),
+            _ => Err(StoreError::Unavailable("full".to_owned())),
+        };
+        tokio::spawn(commit_in_order(
+            Arc::new(Answering(small)),
+            clock.clone(),
+            told.clone(),
+            batches,
+            answers,
+        ));
+        let send = |number, epoch, size| {
+            let batch = Batch {
+                epoch,
+                ..batch(number, size)
+            };
+            assert!(sender.send(batch).is_ok());
+        };
+        // Each time it answers, what it refused is the first to be written.
+        for epoch in 0..4 {
+            send(epoch, epoch, 200);
+            let Some(Input::Committed { result: Err(_), .. }) = answered.recv().await else {
+                panic!("it was written");
+            };
+            while answered.try_recv().is_err() {
+                clock.advance(Duration::from_millis(100));
+                tokio::task::yield_now().await;
+            }
+        }
+        // Then nothing is to be written for a while, and then little.
+        let told_back = || told.1.lock().unwrap().last().unwrap().0 == "back";
+        while !told_back() {
+            clock.advance(Duration::from_millis(100));
+            tokio::task::yield_now().await;
+        }
+        send(5, 4, 1);
+        answered.recv().await.unwrap();
+        let told = told.1.lock().unwrap();
+        let words: Vec<_> = told.iter().map(|(word, _)| *word).collect();
+        let refused = ["refused"; 4];
+        assert_eq!(words, [&refused[..], &["back", "written"]].concat());
+        let waits: Vec<_> = told.windows(2).map(|two| two[1].1 - two[0].1).collect();
+        assert!(waits[0] < waits[1] && waits[1] < waits[2], "{waits:?}");
+        assert!(waits[3] >= 1_000, "{waits:?}");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_has_taken_something_is_back_at_once() {
+        #[expect(clippy::disallowed_methods, reason = "as the driver makes it")]
+        let (sender, batches) = mpsc::unbounded_channel();
+        let (answers, mut answered) = mpsc::channel(64);
+        let clock = Arc::new(HandClock::new(second(0)));
+        let told = Arc::new(Told(clock.clone(), Mutex::default()));
+        let commits = Mutex::new(0);
+        let first_refused = move |_| {
+            let mut commits = commits.lock().unwrap();
+            *commits += 1;
+            let full = || StoreError::Unavailable("full".to_owned());
+            (*commits > 1).then_some(()).ok_or_else(full)
+        };
+        tokio::spawn(commit_in_order(
+            Arc::new(Answering(first_refused)),
+            clock.clone(),
+            told.clone(),
+            batches,
+            answers,
+        ));
+        assert!(sender.send(batch(1, 1)).is_ok());
+        answered.recv().await.unwrap();
+        while answered.try_recv().is_err() {
+            clock.advance(Duration::from_millis(100));
+            tokio::task::yield_now().await;
+        }
+        // What was sent before the store was back is refused, and says nothing of it.
+        assert!(sender.send(batch(2, 1)).is_ok());
+        let again = Batch {
+            epoch: 1,
+            ..batch(3, 1)
+        };
+        assert!(sender.send(again).is_ok());
+        for is_written in [false, true] {
+            let Some(Input::Committed { result, .. }) = answered.recv().await else {
+                panic!("no answer");
+            };
+            assert_eq!(result.is_ok(), is_written);
+        }
+        let told = told.1.lock().unwrap();
+        let words: Vec<_> = told.iter().map(|(word, _)| *word).collect();
+        assert_eq!(words, ["refused", "written", "back"]);
     }
 }

@@ -411,16 +411,13 @@ mod tests {
     use super::*;
     use crate::action::Attempting;
     use crate::clock::HandClock;
-    use crate::decide::Edition;
+    use crate::engine::answering::Answering;
     use crate::engine::handle::{Change, Handle, TriggerRequest};
     use crate::engine::state::testing::{every, job, second};
     use crate::ids::JobName;
-    use crate::model::{Ended, History, Letter, NoObserver, Outcome, Output, Pause, Trigger};
+    use crate::model::{Ended, History, NoObserver, Outcome, Output, Trigger};
     use crate::schedule::{Item, Schedule};
-    use crate::store::{
-        Answer, AuditPage, AuditQuery, JobSummary, Mark, MemoryStore, Recalled, RunPage, RunQuery,
-        Waiting, Write, Written,
-    };
+    use crate::store::{Mark, MemoryStore, RunQuery, Write};
 
     /// Attempts that end as the test says, when it says.
     #[derive(Default)]
@@ -565,86 +562,13 @@ mod tests {
         drop(kept);
     }
 
-    /// A store with a defect.
-    struct Broken;
-
-    impl Store for Broken {
-        fn commit_shared(&self, _: Arc<Vec<Write>>) -> Answer<'_, Vec<Written>> {
-            Box::pin(async { panic!("as the test asked for") })
-        }
-
-        fn recall(&self) -> Answer<'_, Recalled> {
-            Box::pin(async { Ok(Recalled::default()) })
-        }
-
-        fn marks(&self, _: Vec<JobName>) -> Answer<'_, Vec<Option<Mark>>> {
-            Box::pin(async { Ok(Vec::new()) })
-        }
-
-        fn pauses(&self) -> Answer<'_, Vec<(JobName, Pause)>> {
-            Box::pin(async { Ok(Vec::new()) })
-        }
-
-        fn editions(&self, _: JobName) -> Answer<'_, Vec<Edition>> {
-            Box::pin(async { Ok(Vec::new()) })
-        }
-
-        fn runs(&self, _: RunQuery) -> Answer<'_, RunPage> {
-            Box::pin(async { Ok(RunPage::default()) })
-        }
-
-        fn run(&self, _: RunId) -> Answer<'_, Option<(Run, Output)>> {
-            Box::pin(async { Ok(None) })
-        }
-
-        fn run_of_request(&self, _: JobName, _: String) -> Answer<'_, Option<Run>> {
-            Box::pin(async { Ok(None) })
-        }
-
-        fn outbox(&self, _: u64, _: usize) -> Answer<'_, Vec<Waiting>> {
-            Box::pin(async { Ok(Vec::new()) })
-        }
-
-        fn letter(&self, _: RunId) -> Answer<'_, Option<Letter>> {
-            Box::pin(async { Ok(None) })
-        }
-
-        fn audit(&self, _: AuditQuery) -> Answer<'_, AuditPage> {
-            Box::pin(async { Ok(AuditPage::default()) })
-        }
-
-        fn summary(&self, _: Timestamp, _: Timestamp) -> Answer<'_, Vec<JobSummary>> {
-            Box::pin(async { Ok(Vec::new()) })
-        }
-
-        fn prune(&self, _: History, _: Timestamp, _: usize) -> Answer<'_, u64> {
-            Box::pin(async { Ok(0) })
-        }
-
-        fn backup(&self, _: std::path::PathBuf) -> Answer<'_, ()> {
-            Box::pin(async { Ok(()) })
-        }
-
-        fn optimize(&self) -> Answer<'_, ()> {
-            Box::pin(async { Ok(()) })
-        }
-
-        fn check(&self) -> Answer<'_, ()> {
-            Box::pin(async { Ok(()) })
-        }
-
-        fn kind(&self) -> &'static str {
-            "broken"
-        }
-    }
-
     #[tokio::test]
     async fn a_scheduler_that_can_record_nothing_more_ends_instead_of_standing_still() {
         let (handle, inbox) = Handle::pair();
         let clock = HandClock::new(second(0));
         let parts = Parts {
             clock: Arc::new(clock),
-            store: Arc::new(Broken),
+            store: Arc::new(Answering(|_| panic!("as the test asked for"))),
             runner: Arc::new(Scripted::default()),
             observer: Arc::new(NoObserver),
             settings: Settings {

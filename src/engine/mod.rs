@@ -6,6 +6,8 @@
 //! and lets nobody else touch the state. [`Handle`] is how the rest of the house
 //! talks to it.
 
+#[cfg(test)]
+mod answering;
 mod committer;
 mod driver;
 mod handle;
