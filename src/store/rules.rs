@@ -12,7 +12,7 @@ use crate::ids::RunId;
 use crate::model::{JobTimes, Outcome, Output, Reason, Run, RunState, Trigger};
 
 /// `from < instant <= until`
-type Stretch = (Timestamp, Timestamp);
+pub(crate) type Stretch = (Timestamp, Timestamp);
 
 /// What makes a row the only one of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,12 +189,14 @@ fn remember_leap(mark: &mut Mark, run: &Run) {
 /// The clock says `now`, and the mark is of a time that has not come: the clock was ahead when it was
 /// made. The mark goes back to now, or to where the leap began that led there, and what ran after that
 /// leap stays closed: when its time comes it does not run again.
-pub(crate) fn mended(mark: &mut Mark, now: Timestamp) {
+///
+/// Gives the stretch that the leap went over: what did not run in it gives its key up, see [`gives_way`].
+pub(crate) fn mended(mark: &mut Mark, now: Timestamp) -> Option<Stretch> {
     let latest = now.saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
     if mark.mark <= latest {
-        return;
+        return None;
     }
-    let decided = mark.mark;
+    let (decided, leap) = (mark.mark, mark.leap);
     let (to, ran_after) = match mark.leap {
         Some((from, until)) if from <= latest && until > now => (from.max(now), Some(until)),
         _ if mark.first_seen > latest => (now, Some(mark.first_seen)),
@@ -225,6 +227,15 @@ pub(crate) fn mended(mark: &mut Mark, now: Timestamp) {
     {
         Arc::make_mut(failing).at = now;
     }
+    let is_leap = |(from, until): &Stretch| *from <= latest && *until > now;
+    leap.filter(is_leap).map(|(_, until)| (to, until))
+}
+
+/// Whether a row of what a leap went over stands beside from now on: it says what did not run, and when
+/// its time comes it may.
+pub(crate) fn gives_way(run: &Run, over: Stretch) -> bool {
+    let is_over = run.scheduled_at > over.0 && run.scheduled_at <= over.1;
+    is_over && key(run) == Key::Fire && class(run) == Some(Class::Quiet)
 }
 
 fn both(one: Option<Stretch>, other: Option<Stretch>) -> Option<Stretch> {

@@ -75,6 +75,13 @@ impl JobRows {
         self.uncount(run);
     }
 
+    /// A row gives its key up.
+    pub(super) fn stand_beside(&mut self, run: &mut Run) {
+        self.remove(run);
+        run.request = Some(rules::beside(run.id));
+        self.insert(run);
+    }
+
     pub(super) fn count(&mut self, run: &Run) {
         if let Some(rows) = self.of_class(rules::class(run)) {
             rows.insert((run.scheduled_at, run.id));

@@ -59,8 +59,15 @@ impl State {
             }
             Write::Mark { job, at } => self.with_job(job, at, |mark| rules::rescheduled(mark, at)),
             Write::Mend { job, at } => {
-                if let Some(job) = self.jobs.get_mut(&job) {
-                    rules::mended(&mut job.mark, at);
+                if let Some(job) = self.jobs.get_mut(&job)
+                    && let Some(over) = rules::mended(&mut job.mark, at)
+                {
+                    for (_, id) in job.order.clone() {
+                        let row = self.rows.get_mut(&id);
+                        if let Some(row) = row.filter(|row| rules::gives_way(&row.run, over)) {
+                            job.stand_beside(&mut row.run);
+                        }
+                    }
                 }
                 Written::Done
             }
@@ -162,9 +169,7 @@ impl State {
             };
             let is_beyond = row.run.request.is_none() && row.run.scheduled_at > beyond;
             if is_beyond || keeps.same_key(&row.run).is_some() {
-                gives.remove(&row.run);
-                row.run.request = Some(rules::beside(id));
-                gives.insert(&row.run);
+                gives.stand_beside(&mut row.run);
             }
         }
         new.mark = rules::renamed(&old.mark, &new.mark);

@@ -113,7 +113,10 @@ impl<'c> Transaction<'c> {
             }
             Write::Mend { job, at } => {
                 if let Some(index) = self.seat(job)? {
-                    rules::mended(&mut self.memory.seats[index].mark, *at);
+                    let seat = &mut self.memory.seats[index];
+                    if let Some(over) = rules::mended(&mut seat.mark, *at) {
+                        rename::give_way(self.conn, seat.id, over)?;
+                    }
                 }
                 Ok(Written::Done)
             }

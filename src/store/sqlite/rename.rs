@@ -6,7 +6,8 @@ use super::apply::Transaction;
 use super::{pauses, rows};
 use crate::ids::{JobName, RunId};
 use crate::model::Run;
-use crate::store::{AppliedFile, Mark, Written, rules};
+use crate::store::rules::{self, Stretch};
+use crate::store::{AppliedFile, Mark, Written};
 
 /// Rows of ?1 give their keys up to those of ?2, and beyond ?3: see [`rules::keeps_keys`].
 const STAND_BESIDE: &str = "UPDATE runs SET request = ?4 || id WHERE job = ?1 \
@@ -22,6 +23,18 @@ pub(super) fn other_id(conn: &Connection, job: i64, run: &Run) -> rusqlite::Resu
         .query_row(params![run.id.as_str(), job], |row| row.get(0))
         .optional()?;
     Ok(rules::other_id(run, request.flatten().as_deref()))
+}
+
+/// See [`rules::gives_way`].
+const GIVE_WAY: &str = "UPDATE runs SET request = ?4 || id WHERE job = ?1 AND request IS NULL \
+    AND trigger <> 'startup' AND scheduled_at > ?2 AND scheduled_at <= ?3 \
+    AND state = 'done' AND attempt = 0";
+
+pub(super) fn give_way(conn: &Connection, job: i64, over: Stretch) -> rusqlite::Result<()> {
+    let (from, until) = (rows::nanos(over.0), rows::nanos(over.1));
+    conn.prepare_cached(GIVE_WAY)?
+        .execute(params![job, from, until, rules::BESIDE])?;
+    Ok(())
 }
 
 impl Transaction<'_> {

@@ -91,8 +91,15 @@ impl World {
                 mark.since = mark.since.max(at);
             }
             Write::Mend { job, at } => {
-                if let Some(mark) = self.marks.get_mut(&job) {
-                    rules::mended(mark, at);
+                let mark = self.marks.get_mut(&job);
+                let over = mark.and_then(|mark| rules::mended(mark, at));
+                let rows = self.rows.values_mut().filter(|row| row.job == job);
+                if let Some(over) = over {
+                    for row in rows.filter(|row| rules::gives_way(row, over)) {
+                        row.request = Some(rules::beside(row.id));
+                        let key = Key::of(row);
+                        self.keys.insert((job.clone(), key), row.id);
+                    }
                 }
             }
             Write::Gone { job, at } => {
