@@ -59,15 +59,22 @@ impl Readers {
         client: IpAddr,
         detail: &str,
     ) -> Result<Reading, Problem> {
-        let of_client = self.clients.enter(client, self.per_client);
-        let place = Arc::clone(places).try_acquire_owned().ok();
-        let reading = of_client.zip(place).map(|(of_client, place)| Reading {
-            _place: place,
-            _of_client: of_client,
-        });
-        reading.ok_or_else(|| {
+        let refused = |detail: String| {
             let status = StatusCode::SERVICE_UNAVAILABLE;
             Problem::new(status, "too-many-readers", detail)
+        };
+        let of_client = self.clients.enter(client, self.per_client);
+        let of_client = of_client.ok_or_else(|| {
+            refused(format!(
+                "{client} reads {} streams already; end one of them, or ask through another address",
+                self.per_client
+            ))
+        })?;
+        let place = Arc::clone(places).try_acquire_owned();
+        let place = place.map_err(|_| refused(detail.to_owned()))?;
+        Ok(Reading {
+            _place: place,
+            _of_client: of_client,
         })
     }
 }

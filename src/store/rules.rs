@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{AHEAD, Mark, RETURN_WITHIN};
 use crate::decide::Failing;
-use crate::ids::RunId;
+use crate::ids::{JobName, RunId};
 use crate::model::{JobTimes, Outcome, Output, Reason, Run, RunState, Trigger};
 
 /// `from < instant <= until`
@@ -115,9 +115,19 @@ pub(crate) fn keeps_keys(old: &Mark, new: &Mark) -> (bool, Timestamp) {
 /// The identity under which a fire gets its row where a row of its name's past has its own: that row
 /// gave its key up (so its `request` says) and not its identity.
 pub(crate) fn other_id(run: &Run, request: Option<&str>) -> Option<RunId> {
-    let stands_beside = request.is_some_and(|request| *request == *beside(run.id));
-    let is_fire = key(run) == Key::Fire;
-    (is_fire && stands_beside).then(|| RunId::of_fire_beside(&run.job, run.scheduled_at))
+    let id = other_of(run.id, request, &run.job, run.scheduled_at);
+    id.filter(|_| key(run) == Key::Fire)
+}
+
+/// The same for a fire of that identity.
+pub(crate) fn other_of(
+    id: RunId,
+    request: Option<&str>,
+    job: &JobName,
+    instant: Timestamp,
+) -> Option<RunId> {
+    let stands_beside = request.is_some_and(|request| *request == *beside(id));
+    stands_beside.then(|| RunId::of_fire_beside(job, instant))
 }
 
 /// The key of a row that gives up its own.
@@ -383,7 +393,6 @@ pub(super) fn oldest_kept(now: Timestamp, max_age: std::time::Duration) -> Times
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::JobName;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()

@@ -238,7 +238,7 @@ async fn other_identity(store: Arc<dyn Store>) {
         ..ended(fire("new", 5), Outcome::Failed)
     };
     assert_eq!(one(&store, update(over)).await, Written::Done);
-    // A series of the past does not grow.
+    // A series that is not known by its identity yet grows, and not the past's.
     let extend = Write::Extend {
         id: fire("new", 5).id,
         job: name("new"),
@@ -246,8 +246,12 @@ async fn other_identity(store: Arc<dyn Store>) {
         until: at(9),
         at: at(9),
     };
-    assert_eq!(one(&store, extend).await, Written::Taken);
-    assert_eq!(mark_of(&store, "new").await.unwrap().mark, at(5));
+    assert_eq!(one(&store, extend).await, Written::Done);
+    assert_eq!(mark_of(&store, "new").await.unwrap().mark, at(9));
+    let counts = all(&store).await;
+    let counts = counts.iter().map(|run| (run.id == other, run.count));
+    assert!(counts.clone().any(|it| it == (true, 2)));
+    assert!(counts.clone().any(|it| it == (false, 1)));
 }
 
 async fn order(store: Arc<dyn Store>) {

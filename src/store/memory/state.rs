@@ -85,10 +85,9 @@ impl State {
                 until,
                 at,
             } => {
-                let is_fire = |row: &Row| row.run.request.is_none();
-                if !self.rows.get(&id).is_some_and(is_fire) {
+                let Some(id) = self.series(id) else {
                     return Written::Taken;
-                }
+                };
                 self.change(id, &job, |job, row| {
                     rules::extend(&mut row.run, count, until, at);
                     rules::advance(&mut job.mark, until);
@@ -178,6 +177,19 @@ impl State {
             if let Some(row) = self.rows.get_mut(id) {
                 row.run.job = to.clone();
                 new.insert(&row.run);
+            }
+        }
+    }
+
+    /// The row that an extension of this one is of: a row of the name's past may have the identity.
+    fn series(&self, id: RunId) -> Option<RunId> {
+        let run = &self.rows.get(&id)?.run;
+        match run.request.as_deref() {
+            None => Some(id),
+            request => {
+                let other = rules::other_of(id, request, &run.job, run.scheduled_at)?;
+                let other = self.rows.get(&other)?;
+                other.run.request.is_none().then_some(other.run.id)
             }
         }
     }

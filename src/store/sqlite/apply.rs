@@ -303,25 +303,16 @@ impl<'c> Transaction<'c> {
             return Ok(Written::Taken);
         };
         let seat = &mut self.memory.seats[index];
-        // As `rules::extend` has it.
-        let extended = self
-            .conn
-            .prepare_cached(
-                "UPDATE runs SET count = max(count, ?3), \
-                 scheduled_until = max(coalesce(scheduled_until, scheduled_at), ?4), \
-                 finished_at = CASE WHEN state = 'done' \
-                 THEN max(coalesce(finished_at, ?5), ?5) ELSE finished_at END \
-                 WHERE id = ?1 AND job = ?2 AND request IS NULL",
-            )?
-            .execute(params![
-                id.as_str(),
-                seat.id,
-                rows::number(count),
-                rows::nanos(until),
-                rows::nanos(at)
-            ])?;
-        if extended == 0 {
-            return Ok(Written::Taken);
+        let row = (count, until, at);
+        if !extend_row(self.conn, seat.id, *id, row)? {
+            // A row of the name's past has this identity, and the series another.
+            let other = rename::other_of(self.conn, (seat.id, job), *id)?;
+            let Some(other) = other else {
+                return Ok(Written::Taken);
+            };
+            if !extend_row(self.conn, seat.id, other, row)? {
+                return Ok(Written::Taken);
+            }
         }
         rules::advance(&mut seat.mark, until);
         Ok(Written::Done)
@@ -443,6 +434,31 @@ impl Seat {
             None => {}
         }
     }
+}
+
+/// As `rules::extend` has it.
+fn extend_row(
+    conn: &Connection,
+    job: i64,
+    id: RunId,
+    (count, until, at): (u64, Timestamp, Timestamp),
+) -> rusqlite::Result<bool> {
+    let extended = conn
+        .prepare_cached(
+            "UPDATE runs SET count = max(count, ?3), \
+             scheduled_until = max(coalesce(scheduled_until, scheduled_at), ?4), \
+             finished_at = CASE WHEN state = 'done' \
+             THEN max(coalesce(finished_at, ?5), ?5) ELSE finished_at END \
+             WHERE id = ?1 AND job = ?2 AND request IS NULL",
+        )?
+        .execute(params![
+            id.as_str(),
+            job,
+            rows::number(count),
+            rows::nanos(until),
+            rows::nanos(at)
+        ])?;
+    Ok(extended > 0)
 }
 
 impl Hot<'_> {

@@ -1,5 +1,6 @@
 //! A job under another name: one row of `jobs` changes its name, and with it everything that belongs to it.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::apply::Transaction;
@@ -23,6 +24,21 @@ pub(super) fn other_id(conn: &Connection, job: i64, run: &Run) -> rusqlite::Resu
         .query_row(params![run.id.as_str(), job], |row| row.get(0))
         .optional()?;
     Ok(rules::other_id(run, request.flatten().as_deref()))
+}
+
+/// See [`rules::other_of`].
+pub(super) fn other_of(
+    conn: &Connection,
+    job: (i64, &JobName),
+    id: RunId,
+) -> rusqlite::Result<Option<RunId>> {
+    let row: Option<(Option<String>, Timestamp)> = conn
+        .prepare_cached("SELECT request, scheduled_at FROM runs WHERE id = ?1 AND job = ?2")?
+        .query_row(params![id.as_str(), job.0], |row| {
+            Ok((row.get(0)?, rows::instant(row, 1)?))
+        })
+        .optional()?;
+    Ok(row.and_then(|(request, at)| rules::other_of(id, request.as_deref(), job.1, at)))
 }
 
 /// See [`rules::gives_way`].

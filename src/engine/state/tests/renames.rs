@@ -355,6 +355,21 @@ fn a_series_whose_identity_is_its_names_past_grows_where_it_is() {
 }
 
 #[test]
+fn a_series_that_grows_before_its_identity_is_known_grows_where_it_is() {
+    let mut world = with_a_past_that_nobody_knows_of();
+    world.pause("b", None);
+    world.is_slow = true;
+    for _ in 0..3 {
+        world.pass(1000);
+    }
+    world.is_slow = false;
+    world.pump();
+    let rows = ["b 1000: skipped (paused) ×3", "b 1000: success"];
+    assert_eq!(told(&world), rows);
+    world.check_rest();
+}
+
+#[test]
 fn a_fire_whose_identity_is_its_names_past_begins_though_it_was_recorded_as_it_waited() {
     let mut world = with_a_past_that_nobody_knows_of();
     let at = |second_of| Arc::new(Schedule::new(vec![Item::At(vec![second(second_of)])]));

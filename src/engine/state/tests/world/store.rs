@@ -54,8 +54,12 @@ impl World {
                 until,
                 ..
             } => {
-                let is_its = |row: &&Run| row.job == job && row.request.is_none();
-                let Some(mut row) = self.rows.get(&id).filter(is_its).cloned() else {
+                let of = |id: &RunId| self.rows.get(id).filter(|row| row.job == job);
+                let other = of(&id).and_then(|row| {
+                    rules::other_of(id, row.request.as_deref(), &job, row.scheduled_at)
+                });
+                let its = of(&other.unwrap_or(id)).filter(|row| row.request.is_none());
+                let Some(mut row) = its.cloned() else {
                     return Written::Taken;
                 };
                 row.count = row.count.max(count);
