@@ -91,6 +91,12 @@ impl Problem {
         problem
     }
 
+    /// 503: which jobs there are is not known before the files are read.
+    pub(super) fn first_sync() -> Self {
+        let detail = "elder is still reading its job files and does not know this job yet: ask again once /readyz says ready";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "first-sync", detail)
+    }
+
     /// 500: elder itself went wrong.
     pub(super) fn internal() -> Self {
         let detail = "this went wrong inside elder; it is a bug, and its log says more";
