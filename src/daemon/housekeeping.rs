@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clock::{Clock, Wake};
+use crate::clock::Clock;
 use crate::memory;
 use crate::model::{Event, History, Observer};
 use crate::store::Store;
@@ -81,11 +81,15 @@ pub(super) async fn prune(
     observer: Arc<dyn Observer>,
 ) {
     let mut old = Old::new(&*clock);
+    let mut looked = clock.monotonic();
     loop {
         let next = clock.now().saturating_add(EVERY).ok();
-        if clock.sleep_until(next).await == Wake::ClockSet {
+        clock.sleep_until(next).await;
+        // It also ends when the clock was set, which is no reason to look.
+        if clock.monotonic().saturating_sub(looked) < EVERY / 2 {
             continue;
         }
+        looked = clock.monotonic();
         let now = old.now(&*clock);
         loop {
             let began = clock.monotonic();
