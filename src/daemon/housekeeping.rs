@@ -213,6 +213,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_clock_that_is_set_all_the_time_keeps_nothing_from_going() {
+        let house = House::new().await;
+        for _ in 0..4 {
+            house.clock.advance(EVERY / 2);
+            house.clock.set(house.clock.now() + Duration::from_secs(1));
+            house.quiet().await;
+        }
+        assert!(house.prunes.0.load(Ordering::SeqCst) > 0);
+    }
+
+    #[tokio::test]
     async fn a_clock_that_stands_by_its_leap_is_believed() {
         let house = House::new().await;
         house.clock.set(house.clock.now() + 365 * DAY);
