@@ -104,13 +104,21 @@ impl Running {
     }
 }
 
-/// Builds and starts everything; comes back when the first sync is done. From where runs could begin,
-/// `scheduler` has the one that can be told to let none begin.
+/// How to end elder while it starts.
+#[derive(Default)]
+pub(super) struct Reins {
+    /// From where runs could begin, the one that can be told to let none begin.
+    pub(super) scheduler: OnceLock<Handle>,
+    /// Told when a call asks for the end.
+    pub(super) stop_asked: Arc<Notify>,
+}
+
+/// Builds and starts everything; comes back when the first sync is done.
 pub(super) async fn start(
     options: RunOptions,
     manager: Manager,
     clock: Arc<dyn Clock>,
-    scheduler: Arc<OnceLock<Handle>>,
+    reins: Arc<Reins>,
 ) -> Result<Running, DaemonError> {
     let zones = options.tzdata.open().map_err(DaemonError::environment)?;
     check_timezone(&options, &zones)?;
@@ -173,7 +181,7 @@ pub(super) async fn start(
     let driver = Driver::new(parts, inbox).knowing(remains).remembering(said);
     let engine_task = tokio::spawn(driver.run());
     // Set once, here.
-    let _ = scheduler.set(engine.clone());
+    let _ = reins.scheduler.set(engine.clone());
     let job_files = JobFiles::new(language_options(&options), options.tzdata.clone(), zones);
     let job_files = Arc::new(job_files.with_settings(settings_file));
     let (sync, syncing) = sync::start(
@@ -188,7 +196,7 @@ pub(super) async fn start(
         directory(&options),
         sync_options(&options),
     );
-    let stop_asked = Arc::new(Notify::new());
+    let stop_asked = reins.stop_asked.clone();
     let server_parts = server::Parts {
         engine: engine.clone(),
         sync: sync.clone(),

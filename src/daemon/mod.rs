@@ -15,7 +15,7 @@ mod settings;
 mod signals;
 mod threads;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action::process;
@@ -24,7 +24,7 @@ use crate::engine::Handle;
 use crate::model::{AuditEntry, AuditResult, Event, Observer, ReloadTrigger};
 use crate::telemetry::log;
 
-use build::{Running, VERSION};
+use build::{Reins, Running, VERSION};
 use manager::Manager;
 use options::{Notice, RunOptions};
 pub use settings::settings_errors;
@@ -112,9 +112,9 @@ async fn start(
     signals: &mut Signals,
 ) -> Result<Option<(Running, bool)>, DaemonError> {
     let grace = options.shutdown_grace;
-    let scheduler = Arc::new(OnceLock::new());
+    let reins = Arc::new(Reins::default());
     // A task of its own, so that what blocks in it leaves the signals heard.
-    let starting = build::start(options, manager.clone(), clock.clone(), scheduler.clone());
+    let starting = build::start(options, manager.clone(), clock.clone(), reins.clone());
     let mut starting = tokio::spawn(starting);
     let mut reload_asked = false;
     loop {
@@ -131,12 +131,13 @@ async fn start(
             told = signals.next() => match told {
                 Told::Reload => reload_asked = true,
                 Told::Stop => break,
-            }
+            },
+            () = reins.stop_asked.notified() => break,
         }
     }
     manager.stopping();
     tracing::info!("stopping: told so before the start was over");
-    if let Some(engine) = scheduler.get() {
+    if let Some(engine) = reins.scheduler.get() {
         // It takes no change from now on, so that nothing begins.
         end_runs(engine, signals, &**clock, grace).await;
         // Whoever waits for it hears so.

@@ -99,8 +99,8 @@ fn a_signal_during_the_start_ends_elder_before_anything_begins() {
     assert_eq!(ledger::rows(&daemon, "stays")[0].outcome, "interrupted");
 }
 
-#[test]
-fn a_signal_during_the_first_look_ends_elder_before_anything_begins() {
+/// One job that begins with elder, and a git that holds up the first look for five seconds.
+fn with_a_slow_look() -> (Folder, String) {
     use std::os::unix::fs::PermissionsExt;
     let text = "jobs:\n  begins:\n    schedule: startup\n    run: touch begun\n";
     let head = "0123456789abcdef0123456789abcdef01234567\n";
@@ -114,15 +114,35 @@ fn a_signal_during_the_first_look_ends_elder_before_anything_begins() {
     let runs = std::fs::Permissions::from_mode(0o755);
     std::fs::set_permissions(folder.join("bin/git"), runs).unwrap();
     let path = format!("{}:/usr/bin:/bin", folder.join("bin").display());
-    let with_git = |program: Program| program.env("PATH", &path);
-    let within = Duration::from_secs(20);
-    let status = Daemon::start_and_signal(&folder, with_git, "listening on", Signal::TERM, within);
-    assert_eq!(status.code(), Some(0));
-    let daemon = Daemon::start(&folder);
+    (folder, path)
+}
+
+/// The start after one that was stopped is the first that begins anything.
+fn nothing_had_begun(folder: &Folder) {
+    let daemon = Daemon::start(folder);
     until("it begins", || {
         folder.join("jobs.d/begun").exists().then_some(())
     });
     assert_eq!(ledger::rows(&daemon, "begins").len(), 1, "this one's alone");
+}
+
+#[test]
+fn a_signal_during_the_first_look_ends_elder_before_anything_begins() {
+    let (folder, path) = with_a_slow_look();
+    let with_git = |program: Program| program.env("PATH", &path);
+    let within = Duration::from_secs(20);
+    let status = Daemon::start_and_signal(&folder, with_git, "listening on", Signal::TERM, within);
+    assert_eq!(status.code(), Some(0));
+    nothing_had_begun(&folder);
+}
+
+#[test]
+fn a_call_for_the_end_during_the_first_look_is_heard_too() {
+    let (folder, path) = with_a_slow_look();
+    let mut daemon = Daemon::start_with(&folder, |program| program.env("PATH", &path));
+    assert_eq!(daemon.post("/api/v1/stop", "{}").status, 202);
+    assert_eq!(daemon.wait().code(), Some(0));
+    nothing_had_begun(&folder);
 }
 
 #[test]
