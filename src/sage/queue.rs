@@ -3,7 +3,8 @@
 //! Letters of one sage about one job go in the order in which they were written. A sage that
 //! failed twice in a row rests, ever longer, and is then tried with one letter; when it takes that,
 //! all others follow at once. So a sage that is away for an hour costs few attempts, and one letter
-//! that is refused for its own sake holds up only what follows it about the same job.
+//! that is refused for its own sake holds up only what follows it about the same job: among several
+//! the one goes that has been due for longest.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -152,10 +153,13 @@ impl Queue {
         if lane.under_way >= at_once || lane.rests_until.is_some_and(|until| until > now) {
             return None;
         }
-        self.heads(lane)
-            .find(|(number, item)| {
-                may_go(*number) && !item.is_under_way && item.due.is_none_or(|due| due <= now)
-            })
+        let heads = self.heads(lane).filter(|(number, item)| {
+            may_go(*number) && !item.is_under_way && item.due.is_none_or(|due| due <= now)
+        });
+        // Untried ones first, then the one that has waited longest: a letter that is refused for
+        // its own sake is due again at each end of the sage's rest, and must not take every turn.
+        heads
+            .min_by_key(|(number, item)| (item.due, *number))
             .map(|(number, _)| number)
     }
 
