@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::action::Stop;
-use crate::decide::{self, Standing};
-use crate::ids::{RunId, SageName};
+use crate::decide::Standing;
+use crate::ids::SageName;
 use crate::model::{
     AttemptEnd, Definition, Delivery, Ended, Event, Job, Letter, Origin, Sage, SageEvent, Sages,
 };
@@ -29,12 +29,6 @@ const AT_ONCE: usize = 8;
 /// So many letters are read from the store at once.
 const PAGE: usize = 1_000;
 
-/// No letter is tried for longer than this.
-const MAX_AGE: Duration = Duration::from_secs(3 * 86_400);
-
-/// A sage may ask to be left alone for so long at most.
-const MOST_ASKED: Duration = Duration::from_secs(86_400);
-
 /// From this number on letters are those that the store does not have.
 const KEPT: u64 = 1 << 62;
 
@@ -43,7 +37,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const BURIAL: Duration = Duration::from_secs(1);
 
 /// When the store failed to answer: how long until it is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 pub(super) struct Courier {
     pub(super) parts: Parts,
@@ -59,7 +53,7 @@ pub(super) struct Courier {
     /// Sages that answered that they are gone for good.
     closed: BTreeSet<SageName>,
     /// What the store does not know yet of letters that it has.
-    unrecorded: Vec<Write>,
+    pub(super) unrecorded: Vec<Write>,
     /// Letters that the store does not have.
     pub(super) kept: BTreeMap<u64, Letter>,
     pub(super) last_kept: u64,
@@ -75,7 +69,9 @@ pub(super) struct Courier {
     /// The store did not answer: when it is asked again.
     pub(super) ask_again: Option<Timestamp>,
     /// It did not give a letter out: when it is asked for one again.
-    reads_again: Option<Timestamp>,
+    pub(super) reads_again: Option<Timestamp>,
+    /// When the clock was last looked at, by the wall and since the start.
+    pub(super) looked: (Timestamp, Duration),
     told_waiting: BTreeMap<SageName, u64>,
 }
 
@@ -88,6 +84,7 @@ impl Courier {
     ) -> Self {
         let said = std::mem::take(&mut parts.said);
         let (stop, _) = watch::channel(Stop::No);
+        let looked = (parts.clock.now(), parts.clock.monotonic());
         Self {
             parts,
             hints,
@@ -109,6 +106,7 @@ impl Courier {
             stop,
             ask_again: None,
             reads_again: None,
+            looked,
             told_waiting: BTreeMap::new(),
         }
     }
@@ -121,6 +119,7 @@ impl Courier {
                 self.record().await;
                 self.fetch().await;
                 self.bound();
+                self.look_at_clock();
                 self.send_off();
                 self.tell_waiting();
             }
@@ -258,9 +257,11 @@ impl Courier {
                 return;
             };
             let is_last = page.len() < PAGE;
+            let now = self.parts.clock.now();
             for waiting in page {
                 self.read_to = waiting.number;
-                self.queue.add(waiting.number, Item::of(waiting));
+                let due = self.due_of(&waiting, now);
+                self.queue.add(waiting.number, Item::of(waiting, due, now));
             }
             self.bound();
             if is_last {
@@ -295,7 +296,7 @@ impl Courier {
     }
 
     /// A letter waits no more.
-    fn leave(&mut self, number: u64, took: Took) -> Option<Item> {
+    pub(super) fn leave(&mut self, number: u64, took: Took) -> Option<Item> {
         let item = self.queue.over(number, took)?;
         if self.kept.remove(&number).is_none() {
             self.unrecorded.push(Write::LetterOver { id: item.id });
@@ -348,7 +349,7 @@ impl Courier {
         let Some(item) = self.queue.get(number) else {
             return;
         };
-        let (id, sage, at, attempts) = (item.id, item.sage.clone(), item.at, item.attempts + 1);
+        let (item, sage) = (item.clone(), item.sage.clone());
         let end = match end {
             Ok(end) => end,
             Err(NoLetter::NotNow) => {
@@ -381,46 +382,9 @@ impl Courier {
                 self.tell(&sage, Delivery::Gone, 1, detail, None);
             }
             Ended::Failed(_) | Ended::TimedOut => {
-                self.failed(number, (id, sage, at, attempts), &end);
+                self.failed(number, &item, &end);
             }
         }
-    }
-
-    fn failed(
-        &mut self,
-        number: u64,
-        (id, sage, at, attempts): (RunId, SageName, Timestamp, u32),
-        end: &AttemptEnd,
-    ) {
-        let now = self.parts.clock.now();
-        let detail = end.detail.as_deref();
-        let definition = self.sages.get(&sage).map(|(definition, _)| definition);
-        let retry = definition.map_or_else(Sage::built_in_retry, |definition| {
-            definition.policy.retry.clone()
-        });
-        let wait = decide::letter_wait(&retry, id, attempts, None);
-        let is_old = now >= at && now.duration_since(at).unsigned_abs() > MAX_AGE;
-        let Some(wait) = wait.filter(|_| !is_old) else {
-            self.leave(number, Took::No);
-            self.tell(&sage, Delivery::GivenUp, 1, detail, None);
-            return;
-        };
-        let asked = end.retry_after.unwrap_or_default().min(MOST_ASKED);
-        let due = now.saturating_add(wait.max(asked));
-        let due = due.unwrap_or(Timestamp::MAX);
-        let rest = |failures| {
-            let own = decide::letter_wait(&retry, id, failures, None);
-            own.unwrap_or(retry.max_backoff).max(asked)
-        };
-        self.queue.failed(number, due, now, rest);
-        if !self.kept.contains_key(&number) {
-            self.unrecorded.push(Write::LetterTried {
-                id,
-                attempts,
-                next_attempt_at: due,
-            });
-        }
-        self.tell(&sage, Delivery::Failed, 1, detail, Some(due));
     }
 
     pub(super) fn tell(

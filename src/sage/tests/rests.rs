@@ -39,3 +39,60 @@ async fn a_letter_that_is_refused_for_its_own_sake_holds_up_no_other_job() {
     assert_eq!(sink.result("s", "delivered"), 3, "{:?}", sink.jobs("s"));
     assert_eq!(sink.jobs("s").last().map(String::as_str), Some("a"));
 }
+
+#[tokio::test]
+async fn what_a_clock_that_was_ahead_planned_does_not_wait_for_that_date() {
+    let bench = punctual();
+    bench.sink.answer("s", Answer::Refuses(503));
+    bench.clock.set(second(365 * 86_400));
+    bench.tell("s", &["a", "b"]).await;
+    failed(&bench, 2).await;
+    bench.clock.set(second(0));
+    bench.sink.answer("s", Answer::Takes);
+    bench.pass(2 * HOUR, MINUTE).await;
+    assert_eq!(bench.sink.result("s", "delivered"), 2);
+}
+
+#[tokio::test]
+async fn nor_does_it_after_a_restart() {
+    let bench = punctual();
+    bench.sink.answer("s", Answer::Refuses(503));
+    bench.clock.set(second(365 * 86_400));
+    bench.tell("s", &["a", "b"]).await;
+    failed(&bench, 2).await;
+    let (clock, store, _) = bench.end().await;
+    assert_eq!(store.outbox(0, 10).await.unwrap()[1].attempts, 1);
+    clock.set(second(0));
+    let bench = Bench::on(clock, store, courier::Limits::default());
+    bench.book.replace(sages(&[sage("s", |_| {})]));
+    bench.pass(2 * HOUR, MINUTE).await;
+    assert_eq!(bench.sink.result("s", "delivered"), 2);
+}
+
+#[tokio::test]
+async fn a_clock_set_back_shortens_no_pause_that_a_sage_asked_for() {
+    let bench = punctual();
+    bench.sink.answer("s", Answer::Asks(6 * HOUR));
+    bench.tell("s", &["a"]).await;
+    failed(&bench, 1).await;
+    bench.sink.answer("s", Answer::Takes);
+    bench.clock.set(second(-86_400));
+    bench.pass(6 * HOUR - MINUTE, MINUTE).await;
+    assert_eq!(bench.sink.jobs("s").len(), 1);
+    bench.pass(2 * MINUTE, MINUTE).await;
+    assert_eq!(bench.sink.result("s", "delivered"), 1);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_asked_again_soon_also_when_the_clock_is_set_back() {
+    let (shelf, bench) = shelved(Gives::NothingNow);
+    bench.tell("s", &["a"]).await;
+    for _ in 0..500 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(asked(&shelf), 1);
+    *shelf.gives.lock().unwrap() = Gives::All;
+    bench.clock.set(second(-86_400));
+    bench.pass(MINUTE, Duration::from_secs(1)).await;
+    assert_eq!(bench.sink.result("s", "delivered"), 1);
+}
