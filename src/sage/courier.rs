@@ -39,6 +39,9 @@ const BURIAL: Duration = Duration::from_secs(1);
 /// When the store failed to answer: how long until it is asked again.
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(2);
 
+/// A delivery that ended: of which letter, by which definition, and how.
+type Done = (u64, Arc<Definition>, Result<AttemptEnd, NoLetter>);
+
 pub(super) struct Courier {
     pub(super) parts: Parts,
     hints: Hints,
@@ -64,7 +67,7 @@ pub(super) struct Courier {
     pub(super) lost: Option<BTreeSet<String>>,
     /// When which sage was last told of a lost store.
     pub(super) store_told: HashMap<SageName, Timestamp>,
-    under_way: JoinSet<(u64, Result<AttemptEnd, NoLetter>)>,
+    under_way: JoinSet<Done>,
     stop: watch::Sender<Stop>,
     /// The store did not answer: when it is asked again.
     pub(super) ask_again: Option<Timestamp>,
@@ -328,8 +331,9 @@ impl Courier {
                 job: job.clone(),
                 stop: self.stop.subscribe(),
             };
+            let by = job.definition.clone();
             self.under_way
-                .spawn(async move { (number, delivering.deliver().await) });
+                .spawn(async move { (number, by, delivering.deliver().await) });
         }
     }
 
@@ -340,12 +344,9 @@ impl Courier {
     }
 
     /// A delivery came to its end.
-    fn came_back(
-        &mut self,
-        done: Result<(u64, Result<AttemptEnd, NoLetter>), tokio::task::JoinError>,
-    ) {
+    fn came_back(&mut self, done: Result<Done, tokio::task::JoinError>) {
         // A panic in an attempt is its failure already; nothing else is cancelled.
-        let Ok((number, end)) = done else { return };
+        let Ok((number, by, end)) = done else { return };
         let Some(item) = self.queue.get(number) else {
             return;
         };
@@ -375,6 +376,12 @@ impl Courier {
                 self.tell(&sage, Delivery::Delivered, 1, None, None);
             }
             Ended::Stopped => self.queue.untried(number),
+            // It speaks for a definition that was replaced meanwhile: the new one is tried at once.
+            Ended::Failed(_) | Ended::TimedOut if !self.is_in_force(&sage, &by) => {
+                self.queue.untried(number);
+                let (detail, now) = (end.detail.as_deref(), self.parts.clock.now());
+                self.tell(&sage, Delivery::Failed, 1, detail, Some(now));
+            }
             Ended::Failed(_) | Ended::TimedOut if end.http_status == Some(410) => {
                 self.leave(number, Took::No);
                 self.closed.insert(sage.clone());
@@ -385,6 +392,11 @@ impl Courier {
                 self.failed(number, &item, &end);
             }
         }
+    }
+
+    fn is_in_force(&self, sage: &SageName, definition: &Arc<Definition>) -> bool {
+        let known = self.sages.get(sage);
+        known.is_some_and(|(_, job)| Arc::ptr_eq(&job.definition, definition))
     }
 
     pub(super) fn tell(

@@ -38,6 +38,8 @@ enum Answer {
     Takes,
     Refuses(u16),
     Asks(Duration),
+    /// Refuses once [`Sink::late`] is told.
+    RefusesLate(u16),
     Hangs,
 }
 
@@ -51,6 +53,7 @@ struct Sink {
     results: Mutex<BTreeMap<(String, &'static str), u64>>,
     waiting: Mutex<BTreeMap<String, u64>>,
     changed: Notify,
+    late: Arc<Notify>,
 }
 
 use tokio::sync::Notify;
@@ -108,6 +111,7 @@ impl Runner for Sink {
             false => answers.get(&sage).copied().unwrap_or(Answer::Takes),
         };
         self.changed.notify_waiters();
+        let late = self.late.clone();
         Box::pin(async move {
             let mut end = AttemptEnd {
                 ended: Ended::Success,
@@ -120,7 +124,10 @@ impl Runner for Sink {
             };
             match answer {
                 Answer::Takes => {}
-                Answer::Refuses(status) => {
+                Answer::Refuses(status) | Answer::RefusesLate(status) => {
+                    if matches!(answer, Answer::RefusesLate(_)) {
+                        late.notified().await;
+                    }
                     end.ended = Ended::Failed(Reason::Http);
                     end.http_status = Some(status);
                 }

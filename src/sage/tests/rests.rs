@@ -1,4 +1,4 @@
-//! Who goes when a sage has rested, and for how long it does.
+//! Who goes when a sage has rested, for how long it does, and what ends that.
 
 use super::*;
 
@@ -95,4 +95,44 @@ async fn a_store_that_fails_is_asked_again_soon_also_when_the_clock_is_set_back(
     bench.clock.set(second(-86_400));
     bench.pass(MINUTE, Duration::from_secs(1)).await;
     assert_eq!(bench.sink.result("s", "delivered"), 1);
+}
+
+/// A bench on which two letters are refused by an address that is mended before it answers.
+async fn mended_meanwhile(status: u16) -> Bench {
+    let bench = Bench::new(&["s"]);
+    bench.sink.answer("s", Answer::RefusesLate(status));
+    bench.tell("s", &["a", "b", "c"]).await;
+    let sink = &bench.sink;
+    sink.until("two are under way", |sink| {
+        (sink.jobs("s").len() == 2).then_some(())
+    })
+    .await;
+    sink.answer("s", Answer::Takes);
+    bench.book.replace(sages(&[sage("s", |it| it.after = 2)]));
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    sink.late.notify_one();
+    sink.late.notify_one();
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+    bench
+}
+
+#[tokio::test]
+async fn a_late_answer_of_the_old_address_says_nothing_of_the_new_one() {
+    for status in [410, 503] {
+        let bench = mended_meanwhile(status).await;
+        // The clock stands still: nobody waits, and nothing is dropped.
+        let sink = &bench.sink;
+        sink.until("all three", |sink| {
+            (sink.result("s", "delivered") == 3).then_some(())
+        })
+        .await;
+        assert_eq!(sink.result("s", "gone"), 0);
+        let mut jobs = sink.jobs("s");
+        jobs.sort();
+        assert_eq!(jobs, ["a", "a", "b", "b", "c"]);
+    }
 }
