@@ -4,7 +4,7 @@
 //! by the new definitions; then the new schedules begin, and none of them
 //! fires at or before the instant of the change.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
@@ -67,8 +67,15 @@ impl State {
         self.announce(&change);
         self.add_editions(&mut editions);
         if change.first {
+            let left = self.recalled.iter();
+            let left = left.filter_map(|run| self.names.get(run.job.as_str()).copied());
+            let left: BTreeSet<JobKey> = left.collect();
             self.recover_rows();
             self.settle_recalled();
+            // Who came before this change may have waited for a row that is closed now.
+            for key in left {
+                self.next_of_job(key);
+            }
         } else if self.phase == Phase::Running {
             self.fire_due();
         }

@@ -385,9 +385,10 @@ impl State {
             // Its answers bring this on; what is late then is late for this.
             Phase::Running if self.commits.is_clogged() => self.lateness = Reason::Store,
             Phase::Running => {
+                let lateness = self.lateness;
                 self.pauses_due();
                 self.fire_due();
-                self.timers_due();
+                self.timers_due(lateness);
                 self.fill_places();
             }
             Phase::Stopping(deadline) => return self.stop_due(deadline),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::decide::{self, Admission};
 use crate::ids::{JobKey, RunId};
-use crate::model::{Outcome, Overlap, Reason, Run, RunState};
+use crate::model::{AfterCrash, Outcome, Overlap, Reason, Run, RunState};
 use crate::schedule::Fire;
 
 use super::active::Stage;
@@ -18,7 +18,11 @@ impl State {
     /// What becomes of one more run of this job, and the run that is in its way. Before the first
     /// change, what another process left and that will go on counts as well.
     pub(super) fn admission(&self, job: &JobState) -> (Admission, Option<RunId>) {
-        let goes_on = |run: &&Run| run.job == *job.job.name() && run.state != RunState::Running;
+        let policy = &job.job.definition.policy;
+        let is_begun_again = policy.after_crash == AfterCrash::Rerun;
+        let goes_on = |run: &&Run| {
+            run.job == *job.job.name() && (is_begun_again || run.state != RunState::Running)
+        };
         let left = self.recalled.iter().filter(goes_on).map(|run| run.id);
         let waiting = job
             .active()
@@ -27,7 +31,6 @@ impl State {
             .count();
         let all = job.active().len() + left.clone().count();
         let blocking = job.active().iter().copied().chain(left).next();
-        let policy = &job.job.definition.policy;
         (decide::admit(policy, all - waiting, waiting), blocking)
     }
 
@@ -47,24 +50,23 @@ impl State {
         self.not_run(key, not_run);
     }
 
-    /// Makes room for `newer`: whoever waits like it goes, else the oldest run that is not ending yet.
+    /// Makes room for `newer`: of those before it whoever waits like it goes, and of the others the oldest,
+    /// until there is room once they have ended. Who ends already was told so.
     pub(super) fn replace_for(&mut self, key: JobKey, newer: RunId) {
         let Some(job) = self.job(key) else { return };
-        let others = || job.active().iter().copied().filter(|id| *id != newer);
-        let waiting = others().find(|id| self.is_behind(*id));
-        let is_ending = |id: &RunId| self.runs.get(id).is_some_and(|active| active.is_ending);
-        if waiting.is_none() {
-            // One that ends already makes the room.
-            let ending = others().filter(is_ending).count();
-            let most = job.job.definition.policy.max_instances as usize;
-            if others().count() - ending < most {
-                return;
-            }
-        }
-        let Some(id) = waiting.or_else(|| others().find(|id| !is_ending(id))) else {
-            return;
+        let before = job.active().iter().take_while(|id| **id != newer);
+        let (waiting, others): (Vec<_>, Vec<_>) = before.partition(|id| self.is_behind(**id));
+        let stays = |id: &&RunId| {
+            let active = self.runs.get(*id);
+            active.is_some_and(|active| !active.is_ending && active.stage != Stage::Backlog)
         };
-        self.cancel(id, Reason::Replaced);
+        let most = job.job.definition.policy.max_instances as usize;
+        let mut others: Vec<_> = others.into_iter().filter(stays).collect();
+        others.truncate((others.len() + 1).saturating_sub(most));
+        let replaced: Vec<_> = waiting.into_iter().chain(others).copied().collect();
+        for id in replaced {
+            self.cancel(id, Reason::Replaced);
+        }
     }
 
     /// Takes a run that has not begun out of its line; it is over when its row is there.

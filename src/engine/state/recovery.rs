@@ -112,7 +112,7 @@ impl State {
         let run_by = self.run_by(key).unwrap_or_else(|| job.clone());
         let scheduled = run.scheduled_at;
         let schedule = &job.definition.schedule;
-        // Asked for, or of a schedule that is no more: it was due at its own instant.
+        // Of a schedule that is no more: it was due at its own instant.
         let fire = schedule.fire_at(scheduled).unwrap_or(Fire {
             scheduled,
             due: scheduled,
@@ -130,14 +130,18 @@ impl State {
             .due
             .saturating_add(grace)
             .unwrap_or(jiff::Timestamp::MAX);
-        if until < self.now.wall {
+        // Who asked for a run waits for as long as it takes, also over a restart.
+        let is_fire = run.request.is_none();
+        if is_fire && until < self.now.wall {
             return self.close_unrun(run, key, Outcome::Missed, Reason::Downtime);
         }
         let place = self.place_again(&run, key);
         let mut active = Active::new(run, run_by, Some(key));
         active.row = Row::There;
-        active.due = Some(fire.due);
-        active.grace_until = (place == Place::Pool).then_some(until);
+        if is_fire {
+            active.due = Some(fire.due);
+            active.grace_until = (place == Place::Pool).then_some(until);
+        }
         self.add_run(active, place);
     }
 

@@ -1,6 +1,6 @@
 //! Runs that are not over: places, attempts, waits between them, ends.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::{self, Failure};
 use crate::ids::{JobKey, RunId};
@@ -383,8 +383,9 @@ impl State {
         Some(active)
     }
 
-    /// Ends of graces, and of waits between attempts.
-    pub(super) fn timers_due(&mut self) {
+    /// Ends of graces, and of waits between attempts; why what is late now is late.
+    pub(super) fn timers_due(&mut self, lateness: Reason) {
+        const NOW: SignedDuration = SignedDuration::from_secs(1);
         while let Some((at, id)) = self.timers.first().copied() {
             if at > self.now.wall {
                 break;
@@ -402,15 +403,23 @@ impl State {
                 Stage::Queued if active.row == Row::OnItsWay => {
                     self.timers.pop_first();
                 }
-                // A place that is free now still serves a fire whose grace ends now.
-                Stage::Queued if self.places.has_place(active) => break,
                 Stage::Queued => {
+                    let is_free = self.places.has_place(active);
+                    // A place that is free now still serves a fire whose grace ends now.
+                    if is_free && self.now.wall.duration_since(at) <= NOW {
+                        break;
+                    }
                     self.timers.pop_first();
+                    // While a store is away nobody looks at graces, nor while the machine sleeps.
+                    let reason = match lateness {
+                        Reason::Store | Reason::Clock if is_free => lateness,
+                        _ => Reason::Pool,
+                    };
                     let why = self.places.full(active).why();
-                    if let Some(active) = self.runs.get_mut(&id) {
+                    if let (Some(active), Reason::Pool) = (self.runs.get_mut(&id), reason) {
                         active.run.detail = Some(why);
                     }
-                    self.give_up(id, Outcome::Missed, Reason::Pool);
+                    self.give_up(id, Outcome::Missed, reason);
                 }
                 Stage::Backlog | Stage::Behind | Stage::Recording | Stage::Running => {
                     self.timers.pop_first();

@@ -79,11 +79,20 @@ impl State {
         happened: Happened,
         output: Option<&Output>,
     ) -> Option<(Write, Then)> {
-        let audience = job.definition.policy.audience.clone()?;
         let at = self.now.wall;
         // The job may have taken another name since the run began.
         let name = &run.job;
         let before = self.trouble(key, name);
+        let Some(audience) = job.definition.policy.audience.clone() else {
+            // What was failing when somebody was told of it fails no more.
+            before.filter(|_| matches!(happened, Happened::Success))?;
+            self.set_trouble(key, name, None);
+            let telling = Telling {
+                letters: Vec::new(),
+                said: vec![(Trouble::subject(name), None)],
+            };
+            return Some((Write::Tell(Box::new(telling)), Then::Told(Vec::new())));
+        };
         let sages = self.sages.clone();
         let (calls, after) = decide::tell(&audience, &sages, before.as_ref(), happened, at);
         let is_same = before == after;

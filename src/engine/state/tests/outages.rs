@@ -151,6 +151,36 @@ fn a_startup_run_that_waits_outlives_an_outage() {
 }
 
 #[test]
+fn a_fire_that_waited_for_a_place_does_not_start_past_its_grace_when_the_store_is_back() {
+    let once = |at| Arc::new(Schedule::new(vec![Item::At(vec![second(at)])]));
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    world.first(vec![
+        job("a", once(10), |_| {}),
+        job("b", once(20), |p| {
+            p.grace = Grace::Fixed(Duration::from_secs(60));
+        }),
+        job("c", every(30), |_| {}),
+    ]);
+    world.pass(20);
+    // The row of a fire of c is the first that is refused.
+    world.pause("c", None);
+    world.is_store_up = false;
+    world.pass(10);
+    world.finish(0, Ended::Success);
+    world.pass(10_000);
+    world.store_back();
+    let told = world.told();
+    assert!(
+        told.contains(&"b 20: missed (store)".to_owned()),
+        "{told:?}"
+    );
+    world.check_rest();
+}
+
+#[test]
 fn a_start_that_a_stop_overtakes_is_late_and_not_interrupted() {
     let again = job("again", every(1000), |p| {
         p.retry.max = 1;

@@ -194,6 +194,55 @@ fn a_request_that_comes_again_replaces_nothing() {
 }
 
 #[test]
+fn who_waited_before_the_job_replaces_does_not_stand_for_the_run_that_is_to_end() {
+    let mut world = World::with(vec![job("a", every(10), queueing)]);
+    world.pass(25);
+    assert!(world.edit(vec![job("a", every(10), replacing)]));
+    world.pass(10);
+    assert_eq!(world.ends, [(world.running[0], EndHow::Gracefully)]);
+    world.pass(10);
+    assert_eq!(world.ends.len(), 1, "once");
+    world.finish(0, Ended::Stopped);
+    assert_eq!(world.told().last().unwrap(), "a 40: running");
+    world.check_rest();
+}
+
+#[test]
+fn of_two_requests_on_their_way_the_newer_replaces_and_the_run_in_the_way_ends() {
+    let mut world = World::with(vec![job("a", every(1_000), replacing)]);
+    world.ask("a", "zero");
+    let zero = world.running[0];
+    world.is_slow = true;
+    world.ask("a", "one");
+    world.ask("a", "two");
+    world.is_slow = false;
+    world.pump();
+    assert_eq!(world.ends, [(zero, EndHow::Gracefully)]);
+    world.finish(0, Ended::Stopped);
+    let last = world.answers[2].as_ref().unwrap().run;
+    assert_eq!(world.running, [last], "{:?}", world.told());
+    world.check_rest();
+}
+
+#[test]
+fn where_fewer_may_run_than_before_as_many_end_as_make_room() {
+    let mut world = World::with(vec![job("a", every(10), |p| {
+        replacing(p);
+        p.max_instances = 3;
+    })]);
+    world.pass(35);
+    assert_eq!(world.running.len(), 3);
+    assert!(world.edit(vec![job("a", every(10), replacing)]));
+    world.pass(10);
+    assert_eq!(world.ends.len(), 3, "{:?}", world.told());
+    for _ in 0..3 {
+        world.finish(0, Ended::Stopped);
+    }
+    assert_eq!(world.told().last().unwrap(), "a 40: running");
+    world.check_rest();
+}
+
+#[test]
 fn a_waiting_fire_of_a_job_that_goes_is_missed() {
     for overlap in [queueing, replacing] {
         let mut world = World::with(vec![job("a", every(10), overlap)]);

@@ -1,6 +1,7 @@
 //! Runs that somebody asks for.
 
 use super::*;
+use crate::model::{AfterCrash, Overlap};
 
 fn manual() -> Arc<Schedule> {
     Arc::new(Schedule::new(vec![Item::Manual]))
@@ -133,6 +134,71 @@ fn a_request_before_the_first_sync_does_not_overlap_a_run_that_goes_on() {
     let refused = &world.answers[1];
     assert!(matches!(refused, Err(Refusal::Overlap { blocking, .. }) if *blocking == first));
     assert_eq!(world.answers[2].as_ref().unwrap().run, first);
+}
+
+#[test]
+fn a_request_before_the_first_sync_does_not_overlap_a_run_that_is_begun_again() {
+    let again = job("a", manual(), |p| p.after_crash = AfterCrash::Rerun);
+    let mut world = World::with(vec![again]);
+    world.ask("a", "one");
+    let first = world.answers[0].clone().unwrap().run;
+    begin_again(&mut world, 10);
+    world.ask("a", "two");
+    let refused = &world.answers[1];
+    assert!(matches!(refused, Err(Refusal::Overlap { blocking, .. }) if *blocking == first));
+}
+
+#[test]
+fn a_request_before_the_first_sync_does_not_wait_for_a_row_that_is_closed_then() {
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    world.first(vec![
+        job("b", manual(), |_| {}),
+        job("a", every(100), |p| {
+            p.overlap = Overlap::Queue;
+            p.grace = Grace::Fixed(Duration::from_secs(60));
+        }),
+    ]);
+    world.ask("b", "long");
+    world.pass(100);
+    // What waits has a row once its job is another.
+    let mut jobs = world.jobs.clone();
+    jobs[1].origin.line += 1;
+    assert!(world.edit(jobs));
+    begin_again(&mut world, 205);
+    world.ask("a", "early");
+    let early = world.answers[1].clone().unwrap().run;
+    let at = world.now;
+    world.apply(Change {
+        at,
+        first: true,
+        ..Change::default()
+    });
+    assert_eq!(world.running, [early], "{:?}", world.told());
+}
+
+#[test]
+fn who_asked_for_a_run_waits_over_a_restart_as_well() {
+    let mut world = World::new(Settings {
+        max_workers: 1,
+        max_requests: 1,
+    });
+    world.first(vec![
+        job("b", manual(), |_| {}),
+        job("a", every(100_000), |p| {
+            p.grace = Grace::Fixed(Duration::ZERO);
+        }),
+    ]);
+    world.ask("b", "long");
+    world.ask("a", "patient");
+    let patient = world.answers[1].clone().unwrap().run;
+    world.pass(120);
+    world.crash(1);
+    assert_eq!(world.running, [patient], "{:?}", world.told());
+    world.finish(0, Ended::Success);
+    world.check_rest();
 }
 
 #[test]

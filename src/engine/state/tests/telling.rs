@@ -145,6 +145,26 @@ fn a_failure_and_its_end_are_told_also_when_elder_dies_between() {
 }
 
 #[test]
+fn failures_in_a_row_end_with_a_success_that_nobody_is_told_of() {
+    let mut world = world(0);
+    world.sages = sages(3, Duration::ZERO);
+    world.tells.clear();
+    world.first(vec![job("a", every(10), told)]);
+    for _ in 0..2 {
+        world.pass(10);
+        world.finish(0, Ended::Failed(Reason::Exit));
+    }
+    assert!(world.edit(vec![job("a", every(10), |_| {})]));
+    world.pass(10);
+    world.finish(0, Ended::Success);
+    assert!(world.said.is_empty(), "nothing is left to remember");
+    assert!(world.edit(vec![job("a", every(10), told)]));
+    world.pass(10);
+    world.finish(0, Ended::Failed(Reason::Exit));
+    assert_eq!(heard(&world), [], "one is not three");
+}
+
+#[test]
 fn what_was_told_is_remembered_over_a_restart() {
     let mut world = world(3600);
     world.first(vec![job("a", every(10), told)]);
