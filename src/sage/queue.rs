@@ -2,9 +2,10 @@
 //!
 //! Letters of one sage about one job go in the order in which they were written. A sage that
 //! failed twice in a row rests, ever longer, and is then tried with one letter; when it takes that,
-//! all others follow at once. So a sage that is away for an hour costs few attempts, and one letter
-//! that is refused for its own sake holds up only what follows it about the same job: among several
-//! the one goes that has been due for longest.
+//! all others follow at once. One that asks to be left alone is, by all its letters. So a sage that
+//! is away for an hour costs few attempts, and one letter that is refused for its own sake holds up
+//! only what follows it about the same job: among several the one goes that has been due for
+//! longest.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -112,6 +113,15 @@ struct Lane {
     /// Failures in a row.
     failures: u32,
     rests: Option<Wait>,
+    /// It asked to be left alone for so long. What it takes of before says nothing against that.
+    asked: Option<Wait>,
+}
+
+impl Lane {
+    fn rests_until(&self) -> Option<Timestamp> {
+        let waits = [self.rests, self.asked];
+        waits.into_iter().flatten().map(|wait| wait.until).max()
+    }
 }
 
 /// All letters.
@@ -177,7 +187,7 @@ impl Queue {
 
     fn next_of(&self, lane: &Lane, now: Timestamp, may_go: impl Fn(u64) -> bool) -> Option<u64> {
         let at_once = if lane.failures == 0 { OF_ONE_SAGE } else { 1 };
-        if lane.under_way >= at_once || lane.rests.is_some_and(|rest| rest.until > now) {
+        if lane.under_way >= at_once || lane.rests_until().is_some_and(|until| until > now) {
             return None;
         }
         let heads = self.heads(lane).filter(|(number, item)| {
@@ -207,8 +217,8 @@ impl Queue {
             if lane.numbers.is_empty() {
                 return None;
             }
-            if let Some(rest) = lane.rests.filter(|rest| rest.until > now) {
-                return Some(rest.until);
+            if let Some(until) = lane.rests_until().filter(|until| *until > now) {
+                return Some(until);
             }
             let heads = self.heads(lane).filter(|(_, item)| !item.is_under_way);
             // What is due now waits for a place, and whoever frees one looks again.
@@ -238,19 +248,19 @@ impl Queue {
     }
 
     /// The sage did not take it: it is tried again after `wait`, and the sage rests by `rest`, which
-    /// says how long after so many failures in a row.
+    /// says how long after so many failures in a row, and for no less than it `asked` for.
     pub(super) fn failed(
         &mut self,
         number: u64,
         now: Timestamp,
-        wait: Duration,
+        (wait, asked): (Duration, Duration),
         rest: impl FnOnce(u32) -> Duration,
     ) {
         let Some(item) = self.items.get_mut(&number) else {
             return;
         };
         item.attempts += 1;
-        item.due = Some(Wait::new(now, wait));
+        item.due = Some(Wait::new(now, wait.max(asked)));
         let was_under_way = std::mem::replace(&mut item.is_under_way, false);
         let Some(lane) = self.lanes.get_mut(&item.sage) else {
             return;
@@ -261,13 +271,16 @@ impl Queue {
             let rest = rest(lane.failures - REST_AFTER + 1);
             lane.rests = Some(Wait::new(now, rest));
         }
+        if !asked.is_zero() {
+            lane.asked = Some(Wait::new(now, asked));
+        }
     }
 
     /// The clock was set back: what was planned by the time before waits no longer than it was to.
     pub(super) fn set_back(&mut self, now: Timestamp) {
         let dues = self.items.values_mut().filter_map(|item| item.due.as_mut());
-        let rests = self.lanes.values_mut();
-        let rests = rests.filter_map(|lane| lane.rests.as_mut());
+        let lanes = self.lanes.values_mut();
+        let rests = lanes.flat_map(|lane| [&mut lane.rests, &mut lane.asked].into_iter().flatten());
         for wait in dues.chain(rests) {
             wait.set_back(now);
         }
@@ -288,7 +301,7 @@ impl Queue {
     /// A sage has another definition: whatever was wrong may be mended.
     pub(super) fn renewed(&mut self, sage: &SageName) {
         if let Some(lane) = self.lanes.get_mut(sage) {
-            (lane.failures, lane.rests) = (0, None);
+            (lane.failures, lane.rests, lane.asked) = (0, None, None);
             self.due_now(sage);
         }
     }

@@ -43,13 +43,14 @@ impl Courier {
             return;
         };
         let asked = end.retry_after.unwrap_or_default().min(MOST_ASKED);
-        let wait = wait.max(asked);
         let rest = |failures| {
             let own = decide::letter_wait(&retry, id, failures, None);
-            own.unwrap_or(retry.max_backoff).max(asked)
+            own.unwrap_or(retry.max_backoff)
         };
-        self.queue.failed(number, now, wait, rest);
-        let due = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        self.queue.failed(number, now, (wait, asked), rest);
+        let due = now
+            .saturating_add(wait.max(asked))
+            .unwrap_or(Timestamp::MAX);
         if !self.kept.contains_key(&number) {
             self.unrecorded.push(Write::LetterTried {
                 id,

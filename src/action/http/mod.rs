@@ -165,7 +165,9 @@ fn asked_text(wait: Duration, attempt: &Attempt) -> String {
         "; it asks to be left alone for {}",
         duration::print(wait.min(AGE))
     );
-    if wait > retry.max_backoff && attempt.attempt <= retry.max {
+    // Who delivers letters waits for as long as is asked, whatever the sage's own pauses are.
+    let is_bounded = attempt.told.is_none();
+    if is_bounded && wait > retry.max_backoff && attempt.attempt <= retry.max {
         let most = duration::print(retry.max_backoff);
         return format!("{asks}, and max_backoff bounds the wait to {most}");
     }

@@ -136,3 +136,17 @@ async fn a_late_answer_of_the_old_address_says_nothing_of_the_new_one() {
         assert_eq!(jobs, ["a", "a", "b", "b", "c"]);
     }
 }
+
+#[tokio::test]
+async fn a_sage_that_asks_to_be_left_alone_is_spared_other_letters_too() {
+    let bench = punctual();
+    bench.sink.answer("s", Answer::Asks(10 * MINUTE));
+    bench.tell("s", &["a"]).await;
+    failed(&bench, 1).await;
+    bench.sink.answer("s", Answer::Takes);
+    bench.tell("s", &["b"]).await;
+    bench.pass(9 * MINUTE, MINUTE).await;
+    assert_eq!(bench.sink.jobs("s"), ["a"]);
+    bench.pass(2 * MINUTE, MINUTE).await;
+    assert_eq!(bench.sink.result("s", "delivered"), 2);
+}
