@@ -104,11 +104,13 @@ impl Running {
     }
 }
 
-/// Builds and starts everything; comes back when it listens.
+/// Builds and starts everything; comes back when the first sync is done. From where runs could begin,
+/// `scheduler` has the one that can be told to let none begin.
 pub(super) async fn start(
     options: RunOptions,
-    manager: &Manager,
+    manager: Manager,
     clock: Arc<dyn Clock>,
+    scheduler: Arc<OnceLock<Handle>>,
 ) -> Result<Running, DaemonError> {
     let zones = options.tzdata.open().map_err(DaemonError::environment)?;
     check_timezone(&options, &zones)?;
@@ -170,6 +172,8 @@ pub(super) async fn start(
     let said = std::mem::take(&mut recalled.said);
     let driver = Driver::new(parts, inbox).knowing(remains).remembering(said);
     let engine_task = tokio::spawn(driver.run());
+    // Set once, here.
+    let _ = scheduler.set(engine.clone());
     let job_files = JobFiles::new(language_options(&options), options.tzdata.clone(), zones);
     let job_files = Arc::new(job_files.with_settings(settings_file));
     let (sync, syncing) = sync::start(
@@ -244,7 +248,7 @@ pub(super) async fn start(
                 let _ = sync_ends.await;
             };
             running.sync_task = tokio::spawn(syncing.run(ended));
-            running.tell_of_life(manager, options.heartbeat, store, clock);
+            running.tell_of_life(&manager, options.heartbeat, store, clock);
             Ok(running)
         }
         Err(error) => {

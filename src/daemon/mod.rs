@@ -15,11 +15,12 @@ mod settings;
 mod signals;
 mod threads;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::action::process;
 use crate::clock::{Clock, SystemClock};
+use crate::engine::Handle;
 use crate::model::{AuditEntry, AuditResult, Event, Observer, ReloadTrigger};
 use crate::telemetry::log;
 
@@ -82,9 +83,15 @@ pub fn run(mut options: RunOptions) -> Result<(), DaemonError> {
         let grace = options.shutdown_grace;
         let manager = Manager::of(options.service_manager.as_ref())
             .map_err(|error| DaemonError::Environment(format!("NOTIFY_SOCKET: {error}")))?;
-        let mut running = build::start(options, &manager, clock.clone()).await?;
+        let started = start(options, &manager, &clock, &mut signals).await?;
+        let Some((mut running, reload_asked)) = started else {
+            return Ok(());
+        };
         tell_trail(&running, &*clock, "start");
         manager.ready();
+        if reload_asked {
+            reload(&running, &manager);
+        }
         let waited = wait(&mut running, &mut signals, &manager).await;
         manager.stopping();
         stop(running, &mut signals, &*clock, grace).await;
@@ -94,6 +101,52 @@ pub fn run(mut options: RunOptions) -> Result<(), DaemonError> {
     runtime.shutdown_timeout(LAST_WAIT);
     drop(logged);
     result
+}
+
+/// Starts everything, and says whether a reload was asked for meanwhile; `None` when it was told to
+/// stop first. What hangs then, such as a store or a mount, is not waited for.
+async fn start(
+    options: RunOptions,
+    manager: &Manager,
+    clock: &Arc<dyn Clock>,
+    signals: &mut Signals,
+) -> Result<Option<(Running, bool)>, DaemonError> {
+    let grace = options.shutdown_grace;
+    let scheduler = Arc::new(OnceLock::new());
+    // A task of its own, so that what blocks in it leaves the signals heard.
+    let starting = build::start(options, manager.clone(), clock.clone(), scheduler.clone());
+    let mut starting = tokio::spawn(starting);
+    let mut reload_asked = false;
+    loop {
+        tokio::select! {
+            biased;
+            started = &mut starting => {
+                let broke = |error| {
+                    let text = format!("the start broke: {error}; please report this");
+                    DaemonError::Broken(text)
+                };
+                let running = started.map_err(broke)??;
+                return Ok(Some((running, reload_asked)));
+            }
+            told = signals.next() => match told {
+                Told::Reload => reload_asked = true,
+                Told::Stop => break,
+            }
+        }
+    }
+    manager.stopping();
+    tracing::info!("stopping: told so before the start was over");
+    if let Some(engine) = scheduler.get() {
+        // It takes no change from now on, so that nothing begins.
+        end_runs(engine, signals, &**clock, grace).await;
+        // Whoever waits for it hears so.
+        if let Ok(Ok(Ok(running))) = tokio::time::timeout(LAST_WAIT, &mut starting).await {
+            running.end().await;
+        }
+    }
+    starting.abort();
+    tracing::info!("stopped");
+    Ok(None)
 }
 
 /// Waits for the order to stop, and reloads on SIGHUP.
@@ -174,9 +227,15 @@ async fn stop(running: Running, signals: &mut Signals, clock: &dyn Clock, grace:
     );
     notice(&running, false, &text);
     tell_trail(&running, clock, "stop");
+    end_runs(&running.engine, signals, clock, grace).await;
+    notice(&running, false, "stopped");
+    running.end().await;
+}
+
+/// Lets the scheduler end what runs, within the grace or, at a further signal, at once.
+async fn end_runs(engine: &Handle, signals: &mut Signals, clock: &dyn Clock, grace: Duration) {
     let deadline = clock.now().saturating_add(grace);
     let deadline = deadline.unwrap_or(jiff::Timestamp::MAX);
-    let engine = running.engine.clone();
     let stopping = engine.stop(deadline);
     tokio::pin!(stopping);
     loop {
@@ -189,6 +248,4 @@ async fn stop(running: Running, signals: &mut Signals, clock: &dyn Clock, grace:
             }
         }
     }
-    notice(&running, false, "stopped");
-    running.end().await;
 }

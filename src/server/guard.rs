@@ -113,6 +113,14 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
         },
         false => Bytes::new(),
     };
+    // Before a place among all changes, for whoever waited there would hold one.
+    let of_sync = match matched.and_then(routes::find) {
+        Some(route) if route.syncs() => match shared.place_of_sync().await {
+            Ok(place) => Some(place),
+            Err(problem) => return Err(refuse(call, problem)),
+        },
+        _ => None,
+    };
     call.prunes = changes && audit::prunes(&path, &body);
     head.extensions.insert(caller);
     let answering = Answering {
@@ -128,7 +136,7 @@ async fn through(guard: &Guard, request: Request, next: Next) -> Result<Response
     // Whoever hangs up takes nothing back, so what was done is told all the same.
     let place = shared.writes.clone().acquire_owned().await;
     let done = tokio::spawn(async move {
-        let _place = place;
+        let _places = (of_sync, place);
         answer.await
     });
     done.await.map_err(|_| Problem::internal())

@@ -80,6 +80,23 @@ impl Problem {
         problem
     }
 
+    /// 503: the sync takes longer than an answer may, and goes on.
+    pub(super) fn not_synced_yet(within: Duration) -> Self {
+        let detail = format!(
+            "the sync is not over after {} s and goes on: `elder status`, or GET /api/v1/config, tells what came of it",
+            within.as_secs()
+        );
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "reload-failed", detail);
+        problem.0.said = Some("not over in time: it goes on");
+        problem
+    }
+
+    /// 503: which jobs there are is not known before the files are read.
+    pub(super) fn first_sync() -> Self {
+        let detail = "elder is still reading its job files and does not know this job yet: ask again once /readyz says ready";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "first-sync", detail)
+    }
+
     /// 500: elder itself went wrong.
     pub(super) fn internal() -> Self {
         let detail = "this went wrong inside elder; it is a bug, and its log says more";

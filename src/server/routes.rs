@@ -170,6 +170,11 @@ impl Route {
         }
     }
 
+    /// Whether it waits for a sync.
+    pub(super) fn syncs(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Sync)
+    }
+
     /// Every path that leads here.
     pub(super) fn paths(&self) -> Vec<String> {
         match self.place {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify, Semaphore};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::action::Live;
 use crate::clock::Clock;
@@ -42,6 +42,12 @@ const PREVIEWS: usize = 2;
 /// Changes that are carried out at once, those whose callers are gone too.
 pub(super) const WRITES: u32 = 64;
 
+/// Syncs among them: one that hangs takes no call with it that changes something else.
+pub(super) const SYNCS: usize = 8;
+
+/// How long a sync may take that somebody waits for: less than `elder sync` waits.
+const SYNCED_WITHIN: Duration = Duration::from_secs(300);
+
 /// What all routes share.
 pub(super) struct Shared {
     pub(super) engine: Handle,
@@ -61,6 +67,10 @@ pub(super) struct Shared {
     pub(super) previews: Arc<Semaphore>,
     /// Has [`WRITES`] places.
     pub(super) writes: Arc<Semaphore>,
+    /// Has [`SYNCS`] places.
+    pub(super) syncs: Arc<Semaphore>,
+    /// How long a sync is waited for.
+    pub(super) sync_patience: Duration,
     pub(super) stop: Arc<Notify>,
     look: Mutex<Option<Look>>,
 }
@@ -97,6 +107,8 @@ impl Shared {
             large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
             previews: Arc::new(Semaphore::new(PREVIEWS)),
             writes: Arc::new(Semaphore::new(WRITES as usize)),
+            syncs: Arc::new(Semaphore::new(SYNCS)),
+            sync_patience: SYNCED_WITHIN,
             stop: parts.stop,
             look: Mutex::new(None),
         }
@@ -117,6 +129,16 @@ impl Shared {
             reachable,
         });
         reachable
+    }
+
+    /// Waits for a place among the syncs that are carried out, with a bound.
+    pub(super) async fn place_of_sync(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = self.syncs.clone().acquire_owned();
+        match tokio::time::timeout(self.sync_patience, place).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) => Err(Problem::scheduler_stopped()),
+            Err(_elapsed) => Err(Problem::not_synced_yet(self.sync_patience)),
+        }
     }
 
     /// Waits for the engine's answer, with a bound.

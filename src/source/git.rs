@@ -33,11 +33,14 @@ pub(super) struct Git {
 }
 
 impl Git {
-    /// Whether git says that something below the folder is not as the commit has it.
-    pub(super) fn differs(&mut self, folder: &Path) -> bool {
-        // One line is enough.
-        let said = self.ask(folder, &["status", "--porcelain=v2", "--", "."], 1);
-        said.is_some_and(|said| !said.is_empty())
+    /// Whether something below the folder is not as the commit has it; `None` where git does not say.
+    pub(super) fn differs(&mut self, folder: &Path) -> Option<bool> {
+        // Without its head, nothing to tell would look like no answer.
+        let head = ["--branch", "--no-ahead-behind"];
+        let question = [&["status", "--porcelain=v2"][..], &head, &["--", "."]].concat();
+        let said = self.ask(folder, &question, 4 << 10)?;
+        let has_head = said.starts_with("# branch.oid ");
+        has_head.then(|| said.lines().any(|line| !line.starts_with('#')))
     }
 
     /// Who made the commit.
@@ -157,7 +160,7 @@ mod tests {
     fn where_nobody_answers_nothing_is_known() {
         let folder = tempfile::tempdir().unwrap();
         let mut git = Git::default();
-        assert!(!git.differs(folder.path()));
+        assert_eq!(git.differs(folder.path()), None);
         assert_eq!(git.author(folder.path(), "HEAD"), None);
         let nowhere = Path::new("/no/such/folder");
         assert_eq!(git.author_of(nowhere, ("HEAD", None), "a"), None);
@@ -189,7 +192,7 @@ mod tests {
         fs::set_permissions(at("hang"), PermissionsExt::from_mode(0o755)).unwrap();
         // As long as before, so that git must look into it.
         fs::write(at("a.yaml"), "jobs:{} \n").unwrap();
-        assert!(!Git::default().differs(folder.path()));
+        assert_eq!(Git::default().differs(folder.path()), None);
         let pid = fs::read_to_string(at("hangs")).unwrap();
         let stat = format!("/proc/{}/stat", pid.trim());
         let goes_on = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));

@@ -37,7 +37,7 @@ pub struct Revisions {
 type Question = (Arc<str>, Option<Box<str>>);
 
 /// What was last seen of a PATH.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Known {
     path: Arc<str>,
     folder: Arc<Path>,
@@ -46,8 +46,10 @@ struct Known {
     author: Option<Option<Arc<str>>>,
     /// Whether files could differ from it: not where the folder is named after it.
     is_checkout: bool,
-    /// Whether they do; `None` until somebody asks.
+    /// Whether they do; `None` until git has said so.
     is_dirty: Option<bool>,
+    /// Whether the PATH is gone or unreadable: what was known of it stays.
+    is_lost: bool,
 }
 
 /// The commit of a PATH.
@@ -65,6 +67,14 @@ impl Revisions {
         self.authors.clear();
         self.git = Git::default();
         for root in roots {
+            let kept = before.iter().find(|known| known.path == root.path);
+            if let Some(kept) = kept.filter(|_| root.lost.is_some()) {
+                self.known.push(Known {
+                    is_lost: true,
+                    ..kept.clone()
+                });
+                continue;
+            }
             let Some(head) = head(&root.folder) else {
                 continue;
             };
@@ -77,6 +87,7 @@ impl Revisions {
                 is_checkout: !head.files.is_empty(),
                 is_dirty: same.and_then(|known| known.is_dirty),
                 commit: head.commit,
+                is_lost: false,
             });
             root.watch
                 .extend(head.files.iter().filter_map(|file| watch(file)));
@@ -88,11 +99,14 @@ impl Revisions {
     pub fn revision(&mut self, changed: bool) -> Option<Arc<str>> {
         let mut texts: Vec<String> = Vec::new();
         for known in &mut self.known {
-            let is_dirty = match known.is_dirty {
-                Some(is_dirty) if !changed => is_dirty,
-                _ => known.is_checkout && self.git.differs(&known.folder),
+            known.is_dirty = match known.is_dirty {
+                _ if !known.is_checkout => Some(false),
+                was if known.is_lost => was,
+                Some(was) if !changed => Some(was),
+                // Where git is silent, what differed does so still, and what did not may by now.
+                was => self.git.differs(&known.folder).or(was.filter(|was| *was)),
             };
-            known.is_dirty = Some(is_dirty);
+            let is_dirty = known.is_dirty == Some(true);
             let suffix = if is_dirty { DIRTY } else { "" };
             let text = format!("{}{suffix}", known.commit);
             if !texts.contains(&text) {
@@ -102,12 +116,19 @@ impl Revisions {
         (!texts.is_empty()).then(|| Arc::from(texts.join(",")))
     }
 
+    /// Whether it is known of all PATHs that they are as the commit has them.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let mut known = self.known.iter();
+        known.all(|known| known.is_dirty == Some(false))
+    }
+
     /// Who made the revision, if git knows it; those of several repositories stand beside each other
     /// with a comma. What differs from its commit is nobody's yet.
     pub fn author(&mut self) -> Option<Arc<str>> {
         let mut names: Vec<Arc<str>> = Vec::new();
         for known in &mut self.known {
-            if known.is_dirty == Some(true) {
+            if known.is_dirty != Some(false) {
                 continue;
             }
             let (folder, commit) = (&known.folder, &known.commit);
@@ -135,7 +156,7 @@ impl Revisions {
         let Some((known, below)) = known else {
             return self.author();
         };
-        if known.is_dirty == Some(true) {
+        if known.is_dirty != Some(false) {
             return None;
         }
         let since = since.map(|since| since.trim_end_matches(DIRTY));
@@ -353,6 +374,35 @@ mod tests {
         git(folder.path(), "commit -q -m two");
         let two = git(folder.path(), "rev-parse HEAD");
         assert_eq!(look(false), two, "a commit moves HEAD and no file");
+    }
+
+    #[test]
+    fn what_git_does_not_say_is_not_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = repository(folder.path());
+        let index = folder.path().join(".git/index");
+        let good = fs::read(&index).unwrap();
+        let one = git(folder.path(), "rev-parse HEAD");
+        let mut revisions = Revisions::default();
+        let mut look = |changed, lost: Option<&str>| {
+            let mut root = root(&jobs);
+            root.lost = lost.map(str::to_owned);
+            revisions.look(&mut [root]);
+            let text = revisions.revision(changed).unwrap().to_string();
+            let author = revisions.author_of(&Arc::from("jobs.d/a.yaml"));
+            (text, revisions.is_clean(), author.is_some())
+        };
+        assert_eq!(look(true, None), (one.clone(), true, true));
+        fs::write(&index, "no index").unwrap();
+        assert_eq!(look(false, None), (one.clone(), true, true));
+        assert_eq!(look(true, None), (one.clone(), false, false), "it may be");
+        fs::write(&index, good).unwrap();
+        fs::write(jobs.join("a.yaml"), "jobs: { }\n").unwrap();
+        let dirty = (format!("{one}-dirty"), false, false);
+        assert_eq!(look(false, None), dirty, "asked again");
+        fs::write(&index, "no index").unwrap();
+        assert_eq!(look(true, None), dirty);
+        assert_eq!(look(true, Some("gone")), dirty);
     }
 
     /// Commits whatever there is as somebody.

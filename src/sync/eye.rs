@@ -265,10 +265,9 @@ impl Eye {
         uncommitted: &[(JobName, Option<Arc<str>>)],
         in_force: &InForce,
     ) -> Vec<(JobName, Option<Arc<str>>)> {
-        let is_clean = self
-            .revision
-            .as_deref()
-            .is_some_and(|it| !is_uncommitted(it));
+        let has_revision = self.revision.as_deref();
+        let has_revision = has_revision.is_some_and(|it| !is_uncommitted(it));
+        let is_clean = has_revision && self.revisions.as_ref().is_none_or(Revisions::is_clean);
         if uncommitted.is_empty() || !is_clean {
             return Vec::new();
         }

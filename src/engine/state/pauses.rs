@@ -99,6 +99,14 @@ impl Pauses {
         self.of.insert(key, pause);
     }
 
+    /// The jobs with such a pause, in order.
+    fn those(&self, such: impl Fn(&Pause) -> bool) -> Vec<JobKey> {
+        let of = self.of.iter().filter(|(_, pause)| such(pause));
+        let mut keys: Vec<JobKey> = of.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
     fn take(&mut self, key: JobKey) -> Option<Pause> {
         let pause = self.of.remove(&key)?;
         if pause.ended_at.is_none() {
@@ -263,12 +271,8 @@ impl State {
     /// end was refused does not begin.
     pub(super) fn pauses_after_outage(&mut self) {
         self.pauses_back();
-        let of = self.pauses.of.iter();
         // One whose own end came meanwhile has not ended yet, and what it covers is its.
-        let on = of.filter(|(_, pause)| pause.ended_at.is_none());
-        let mut keys: Vec<JobKey> = on.map(|(key, _)| *key).collect();
-        keys.sort_unstable();
-        for key in keys {
+        for key in self.pauses.those(|pause| pause.ended_at.is_none()) {
             self.skip_waiting(key);
         }
     }
@@ -280,11 +284,7 @@ impl State {
             return;
         }
         let now = self.now.wall;
-        let of = self.pauses.of.iter();
-        let ahead = of.filter(|(_, pause)| pause.ended_ahead_of(now));
-        let mut keys: Vec<JobKey> = ahead.map(|(key, _)| *key).collect();
-        keys.sort_unstable();
-        for key in keys {
+        for key in self.pauses.those(|pause| pause.ended_ahead_of(now)) {
             let pause = self
                 .pauses
                 .of(key)

@@ -72,7 +72,8 @@ pub(in super::super) async fn sync(
 
 async fn ask(shared: &Shared, confirm: Option<Confirm>, pass: Pass) -> Result<Response, Problem> {
     let answer = shared.sync.sync_by(ReloadTrigger::Api, confirm, pass);
-    match answer.await {
+    let answer = tokio::time::timeout(shared.sync_patience, answer).await;
+    match answer.map_err(|_elapsed| Problem::not_synced_yet(shared.sync_patience))? {
         SyncAnswer::Done(report) => done(&report, &shared.sync.status()),
         SyncAnswer::PendingChanged { pending, hash } => {
             let detail = "what waits for a confirmation is not what was confirmed; look again";

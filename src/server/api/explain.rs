@@ -32,7 +32,7 @@ pub(in super::super) async fn explain(
     let query = pairs.check(&["at"])?;
     let name = super::jobs::name(&id)?;
     let view = shared.ask(shared.engine.job(name.clone())).await?;
-    let view = view.ok_or_else(super::jobs::no_job)?;
+    let view = view.ok_or_else(|| super::jobs::no_job(&shared))?;
     let now = shared.clock.now();
     let schedule = &view.job.definition.schedule;
     let asked = match query.get("at") {

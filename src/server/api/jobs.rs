@@ -62,7 +62,7 @@ pub(in super::super) async fn one(
     pairs.check(&[])?;
     let name = name(&id)?;
     let view = shared.ask(shared.engine.job(name)).await?;
-    let view = view.ok_or_else(no_job)?;
+    let view = view.ok_or_else(|| no_job(&shared))?;
     let around = Surroundings::from(&*shared.sync.status());
     let old = Remembered::default().last_run(&shared, &view).await;
     let last = view.last.as_ref().or(old.as_ref());
@@ -198,7 +198,7 @@ async fn trigger(
     let late = "may begin all the same: `elder runs` tells, and the same Idempotency-Key makes no second one";
     let triggered = trigger.await;
     let triggered = triggered.map_err(|_elapsed| Problem::not_recorded_yet(late))?;
-    let triggered = triggered.map_err(refused)?;
+    let triggered = triggered.map_err(|refusal| refused(shared, refusal))?;
     Ok(RanJson {
         job_id: job.to_string(),
         run_id: triggered.run.to_string(),
@@ -207,9 +207,9 @@ async fn trigger(
     })
 }
 
-pub(super) fn refused(refusal: Refusal) -> Problem {
+pub(super) fn refused(shared: &Shared, refusal: Refusal) -> Problem {
     match refusal {
-        Refusal::NoSuchJob(_) => no_job(),
+        Refusal::NoSuchJob(_) => no_job(shared),
         Refusal::Overlap { job, blocking } => {
             let detail = format!(
                 "{job} runs already as often as max_instances allows: {blocking} is in the way"
@@ -250,10 +250,18 @@ fn request_id(headers: &HeaderMap) -> Result<String, Problem> {
 
 /// A path's name of a job; one that breaks the pattern is no job's.
 pub(super) fn name(id: &str) -> Result<JobName, Problem> {
-    JobName::new(id).map_err(|_| no_job())
+    JobName::new(id).map_err(|_| no_such_job())
 }
 
-pub(super) fn no_job() -> Problem {
+/// No such job, unless that is not known yet.
+pub(super) fn no_job(shared: &Shared) -> Problem {
+    match shared.sync.status().observed_at {
+        None => Problem::first_sync(),
+        Some(_) => no_such_job(),
+    }
+}
+
+fn no_such_job() -> Problem {
     Problem::not_found("there is no such job: `elder list`, or GET /api/v1/jobs, shows all")
 }
 

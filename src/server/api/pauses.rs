@@ -102,7 +102,7 @@ async fn ask(shared: &Shared, request: PauseRequest) -> Result<PauseAnswer, Prob
     let late = "may come in force all the same: `elder overrides` tells";
     let answer = answer.await;
     let answer = answer.map_err(|_elapsed| Problem::not_recorded_yet(late))?;
-    answer.map_err(super::jobs::refused)
+    answer.map_err(|refusal| super::jobs::refused(shared, refusal))
 }
 
 /// When a pause ends by itself.

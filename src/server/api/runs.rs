@@ -41,7 +41,7 @@ pub(in super::super) async fn of_job(
         let known = shared.ask(shared.engine.job(job.clone())).await?.is_some();
         let marks = shared.read(shared.store.marks(vec![job])).await?;
         if !known && marks.iter().all(Option::is_none) {
-            return Err(super::jobs::no_job());
+            return Err(super::jobs::no_job(&shared));
         }
     }
     Ok(page)

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use super::harness::{PATIENCE, Server, terms};
 use crate::model::AuditResult;
 use crate::server::Bound;
+use crate::server::shared::{SYNCS, WRITES};
 
 /// With one connection at a time: who is served knows that the one before is gone.
 async fn one_by_one(change: impl FnOnce(&mut Bound)) -> Server {
@@ -87,6 +88,35 @@ async fn a_server_that_ends_waits_for_changes_whose_callers_are_gone() {
     };
     let ((), told) = tokio::join!(release, stop);
     assert!(told, "the server ended before");
+}
+
+#[tokio::test]
+async fn a_sync_that_hangs_takes_no_other_change_with_it_whoever_hangs_up() {
+    let server = one_by_one(|_| {}).await;
+    server.sync_hangs.store(true, Ordering::SeqCst);
+    let taken = || server.requests.lock().unwrap().len();
+    for asked in 1..=2 * WRITES as usize {
+        let path = ["/-/reload", "/api/v1/config/sync"][asked % 2];
+        let stream = ask(&server, path, "{}").await;
+        until(|| taken() >= asked.min(SYNCS)).await;
+        drop(stream);
+    }
+    let reply = server.post("/api/v1/jobs/billing/pause", "{}").await;
+    assert_eq!((reply.status, taken()), (200, SYNCS), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_sync_that_hangs_is_answered_all_the_same() {
+    let change = |bound: &mut Bound| {
+        let shared = Arc::get_mut(&mut bound.shared).unwrap();
+        shared.sync_patience = std::time::Duration::from_millis(50);
+    };
+    let server = Server::with("127.0.0.1:0", |_| {}, change).await;
+    server.sync_hangs.store(true, Ordering::SeqCst);
+    let reply = server.post("/-/reload", "").await;
+    let problem = (reply.status, reply.problem());
+    assert_eq!(problem, (503, "reload-failed".to_owned()));
+    assert!(reply.body.contains("goes on"), "{reply:?}");
 }
 
 /// How often plans and previews have asked for the terms, and the word that lets them go on.

@@ -348,6 +348,8 @@ pub(super) struct Server {
     pub(super) status: watch::Sender<Arc<SyncStatus>>,
     pub(super) answers: Arc<Mutex<Vec<SyncAnswer>>>,
     pub(super) requests: Arc<Mutex<Vec<Option<crate::sync::Confirm>>>>,
+    /// The sync takes requests and answers none.
+    pub(super) sync_hangs: Arc<AtomicBool>,
     pub(super) folder: TempDir,
     pub(super) engine_task: JoinHandle<()>,
     stop: Option<oneshot::Sender<()>>,
@@ -436,7 +438,10 @@ impl Server {
         let (sync, incoming, status) = SyncHandle::pair(synced());
         let answers = Arc::new(Mutex::new(Vec::new()));
         let requests = Arc::new(Mutex::new(Vec::new()));
-        tokio::spawn(answer_syncs(incoming, answers.clone(), requests.clone()));
+        let sync_hangs = Arc::new(AtomicBool::new(false));
+        let hangs = sync_hangs.clone();
+        let answering = answer_syncs(incoming, answers.clone(), requests.clone(), hangs);
+        tokio::spawn(answering);
         let store = Arc::new(Rows::default());
         let clock = HandClock::new(instant("2027-01-01T00:01:00Z"));
         let telemetry = Arc::new(Telemetry::new(Options {
@@ -486,6 +491,7 @@ impl Server {
             status,
             answers,
             requests,
+            sync_hangs,
             folder,
             stop_asked,
             engine_task,
@@ -570,9 +576,15 @@ async fn answer_syncs(
     mut incoming: mpsc::Receiver<SyncRequest>,
     answers: Arc<Mutex<Vec<SyncAnswer>>>,
     requests: Arc<Mutex<Vec<Option<crate::sync::Confirm>>>>,
+    hangs: Arc<AtomicBool>,
 ) {
+    let mut held = Vec::new();
     while let Some(request) = incoming.recv().await {
         requests.lock().unwrap().push(request.confirm);
+        if hangs.load(Ordering::SeqCst) {
+            held.push(request.answer);
+            continue;
+        }
         let answer = answers.lock().unwrap().pop();
         let answer = answer.unwrap_or_else(|| SyncAnswer::Failed("/secret/path".into()));
         drop(request.answer.send(answer));

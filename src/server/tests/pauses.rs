@@ -95,6 +95,29 @@ async fn a_pause_that_makes_no_sense_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn before_the_first_sync_nobody_says_that_a_job_is_not_there() {
+    let server = Server::start().await;
+    let mut status = super::harness::synced();
+    status.observed_at = None;
+    server.status.send_replace(status.into());
+    let unknown = Refusal::NoSuchJob("nightly".into());
+    *server.engine.refusal.lock().unwrap() = Some(unknown);
+    for path in ["run", "pause", "resume"] {
+        let path = format!("/api/v1/jobs/nightly/{path}");
+        let reply = server.post(&path, "").await;
+        let problem = (reply.status, reply.problem());
+        assert_eq!(problem, (503, "first-sync".to_owned()), "{path}");
+    }
+    let reply = server.get("/api/v1/jobs/nightly").await;
+    assert_eq!(
+        (reply.status, reply.problem().as_str()),
+        (503, "first-sync")
+    );
+    server.status.send_replace(super::harness::synced().into());
+    assert_eq!(server.post("/jobs/nightly/run", "").await.status, 404);
+}
+
+#[tokio::test]
 async fn a_pause_that_cannot_be_recorded_is_not_done() {
     let server = Server::start().await;
     let words = Refusal::Store("/secret/path".into());

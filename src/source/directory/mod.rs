@@ -112,7 +112,7 @@ impl Directory {
     /// Reads files again that the look before left unread, and puts them into `snapshot`,
     /// which must be that look's. `wanted` names them by root and place in it.
     pub fn read_again(&mut self, snapshot: &mut Snapshot, wanted: &[(usize, usize)]) {
-        for (index, (tree, root)) in self.trees.iter().zip(&mut snapshot.roots).enumerate() {
+        for (index, (tree, root)) in self.trees.iter_mut().zip(&mut snapshot.roots).enumerate() {
             let places: Vec<usize> = wanted
                 .iter()
                 .filter(|(of, _)| *of == index)

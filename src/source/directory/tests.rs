@@ -189,6 +189,43 @@ fn what_was_left_unread_can_be_read_after_all() {
 }
 
 #[test]
+fn what_was_read_again_at_a_bad_moment_is_told_of_by_the_next_look() {
+    for (what, harm, seen) in [
+        (
+            "truncated",
+            (|file| fs::write(file, "").unwrap()) as fn(&Path),
+            "a.yaml=",
+        ),
+        (
+            "away",
+            |file| fs::remove_file(file).unwrap(),
+            "a.yaml: it went away while it was read",
+        ),
+        (
+            "the whole PATH away",
+            |file| fs::rename(file.parent().unwrap(), file.with_file_name("../gone")).unwrap(),
+            "a.yaml: there is no such file or folder",
+        ),
+    ] {
+        let mut tree = fixture(&[("a.yaml", "1"), ("b.yaml", "2")]);
+        tree.look();
+        let mut snapshot = tree.directory.scan(later(), Look::Changes);
+        harm(&tree.root().join("a.yaml"));
+        tree.directory.read_again(&mut snapshot, &[(0, 0)]);
+        let found = describe(&snapshot.roots[0]);
+        assert_eq!(found, [seen, "b.yaml unchanged"], "{what}");
+        // The very bytes of before.
+        let gone = tree.dir.path().join("gone");
+        if gone.exists() {
+            fs::rename(gone, tree.root()).unwrap();
+        }
+        fs::write(tree.root().join("a.yaml"), "1").unwrap();
+        assert_eq!(tree.look(), ["a.yaml=1", "b.yaml unchanged"], "{what}");
+        assert_eq!(tree.look(), ["a.yaml unchanged", "b.yaml unchanged"]);
+    }
+}
+
+#[test]
 fn a_config_map_mount_is_read_through_its_links() {
     let mut tree = fixture(&[("..2027_1/a.yaml", "1"), ("..2027_1/b.yaml", "2")]);
     let root = tree.root();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::open::{Lost, Opened, Shown, joined, open_tree};
-use super::read::{Got, Stamp, Wanted, read_all};
+use super::read::{Got, Stamp, Wanted, read_all, sentence};
 use super::resolve::resolve;
 use super::walk::{Found, Walk, open_root};
 use super::{Base, Look};
@@ -302,10 +302,9 @@ impl Tree {
         Ok(())
     }
 
-    pub(super) fn read_again(&self, root: &mut Root, places: &[usize]) {
-        let Ok(fd) = open_root(&root.folder) else {
-            return;
-        };
+    /// Whatever it does not find as the look before did is not known any more: its stamp may be that of
+    /// other bytes, or of none, so that the next look has to tell of it even where it is the same again.
+    pub(super) fn read_again(&mut self, root: &mut Root, places: &[usize]) {
         let (mut at, mut wanted) = (Vec::new(), Vec::new());
         for place in places {
             let Some(file) = root.files.get(*place) else {
@@ -319,28 +318,50 @@ impl Tree {
                 wanted.push(Wanted { real, stamp });
             }
         }
-        for (place, got) in at.into_iter().zip(read_all(fd.as_fd(), &wanted)) {
+        if wanted.is_empty() {
+            return;
+        }
+        let read = match open_root(&root.folder) {
+            Ok(fd) => read_all(fd.as_fd(), &wanted)
+                .into_iter()
+                .map(again)
+                .collect(),
+            Err(error) => {
+                let why = Unreadable::Io(sentence(error));
+                vec![(Content::Unreadable(why), [0; 32]); wanted.len()]
+            }
+        };
+        for (place, (content, hash)) in at.into_iter().zip(read) {
             let file = &root.files[place];
-            let (content, hash) = match got {
-                Some(Got {
-                    content: Ok(bytes),
-                    hash,
-                    ..
-                }) => (Content::Read(bytes), hash),
-                Some(Got {
-                    content: Err(why), ..
-                }) => (Content::Unreadable(why), [0; 32]),
-                None => {
-                    let why = "it went away while it was read".to_owned();
-                    (Content::Unreadable(Unreadable::Io(why)), [0; 32])
-                }
-            };
+            if let Some(seen) = self.files.get_mut(&file.path)
+                && seen.file.hash != hash
+            {
+                seen.stamp = None;
+            }
             root.files[place] = Arc::new(File {
                 path: file.path.clone(),
                 shown: file.shown.clone(),
                 content,
                 hash,
             });
+        }
+    }
+}
+
+/// What reading a file once more gave.
+fn again(got: Option<Got>) -> (Content, [u8; 32]) {
+    match got {
+        Some(Got {
+            content: Ok(bytes),
+            hash,
+            ..
+        }) => (Content::Read(bytes), hash),
+        Some(Got {
+            content: Err(why), ..
+        }) => (Content::Unreadable(why), [0; 32]),
+        None => {
+            let why = "it went away while it was read".to_owned();
+            (Content::Unreadable(Unreadable::Io(why)), [0; 32])
         }
     }
 }

@@ -167,6 +167,40 @@ fn commit(world: &World, who: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_in_no_commit_is_nobodys_also_while_its_folder_or_git_is_away() {
+    let world = World::new(&[("a.yaml", "a 60 true")]);
+    git(&world, "", "init -q -b main .");
+    commit(&world, "Ada");
+    let elder = world.start().await;
+    let author = || {
+        let newest = world.store.editions("a").pop().unwrap();
+        newest.edit.author
+    };
+    assert_eq!(author().as_deref(), Some("Ada"));
+    world.write("a.yaml", "a 60 false");
+    sync(&elder.handle).await;
+    assert_eq!(author(), None);
+    let (folder, away) = (world.path(""), world.dir.path().join("away"));
+    std::fs::rename(&folder, &away).unwrap();
+    sync(&elder.handle).await;
+    assert_eq!(author(), None, "its folder is away");
+    std::fs::rename(&away, &folder).unwrap();
+    sync(&elder.handle).await;
+    assert_eq!(author(), None, "it is back");
+    let index = world.dir.path().join(".git/index");
+    let good = std::fs::read(&index).unwrap();
+    std::fs::write(&index, "no index").unwrap();
+    world.write("b.yaml", "b 60 true");
+    sync(&elder.handle).await;
+    assert_eq!(author(), None, "git does not say");
+    std::fs::write(&index, good).unwrap();
+    commit(&world, "Cem");
+    sync(&elder.handle).await;
+    assert_eq!(author().as_deref(), Some("Cem"));
+    elder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_edition_is_of_whoever_changed_the_file_that_it_comes_of() {
     let world = World::new(&[("a.yaml", "a 60 true"), ("sub/b.yaml", "b 60 true")]);
     git(&world, "", "init -q -b main .");

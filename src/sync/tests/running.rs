@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::world::{Elder, World};
+use super::world::{Elder, World, command};
 use crate::model::{ReloadReport, ReloadResult, ReloadTrigger};
 use crate::sync::{Confirm, SyncAnswer, SyncHandle, SyncState};
 
@@ -89,6 +89,26 @@ async fn defaults_reach_the_files_below_them_and_no_other() {
         assert_eq!(elder.jobs(), ["a=true", b, c], "{text:?}");
         assert_eq!(report.findings.len(), usize::from(text == Some("!")));
     }
+    elder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_was_read_again_at_a_bad_moment_counts_once_it_is_as_before() {
+    let world = World::new(&[("a.yaml", "a 60 true"), ("_defaults.yaml", "nice")]);
+    let elder = world.start_deaf().await;
+    // Its own bytes are those of ever; only what it inherits is another.
+    world.write("_defaults.yaml", "ionice");
+    let file = world.path("a.yaml");
+    let leave = move || std::fs::remove_file(file).unwrap();
+    *world.toy.meanwhile.lock().unwrap() = Some(Box::new(leave));
+    sync(&elder.handle).await;
+    assert_eq!(elder.handle.status().state, SyncState::Invalid);
+    world.write("a.yaml", "a 60 true");
+    sync(&elder.handle).await;
+    assert_eq!(elder.handle.status().state, SyncState::Synced);
+    let in_force = elder.handle.status().in_force.clone();
+    let commands: Vec<_> = in_force.jobs().map(command).collect();
+    assert_eq!(commands, ["ionice true"]);
     elder.stop().await;
 }
 

@@ -39,12 +39,17 @@ pub(super) struct Toy {
     pub(super) checked: AtomicUsize,
     /// Makes the next check panic.
     pub(super) explode: AtomicBool,
+    /// What happens once between a look and the check of what it found.
+    pub(super) meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     /// When changes are let in, and when they wait.
     pub(super) windows: Mutex<Vec<SyncWindow>>,
 }
 
 impl Language for Toy {
     fn said(&self, _: &InputFile) -> Said {
+        if let Some(happens) = self.meanwhile.lock().unwrap().take() {
+            happens();
+        }
         Said::default()
     }
 

@@ -1,8 +1,10 @@
 //! A stop is bounded: no new fire, the grace, the group, rows written, status 0.
 
-use rustix::process::Signal;
+use std::time::Duration;
 
-use crate::support::{Daemon, Folder, ledger, until};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Daemon, Folder, Processes, Program, ledger, until};
 
 #[test]
 fn a_stop_lets_a_short_run_end_and_ends_a_long_one_with_all_its_children() {
@@ -63,6 +65,64 @@ fn a_second_signal_stops_at_once() {
     });
     daemon.signal(Signal::INT);
     daemon.wait();
+}
+
+#[test]
+fn a_signal_during_the_start_ends_elder_before_anything_begins() {
+    let stays = "  stays:\n    schedule: manual\n    run: 'trap \"\" TERM; echo $$ > child.new; mv child.new child; while :; do sleep 0.1; done'\n";
+    let folder = Folder::with(&[("jobs.d/a.yaml", &format!("jobs:\n{stays}"))]);
+    let daemon = Daemon::start(&folder);
+    assert_eq!(daemon.post("/api/v1/jobs/stays/run", "{}").status, 200);
+    let child: i32 = until("the child is there", || {
+        let text = std::fs::read_to_string(folder.join("jobs.d/child")).ok()?;
+        text.trim().parse().ok()
+    });
+    daemon.kill();
+    // What it left behind ends only after the grace of 10 s, and this would begin right after that.
+    let begins = "jobs:\n  begins:\n    schedule: startup\n    run: touch begun\n";
+    folder.write("jobs.d/b.yaml", begins);
+    let waits = "nothing starts before they are ended";
+    let within = Duration::from_secs(5);
+    for signal in [Signal::TERM, Signal::INT] {
+        let status = Daemon::start_and_signal(&folder, |p| p, waits, signal, within);
+        assert_eq!(status.code(), Some(0), "{signal:?}");
+    }
+    assert!(!folder.join("jobs.d/begun").exists());
+    assert!(Processes::is_alive(child));
+    kill_process(Pid::from_raw(child).unwrap(), Signal::KILL).unwrap();
+    // It left no lock and no row that the next one stumbles over.
+    let daemon = Daemon::start(&folder);
+    until("it begins", || {
+        folder.join("jobs.d/begun").exists().then_some(())
+    });
+    assert_eq!(ledger::rows(&daemon, "begins").len(), 1);
+    assert_eq!(ledger::rows(&daemon, "stays")[0].outcome, "interrupted");
+}
+
+#[test]
+fn a_signal_during_the_first_look_ends_elder_before_anything_begins() {
+    use std::os::unix::fs::PermissionsExt;
+    let text = "jobs:\n  begins:\n    schedule: startup\n    run: touch begun\n";
+    let head = "0123456789abcdef0123456789abcdef01234567\n";
+    // A git that hangs holds up the look for five seconds.
+    let script = "#!/bin/sh\nexec sleep 300\n";
+    let folder = Folder::with(&[
+        ("jobs.d/a.yaml", text),
+        (".git/HEAD", head),
+        ("bin/git", script),
+    ]);
+    let runs = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.join("bin/git"), runs).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.join("bin").display());
+    let with_git = |program: Program| program.env("PATH", &path);
+    let within = Duration::from_secs(20);
+    let status = Daemon::start_and_signal(&folder, with_git, "listening on", Signal::TERM, within);
+    assert_eq!(status.code(), Some(0));
+    let daemon = Daemon::start(&folder);
+    until("it begins", || {
+        folder.join("jobs.d/begun").exists().then_some(())
+    });
+    assert_eq!(ledger::rows(&daemon, "begins").len(), 1, "this one's alone");
 }
 
 #[test]

@@ -44,6 +44,36 @@ impl Daemon {
         child.wait().unwrap();
     }
 
+    /// Starts it and signals it as soon as it says these words, perhaps before it listens; answers with
+    /// how it ended, or panics when it has not within `within`.
+    pub fn start_and_signal(
+        folder: &Folder,
+        more: impl FnOnce(Program) -> Program,
+        words: &str,
+        signal: Signal,
+        within: Duration,
+    ) -> ExitStatus {
+        let mut command = more(program(folder)).command();
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let said = lines.find(|line| line.as_ref().unwrap().contains(words));
+        assert!(said.is_some(), "elder never said: {words}");
+        // The pipe stays open, and the little that it still says fits into it.
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+        let step = Duration::from_millis(10);
+        for _ in 0..within.as_millis() / step.as_millis() {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status;
+            }
+            std::thread::sleep(step);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        panic!("elder goes on {within:?} after the signal");
+    }
+
     /// The same, started by another program, to whose words elder's own are added.
     pub fn start_by(folder: &Folder, by: &[&str]) -> Self {
         std::fs::create_dir_all(folder.join("jobs.d")).unwrap();
