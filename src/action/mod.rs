@@ -16,6 +16,7 @@ mod output;
 pub mod process;
 mod runner;
 mod secrets;
+mod starts;
 #[cfg(test)]
 mod testing;
 mod told;

@@ -129,7 +129,14 @@ impl Runner for LocalRunner {
                     Box::pin(process::carry_out(surroundings, means, attempt, job)).await
                 }
                 Action::Http(job) => {
-                    Box::pin(http::carry_out(client, surroundings, attempt, job)).await
+                    Box::pin(http::carry_out(
+                        client,
+                        surroundings,
+                        &means.starts,
+                        attempt,
+                        job,
+                    ))
+                    .await
                 }
             };
             #[cfg(debug_assertions)]

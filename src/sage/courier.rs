@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::action::Stop;
-use crate::decide::{self, Standing};
-use crate::ids::{RunId, SageName};
+use crate::decide::Standing;
+use crate::ids::SageName;
 use crate::model::{
     AttemptEnd, Definition, Delivery, Ended, Event, Job, Letter, Origin, Sage, SageEvent, Sages,
 };
@@ -29,12 +29,6 @@ const AT_ONCE: usize = 8;
 /// So many letters are read from the store at once.
 const PAGE: usize = 1_000;
 
-/// No letter is tried for longer than this.
-const MAX_AGE: Duration = Duration::from_secs(3 * 86_400);
-
-/// A sage may ask to be left alone for so long at most.
-const MOST_ASKED: Duration = Duration::from_secs(86_400);
-
 /// From this number on letters are those that the store does not have.
 const KEPT: u64 = 1 << 62;
 
@@ -43,7 +37,10 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const BURIAL: Duration = Duration::from_secs(1);
 
 /// When the store failed to answer: how long until it is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// A delivery that ended: of which letter, by which definition, and how.
+type Done = (u64, Arc<Definition>, Result<AttemptEnd, NoLetter>);
 
 pub(super) struct Courier {
     pub(super) parts: Parts,
@@ -59,7 +56,7 @@ pub(super) struct Courier {
     /// Sages that answered that they are gone for good.
     closed: BTreeSet<SageName>,
     /// What the store does not know yet of letters that it has.
-    unrecorded: Vec<Write>,
+    pub(super) unrecorded: Vec<Write>,
     /// Letters that the store does not have.
     pub(super) kept: BTreeMap<u64, Letter>,
     pub(super) last_kept: u64,
@@ -70,12 +67,14 @@ pub(super) struct Courier {
     pub(super) lost: Option<BTreeSet<String>>,
     /// When which sage was last told of a lost store.
     pub(super) store_told: HashMap<SageName, Timestamp>,
-    under_way: JoinSet<(u64, Result<AttemptEnd, NoLetter>)>,
+    under_way: JoinSet<Done>,
     stop: watch::Sender<Stop>,
     /// The store did not answer: when it is asked again.
     pub(super) ask_again: Option<Timestamp>,
     /// It did not give a letter out: when it is asked for one again.
-    reads_again: Option<Timestamp>,
+    pub(super) reads_again: Option<Timestamp>,
+    /// When the clock was last looked at, by the wall and since the start.
+    pub(super) looked: (Timestamp, Duration),
     told_waiting: BTreeMap<SageName, u64>,
 }
 
@@ -88,6 +87,7 @@ impl Courier {
     ) -> Self {
         let said = std::mem::take(&mut parts.said);
         let (stop, _) = watch::channel(Stop::No);
+        let looked = (parts.clock.now(), parts.clock.monotonic());
         Self {
             parts,
             hints,
@@ -109,6 +109,7 @@ impl Courier {
             stop,
             ask_again: None,
             reads_again: None,
+            looked,
             told_waiting: BTreeMap::new(),
         }
     }
@@ -121,6 +122,7 @@ impl Courier {
                 self.record().await;
                 self.fetch().await;
                 self.bound();
+                self.look_at_clock();
                 self.send_off();
                 self.tell_waiting();
             }
@@ -258,9 +260,11 @@ impl Courier {
                 return;
             };
             let is_last = page.len() < PAGE;
+            let now = self.parts.clock.now();
             for waiting in page {
                 self.read_to = waiting.number;
-                self.queue.add(waiting.number, Item::of(waiting));
+                let due = self.due_of(&waiting, now);
+                self.queue.add(waiting.number, Item::of(waiting, due, now));
             }
             self.bound();
             if is_last {
@@ -295,7 +299,7 @@ impl Courier {
     }
 
     /// A letter waits no more.
-    fn leave(&mut self, number: u64, took: Took) -> Option<Item> {
+    pub(super) fn leave(&mut self, number: u64, took: Took) -> Option<Item> {
         let item = self.queue.over(number, took)?;
         if self.kept.remove(&number).is_none() {
             self.unrecorded.push(Write::LetterOver { id: item.id });
@@ -327,8 +331,9 @@ impl Courier {
                 job: job.clone(),
                 stop: self.stop.subscribe(),
             };
+            let by = job.definition.clone();
             self.under_way
-                .spawn(async move { (number, delivering.deliver().await) });
+                .spawn(async move { (number, by, delivering.deliver().await) });
         }
     }
 
@@ -339,16 +344,13 @@ impl Courier {
     }
 
     /// A delivery came to its end.
-    fn came_back(
-        &mut self,
-        done: Result<(u64, Result<AttemptEnd, NoLetter>), tokio::task::JoinError>,
-    ) {
+    fn came_back(&mut self, done: Result<Done, tokio::task::JoinError>) {
         // A panic in an attempt is its failure already; nothing else is cancelled.
-        let Ok((number, end)) = done else { return };
+        let Ok((number, by, end)) = done else { return };
         let Some(item) = self.queue.get(number) else {
             return;
         };
-        let (id, sage, at, attempts) = (item.id, item.sage.clone(), item.at, item.attempts + 1);
+        let (item, sage) = (item.clone(), item.sage.clone());
         let end = match end {
             Ok(end) => end,
             Err(NoLetter::NotNow) => {
@@ -374,6 +376,12 @@ impl Courier {
                 self.tell(&sage, Delivery::Delivered, 1, None, None);
             }
             Ended::Stopped => self.queue.untried(number),
+            // It speaks for a definition that was replaced meanwhile: the new one is tried at once.
+            Ended::Failed(_) | Ended::TimedOut if !self.is_in_force(&sage, &by) => {
+                self.queue.untried(number);
+                let (detail, now) = (end.detail.as_deref(), self.parts.clock.now());
+                self.tell(&sage, Delivery::Failed, 1, detail, Some(now));
+            }
             Ended::Failed(_) | Ended::TimedOut if end.http_status == Some(410) => {
                 self.leave(number, Took::No);
                 self.closed.insert(sage.clone());
@@ -381,46 +389,14 @@ impl Courier {
                 self.tell(&sage, Delivery::Gone, 1, detail, None);
             }
             Ended::Failed(_) | Ended::TimedOut => {
-                self.failed(number, (id, sage, at, attempts), &end);
+                self.failed(number, &item, &end);
             }
         }
     }
 
-    fn failed(
-        &mut self,
-        number: u64,
-        (id, sage, at, attempts): (RunId, SageName, Timestamp, u32),
-        end: &AttemptEnd,
-    ) {
-        let now = self.parts.clock.now();
-        let detail = end.detail.as_deref();
-        let definition = self.sages.get(&sage).map(|(definition, _)| definition);
-        let retry = definition.map_or_else(Sage::built_in_retry, |definition| {
-            definition.policy.retry.clone()
-        });
-        let wait = decide::letter_wait(&retry, id, attempts, None);
-        let is_old = now >= at && now.duration_since(at).unsigned_abs() > MAX_AGE;
-        let Some(wait) = wait.filter(|_| !is_old) else {
-            self.leave(number, Took::No);
-            self.tell(&sage, Delivery::GivenUp, 1, detail, None);
-            return;
-        };
-        let asked = end.retry_after.unwrap_or_default().min(MOST_ASKED);
-        let due = now.saturating_add(wait.max(asked));
-        let due = due.unwrap_or(Timestamp::MAX);
-        let rest = |failures| {
-            let own = decide::letter_wait(&retry, id, failures, None);
-            own.unwrap_or(retry.max_backoff).max(asked)
-        };
-        self.queue.failed(number, due, now, rest);
-        if !self.kept.contains_key(&number) {
-            self.unrecorded.push(Write::LetterTried {
-                id,
-                attempts,
-                next_attempt_at: due,
-            });
-        }
-        self.tell(&sage, Delivery::Failed, 1, detail, Some(due));
+    fn is_in_force(&self, sage: &SageName, definition: &Arc<Definition>) -> bool {
+        let known = self.sages.get(sage);
+        known.is_some_and(|(_, job)| Arc::ptr_eq(&job.definition, definition))
     }
 
     pub(super) fn tell(

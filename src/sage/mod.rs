@@ -13,6 +13,7 @@ mod queue;
 #[cfg(test)]
 mod tests;
 mod troubles;
+mod waits;
 
 use std::sync::{Arc, OnceLock};
 

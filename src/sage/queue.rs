@@ -2,8 +2,10 @@
 //!
 //! Letters of one sage about one job go in the order in which they were written. A sage that
 //! failed twice in a row rests, ever longer, and is then tried with one letter; when it takes that,
-//! all others follow at once. So a sage that is away for an hour costs few attempts, and one letter
-//! that is refused for its own sake holds up only what follows it about the same job.
+//! all others follow at once. One that asks to be left alone is, by all its letters. So a sage that
+//! is away for an hour costs few attempts, and one letter that is refused for its own sake holds up
+//! only what follows it about the same job: among several the one goes that has been due for
+//! longest.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
@@ -37,6 +39,32 @@ impl Default for Bounds {
     }
 }
 
+/// A wait that ends.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    until: Timestamp,
+    /// How long it is in all, from when it began.
+    long: Duration,
+}
+
+impl Wait {
+    fn new(now: Timestamp, long: Duration) -> Self {
+        let until = now.saturating_add(long).unwrap_or(Timestamp::MAX);
+        Self { until, long }
+    }
+
+    fn until(now: Timestamp, until: Timestamp) -> Self {
+        let long = until.duration_since(now);
+        let long = Duration::try_from(long).unwrap_or_default();
+        Self { until, long }
+    }
+
+    /// The clock was set back: from now on it is no longer than it was to be in all.
+    fn set_back(&mut self, now: Timestamp) {
+        self.until = self.until.min(Self::new(now, self.long).until);
+    }
+}
+
 /// A letter that waits or is under way.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
@@ -45,7 +73,7 @@ pub(super) struct Item {
     pub(super) job: Option<JobName>,
     pub(super) at: Timestamp,
     pub(super) attempts: u32,
-    due: Option<Timestamp>,
+    due: Option<Wait>,
     is_under_way: bool,
 }
 
@@ -63,14 +91,15 @@ impl Item {
         }
     }
 
-    pub(super) fn of(waiting: Waiting) -> Self {
+    /// A letter as the store has it, which is tried at `due`.
+    pub(super) fn of(waiting: Waiting, due: Option<Timestamp>, now: Timestamp) -> Self {
         Self {
             id: waiting.id,
             sage: waiting.sage,
             job: waiting.job,
             at: waiting.at,
             attempts: waiting.attempts,
-            due: waiting.next_attempt_at,
+            due: due.map(|due| Wait::until(now, due)),
             is_under_way: false,
         }
     }
@@ -83,7 +112,16 @@ struct Lane {
     under_way: usize,
     /// Failures in a row.
     failures: u32,
-    rests_until: Option<Timestamp>,
+    rests: Option<Wait>,
+    /// It asked to be left alone for so long. What it takes of before says nothing against that.
+    asked: Option<Wait>,
+}
+
+impl Lane {
+    fn rests_until(&self) -> Option<Timestamp> {
+        let waits = [self.rests, self.asked];
+        waits.into_iter().flatten().map(|wait| wait.until).max()
+    }
 }
 
 /// All letters.
@@ -149,13 +187,16 @@ impl Queue {
 
     fn next_of(&self, lane: &Lane, now: Timestamp, may_go: impl Fn(u64) -> bool) -> Option<u64> {
         let at_once = if lane.failures == 0 { OF_ONE_SAGE } else { 1 };
-        if lane.under_way >= at_once || lane.rests_until.is_some_and(|until| until > now) {
+        if lane.under_way >= at_once || lane.rests_until().is_some_and(|until| until > now) {
             return None;
         }
-        self.heads(lane)
-            .find(|(number, item)| {
-                may_go(*number) && !item.is_under_way && item.due.is_none_or(|due| due <= now)
-            })
+        let heads = self.heads(lane).filter(|(number, item)| {
+            may_go(*number) && !item.is_under_way && item.due.is_none_or(|due| due.until <= now)
+        });
+        // Untried ones first, then the one that has waited longest: a letter that is refused for
+        // its own sake is due again at each end of the sage's rest, and must not take every turn.
+        heads
+            .min_by_key(|(number, item)| (item.due.map(|due| due.until), *number))
             .map(|(number, _)| number)
     }
 
@@ -176,12 +217,12 @@ impl Queue {
             if lane.numbers.is_empty() {
                 return None;
             }
-            if let Some(until) = lane.rests_until.filter(|until| *until > now) {
+            if let Some(until) = lane.rests_until().filter(|until| *until > now) {
                 return Some(until);
             }
             let heads = self.heads(lane).filter(|(_, item)| !item.is_under_way);
             // What is due now waits for a place, and whoever frees one looks again.
-            let due = heads.filter_map(|(_, item)| item.due);
+            let due = heads.filter_map(|(_, item)| Some(item.due?.until));
             due.filter(|due| *due > now).min()
         };
         self.lanes.values().filter_map(of_lane).min()
@@ -197,7 +238,7 @@ impl Queue {
         }
         if took == Took::Yes {
             let rested = lane.failures >= REST_AFTER;
-            (lane.failures, lane.rests_until) = (0, None);
+            (lane.failures, lane.rests) = (0, None);
             if rested {
                 // It is back: what waited for that goes now.
                 self.due_now(&item.sage);
@@ -206,20 +247,20 @@ impl Queue {
         Some(item)
     }
 
-    /// The sage did not take it: it is tried again at `due`, and the sage rests by `rest`, which
-    /// says how long after so many failures in a row.
+    /// The sage did not take it: it is tried again after `wait`, and the sage rests by `rest`, which
+    /// says how long after so many failures in a row, and for no less than it `asked` for.
     pub(super) fn failed(
         &mut self,
         number: u64,
-        due: Timestamp,
         now: Timestamp,
+        (wait, asked): (Duration, Duration),
         rest: impl FnOnce(u32) -> Duration,
     ) {
         let Some(item) = self.items.get_mut(&number) else {
             return;
         };
         item.attempts += 1;
-        item.due = Some(due);
+        item.due = Some(Wait::new(now, wait.max(asked)));
         let was_under_way = std::mem::replace(&mut item.is_under_way, false);
         let Some(lane) = self.lanes.get_mut(&item.sage) else {
             return;
@@ -227,8 +268,21 @@ impl Queue {
         lane.under_way -= usize::from(was_under_way);
         lane.failures = lane.failures.saturating_add(1);
         if lane.failures >= REST_AFTER {
-            let until = now.saturating_add(rest(lane.failures - REST_AFTER + 1));
-            lane.rests_until = until.ok();
+            let rest = rest(lane.failures - REST_AFTER + 1);
+            lane.rests = Some(Wait::new(now, rest));
+        }
+        if !asked.is_zero() {
+            lane.asked = Some(Wait::new(now, asked));
+        }
+    }
+
+    /// The clock was set back: what was planned by the time before waits no longer than it was to.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        let dues = self.items.values_mut().filter_map(|item| item.due.as_mut());
+        let lanes = self.lanes.values_mut();
+        let rests = lanes.flat_map(|lane| [&mut lane.rests, &mut lane.asked].into_iter().flatten());
+        for wait in dues.chain(rests) {
+            wait.set_back(now);
         }
     }
 
@@ -247,7 +301,7 @@ impl Queue {
     /// A sage has another definition: whatever was wrong may be mended.
     pub(super) fn renewed(&mut self, sage: &SageName) {
         if let Some(lane) = self.lanes.get_mut(sage) {
-            (lane.failures, lane.rests_until) = (0, None);
+            (lane.failures, lane.rests, lane.asked) = (0, None, None);
             self.due_now(sage);
         }
     }

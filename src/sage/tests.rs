@@ -1,5 +1,6 @@
 //! Deliveries on a clock set by hand, with the memory store and scripted answers.
 
+mod rests;
 mod troubles;
 
 use std::collections::{BTreeMap, HashMap};
@@ -37,6 +38,8 @@ enum Answer {
     Takes,
     Refuses(u16),
     Asks(Duration),
+    /// Refuses once [`Sink::late`] is told.
+    RefusesLate(u16),
     Hangs,
 }
 
@@ -45,9 +48,12 @@ enum Answer {
 struct Sink {
     heard: Mutex<Vec<(String, Value, u32)>>,
     answers: Mutex<HashMap<String, Answer>>,
+    /// Jobs of which no letter is taken, whatever else the sage answers.
+    refused: Mutex<Vec<String>>,
     results: Mutex<BTreeMap<(String, &'static str), u64>>,
     waiting: Mutex<BTreeMap<String, u64>>,
     changed: Notify,
+    late: Arc<Notify>,
 }
 
 use tokio::sync::Notify;
@@ -96,11 +102,16 @@ impl Runner for Sink {
         let sage = told.sage().to_string();
         let body: Value = serde_json::from_str(told.body()).unwrap();
         assert_eq!(body["id"], attempt.run.as_str());
+        let job = body["job"].as_str().unwrap_or("-").to_owned();
         let heard = (sage.clone(), body, attempt.attempt);
         self.heard.lock().unwrap().push(heard);
         let answers = self.answers.lock().unwrap();
-        let answer = answers.get(&sage).copied().unwrap_or(Answer::Takes);
+        let answer = match self.refused.lock().unwrap().contains(&job) {
+            true => Answer::Refuses(400),
+            false => answers.get(&sage).copied().unwrap_or(Answer::Takes),
+        };
         self.changed.notify_waiters();
+        let late = self.late.clone();
         Box::pin(async move {
             let mut end = AttemptEnd {
                 ended: Ended::Success,
@@ -113,7 +124,10 @@ impl Runner for Sink {
             };
             match answer {
                 Answer::Takes => {}
-                Answer::Refuses(status) => {
+                Answer::Refuses(status) | Answer::RefusesLate(status) => {
+                    if matches!(answer, Answer::RefusesLate(_)) {
+                        late.notified().await;
+                    }
                     end.ended = Ended::Failed(Reason::Http);
                     end.http_status = Some(status);
                 }

@@ -31,6 +31,7 @@ use super::failure::{Failure, end, never_began};
 use super::fill::Facts;
 use super::runner::Surroundings;
 use super::secrets::Secrets;
+use super::starts::Starts;
 
 pub(super) use client::Client;
 pub use egress::{BadRule, Egress, EgressRule};
@@ -46,6 +47,7 @@ const MOST_REDIRECTS: usize = 10;
 pub(super) async fn carry_out(
     client: Arc<Client>,
     around: Arc<Surroundings>,
+    starts: &Arc<Starts>,
     attempt: Attempt,
     http: &Http,
 ) -> AttemptEnd {
@@ -56,7 +58,7 @@ pub(super) async fn carry_out(
     let mut answer = Answer::default();
     let result = tokio::select! {
         biased;
-        result = converse(&client, &around, &attempt, http, &mut answer) => Ok(result),
+        result = converse(&client, (&around, starts), &attempt, http, &mut answer) => Ok(result),
         cut = cutter.next() => Err(cut),
     };
     let (ended, said) = match result {
@@ -97,12 +99,12 @@ pub(super) async fn carry_out(
 
 async fn converse(
     client: &Client,
-    around: &Surroundings,
+    (around, starts): (&Surroundings, &Arc<Starts>),
     attempt: &Attempt,
     http: &Http,
     answer: &mut Answer,
 ) -> Result<(), Failure> {
-    let secrets = read_secrets(around, attempt).await?;
+    let secrets = read_secrets(around, starts, attempt).await?;
     let keep = attempt.job.definition.policy.output_keep;
     answer.mask(secrets.mask()?, keep);
     let facts = Facts {
@@ -143,14 +145,20 @@ async fn converse(
     expected.check_body(status, answer)
 }
 
-async fn read_secrets(around: &Surroundings, attempt: &Attempt) -> Result<Secrets, Failure> {
-    let context = Arc::clone(&attempt.job.definition.context);
+async fn read_secrets(
+    around: &Surroundings,
+    starts: &Arc<Starts>,
+    attempt: &Attempt,
+) -> Result<Secrets, Failure> {
+    let definition = &attempt.job.definition;
+    let context = Arc::clone(&definition.context);
     if !Secrets::wait_for_files(&context) {
         return Secrets::read(&context, &around.env);
     }
     let env = Arc::clone(&around.env);
-    let reading = tokio::task::spawn_blocking(move || Secrets::read(&context, &env));
-    match reading.await {
+    let reading = move || Secrets::read(&context, &env);
+    let mut reading = starts.begin(definition, reading).await?;
+    match (&mut reading.task).await {
         Ok(read) => read,
         Err(_) => Err(Failure::internal("reading the secrets panicked")),
     }
@@ -165,7 +173,9 @@ fn asked_text(wait: Duration, attempt: &Attempt) -> String {
         "; it asks to be left alone for {}",
         duration::print(wait.min(AGE))
     );
-    if wait > retry.max_backoff && attempt.attempt <= retry.max {
+    // Who delivers letters waits for as long as is asked, whatever the sage's own pauses are.
+    let is_bounded = attempt.told.is_none();
+    if is_bounded && wait > retry.max_backoff && attempt.attempt <= retry.max {
         let most = duration::print(retry.max_backoff);
         return format!("{asks}, and max_backoff bounds the wait to {most}");
     }

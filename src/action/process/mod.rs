@@ -49,6 +49,7 @@ use super::failure::{self, Failure};
 use super::live::Live;
 use super::output::Collector;
 use super::runner::Surroundings;
+use super::starts::Starts;
 use super::{Attempt, failure::never_began};
 
 pub use cgroup::{Cgroups, is_delegated_to};
@@ -91,6 +92,7 @@ pub(super) struct Means {
     /// Jobs of whose limits it was said that they do not hold here.
     told: Mutex<HashSet<JobName>>,
     pub(super) live: Live,
+    pub(super) starts: Arc<Starts>,
 }
 
 /// Carries the attempt out.
@@ -112,16 +114,26 @@ pub(super) async fn carry_out(
     let of_all = Arc::clone(&means);
     let place = timeout(PATIENCE, of_all.gate.0.acquire()).await;
     // Files are read and a process is started off the loop: both can take their time.
-    let mut starting = tokio::task::spawn_blocking(move || start(&surroundings, &means, &attempt));
+    let definition = Arc::clone(&attempt.job.definition);
+    let work = move || start(&surroundings, &means, &attempt);
+    let begun = tokio::select! {
+        biased;
+        begun = of_all.starts.begin(&definition, work) => begun,
+        cut = cutter.next() => return not_started(Some(cut), &cutter),
+    };
+    let mut starting = match begun {
+        Ok(starting) => starting,
+        Err(failure) => return failure.end(),
+    };
     let (started, cut) = tokio::select! {
         biased;
-        started = &mut starting => (Some(started), None),
+        started = &mut starting.task => (Some(started), None),
         cut = cutter.next() => {
-            starting.abort();
-            (timeout(START_GRACE, starting).await.ok(), Some(cut))
+            starting.task.abort();
+            (timeout(START_GRACE, &mut starting.task).await.ok(), Some(cut))
         }
     };
-    drop(place);
+    drop((starting, place));
     let mut started = match started {
         Some(Ok(Ok(started))) => started,
         Some(Ok(Err(failure))) => return failure.end(),
@@ -129,18 +141,7 @@ pub(super) async fn carry_out(
             return Failure::internal("starting the process panicked").end();
         }
         // Not begun, or hanging in a file system; if it comes to a process after all, that is killed at once.
-        Some(Err(_)) | None => {
-            return match cut {
-                Some(Cut::Stopped | Cut::StoppedNow) => never_began(),
-                _ => failure::end(
-                    Ended::TimedOut,
-                    Some(format!(
-                        "the process could not be started within {}: is a file system hanging?",
-                        cutter.timeout_text()
-                    )),
-                ),
-            };
-        }
+        Some(Err(_)) | None => return not_started(cut, &cutter),
     };
     let kin = kin.within(started.cgroup.as_ref().map(|group| group.path().into()));
     let collector = Collector::new(started.mask.clone(), policy.output_keep);
@@ -156,6 +157,17 @@ pub(super) async fn carry_out(
     )
     .await;
     end(started, ending, collector, process, &cutter)
+}
+
+fn not_started(cut: Option<Cut>, cutter: &Cutter) -> AttemptEnd {
+    if let Some(Cut::Stopped | Cut::StoppedNow) = cut {
+        return never_began();
+    }
+    let text = format!(
+        "the process could not be started within {}: is a file system hanging?",
+        cutter.timeout_text()
+    );
+    failure::end(Ended::TimedOut, Some(text))
 }
 
 fn end(

@@ -1,5 +1,7 @@
 //! Real processes: what they see, how they end, what is kept of them.
 
+mod hanging;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;

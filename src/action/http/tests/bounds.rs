@@ -1,6 +1,8 @@
 //! No answer is without a bound, whichever part of it has no end.
 
 use super::*;
+use crate::action::Told;
+use crate::model::{Letter, SageEvent};
 
 /// What a client may take of an endless head before it gives up, with what sockets hold in between.
 const TAKEN: u64 = 16 * 1024 * 1024;
@@ -135,6 +137,24 @@ async fn a_target_that_asks_to_be_left_alone_is_heard() {
     }
     // Where there is no further attempt, nothing bounds anything.
     let end = run(request(get(&server.url("/down")))).await;
+    assert!(
+        detail(&end).ends_with("left alone for 365d"),
+        "{}",
+        detail(&end)
+    );
+    // Letters are not tried sooner than is asked for.
+    let (mut attempt, _stop) = request(get(&server.url("/down"))).retries(1).attempt();
+    let letter = Letter {
+        id: attempt.run,
+        sage: attempt.job.name().clone(),
+        job: None,
+        event: SageEvent::Failure,
+        at: attempt.scheduled_at,
+        body: "{}".into(),
+    };
+    attempt.told = Some(Arc::new(Told::new(&letter, "")));
+    let runner = runner_with(&[], Client::new(Egress::default()).unwrap());
+    let end = runner.attempt(attempt).await;
     assert!(
         detail(&end).ends_with("left alone for 365d"),
         "{}",
