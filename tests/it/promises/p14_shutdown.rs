@@ -105,7 +105,7 @@ fn with_a_slow_look() -> (Folder, String) {
     let text = "jobs:\n  begins:\n    schedule: startup\n    run: touch begun\n";
     let head = "0123456789abcdef0123456789abcdef01234567\n";
     // A git that hangs holds up the look for five seconds.
-    let script = "#!/bin/sh\nexec sleep 300\n";
+    let script = "#!/bin/sh\nexec sleep 20\n";
     let folder = Folder::with(&[
         ("jobs.d/a.yaml", text),
         (".git/HEAD", head),
