@@ -33,6 +33,11 @@ pub(super) struct Git {
 }
 
 impl Git {
+    /// Whether it took too long.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+
     /// Whether something below the folder is not as the commit has it; `None` where git does not say.
     pub(super) fn differs(&mut self, folder: &Path) -> Option<bool> {
         // Without its head, nothing to tell would look like no answer.

@@ -23,6 +23,9 @@ const DIRTY: &str = "-dirty";
 /// Of so many files it is asked who changed them, after each look.
 const MOST_FILES: usize = 20;
 
+/// A git that hung is asked no more for so many looks at what is still the same: each would wait for it.
+const RESTS: u8 = 10;
+
 /// The revisions of PATHs, remembered from look to look.
 #[derive(Debug, Default)]
 pub struct Revisions {
@@ -48,6 +51,8 @@ struct Known {
     is_checkout: bool,
     /// Whether they do; `None` until git has said so.
     is_dirty: Option<bool>,
+    /// For so many looks yet, git is left alone unless something changes.
+    rests: u8,
     /// Whether the PATH is gone or unreadable: what was known of it stays.
     is_lost: bool,
 }
@@ -87,6 +92,7 @@ impl Revisions {
                 is_checkout: !head.files.is_empty(),
                 is_dirty: same.and_then(|known| known.is_dirty),
                 commit: head.commit,
+                rests: same.map_or(0, |known| known.rests),
                 is_lost: false,
             });
             root.watch
@@ -103,8 +109,16 @@ impl Revisions {
                 _ if !known.is_checkout => Some(false),
                 was if known.is_lost => was,
                 Some(was) if !changed => Some(was),
+                None if known.rests > 0 && !changed => {
+                    known.rests -= 1;
+                    None
+                }
                 // Where git is silent, what differed does so still, and what did not may by now.
-                was => self.git.differs(&known.folder).or(was.filter(|was| *was)),
+                was => {
+                    let differs = self.git.differs(&known.folder);
+                    known.rests = if self.git.is_silent() { RESTS } else { 0 };
+                    differs.or(was.filter(|was| *was))
+                }
             };
             let is_dirty = known.is_dirty == Some(true);
             let suffix = if is_dirty { DIRTY } else { "" };
@@ -403,6 +417,38 @@ mod tests {
         fs::write(&index, "no index").unwrap();
         assert_eq!(look(true, None), dirty);
         assert_eq!(look(true, Some("gone")), dirty);
+    }
+
+    #[test]
+    fn a_git_that_hangs_is_not_waited_for_at_each_look() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let jobs = repository(folder.path());
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at(".git/info/attributes"), "*.yaml filter=hang\n").unwrap();
+        let hangs = format!(
+            "#!/bin/sh\necho x >> {}\nexec sleep 20\n",
+            at("hangs").display()
+        );
+        fs::write(at("hang"), hangs).unwrap();
+        fs::set_permissions(at("hang"), PermissionsExt::from_mode(0o755)).unwrap();
+        git(
+            folder.path(),
+            &format!("config filter.hang.clean {}", at("hang").display()),
+        );
+        // As long as before, so that git must look into it.
+        fs::write(jobs.join("a.yaml"), "jobs:{} \n").unwrap();
+        let mut revisions = Revisions::default();
+        let mut asked = |looks: u8| {
+            for _ in 0..looks {
+                revisions.look(&mut [root(&jobs)]);
+                revisions.revision(false).unwrap();
+            }
+            fs::read_to_string(at("hangs")).unwrap().lines().count()
+        };
+        assert_eq!(asked(1), 1);
+        assert_eq!(asked(RESTS), 1);
+        assert_eq!(asked(1), 2);
     }
 
     /// Commits whatever there is as somebody.
