@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::ids::JobName;
 use crate::model::{Event, Observer};
 use crate::store::{Store, Write, Written};
 
@@ -102,6 +103,7 @@ impl Committer {
             return Ok(());
         }
         let began = self.clock.monotonic();
+        let moves = renames(&group);
         let answer = commit(&*self.store, group).await;
         self.observer.observe(&Event::StoreOperation {
             operation: "commit",
@@ -111,6 +113,10 @@ impl Committer {
         match answer {
             Ok(inputs) => {
                 self.is_back();
+                if !moves.is_empty() {
+                    let moves = &moves;
+                    self.observer.observe(&Event::JobsRenamed { moves });
+                }
                 self.send_all(inputs).await
             }
             Err(refused) => {
@@ -183,6 +189,16 @@ impl Committer {
     }
 }
 
+/// Which jobs take other names by these.
+fn renames(group: &[Batch]) -> Vec<(JobName, JobName)> {
+    let writes = group.iter().flat_map(|batch| &batch.writes);
+    let moves = writes.filter_map(|write| match write {
+        Write::Rename { moves, .. } => Some(moves),
+        _ => None,
+    });
+    moves.flatten().cloned().collect()
+}
+
 fn gather(first: Batch, batches: &mut mpsc::UnboundedReceiver<Batch>, most: usize) -> Vec<Batch> {
     let mut size = first.writes.len();
     let mut group = vec![first];
@@ -248,7 +264,6 @@ mod tests {
     use crate::clock::HandClock;
     use crate::engine::answering::Answering;
     use crate::engine::state::testing::second;
-    use crate::ids::JobName;
     use crate::model::History;
     use crate::store::{MemoryStore, StoreError};
 
@@ -321,11 +336,51 @@ mod tests {
                 Event::StoreOperation { error: Some(_), .. } => "refused",
                 Event::StoreOperation { .. } => "written",
                 Event::StoreBack => "back",
+                Event::JobsRenamed { moves } => {
+                    assert_eq!(**moves, [pair()]);
+                    "renamed"
+                }
                 _ => return,
             };
             let at = self.0.now().duration_since(second(0)).as_millis();
             self.1.lock().unwrap().push((word, at as i64));
         }
+    }
+
+    fn pair() -> (JobName, JobName) {
+        let name = |text| JobName::new(text).unwrap();
+        (name("a"), name("b"))
+    }
+
+    #[tokio::test]
+    async fn that_jobs_have_other_names_is_told_when_it_is_written() {
+        #[expect(clippy::disallowed_methods, reason = "as the driver makes it")]
+        let (sender, batches) = mpsc::unbounded_channel();
+        let (answers, mut answered) = mpsc::channel(64);
+        let clock = Arc::new(HandClock::new(second(0)));
+        let told = Arc::new(Told(clock.clone(), Mutex::default()));
+        let rename = Write::Rename {
+            moves: vec![pair()],
+            files: Vec::new(),
+        };
+        let writes = vec![rename];
+        let batch = Batch {
+            writes,
+            ..batch(1, 0)
+        };
+        assert!(sender.send(batch).is_ok());
+        let store = Arc::new(MemoryStore::default());
+        tokio::spawn(commit_in_order(
+            store,
+            clock,
+            told.clone(),
+            batches,
+            answers,
+        ));
+        answered.recv().await.unwrap();
+        let told = told.1.lock().unwrap();
+        let words: Vec<_> = told.iter().map(|(word, _)| *word).collect();
+        assert_eq!(words, ["written", "renamed"]);
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::finding::Finding;
-use crate::ids::{JobKey, SageName};
+use crate::ids::{JobKey, JobName, SageName};
 
 use super::{AuditEntry, Delivery, Job, Outcome, Pause, Reason, Run};
 
@@ -222,6 +222,11 @@ pub enum Event<'a> {
     },
     /// Letters are in the outbox.
     LettersWritten,
+    /// The store has jobs under other names, in this order.
+    JobsRenamed {
+        /// From which name to which.
+        moves: &'a [(JobName, JobName)],
+    },
     /// These are all sages from now on.
     SagesKnown {
         /// Their names.

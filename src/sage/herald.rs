@@ -1,13 +1,14 @@
 //! Hears what happens, and hints at what is to be done about it: letters to fetch, troubles of
 //! elder's own to tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, mpsc};
 
 use crate::finding::Severity;
+use crate::ids::JobName;
 use crate::model::{Event, Observer, ReloadReport};
 
 use super::{NEWS, News};
@@ -45,6 +46,8 @@ pub(super) enum Heard {
         path: String,
         reason: Option<String>,
     },
+    /// Jobs have other names in the store.
+    Renamed { moves: HashMap<JobName, JobName> },
     /// The store cannot be written, or can again.
     Store { error: Option<String> },
 }
@@ -113,6 +116,9 @@ impl Observer for Herald {
                 ..
             } => self.store(*error),
             Event::StoreBack => self.store(None),
+            Event::JobsRenamed { moves } => self.tell(Heard::Renamed {
+                moves: moves.iter().cloned().collect(),
+            }),
             _ => {}
         }
     }

@@ -7,7 +7,7 @@
 //! only what follows it about the same job: among several the one goes that has been due for
 //! longest.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -303,6 +303,15 @@ impl Queue {
         if let Some(lane) = self.lanes.get_mut(sage) {
             (lane.failures, lane.rests, lane.asked) = (0, None, None);
             self.due_now(sage);
+        }
+    }
+
+    /// Jobs have other names: letters about them wait for each other under these.
+    pub(super) fn rename(&mut self, moves: &HashMap<JobName, JobName>) {
+        for job in self.items.values_mut().filter_map(|it| it.job.as_mut()) {
+            if let Some(to) = moves.get(job) {
+                *job = to.clone();
+            }
         }
     }
 

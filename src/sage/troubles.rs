@@ -56,6 +56,7 @@ impl Courier {
                 };
                 self.trouble(event, lost, &why, None);
             }
+            Heard::Renamed { moves } => self.queue.rename(&moves),
             Heard::Store { error: Some(error) } => self.store_lost(&error),
             // What could not be recorded is, in the next round.
             Heard::Store { error: None } => self.ask_again = None,

@@ -69,6 +69,7 @@ pub(super) fn write(event: &Event<'_>) {
         | Event::PausedUntil { .. }
         | Event::Tick { .. }
         | Event::LettersWritten
+        | Event::JobsRenamed { .. }
         | Event::SagesKnown { .. }
         | Event::SageWaiting { .. }
         | Event::JobRemoved { .. } => {}

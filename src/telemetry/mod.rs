@@ -234,6 +234,7 @@ impl Telemetry {
             Event::SageWaiting { sage, count } => totals.letters_wait(sage, *count),
             Event::SourceState { .. }
             | Event::LettersWritten
+            | Event::JobsRenamed { .. }
             | Event::StoreBack
             | Event::Audit(_)
             | Event::Paused { .. }

@@ -150,3 +150,23 @@ async fn a_sage_that_asks_to_be_left_alone_is_spared_other_letters_too() {
     bench.pass(2 * MINUTE, MINUTE).await;
     assert_eq!(bench.sink.result("s", "delivered"), 2);
 }
+
+#[tokio::test]
+async fn what_is_told_of_a_renamed_job_comes_after_what_was_told_under_its_old_name() {
+    let bench = punctual();
+    bench.sink.answer("s", Answer::Refuses(503));
+    bench.tell("s", &["old"]).await;
+    failed(&bench, 1).await;
+    let job = |text: &str| JobName::new(text).unwrap();
+    let moves = [(job("old"), job("new"))];
+    let write = Write::Rename {
+        moves: moves.to_vec(),
+        files: Vec::new(),
+    };
+    bench.store.commit(vec![write]).await.unwrap();
+    bench.herald.observe(&Event::JobsRenamed { moves: &moves });
+    bench.sink.answer("s", Answer::Takes);
+    bench.tell("s", &["new"]).await;
+    bench.pass(HOUR, MINUTE).await;
+    assert_eq!(bench.sink.jobs("s"), ["old", "old", "new"]);
+}

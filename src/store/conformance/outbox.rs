@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{at, cases, claim, ended, fire, gone, name, one, seen, update};
+use super::{at, cases, claim, ended, fire, gone, name, one, rename, seen, update};
 use crate::ids::RunId;
 use crate::model::{AuditEntry, AuditResult, History, Letter, Outcome, SageEvent};
 use crate::store::{AUDIT_AGE, AuditQuery, Store, Telling, Waiting, Write, Written};
@@ -13,6 +13,7 @@ cases! {
     "a letter comes once, whatever was sent twice" => once,
     "a letter that was tried says how often and when again; one that left is found no more" => tried,
     "a letter is there with the row that it is about, or not at all" => with_its_row,
+    "letters about a job that is renamed are about it under its new name" => renamed,
     "what is remembered of what was told is given back at a start" => remembered,
     "what is remembered of a job goes when the job is forgotten" => forgotten,
     "the audit trail is read newest first, page by page, as it was written" => trail,
@@ -100,6 +101,23 @@ async fn tried(store: Arc<dyn Store>) {
     assert_eq!(one(&store, over()).await, Written::Done);
     assert!(waiting(&store).await.is_empty());
     assert_eq!(store.letter(id).await.unwrap(), None);
+}
+
+async fn renamed(store: Arc<dyn Store>) {
+    let about_b = Letter {
+        job: Some(name("b")),
+        ..letter(4, "s")
+    };
+    let letters = vec![letter(1, "s"), letter(2, "s"), about_b];
+    store
+        .commit(vec![seen("a", 1), tell(letters)])
+        .await
+        .unwrap();
+    one(&store, rename("a", "new")).await;
+    let jobs: Vec<_> = waiting(&store).await.into_iter().map(|it| it.job).collect();
+    assert_eq!(jobs, [None, Some(name("new")), Some(name("b"))]);
+    let found = store.letter(letter(2, "s").id).await.unwrap().unwrap();
+    assert_eq!(found.job, Some(name("new")));
 }
 
 async fn with_its_row(store: Arc<dyn Store>) {

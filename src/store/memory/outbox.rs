@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 
-use crate::ids::RunId;
+use crate::ids::{JobName, RunId};
 use crate::model::Letter;
 use crate::store::{Telling, Waiting, Written};
 
@@ -64,6 +64,15 @@ impl Outbox {
                 Written::Done
             }
             None => Written::Taken,
+        }
+    }
+
+    /// A job has another name: letters about it keep their order under that.
+    pub(super) fn rename(&mut self, from: &JobName, to: &JobName) {
+        for row in self.letters.values_mut() {
+            if row.letter.job.as_ref() == Some(from) {
+                row.letter.job = Some(to.clone());
+            }
         }
     }
 

@@ -101,6 +101,7 @@ impl State {
             } => self.edition(&job, *edition, order),
             Write::Rename { moves, files } => {
                 for (from, to) in &moves {
+                    self.outbox.rename(from, to);
                     self.rename(from, to);
                 }
                 for file in files {

@@ -1,5 +1,7 @@
 //! Letters that wait, and what is remembered of those that went, in their tables.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -51,6 +53,23 @@ pub(super) fn tried(
         .prepare_cached("UPDATE letters SET attempts = ?2, next_attempt_at = ?3 WHERE id = ?1")?
         .execute(params![id.as_str(), attempts, rows::nanos(next)])?;
     Ok(written(changed))
+}
+
+/// Jobs have other names: letters about them keep their order under these.
+pub(super) fn rename(conn: &Connection, moves: &[(JobName, JobName)]) -> rusqlite::Result<()> {
+    // Each change reads all letters: only for jobs about which there are any.
+    let mut told: HashSet<String> = conn
+        .prepare_cached("SELECT DISTINCT job FROM letters WHERE job IS NOT NULL")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (from, to) in moves {
+        if told.remove(from.as_str()) {
+            conn.prepare_cached("UPDATE letters SET job = ?2 WHERE job = ?1")?
+                .execute([from.as_str(), to.as_str()])?;
+            told.insert(to.as_str().to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// A letter leaves.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::apply::Transaction;
-use super::{pauses, rows};
+use super::{outbox, pauses, rows};
 use crate::ids::{JobName, RunId};
 use crate::model::Run;
 use crate::store::rules::{self, Stretch};
@@ -60,6 +60,7 @@ impl Transaction<'_> {
         moves: &[(JobName, JobName)],
         files: &[AppliedFile],
     ) -> rusqlite::Result<Written> {
+        outbox::rename(self.conn, moves)?;
         for (from, to) in moves {
             self.rename(from, to)?;
         }
