@@ -66,26 +66,23 @@ pub(super) struct Running {
 }
 
 impl Running {
-    /// Tells those who want to know that elder lives, as long as it does.
-    fn tell_of_life(
-        &mut self,
-        manager: &Manager,
-        heartbeat: Option<Heartbeat>,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-    ) {
+    /// Tells the manager that elder is ready, and from then on that it lives.
+    pub(super) fn tell_manager(&mut self, manager: &Manager, clock: Arc<dyn Clock>) {
+        manager.ready();
         let pulse = Pulse::new(self.engine.clone(), clock);
-        let telling = manager.clone().keep_told(pulse.clone(), self.sync.clone());
+        let telling = manager.clone().keep_told(pulse, self.sync.clone());
         self.housekeeping.push(tokio::spawn(telling));
-        if let Some(heartbeat) = heartbeat {
-            let on = Beating {
-                pulse,
-                store,
-                observer: self.telemetry.clone(),
-            };
-            let beating = heartbeat::beat(heartbeat, on);
-            self.housekeeping.push(tokio::spawn(beating));
-        }
+    }
+
+    /// Tells the far end of the heartbeat that elder lives, as long as it does.
+    fn tell_of_life(&mut self, heartbeat: Heartbeat, store: Arc<dyn Store>, clock: Arc<dyn Clock>) {
+        let on = Beating {
+            pulse: Pulse::new(self.engine.clone(), clock),
+            store,
+            observer: self.telemetry.clone(),
+        };
+        let beating = heartbeat::beat(heartbeat, on);
+        self.housekeeping.push(tokio::spawn(beating));
     }
 
     /// Ends what is left once the engine has stopped.
@@ -116,7 +113,6 @@ pub(super) struct Reins {
 /// Builds and starts everything; comes back when the first sync is done.
 pub(super) async fn start(
     options: RunOptions,
-    manager: Manager,
     clock: Arc<dyn Clock>,
     reins: Arc<Reins>,
 ) -> Result<Running, DaemonError> {
@@ -256,7 +252,9 @@ pub(super) async fn start(
                 let _ = sync_ends.await;
             };
             running.sync_task = tokio::spawn(syncing.run(ended));
-            running.tell_of_life(&manager, options.heartbeat, store, clock);
+            if let Some(heartbeat) = options.heartbeat {
+                running.tell_of_life(heartbeat, store, clock);
+            }
             Ok(running)
         }
         Err(error) => {

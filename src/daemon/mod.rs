@@ -88,7 +88,7 @@ pub fn run(mut options: RunOptions) -> Result<(), DaemonError> {
             return Ok(());
         };
         tell_trail(&running, &*clock, "start");
-        manager.ready();
+        running.tell_manager(&manager, clock.clone());
         if reload_asked {
             reload(&running, &manager);
         }
@@ -114,7 +114,7 @@ async fn start(
     let grace = options.shutdown_grace;
     let reins = Arc::new(Reins::default());
     // A task of its own, so that what blocks in it leaves the signals heard.
-    let starting = build::start(options, manager.clone(), clock.clone(), reins.clone());
+    let starting = build::start(options, clock.clone(), reins.clone());
     let mut starting = tokio::spawn(starting);
     let mut reload_asked = false;
     loop {
