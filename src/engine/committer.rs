@@ -347,6 +347,51 @@ mod tests {
         }
     }
 
+    /// A committer before this store, with a clock and somebody who hears what is told.
+    struct Bench {
+        sender: mpsc::UnboundedSender<Batch>,
+        answered: mpsc::Receiver<Input>,
+        clock: Arc<HandClock>,
+        told: Arc<Told>,
+    }
+
+    impl Bench {
+        fn before(store: impl Store) -> Self {
+            #[expect(clippy::disallowed_methods, reason = "as the driver makes it")]
+            let (sender, batches) = mpsc::unbounded_channel();
+            let (answers, answered) = mpsc::channel(64);
+            let clock = Arc::new(HandClock::new(second(0)));
+            let told = Arc::new(Told(clock.clone(), Mutex::default()));
+            tokio::spawn(commit_in_order(
+                Arc::new(store),
+                clock.clone(),
+                told.clone(),
+                batches,
+                answers,
+            ));
+            Self {
+                sender,
+                answered,
+                clock,
+                told,
+            }
+        }
+
+        fn send(&self, batch: Batch) {
+            assert!(self.sender.send(batch).is_ok());
+        }
+
+        async fn advance(&self) {
+            self.clock.advance(Duration::from_millis(100));
+            tokio::task::yield_now().await;
+        }
+
+        fn words(&self) -> Vec<&'static str> {
+            let told = self.told.1.lock().unwrap();
+            told.iter().map(|(word, _)| *word).collect()
+        }
+    }
+
     fn pair() -> (JobName, JobName) {
         let name = |text| JobName::new(text).unwrap();
         (name("a"), name("b"))
@@ -354,83 +399,49 @@ mod tests {
 
     #[tokio::test]
     async fn that_jobs_have_other_names_is_told_when_it_is_written() {
-        #[expect(clippy::disallowed_methods, reason = "as the driver makes it")]
-        let (sender, batches) = mpsc::unbounded_channel();
-        let (answers, mut answered) = mpsc::channel(64);
-        let clock = Arc::new(HandClock::new(second(0)));
-        let told = Arc::new(Told(clock.clone(), Mutex::default()));
+        let mut bench = Bench::before(MemoryStore::default());
         let rename = Write::Rename {
             moves: vec![pair()],
             files: Vec::new(),
         };
-        let writes = vec![rename];
-        let batch = Batch {
-            writes,
+        bench.send(Batch {
+            writes: vec![rename],
             ..batch(1, 0)
-        };
-        assert!(sender.send(batch).is_ok());
-        let store = Arc::new(MemoryStore::default());
-        tokio::spawn(commit_in_order(
-            store,
-            clock,
-            told.clone(),
-            batches,
-            answers,
-        ));
-        answered.recv().await.unwrap();
-        let told = told.1.lock().unwrap();
-        let words: Vec<_> = told.iter().map(|(word, _)| *word).collect();
-        assert_eq!(words, ["written", "renamed"]);
+        });
+        bench.answered.recv().await.unwrap();
+        assert_eq!(bench.words(), ["written", "renamed"]);
     }
 
     #[tokio::test]
     async fn a_store_that_takes_a_probe_and_no_more_is_asked_ever_more_seldom_and_is_not_back() {
-        #[expect(clippy::disallowed_methods, reason = "as the driver makes it")]
-        let (sender, batches) = mpsc::unbounded_channel();
-        let (answers, mut answered) = mpsc::channel(64);
-        let clock = Arc::new(HandClock::new(second(0)));
-        let told = Arc::new(Told(clock.clone(), Mutex::default()));
         let small = |writes| match writes {
             0..100 => Ok(()),
             _ => Err(StoreError::Unavailable("full".to_owned())),
         };
-        tokio::spawn(commit_in_order(
-            Arc::new(Answering(small)),
-            clock.clone(),
-            told.clone(),
-            batches,
-            answers,
-        ));
-        let send = |number, epoch, size| {
-            let batch = Batch {
-                epoch,
-                ..batch(number, size)
-            };
-            assert!(sender.send(batch).is_ok());
+        let mut bench = Bench::before(Answering(small));
+        let of = |number, epoch, size| Batch {
+            epoch,
+            ..batch(number, size)
         };
         // Each time it answers, what it refused is the first to be written.
         for epoch in 0..4 {
-            send(epoch, epoch, 200);
-            let Some(Input::Committed { result: Err(_), .. }) = answered.recv().await else {
+            bench.send(of(epoch, epoch, 200));
+            let Some(Input::Committed { result: Err(_), .. }) = bench.answered.recv().await else {
                 panic!("it was written");
             };
-            while answered.try_recv().is_err() {
-                clock.advance(Duration::from_millis(100));
-                tokio::task::yield_now().await;
+            while bench.answered.try_recv().is_err() {
+                bench.advance().await;
             }
         }
         // Then nothing is to be written for a while, and then little.
-        let told_back = || told.1.lock().unwrap().last().unwrap().0 == "back";
-        while !told_back() {
-            clock.advance(Duration::from_millis(100));
-            tokio::task::yield_now().await;
+        while bench.words().last() != Some(&"back") {
+            bench.advance().await;
         }
-        send(5, 4, 1);
-        answered.recv().await.unwrap();
-        let told = told.1.lock().unwrap();
-        let words: Vec<_> = told.iter().map(|(word, _)| *word).collect();
+        bench.send(of(5, 4, 1));
+        bench.answered.recv().await.unwrap();
         let refused = ["refused"; 4];
-        assert_eq!(words, [&refused[..], &["back", "written"]].concat());
+        assert_eq!(bench.words(), [&refused[..], &["back", "written"]].concat());
+        let told = bench.told.1.lock().unwrap();
         let waits: Vec<_> = told.windows(2).map(|two| two[1].1 - two[0].1).collect();
         assert!(waits[0] < waits[1] && waits[1] < waits[2], "{waits:?}");
         assert!(waits[3] >= 1_000, "{waits:?}");
@@ -438,11 +449,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_has_taken_something_is_back_at_once() {
-        #[expect(clippy::disallowed_methods, reason = "as the driver makes it")]
-        let (sender, batches) = mpsc::unbounded_channel();
-        let (answers, mut answered) = mpsc::channel(64);
-        let clock = Arc::new(HandClock::new(second(0)));
-        let told = Arc::new(Told(clock.clone(), Mutex::default()));
         let commits = Mutex::new(0);
         let first_refused = move |_| {
             let mut commits = commits.lock().unwrap();
@@ -450,34 +456,25 @@ mod tests {
             let full = || StoreError::Unavailable("full".to_owned());
             (*commits > 1).then_some(()).ok_or_else(full)
         };
-        tokio::spawn(commit_in_order(
-            Arc::new(Answering(first_refused)),
-            clock.clone(),
-            told.clone(),
-            batches,
-            answers,
-        ));
-        assert!(sender.send(batch(1, 1)).is_ok());
-        answered.recv().await.unwrap();
-        while answered.try_recv().is_err() {
-            clock.advance(Duration::from_millis(100));
-            tokio::task::yield_now().await;
+        let mut bench = Bench::before(Answering(first_refused));
+        bench.send(batch(1, 1));
+        bench.answered.recv().await.unwrap();
+        while bench.answered.try_recv().is_err() {
+            bench.advance().await;
         }
         // What was sent before the store was back is refused, and says nothing of it.
-        assert!(sender.send(batch(2, 1)).is_ok());
+        bench.send(batch(2, 1));
         let again = Batch {
             epoch: 1,
             ..batch(3, 1)
         };
-        assert!(sender.send(again).is_ok());
+        bench.send(again);
         for is_written in [false, true] {
-            let Some(Input::Committed { result, .. }) = answered.recv().await else {
+            let Some(Input::Committed { result, .. }) = bench.answered.recv().await else {
                 panic!("no answer");
             };
             assert_eq!(result.is_ok(), is_written);
         }
-        let told = told.1.lock().unwrap();
-        let words: Vec<_> = told.iter().map(|(word, _)| *word).collect();
-        assert_eq!(words, ["refused", "written", "back"]);
+        assert_eq!(bench.words(), ["refused", "written", "back"]);
     }
 }
